@@ -1,0 +1,26 @@
+# make demo: install, then train, evaluate and predict on generated scenes (under 4 minutes).
+# make test: install, then the whole suite. PIP_ARGS passes options to pip.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_ARGS ?=
+
+.PHONY: install demo test lint
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(PIP_ARGS) -e . --group dev
+	touch $@
+
+demo: install
+	$(BIN)/samantic demo
+
+test: install lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy

@@ -1,0 +1,178 @@
+"""Trained models on disk: a folder with config.json, model.safetensors and a card (README.md).
+
+What the base already holds is not stored again: a model adapted from a SAM2 checkpoint keeps its
+trained tensors and names the base. A model on a built-in random base stores every parameter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from jinja2 import Environment, PackageLoader
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import samantic
+from samantic.config import AdaptConfig, ModelConfig
+from samantic.errors import InputError
+from samantic.files import read_json, replacing, write_json, write_text
+from samantic.models import SARTM, load_sam2
+from samantic.models.sam import is_random
+
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What one must know to build and use a trained model.
+
+    Attributes:
+        model: The network's options.
+        adapt: How its encoder was adapted.
+        classes: Class names by label id.
+        palette: RGB colour of each class, 0..255.
+        dataset: Title of the data it learnt from.
+    """
+
+    model: ModelConfig
+    adapt: AdaptConfig
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    dataset: str
+
+
+def build_network(info: ModelInfo) -> SARTM:
+    """Build the network on its base.
+
+    Raises:
+        InputError: The base cannot be loaded, or has no weights for the adaptation to start from.
+    """
+    model, adapt = info.model, info.adapt
+    if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
+        raise InputError(
+            f"adapt {adapt.method} on base {model.base}: a frozen random trunk teaches "
+            "nothing; use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
+        )
+    return SARTM(
+        load_sam2(model.base),
+        len(info.classes),
+        fusion=model.fusion,
+        auxiliary=model.auxiliary,
+        adapt=adapt,
+    )
+
+
+def save_model(folder: Path, network: SARTM, info: ModelInfo) -> None:
+    """Write a model folder; an older model in it is replaced only once the new one is whole."""
+    tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})
+    write_card(folder, info)
+
+
+def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:
+    """Write the model card, with the figures of an evaluation where there is one."""
+    template = Environment(
+        loader=PackageLoader("samantic", "templates"),
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701  # Markdown, not HTML
+    ).get_template("card.md")
+    write_text(folder / CARD, template.render(info=info, metrics=metrics))
+
+
+def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
+    """Load a trained network, in evaluation mode and float32 on the CPU.
+
+    Args:
+        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
+
+    Raises:
+        InputError: There is no model, or its files do not fit together.
+    """
+    folder = find_model(name_or_path)
+    info = read_info(folder)
+    network = build_network(info)
+    try:
+        tensors = load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{folder / WEIGHTS}: not readable ({error}); copy it anew") from None
+    expected = {name: p.shape for name, p in _stored(network, info).items()}
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    wrong = sorted(
+        name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+    )
+    if wrong:
+        raise InputError(
+            f"{folder / WEIGHTS}: does not fit config.json, first at {wrong[0]}; take both files "
+            "from the same run"
+        )
+    network.load_state_dict(tensors, strict=False)
+    return network.eval(), info
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The model folder of a run folder, a model folder or a hub id.
+
+    Raises:
+        InputError: There is none.
+    """
+    path = Path(name_or_path)
+    for folder in (path / "model", path):
+        if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
+            return folder
+    if path.exists() or str(name_or_path).count("/") != 1:
+        raise InputError(
+            f"{path}: no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
+        )
+    try:
+        return Path(snapshot_download(str(name_or_path), allow_patterns=[WEIGHTS, CONFIG]))
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{name_or_path}: neither a local model nor reachable on the hub ({reason}); give a "
+            "run folder"
+        ) from None
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read a model folder's config.json.
+
+    Raises:
+        InputError: It is missing or malformed.
+    """
+    values = read_json(folder / CONFIG)
+    try:
+        return ModelInfo(
+            model=ModelConfig(**values["model"]),
+            adapt=AdaptConfig(**values["adapt"]),
+            classes=tuple(values["classes"]),
+            palette=tuple((r, g, b) for r, g, b in values["palette"]),
+            dataset=values["dataset"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
+            "was saved with the weights"
+        ) from None
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of a model's weights, 16 hexadecimal digits."""
+    with (folder / WEIGHTS).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _stored(network: SARTM, info: ModelInfo) -> dict[str, Tensor]:
+    """The tensors that the base does not provide; a shared one under its first name."""
+    parameters = dict(network.named_parameters())
+    if not is_random(info.model.base):
+        return {name: p for name, p in parameters.items() if p.requires_grad}
+    persistent = network.state_dict().keys()
+    buffers = {name: b for name, b in network.named_buffers() if name in persistent}
+    return {**parameters, **buffers}

@@ -1,0 +1,166 @@
+"""The command line: verbs to functions. Heavy imports happen inside the verb that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import samantic
+from samantic.errors import InputError
+
+LAYOUTS = ("mfnet", "pairs")
+
+
+def entry() -> None:
+    """Entry point of the `samantic` command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(words: list[str]) -> int:
+    """Run one command.
+
+    Returns:
+        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
+    """
+    parser = build_parser()
+    options, rest = parser.parse_known_args(words)
+    if rest and options.run is not _train:
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    options.overrides = rest
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"samantic: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"samantic: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("samantic: interrupted; what is written is whole", file=sys.stderr)
+        return 1
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="samantic",
+        description="RGB-thermal semantic segmentation with SAM2.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=samantic.__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = verb(
+        "demo", _demo, "the whole story on generated scenes: train, evaluate, predict, report"
+    )
+    sub.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
+    sub.add_argument("--eval-seed", type=int, default=1000, help="seed of the unseen scenes")
+
+    sub.add_argument("--steps", type=int, default=600, help="optimiser steps of each network")
+
+    sub = verb("synthesize", _synthesize, "write generated labelled scenes in a data set's layout")
+    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument(
+        "--count", type=int, required=True, help="scenes: 70 %% train, 10 %% val, 20 %% test"
+    )
+    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument(
+        "--size", type=_size, default=(480, 640), metavar="HxW", help="default 480x640"
+    )
+
+    sub = verb("train", _train, "train on labelled pairs, select on val, evaluate on test")
+    sub.add_argument(
+        "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
+    )
+    sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    sub.format_help = lambda: _train_help(sub)  # type: ignore[method-assign]
+
+    sub = verb("evaluate", _evaluate, "measure a model on a labelled split")
+    sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
+    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+    sub.add_argument("--split", required=True)
+    sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
+
+    sub = verb("predict", _predict, "segment pairs: files or folders to label PNGs and overlays")
+    sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
+    sub.add_argument("--rgb", type=Path, help="RGB image or folder")
+    sub.add_argument("--thermal", type=Path, help="thermal image or folder")
+    sub.add_argument(
+        "--rgbt", type=Path, help="4-channel image or folder, instead of the other two"
+    )
+    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--device", default="auto")
+    return parser
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
+    return int(match[1]), int(match[2])
+
+
+def _train_help(parser: argparse.ArgumentParser) -> str:
+    from samantic.config import config_help
+
+    return argparse.ArgumentParser.format_help(parser) + "\nconfiguration keys:\n" + config_help()
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from samantic.demo import demo
+
+    demo(options.out, seed=options.seed, eval_seed=options.eval_seed, steps=options.steps)
+
+
+def _synthesize(options: argparse.Namespace) -> None:
+    from samantic.data.synthetic import split_indices, write_scenes
+
+    try:
+        splits = split_indices(options.count)
+        write_scenes(options.out, options.layout, splits, seed=options.seed, size=options.size)
+    except ValueError as error:
+        raise InputError(f"synthesize: {error}") from None
+    print(
+        ", ".join(f"{name} {len(part)}" for name, part in splits.items()),
+        f"scenes in {options.out}",
+    )
+
+
+def _train(options: argparse.Namespace) -> None:
+    from samantic.config import read_config
+
+    config = read_config(options.config, options.overrides)
+    from samantic.run import train
+
+    train(config, resume=options.resume)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from samantic.run import evaluate
+
+    evaluate(options.model, options.data, options.layout, options.split, out=options.out)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from samantic.checkpoint import find_model, fingerprint
+    from samantic.predict import find_files, load, predict_files
+
+    files = find_files(options.rgb, options.thermal, options.rgbt)
+    folder = find_model(options.model)
+    predictor = load(folder, options.device)
+    summary = predict_files(predictor, files, options.out, fingerprint(folder))
+    print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")

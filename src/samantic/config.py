@@ -1,0 +1,262 @@
+"""Every option of a training run: its default and one line of help. Imports no torch.
+
+A configuration is a YAML file; `--key value` on the command line overrides a key of it:
+
+    samantic train configs/mfnet.yaml --data.root /data/mfnet --train.batch-size 4
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from samantic.errors import InputError
+
+Layout = Literal["mfnet", "pairs"]
+Fusion = Literal["paper", "average", "late", "rgb", "thermal"]
+Head = Literal["mask", "auxiliary", "mean"]
+
+IGNORE = 255
+"""Label of pixels that count neither in losses nor in metrics."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network.
+
+    Args:
+        base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
+            the same files, or random-nano, random-mini, random-micro (built-in, without weights).
+        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), average (weights
+            only), late (decode each, average the logits), rgb or thermal (one modality).
+        auxiliary: Auxiliary segmentation head: fpn (the paper's) or none.
+        prediction: Which head answers at inference; mean averages the two heads' probabilities.
+    """
+
+    base: str = "facebook/sam2.1-hiera-base-plus"
+    fusion: Fusion = "paper"
+    auxiliary: Literal["fpn", "none"] = "fpn"
+    prediction: Head = "mask"
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
+
+    Args:
+        method: lora (frozen trunk, adapters on q and v per modality), full (one trainable trunk
+            for both modalities), full-separate (a trainable trunk each) or frozen.
+        rank: Rank r of the low-rank updates.
+        alpha: The updates are scaled by alpha / rank; null means alpha = rank.
+        random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
+    """
+
+    method: Literal["lora", "full", "full-separate", "frozen"] = "lora"
+    rank: int = 16
+    alpha: float | None = None
+    random_ok: bool = False
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The labelled pairs.
+
+    Args:
+        root: Folder of the data set.
+        layout: How files lie in it; see docs/datasets.md.
+        classes: Class names by label id, for layouts that do not define them (pairs).
+        train: Split to learn from.
+        val: Split that selects the model.
+        test: Split that is reported, and never used for any choice.
+        workers: Processes that load and augment images; 0 loads in the main one.
+    """
+
+    root: str
+    layout: Layout = "mfnet"
+    classes: list[str] | None = None
+    train: str = "train"
+    val: str = "val"
+    test: str = "test"
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of the training pairs.
+
+    Args:
+        crop: Height and width in pixels of the training crops.
+        scale: Smallest and largest magnification before the crop.
+        flip: Probability of a horizontal flip.
+        color: Strength of RGB brightness, contrast, saturation changes (0.4 = up to 40 %).
+        blur: Probability of a Gaussian blur of the RGB image.
+        thermal_gain: Thermal contrast and offset change by up to this fraction.
+        thermal_noise: Largest standard deviation of noise added to thermal (range 0..1).
+        modality_dropout: Probability of hiding each modality from a sample; never both.
+    """
+
+    crop: tuple[int, int] = (480, 640)
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: float = 0.5
+    color: float = 0.4
+    blur: float = 0.1
+    thermal_gain: float = 0.2
+    thermal_noise: float = 0.02
+    modality_dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights and kinds of the loss terms.
+
+    Args:
+        cross_entropy: ohem keeps the hard pixels only, plain keeps all.
+        auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
+    """
+
+    cross_entropy: Literal["ohem", "plain"] = "ohem"
+    auxiliary: float = 0.4
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The optimisation.
+
+    Args:
+        epochs: Passes over the training split.
+        steps: Total optimiser steps; replaces epochs when given.
+        batch_size: Pairs in a step and on a device.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Decay of matrices and kernels; vectors and scalars have none.
+        warmup: Fraction of the steps in which the rate rises from a tenth to its peak.
+        clip: Largest norm of the gradient, larger ones are scaled down; null never does.
+        validations: How many times the run is validated, evenly spaced.
+        precision: auto is bf16 where the device has it and float32 elsewhere.
+        devices: Devices to train on, e.g. auto, 1 or 4.
+        seed: Seed of the weights, the order and the augmentation.
+    """
+
+    epochs: int = 100
+    steps: int | None = None
+    batch_size: int = 8
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    clip: float | None = 1.0
+    validations: int = 20
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Config:
+    """One training run.
+
+    Args:
+        out: Run folder.
+    """
+
+    out: str
+    data: DataConfig
+    model: ModelConfig = field(default_factory=ModelConfig)
+    adapt: AdaptConfig = field(default_factory=AdaptConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+def _parser() -> Any:
+    import jsonargparse
+
+    parser = jsonargparse.ArgumentParser(prog="samantic train CONFIG", exit_on_error=False)
+    parser.add_argument("--config", action="config", help=jsonargparse.SUPPRESS)
+    parser.add_class_arguments(Config)
+    return parser
+
+
+def config_help() -> str:
+    """The text that lists every key, its type, its default and its meaning."""
+    text: str = _parser().format_help()
+    return text
+
+
+def read_config(path: Path, overrides: list[str] | None = None) -> Config:
+    """Read a YAML configuration and apply `--key value` overrides.
+
+    Args:
+        path: YAML file.
+        overrides: Command-line words such as ["--train.steps", "10"]. Dashes inside a key stand
+            for underscores, a flag without a value is true.
+
+    Raises:
+        InputError: A key is unknown or a value does not fit its type.
+    """
+    import jsonargparse
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such configuration file") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
+    if isinstance(values.get("adapt"), str):
+        values["adapt"] = {"method": values["adapt"]}
+    parser = _parser()
+    try:
+        words = ["--config", yaml.safe_dump(values), *_normalise(overrides or [])]
+        config = parser.instantiate(parser.parse_args(words))
+    except (jsonargparse.ArgumentError, TypeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: {problem}; `samantic train --help` lists every key") from None
+    return _check(Config(**{key: getattr(config, key) for key in Config.__dataclass_fields__}))
+
+
+def _normalise(words: list[str]) -> list[str]:
+    """`--adapt.random-ok` -> `--adapt.random_ok true`; `--adapt full` -> `--adapt.method full`."""
+    out: list[str] = []
+    for position, word in enumerate(words):
+        if not word.startswith("--"):
+            out.append(word)
+            continue
+        key, equals, value = word[2:].partition("=")
+        key = "adapt.method" if key == "adapt" else key.replace("-", "_")
+        following = words[position + 1 : position + 2]
+        flag = not equals and (not following or following[0].startswith("--"))
+        out += [f"--{key}={value if equals else 'true'}"] if equals or flag else [f"--{key}"]
+    return out
+
+
+def _check(config: Config) -> Config:
+    """Ranges that types cannot say."""
+    rules = {
+        "train.steps must be at least 1": config.train.steps is None or config.train.steps >= 1,
+        "train.epochs must be at least 1": config.train.epochs >= 1,
+        "train.batch_size must be at least 1": config.train.batch_size >= 1,
+        "train.validations must be at least 1": config.train.validations >= 1,
+        "train.warmup must lie in 0..1": 0 <= config.train.warmup <= 1,
+        "adapt.rank must be at least 1": config.adapt.rank >= 1,
+        "augment.crop must be at least 32x32": min(config.augment.crop) >= 32,
+        "augment.scale must be 0 < smallest <= largest": 0
+        < config.augment.scale[0]
+        <= config.augment.scale[1],
+        "augment.modality_dropout must lie in 0..0.5": 0 <= config.augment.modality_dropout <= 0.5,
+    }
+    for rule, holds in rules.items():
+        if not holds:
+            raise InputError(f"configuration: {rule}")
+    return config
+
+
+def to_yaml(config: Config) -> str:
+    """The configuration as YAML, every key written out; `read_config` reads it back."""
+    values = asdict(config)
+    values["augment"]["crop"] = list(config.augment.crop)
+    values["augment"]["scale"] = list(config.augment.scale)
+    text: str = yaml.safe_dump(values, sort_keys=False)
+    return text

@@ -1,0 +1,105 @@
+"""Random changes of training pairs: geometry for both images and labels, the rest per modality."""
+
+from __future__ import annotations
+
+import math
+
+import kornia.augmentation as K  # the name its documentation uses
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.config import AugmentConfig
+from samantic.data.loading import Batch
+from samantic.data.pairs import Sample
+
+
+class RandomCrop:
+    """Cut the same random window out of RGB, thermal and labels, magnified and perhaps mirrored.
+
+    The magnification is log-uniform in the configured range, raised where the window would be
+    larger than the image, so that no padding and no change of aspect is ever needed. Images are
+    resampled bilinearly with antialiasing, labels by nearest neighbour.
+    """
+
+    def __init__(self, config: AugmentConfig) -> None:
+        self.config = config
+
+    def __call__(self, sample: Sample) -> Sample:
+        images = [x for x in (sample.rgb, sample.thermal) if x is not None]
+        height, width = images[0].shape[-2:]
+        top, left, h, w = self._window(height, width)
+        mirror = float(torch.rand(())) < self.config.flip
+
+        def cut(x: Tensor, mode: str) -> Tensor:
+            out = x[:, top : top + h, left : left + w]
+            if (h, w) != tuple(self.config.crop):
+                smooth = mode == "bilinear"
+                out = F.interpolate(out[None], self.config.crop, mode=mode, antialias=smooth)[0]
+            return out.flip(-1) if mirror else out
+
+        rgb, thermal = (
+            None if x is None else cut(x, "bilinear").clamp(0, 1)
+            for x in (sample.rgb, sample.thermal)
+        )
+        labels = sample.labels
+        if labels is not None:
+            labels = cut(labels[None].float(), "nearest-exact")[0].long()
+        return Sample(sample.name, rgb, thermal, labels)
+
+    def _window(self, height: int, width: int) -> tuple[int, int, int, int]:
+        crop_h, crop_w = self.config.crop
+        least, most = self.config.scale
+        least = max(least, crop_h / height, crop_w / width)
+        log_scale = torch.empty(()).uniform_(math.log(least), math.log(max(least, most)))
+        scale = math.exp(float(log_scale))
+        h, w = min(height, round(crop_h / scale)), min(width, round(crop_w / scale))
+        top = int(torch.randint(height - h + 1, ()))
+        left = int(torch.randint(width - w + 1, ()))
+        return top, left, h, w
+
+
+class Photometric:
+    """Change colours of RGB, and gain, offset and noise of thermal, of a batch on its device.
+
+    Thermal values t become clamp(0.5 + (1 + g)(t - 0.5) + o + σ n) with g and o uniform within
+    ± `thermal_gain`, σ uniform up to `thermal_noise` and n standard normal.
+    """
+
+    def __init__(self, config: AugmentConfig) -> None:
+        self.config = config
+        strength = config.color
+        self.rgb = K.AugmentationSequential(
+            K.ColorJiggle(strength, strength, strength, strength / 8, p=0.8 if strength else 0.0),
+            K.RandomGaussianBlur((5, 5), (0.1, 2.0), p=config.blur),
+            data_keys=["input"],
+        )
+
+    def __call__(self, batch: Batch) -> Batch:
+        thermal, gain = batch.thermal, self.config.thermal_gain
+        shape = (len(thermal), 1, 1, 1)
+        factor, offset = (
+            torch.empty(shape, device=thermal.device).uniform_(-gain, gain) for _ in range(2)
+        )
+        sigma = torch.rand(shape, device=thermal.device) * self.config.thermal_noise
+        thermal = 0.5 + (1 + factor) * (thermal - 0.5) + offset + sigma * torch.randn_like(thermal)
+        return batch._replace(
+            rgb=self.rgb(batch.rgb).clamp(0, 1),
+            thermal=thermal.clamp(0, 1),
+            present=modality_dropout(batch.present, self.config.modality_dropout),
+        )
+
+
+def modality_dropout(present: Tensor, probability: float) -> Tensor:
+    """Hide RGB or thermal, each with `probability`, never both.
+
+    Args:
+        present: (N, 2) bool.
+        probability: In 0..0.5, of each modality.
+
+    Returns:
+        (N, 2) bool; a pair that had one modality only keeps it.
+    """
+    draw = torch.rand(len(present), 1, device=present.device)
+    hidden = torch.cat([draw < probability, draw >= 1 - probability], dim=1)
+    return present & ~(hidden & present.all(dim=1, keepdim=True))

@@ -1,0 +1,149 @@
+"""Reading image files, with a clear line for every file that cannot be used.
+
+Arrays are numpy, height first. Thermal is one 8-bit channel; some writers store it as three equal
+ones, which JPEG keeps equal only nearly.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from samantic.config import IGNORE
+from samantic.errors import InputError
+
+ImageLike = str | Path | Image.Image | NDArray[np.uint8]
+"""An image file, a PIL image, or an array."""
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+"""File names that are taken for images."""
+
+GRAY_TOLERANCE = 8
+"""Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open and decode an image file.
+
+    Raises:
+        InputError: The file is missing, truncated, not an image, or has 16 bits a channel.
+    """
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such image") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+    if image.mode.startswith(("I", "F")):
+        raise InputError(
+            f"{path}: more than 8 bits a channel ({image.mode}); convert it to 8 bits, scaling its "
+            "range to 0..255"
+        )
+    return image
+
+
+def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read a 4-channel image into RGB (H, W, 3) and thermal (H, W), both uint8.
+
+    Raises:
+        InputError: It is no readable 8-bit image of four channels.
+    """
+    image = open_image(path)
+    if image.mode != "RGBA":
+        raise InputError(
+            f"{path}: {len(image.getbands())} channel(s), but this layout keeps thermal in a 4th; "
+            "use the original files, or --layout pairs with separate folders"
+        )
+    pixels = np.asarray(image)
+    return pixels[..., :3], pixels[..., 3]
+
+
+def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
+    """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, alpha is dropped.
+
+    Args:
+        image: Path, PIL image, or (H, W, 3) uint8.
+
+    Raises:
+        InputError: It is no readable 8-bit image of that shape.
+    """
+    if isinstance(image, str | Path):
+        image = open_image(Path(image))
+    if isinstance(image, Image.Image):
+        return np.asarray(image.convert("RGB"))
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
+        raise InputError(
+            f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
+        )
+    return image
+
+
+def thermal_array(image: ImageLike) -> NDArray[np.uint8]:
+    """A thermal image as (H, W) uint8, from one channel or three equal ones.
+
+    Args:
+        image: Path, PIL image, (H, W) or (H, W, 3) uint8.
+
+    Raises:
+        InputError: It is no readable 8-bit image, or its channels differ (false colours).
+    """
+    name = "thermal"
+    if isinstance(image, str | Path):
+        name = str(image)
+        image = open_image(Path(image))
+    pixels = np.asarray(image)
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
+        raise InputError(
+            f"{name}: must be 8-bit with 1 or 3 channels, got {pixels.shape} {pixels.dtype}; "
+            "export it as 8-bit gray levels"
+        )
+    if pixels.ndim == 2:
+        return pixels
+    if np.ptp(pixels.astype(np.int16), axis=-1).max() > GRAY_TOLERANCE:
+        raise InputError(
+            f"{name}: a thermal image in false colours; export it as gray levels, colours cannot "
+            "be turned back into temperatures"
+        )
+    return pixels[..., 0]
+
+
+def read_labels(path: Path, num_classes: int) -> NDArray[np.uint8]:
+    """Read a label image, (H, W) uint8 of class ids 0..num_classes-1 and 255 (ignored).
+
+    Raises:
+        InputError: It has several channels, or an id outside the classes.
+    """
+    image = open_image(path)
+    if image.mode not in ("L", "P"):
+        raise InputError(
+            f"{path}: labels must be one 8-bit channel of class ids, this is {image.mode}; save "
+            "the ids, not colours"
+        )
+    labels = np.asarray(image)
+    wrong = np.unique(labels[(labels >= num_classes) & (labels != IGNORE)])
+    if wrong.size:
+        raise InputError(
+            f"{path}: label id {wrong[0]}, but there are {num_classes} classes "
+            f"(0..{num_classes - 1}, {IGNORE} is ignored); correct the file or the class list"
+        )
+    return labels
+
+
+def check_size(
+    pixels: NDArray[np.uint8], name: str, like: NDArray[np.uint8], like_name: str
+) -> None:
+    """Compare height and width of two images of a pair.
+
+    Raises:
+        InputError: They differ.
+    """
+    if pixels.shape[:2] != like.shape[:2]:
+        (h, w), (like_h, like_w) = pixels.shape[:2], like.shape[:2]
+        raise InputError(
+            f"{name}: {w}x{h} pixels, but {like_name} has {like_w}x{like_h}; align the pair and "
+            "save both in one size"
+        )

@@ -1,0 +1,68 @@
+"""From samples to batches."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from samantic.data.pairs import PairedFolder, Sample
+
+
+class Batch(NamedTuple):
+    """Several pairs of one size.
+
+    Attributes:
+        names: N file stems.
+        rgb: (N, 3, H, W) float32 in [0, 1].
+        thermal: (N, 1, H, W) float32 in [0, 1].
+        labels: (N, H, W) int64, 255 ignored.
+        present: (N, 2) bool: which of RGB and thermal the network may see of a pair.
+    """
+
+    names: list[str]
+    rgb: Tensor
+    thermal: Tensor
+    labels: Tensor
+    present: Tensor
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Stack labelled pairs of one size into a batch in which nothing is hidden."""
+    rgb, thermal, labels = (
+        [getattr(sample, part) for sample in samples] for part in ("rgb", "thermal", "labels")
+    )
+    return Batch(
+        [sample.name for sample in samples],
+        torch.stack(rgb),
+        torch.stack(thermal),
+        torch.stack(labels),
+        torch.ones(len(samples), 2, dtype=torch.bool),
+    )
+
+
+def train_loader(dataset: PairedFolder, batch_size: int, workers: int) -> DataLoader[Batch]:
+    """Shuffled batches of `batch_size`; the incomplete last one is left out if others remain."""
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # collate turns samples into batches
+        batch_size,
+        shuffle=True,
+        drop_last=len(dataset) >= batch_size,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        collate_fn=collate,
+    )
+
+
+def eval_loader(dataset: PairedFolder, workers: int) -> DataLoader[Batch]:
+    """The pairs in order and one by one, since frames of a data set may differ in size."""
+    return DataLoader(
+        dataset,  # type: ignore[arg-type]  # collate turns samples into batches
+        batch_size=1,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        collate_fn=collate,
+    )

@@ -1,0 +1,209 @@
+"""One data set class for every layout: pairs of RGB and thermal files, with labels or without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from samantic.config import Layout
+from samantic.data.catalog import CATALOG, palette
+from samantic.data.images import (
+    SUFFIXES,
+    check_size,
+    read_labels,
+    read_rgbt,
+    rgb_array,
+    thermal_array,
+)
+from samantic.errors import InputError
+
+
+class Files(NamedTuple):
+    """The files of one pair. A 4-channel image stands for both `rgb` and `thermal`."""
+
+    name: str
+    rgb: Path | None
+    thermal: Path | None
+    labels: Path | None = None
+
+
+class Sample(NamedTuple):
+    """One pair in memory.
+
+    Attributes:
+        name: File stem.
+        rgb: (3, H, W) float32 in [0, 1], or None.
+        thermal: (1, H, W) float32 in [0, 1], or None.
+        labels: (H, W) int64, 255 ignored, or None.
+    """
+
+    name: str
+    rgb: Tensor | None
+    thermal: Tensor | None
+    labels: Tensor | None
+
+
+class PairedFolder(Dataset[Sample]):
+    """The labelled pairs of one split.
+
+    Layout `mfnet` keeps 4-channel PNGs in images/; `pairs` keeps rgb/, thermal/ and labels/ with
+    equal file stems. SPLIT.txt lists the stems, one a line; without any such file the split `all`
+    is every stem.
+
+    Args:
+        root: Folder of the data set.
+        layout: Key of `CATALOG`.
+        split: Name of the split.
+        classes: Class names by label id, where the layout does not define them.
+        transform: Applied to every sample, e.g. `augment.RandomCrop`.
+
+    Raises:
+        InputError: A folder, split or partner file is missing, or the split is empty. Broken
+            files are told when they are read.
+
+    Example:
+        >>> data = PairedFolder("shared/data/mfnet_mini", "mfnet", "test")
+        >>> data[0].rgb.shape
+        torch.Size([3, 480, 640])
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        layout: Layout = "pairs",
+        split: str = "all",
+        *,
+        classes: list[str] | tuple[str, ...] | None = None,
+        transform: Callable[[Sample], Sample] | None = None,
+    ) -> None:
+        self.root, self.spec, self.split = Path(root), CATALOG[layout], split
+        self.classes = class_names(layout, classes)
+        self.palette = self.spec.palette or palette(len(self.classes))
+        self.transform = transform
+        self.files = self._files()
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = read_sample(self.files[index], num_classes=len(self.classes))
+        return sample if self.transform is None else self.transform(sample)
+
+    def subset(self, name: str) -> str | None:
+        """The subset, such as day or night, that a file name tells; None if it tells none."""
+        endings = self.spec.subsets.items()
+        return next((subset for ending, subset in endings if name.endswith(ending)), None)
+
+    def _files(self) -> list[Files]:
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such folder; give the data set's with --data")
+        spec = self.spec
+        rgb = stems(self.root / (spec.images or spec.rgb))
+        thermal = rgb if spec.images else stems(self.root / spec.thermal)
+        labels = stems(self.root / spec.labels)
+        names = self._names(rgb)
+        for kind, found in ((spec.rgb, rgb), (spec.thermal, thermal), (spec.labels, labels)):
+            missing = next((name for name in names if name not in found), None)
+            if missing is not None:
+                raise InputError(
+                    f"{self.root / (kind or spec.images) / missing}.png: missing; add the partner "
+                    f"or take {missing} out of the split '{self.split}'"
+                )
+        return [Files(name, rgb[name], thermal[name], labels[name]) for name in names]
+
+    def _names(self, rgb: dict[str, Path]) -> list[str]:
+        listing = self.root / f"{self.split}.txt"
+        if listing.is_file():
+            names = listing.read_text(encoding="utf-8").split()
+        elif self.split == "all":
+            names = list(rgb)
+        else:
+            raise InputError(
+                f"{listing}: no such file; list the split's file stems in it, one a line, or use "
+                "the split 'all'"
+            )
+        if not names:
+            raise InputError(f"{self.root}: the split '{self.split}' is empty; add pairs to it")
+        return names
+
+
+def class_names(layout: Layout, given: list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
+    """The layout's own class names, or the given ones.
+
+    Raises:
+        InputError: The layout defines none and none, or too many, are given.
+    """
+    names = CATALOG[layout].classes or tuple(given or ())
+    if len(names) < 2 or len(names) > 255:
+        raise InputError(
+            f"layout {layout}: name 2 to 255 classes in the order of their label ids, e.g. "
+            '--data.classes "[background, person, car]"'
+        )
+    return names
+
+
+def stems(folder: Path) -> dict[str, Path]:
+    """The images of a folder by file stem, sorted.
+
+    Raises:
+        InputError: The folder is missing, or two images differ in their ending only.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of images")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            if path.stem in found:
+                raise InputError(f"{path}: {found[path.stem].name} has the same stem; remove one")
+            found[path.stem] = path
+    return found
+
+
+def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+    """Read RGB (H, W, 3) and thermal (H, W) of a pair, uint8; None for a missing modality.
+
+    Raises:
+        InputError: A file is broken, or sizes differ.
+    """
+    if files.rgb is not None and files.rgb == files.thermal:
+        return read_rgbt(files.rgb)
+    rgb = None if files.rgb is None else rgb_array(files.rgb)
+    thermal = None if files.thermal is None else thermal_array(files.thermal)
+    if rgb is not None and thermal is not None:
+        check_size(thermal, str(files.thermal), rgb, str(files.rgb))
+    return rgb, thermal
+
+
+def read_sample(files: Files, num_classes: int) -> Sample:
+    """Read one pair with its labels, if it has any.
+
+    Raises:
+        InputError: A file is broken, sizes differ, or a label id is out of range.
+    """
+    rgb, thermal = read_pair(files)
+    labels = None
+    if files.labels is not None:
+        ids = read_labels(files.labels, num_classes)
+        for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
+            if pixels is not None:
+                check_size(ids, str(files.labels), pixels, str(path))
+        labels = torch.from_numpy(ids.astype(np.int64))
+    return Sample(
+        files.name,
+        None if rgb is None else to_tensor(rgb),
+        None if thermal is None else to_tensor(thermal),
+        labels,
+    )
+
+
+def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
+    """(H, W) or (H, W, C) uint8 to (C, H, W) float32 in [0, 1]."""
+    channels_first = np.atleast_3d(pixels).transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(channels_first)).float() / 255

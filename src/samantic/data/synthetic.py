@@ -1,0 +1,122 @@
+"""Data sets of seeded street scenes, written in the true layouts of the benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from samantic.data.scenes import Scene, draw_scene
+
+Layout = Literal["mfnet", "pairs"]
+"""``mfnet``: images/NAME.png is RGBA with thermal as alpha; ``pairs``: rgb/ and thermal/ apart."""
+
+
+def write_scenes(
+    root: Path,
+    layout: Layout,
+    splits: Mapping[str, Sequence[int]],
+    *,
+    seed: int,
+    size: tuple[int, int] = (480, 640),
+) -> None:
+    """Draw the scenes (seed, index) of every split and write them under root.
+
+    Next to the pictures go labels/NAME.png (8-bit class ids), instances/NAME.png (16-bit ids) and,
+    last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one NAME a line, where NAME is
+    ``{seed:05d}_{index:05d}`` and D or N for day or night. Every file appears under its name only
+    when complete. Splits of other names already under root stay; those of the same name are
+    replaced.
+
+    Args:
+        root: Folder of the data set, made if absent.
+        layout: How the two pictures are stored.
+        splits: Scene indices of each split.
+        seed: Family of scenes, 0 or more.
+        size: Height and width in pixels.
+
+    Raises:
+        ValueError: If the layout is unknown, there is no split, or a split is empty, names a scene
+            twice or has a name that is no plain file name.
+    """
+    _check(layout, splits)
+    wanted = sorted({index for split in splits.values() for index in split})
+    names: dict[int, str] = {}
+    for index in tqdm(wanted, "scenes", disable=None):
+        scene = draw_scene(seed, index, size)
+        names[index] = f"{seed:05d}_{index:05d}{'N' if scene.night else 'D'}"
+        _write_pictures(root, names[index], _pictures(scene, layout))
+    for split, indices in splits.items():
+        _write_lists(root, split, [names[index] for index in indices])
+
+
+def _write_pictures(root: Path, name: str, pictures: Mapping[str, Image.Image]) -> None:
+    """Write the picture of each folder, complete or not at all."""
+    for folder, picture in pictures.items():
+        path = root / folder / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        picture.save(part, format="PNG", compress_level=3)
+        part.replace(path)
+
+
+def _write_lists(root: Path, split: str, names: Sequence[str]) -> None:
+    """Write the lists of all scenes of a split, of those by day and of those by night."""
+    for ending, times in (("", "DN"), ("_day", "D"), ("_night", "N")):
+        part = root / f"{split}{ending}.part"
+        part.write_text("".join(f"{name}\n" for name in names if name[-1] in times), "utf-8")
+        part.replace(root / f"{split}{ending}.txt")
+
+
+def _check(layout: str, splits: Mapping[str, Sequence[int]]) -> None:
+    """Raise ValueError if this cannot be written."""
+    if layout not in get_args(Layout):
+        raise ValueError(f"layout must be one of {', '.join(get_args(Layout))}, not {layout!r}")
+    if not splits:
+        raise ValueError("no split to write: give at least one, such as {'train': range(10)}")
+    for split, indices in splits.items():
+        if not split.replace("_", "").replace("-", "").isalnum():
+            raise ValueError(f"a split is named with letters, digits, - and _, not {split!r}")
+        if len(indices) == 0:
+            raise ValueError(f"split {split!r} is empty: give at least one scene index")
+        if len(set(indices)) < len(indices):
+            raise ValueError(f"split {split!r} names a scene twice")
+
+
+def _pictures(scene: Scene, layout: Layout) -> dict[str, Image.Image]:
+    """Return the picture of a scene that goes into each folder."""
+    common = {
+        "labels": Image.fromarray(scene.labels),
+        "instances": Image.fromarray(scene.instances),
+    }
+    if layout == "mfnet":
+        return {"images": Image.fromarray(np.dstack([scene.rgb, scene.thermal])), **common}
+    return {"rgb": Image.fromarray(scene.rgb), "thermal": Image.fromarray(scene.thermal), **common}
+
+
+def split_indices(count: int) -> dict[str, list[int]]:
+    """Split scenes 0 .. count - 1 into train, val and test of 70, 10 and 20 %.
+
+    Neighbours, which are day and night in turn, stay together, so that every split of two scenes
+    or more has both.
+
+    Args:
+        count: Number of scenes, 3 or more.
+
+    Returns:
+        The indices of ``train``, ``val`` and ``test``, each one or more.
+
+    Raises:
+        ValueError: If count is below 3.
+    """
+    if count < 3:
+        raise ValueError(f"{count} scenes cannot fill train, val and test: ask for at least 3")
+    test = max(1, round(0.2 * count))
+    val = max(1, round(0.1 * count))
+    train = count - val - test
+    bounds = {"train": (0, train), "val": (train, train + val), "test": (train + val, count)}
+    return {name: list(range(*bound)) for name, bound in bounds.items()}

@@ -1,0 +1,9 @@
+"""The one exception that users meet: bad input, told in one line."""
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used.
+
+    The message is one line that says what is wrong, where, and what to do about it. The command
+    line prints it without a traceback and exits with status 2.
+    """

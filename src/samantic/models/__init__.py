@@ -1,0 +1,19 @@
+"""Networks and their parts."""
+
+from samantic.models.fusion import FeatureFusion, FeatureRectification
+from samantic.models.heads import AuxiliaryHead, MaskHead
+from samantic.models.lora import QVLoRA
+from samantic.models.sam import Pyramid, load_sam2
+from samantic.models.sartm import SARTM, Output
+
+__all__ = [
+    "SARTM",
+    "AuxiliaryHead",
+    "FeatureFusion",
+    "FeatureRectification",
+    "MaskHead",
+    "Output",
+    "Pyramid",
+    "QVLoRA",
+    "load_sam2",
+]

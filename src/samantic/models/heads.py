@@ -1,0 +1,116 @@
+"""The two segmentation heads (SARTM III-D, eqs 9 and 10).
+
+The mask head is SAM2's mask decoder with one mask token per class instead of three anonymous
+ones. The auxiliary head sums the pyramid at stride 4 and classifies it by a 3x3 convolution.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Sam2Model
+
+from samantic.models.sam import Pyramid
+
+CLASS_NOISE = 0.1
+"""Noise on a class's copy of a SAM2 mask token and MLP, as a fraction of each tensor's spread."""
+
+
+class MaskHead(nn.Module):
+    """SAM2's mask decoder, made semantic.
+
+    Tokens are SAM2's object-score and IoU tokens (pre-trained attention expects them; the heads
+    that read them are gone), mask token 0 (unused), K class tokens and the empty prompt. The
+    two-way transformer runs on the semantic map, whose output is upsampled with the finer maps to
+    u2, and the logits of class k are MLP_k(token_k) . u2. No object-score gate is applied.
+
+    Class j = 1..K starts from SAM2's mask token and MLP 1 + (j - 1) mod 3 plus small noise.
+
+    Args:
+        sam: SAM2, whose mask decoder and prompt encoder are copied.
+        num_classes: Classes K.
+
+    Shape: a pyramid to logits (N, K, H/4, W/4).
+    """
+
+    def __init__(self, sam: Sam2Model, num_classes: int) -> None:
+        super().__init__()
+        self.decoder = copy.deepcopy(sam.mask_decoder)
+        self.positional = copy.deepcopy(sam.shared_image_embedding)
+        prompt = sam.prompt_encoder
+        self.not_a_point = nn.Parameter(prompt.not_a_point_embed.weight.detach().clone())
+        self.no_mask = nn.Parameter(prompt.no_mask_embed.weight.detach().clone())
+        self._make_semantic(num_classes)
+        self.decoder.output_hypernetworks_mlps[0].requires_grad_(False)
+        self.not_a_point.requires_grad_(False)
+        self.no_mask.requires_grad_(False)
+
+    @torch.no_grad()
+    def _make_semantic(self, num_classes: int) -> None:
+        decoder = self.decoder
+        sources = [0] + [1 + j % decoder.num_multimask_outputs for j in range(num_classes)]
+        tokens = nn.Embedding(num_classes + 1, decoder.hidden_size)
+        tokens.weight.copy_(decoder.mask_tokens.weight[sources])
+        mlps = [copy.deepcopy(decoder.output_hypernetworks_mlps[source]) for source in sources]
+        for tensor in (tokens.weight[1:], *(p for mlp in mlps[1:] for p in mlp.parameters())):
+            tensor += CLASS_NOISE * tensor.std() * torch.randn_like(tensor)
+        decoder.mask_tokens = tokens
+        decoder.output_hypernetworks_mlps = nn.ModuleList(mlps)
+        decoder.num_multimask_outputs, decoder.num_mask_tokens = num_classes, num_classes + 1
+        for unused in ("iou_prediction_head", "pred_obj_score_head"):
+            setattr(decoder, unused, nn.Identity())
+
+    def forward(self, features: Pyramid) -> Tensor:
+        batch = features.semantic.shape[0]
+        masks: Tensor = self.decoder(
+            image_embeddings=features.semantic,
+            image_positional_embeddings=self.position(features.semantic),
+            sparse_prompt_embeddings=self.not_a_point.expand(batch, 1, 2, -1),
+            dense_prompt_embeddings=self.no_mask[:, :, None, None],
+            multimask_output=True,
+            high_resolution_features=[features.fine, features.intermediate],
+        )[0]
+        return masks[:, 0]
+
+    def position(self, semantic: Tensor) -> Tensor:
+        """SAM2's positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
+        batch, _, height, width = semantic.shape
+        device = semantic.device
+        y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+        x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
+        grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+        position: Tensor = self.positional(grid).permute(2, 0, 1)
+        return position.expand(batch, -1, -1, -1)
+
+
+class AuxiliaryHead(nn.Module):
+    """A feature pyramid head: f = Up(Up(semantic) + Conv1x1(intermediate)) + Conv1x1(fine).
+
+    Args:
+        width: Width D of the semantic map.
+        num_classes: Classes K.
+
+    Shape: a pyramid to logits Conv3x3(f), (N, K, H/4, W/4).
+    """
+
+    def __init__(self, width: int, num_classes: int) -> None:
+        super().__init__()
+        self.intermediate = nn.Conv2d(width // 4, width, 1)
+        self.fine = nn.Conv2d(width // 8, width, 1)
+        self.classify = nn.Conv2d(width, num_classes, 3, padding=1)
+
+    def forward(self, features: Pyramid) -> Tensor:
+        merged = self.intermediate(features.intermediate)
+        merged = merged + resize(features.semantic, merged)
+        final = self.fine(features.fine)
+        final = final + resize(merged, final)
+        logits: Tensor = self.classify(final)
+        return logits
+
+
+def resize(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear interpolation of (N, C, h, w) to the height and width of `like`."""
+    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

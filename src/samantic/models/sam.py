@@ -1,0 +1,165 @@
+"""SAM2's parts: loading them completely, and viewing one image encoder from two modalities.
+
+Source of the architecture: Ravi et al., SAM 2 (arXiv 2408.00714), as implemented by transformers.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from transformers import Sam2Config, Sam2Model, Sam2VisionModel
+
+from samantic.errors import InputError
+
+STRIDE = 32
+"""Height and width of an image must be multiples of this many pixels inside the encoder."""
+
+
+class Shape(NamedTuple):
+    """Sizes of a SAM2 architecture: per stage of the trunk, except where said otherwise.
+
+    `width` is that of the feature pyramid and the mask decoder; `global_blocks` counts blocks over
+    all stages, and the first block of a stage cannot be one.
+    """
+
+    widths: tuple[int, int, int, int]
+    blocks: tuple[int, int, int, int]
+    windows: tuple[int, int, int, int]
+    global_blocks: tuple[int, ...]
+    width: int
+
+
+RANDOM_BASES = {
+    "random-nano": Shape((32, 64, 128, 256), (1, 2, 7, 2), (8, 4, 8, 4), (5, 7, 9), 96),
+    "random-mini": Shape((32, 64, 96, 128), (1, 1, 2, 1), (8, 4, 8, 4), (3,), 96),
+    "random-micro": Shape((16, 32, 64, 96), (1, 1, 2, 1), (8, 4, 8, 4), (3,), 32),
+}
+"""Architectures of SAM2's layout with random weights: nano to train from scratch on real data
+(about 4 M parameters as SARTM), mini for the demo (about 1.5 M), micro for tests (below 0.5 M)."""
+
+
+class Pyramid(NamedTuple):
+    """Feature maps of one image, or of a fused pair, from fine to semantic.
+
+    `fine` is (N, D/8, H/4, W/4), `intermediate` (N, D/4, H/8, W/8), `semantic` (N, D, H/16, W/16):
+    the paper's FFP, IFP and SFM. D is the width of SAM2's feature pyramid, 256 in its checkpoints.
+    """
+
+    fine: Tensor
+    intermediate: Tensor
+    semantic: Tensor
+
+
+def is_random(base: str) -> bool:
+    """Whether `base` names a built-in architecture without weights."""
+    return base in RANDOM_BASES
+
+
+def load_sam2(base: str) -> Sam2Model:
+    """Load SAM2, or build a random one.
+
+    Args:
+        base: Hub id, local folder, or a key of `RANDOM_BASES`.
+
+    Raises:
+        InputError: The base cannot be reached or read, or lacks a tensor.
+    """
+    if base in RANDOM_BASES:
+        return _random_model(base)
+    if base.startswith("random-"):
+        raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
+    try:
+        loaded: Any = Sam2Model.from_pretrained(
+            base, output_loading_info=True, attn_implementation="sdpa"
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(_unreachable(base, error)) from None
+    model: Sam2Model
+    model, report = loaded
+    missing = sorted(set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]})
+    if missing:
+        raise InputError(
+            f"base {base}: {len(missing)} tensors are missing or have another shape, first "
+            f"{missing[0]}; give a complete SAM2 checkpoint such as facebook/sam2.1-hiera-tiny"
+        )
+    return model
+
+
+def _unreachable(base: str, error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0]
+    if Path(base).is_dir():
+        return f"base {base}: not a SAM2 folder ({first_line}); it needs config.json and weights"
+    return (
+        f"base {base}: neither a local folder nor reachable on the hub ({first_line}); offline, "
+        "give a folder with its config.json and model.safetensors, or use random-nano"
+    )
+
+
+def _random_model(name: str) -> Sam2Model:
+    """Random weights by PyTorch's own rules, which suit training from scratch.
+
+    transformers draws every weight with deviation 0.02, meant to be overwritten by a checkpoint:
+    through the neck's and the decoder's convolutions, which no norm follows, signals would vanish.
+    """
+    model = Sam2Model(_random_config(name))
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            module.reset_parameters()
+    return model
+
+
+def _random_config(name: str) -> Sam2Config:
+    shape = RANDOM_BASES[name]
+    config = Sam2Config(
+        vision_config={
+            "backbone_config": {
+                "model_type": "sam2_hiera_det_model",
+                "hidden_size": shape.widths[0],
+                "embed_dim_per_stage": list(shape.widths),
+                "blocks_per_stage": list(shape.blocks),
+                "global_attention_blocks": list(shape.global_blocks),
+                "window_size_per_stage": list(shape.windows),
+            },
+            "backbone_channel_list": list(shape.widths[::-1]),
+            "fpn_hidden_size": shape.width,
+        },
+        prompt_encoder_config={"hidden_size": shape.width},
+        mask_decoder_config={
+            "hidden_size": shape.width,
+            "mlp_dim": 4 * shape.width,
+            "iou_head_hidden_dim": shape.width,
+        },
+    )
+    config._attn_implementation = "sdpa"
+    return config
+
+
+class ImageEncoder(nn.Module):
+    """SAM2's trunk (Hiera) and neck (FPN) as one modality sees them.
+
+    Shape: (N, 3, H, W) normalised images, H and W multiples of 32, to three maps of width D at
+    strides 4, 8 and 16; SAM2's no-memory embedding is added to the last, as its image path does.
+    """
+
+    def __init__(self, sam: Sam2Model) -> None:
+        super().__init__()
+        self.vision: Sam2VisionModel = sam.vision_encoder
+        self.no_memory_embedding = sam.no_memory_embedding
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        stride4, stride8, stride16 = self.vision(images).fpn_hidden_states
+        return stride4, stride8, stride16 + self.no_memory_embedding.view(1, -1, 1, 1)
+
+
+def frozen_view(module: nn.Module) -> nn.Module:
+    """Copy a module's structure and share its tensors, which are frozen.
+
+    Two views can then carry different adapters over one set of weights, without a switch that says
+    whose turn it is: gradients reach both in one backward pass.
+    """
+    module.requires_grad_(False)
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, shared)

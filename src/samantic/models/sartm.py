@@ -1,0 +1,236 @@
+"""SARTM: SAM2 for RGB-thermal semantic segmentation (arXiv 2505.01950)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Literal, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Sam2Model
+
+from samantic.config import AdaptConfig, Fusion, Head
+from samantic.models.fusion import PyramidFusion
+from samantic.models.heads import AuxiliaryHead, MaskHead
+from samantic.models.lora import QVLoRA, add_lora
+from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view
+
+MODALITIES = ("rgb", "thermal")
+
+
+class Output(NamedTuple):
+    """What the network computes.
+
+    Attributes:
+        logits: The mask head's logits, (N, K, H, W).
+        auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
+        features: The fused pyramid. In the variant `late`, which fuses none, the average.
+    """
+
+    logits: Tensor
+    auxiliary: Tensor | None
+    features: Pyramid
+
+    def probabilities(self, head: Head = "mask") -> Tensor:
+        """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
+        mask = self.logits.float().softmax(1)
+        if head == "mask" or self.auxiliary is None:
+            return mask
+        auxiliary = self.auxiliary.float().softmax(1)
+        return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
+
+
+class SARTM(nn.Module):
+    """Two views of a frozen SAM2 encoder, feature fusion, a mask head and an auxiliary head.
+
+    Args:
+        sam: SAM2; its encoder is adapted in place, its decoder is copied.
+        num_classes: Classes K.
+        fusion: `paper`, `average`, `late`, `rgb` or `thermal`. A variant builds only what it uses.
+        auxiliary: `fpn` or `none`.
+        adapt: How the encoder is adapted.
+
+    Example:
+        >>> network = SARTM(load_sam2("random-micro"), num_classes=9, adapt=AdaptConfig("full"))
+        >>> network(torch.rand(1, 3, 60, 80), torch.rand(1, 1, 60, 80)).logits.shape
+        torch.Size([1, 9, 60, 80])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        sam: Sam2Model,
+        num_classes: int,
+        *,
+        fusion: Fusion = "paper",
+        auxiliary: Literal["fpn", "none"] = "fpn",
+        adapt: AdaptConfig | None = None,
+    ) -> None:
+        super().__init__()
+        self.fusion_name = fusion
+        self.num_classes = num_classes
+        width = sam.hidden_dim
+        self.modalities = (fusion,) if fusion in MODALITIES else MODALITIES
+        self.mask_head = MaskHead(sam, num_classes)
+        self.auxiliary_head = AuxiliaryHead(width, num_classes) if auxiliary == "fpn" else None
+        self.fusion = (
+            PyramidFusion(width, exchange=fusion == "paper")
+            if fusion in ("paper", "average")
+            else None
+        )
+        self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
+        imagenet_mean, imagenet_std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        self.register_buffer("mean", torch.tensor(imagenet_mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(imagenet_std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(
+        self,
+        rgb: Tensor | None = None,
+        thermal: Tensor | None = None,
+        present: Tensor | None = None,
+    ) -> Output:
+        """Segment a batch of pairs; either modality may be missing.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1], or None if no pair of the batch has it.
+            thermal: (N, 1, H, W) in [0, 1], or None.
+            present: (N, 2) bool, which of RGB and thermal a pair has; None means what is given.
+                Nothing of an image that is not present reaches the output.
+
+        Raises:
+            ValueError: A shape does not fit, or a pair has no modality that the variant reads.
+        """
+        images, present = self._read(rgb, thermal, present)
+        pyramids = self._encode(images)
+        features = self._fuse(pyramids, present)
+        size = next(image for image in (rgb, thermal) if image is not None).shape[-2:]
+        logits, auxiliary = self._decode(features, pyramids, present)
+        return Output(
+            _to_image(logits, size),
+            None if auxiliary is None else _to_image(auxiliary, size),
+            features,
+        )
+
+    def encode(self, modality: str, images: Tensor) -> Pyramid:
+        """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
+        height, width = images.shape[-2:]
+        normalised = (images.expand(-1, 3, -1, -1) - self.mean) / self.std
+        padded = F.pad(normalised, (0, -width % STRIDE, 0, -height % STRIDE))
+        stride4, stride8, stride16 = self.encoders[modality](padded)
+        decoder = self.mask_head.decoder
+        return Pyramid(decoder.conv_s0(stride4), decoder.conv_s1(stride8), stride16)
+
+    def merge(self) -> None:
+        """Fold all LoRA updates into the weights they adapt; `unmerge` takes them out again."""
+        for module in self.modules():
+            if isinstance(module, QVLoRA):
+                module.merge()
+
+    def unmerge(self) -> None:
+        """Undo `merge`, exactly."""
+        for module in self.modules():
+            if isinstance(module, QVLoRA):
+                module.unmerge()
+
+    def _read(
+        self, rgb: Tensor | None, thermal: Tensor | None, present: Tensor | None
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Check the input; hide what is not present; keep what the variant reads."""
+        given = {"rgb": rgb, "thermal": thermal}
+        images = {name: given[name] for name in self.modalities if given[name] is not None}
+        if not images:
+            raise ValueError(
+                f"the variant '{self.fusion_name}' reads {' or '.join(self.modalities)}, and "
+                "neither was given"
+            )
+        tensors = cast(dict[str, Tensor], images)
+        shapes = {(x.shape[0], *x.shape[-2:]) for x in given.values() if x is not None}
+        if len(shapes) > 1 or any(x.ndim != 4 for x in tensors.values()):
+            raise ValueError(
+                "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
+                + " and ".join(f"{name} {tuple(x.shape)}" for name, x in tensors.items())
+            )
+        for name, channels in (("rgb", 3), ("thermal", 1)):
+            if name in tensors and tensors[name].shape[1] != channels:
+                raise ValueError(
+                    f"{name} must have {channels} channel(s), got {tuple(tensors[name].shape)}"
+                )
+        batch, device = next(iter(shapes))[0], next(iter(tensors.values())).device
+        read = torch.tensor([name in tensors for name in MODALITIES], device=device)
+        if present is None:
+            return tensors, read.expand(batch, 2)
+        present = present & read
+        for name, image in tensors.items():
+            here = present[:, MODALITIES.index(name), None, None, None]
+            tensors[name] = torch.where(here, image, 0.0)
+        return tensors, present
+
+    def _encode(self, images: dict[str, Tensor]) -> dict[str, Pyramid]:
+        """Encode the modalities: in one pass where they share an encoder, else one by one."""
+        if len(images) == 2 and self.encoders["rgb"] is self.encoders["thermal"]:
+            thermal = images["thermal"].expand_as(images["rgb"])
+            both = self.encode("rgb", torch.cat([images["rgb"], thermal]))
+            halves = [level.chunk(2) for level in both]
+            return {name: Pyramid(*(h[i] for h in halves)) for i, name in enumerate(MODALITIES)}
+        return {name: self.encode(name, image) for name, image in images.items()}
+
+    def _fuse(self, pyramids: dict[str, Pyramid], present: Tensor) -> Pyramid:
+        if len(pyramids) == 1:
+            return next(iter(pyramids.values()))
+        rgb, thermal = pyramids["rgb"], pyramids["thermal"]
+        if self.fusion is not None:
+            fused: Pyramid = self.fusion(rgb, thermal, present)
+            return fused
+        return Pyramid(*(_average([a, b], present) for a, b in zip(rgb, thermal, strict=True)))
+
+    def _decode(
+        self, features: Pyramid, pyramids: dict[str, Pyramid], present: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits of both heads at stride 4: of the fused features, or averaged over modalities."""
+        if self.fusion_name != "late" or len(pyramids) == 1:
+            return self._heads(features)
+        masks, auxiliaries = zip(*(self._heads(p) for p in pyramids.values()), strict=True)
+        if self.auxiliary_head is None:
+            return _average(masks, present), None
+        return _average(masks, present), _average(auxiliaries, present)
+
+    def _heads(self, features: Pyramid) -> tuple[Tensor, Tensor | None]:
+        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(features)
+        return self.mask_head(features), auxiliary
+
+
+def _adapted_encoders(
+    sam: Sam2Model, modalities: tuple[str, ...], adapt: AdaptConfig
+) -> nn.ModuleDict:
+    """One encoder per modality; what they share is one object under two names."""
+    encoder = ImageEncoder(sam)
+    match adapt.method:
+        case "lora":
+            encoders = {name: frozen_view(encoder) for name in modalities}
+            for view in encoders.values():
+                add_lora(view, adapt.rank, adapt.alpha)
+        case "frozen":
+            encoders = dict.fromkeys(modalities, encoder.requires_grad_(False))
+        case "full":
+            encoders = dict.fromkeys(modalities, encoder)
+        case "full-separate":
+            encoders = {name: copy.deepcopy(encoder) for name in modalities}
+    for view in encoders.values():
+        cast(ImageEncoder, view).no_memory_embedding.requires_grad_(False)
+    return nn.ModuleDict(encoders)
+
+
+def _average(maps: list[Tensor] | tuple[Tensor, ...], present: Tensor) -> Tensor:
+    """Mean of an RGB and a thermal map (N, C, h, w) over the modalities that each pair has."""
+    weights = present / present.sum(dim=1, keepdim=True).clamp(min=1)
+    both = torch.stack(list(maps), dim=1)
+    return (weights[:, :, None, None, None].to(both.dtype) * both).sum(dim=1)
+
+
+def _to_image(logits: Tensor, size: torch.Size) -> Tensor:
+    """Stride-4 logits to pixels: bilinear times 4, then the padding is cropped away."""
+    full = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
+    return full[..., : size[0], : size[1]]

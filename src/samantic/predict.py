@@ -1,0 +1,246 @@
+"""A trained model at work on pairs: one by one in Python, or folder by folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from samantic.checkpoint import ModelInfo, load_model
+from samantic.data.images import ImageLike, rgb_array, thermal_array
+from samantic.data.pairs import Files, read_pair, stems, to_tensor
+from samantic.errors import InputError
+from samantic.files import read_json, replacing, write_json
+from samantic.models import SARTM
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The segmentation of one pair.
+
+    Attributes:
+        labels: (H, W) uint8, a class id per pixel.
+        confidence: (H, W) float32 in 0..1, the probability of that class.
+        classes: Class names by label id.
+        palette: RGB colour of each class, 0..255.
+        background: (H, W, 3) uint8, the image that overlays are drawn on: RGB, or else thermal.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.float32]
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    background: NDArray[np.uint8]
+
+    def overlay(self, opacity: float = 0.5) -> Image.Image:
+        """The classes in colour over the image; class 0 is left clear."""
+        return overlay(self.background, self.labels, self.palette, opacity)
+
+    def save(self, folder: str | Path, stem: str) -> None:
+        """Write folder/labels/STEM.png (class ids) and folder/overlays/STEM.png."""
+        for kind, image in (("overlays", self.overlay()), ("labels", Image.fromarray(self.labels))):
+            with replacing(Path(folder) / kind / f"{stem}.png") as temporary:
+                image.save(temporary)
+
+    def shares(self) -> dict[str, float]:
+        """The share of the pixels that each class takes."""
+        return class_shares(self.labels, self.classes)
+
+
+class Predictor:
+    """A trained network, ready for pairs of any size.
+
+    Args:
+        network: The network; its LoRA updates are merged.
+        info: Its options, classes and colours.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+    """
+
+    def __init__(self, network: SARTM, info: ModelInfo, device: str = "auto") -> None:
+        if device == "auto":
+            accelerator = torch.accelerator.current_accelerator(check_available=True)
+            device = "cpu" if accelerator is None else accelerator.type
+        self.info = info
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.network.merge()
+
+    def predict(self, rgb: ImageLike | None = None, thermal: ImageLike | None = None) -> Prediction:
+        """Segment a pair.
+
+        Args:
+            rgb: Path, PIL image or (H, W, 3) uint8; None if the camera is missing.
+            thermal: Path, PIL image or (H, W) uint8; None if the camera is missing.
+
+        Raises:
+            InputError: An image cannot be used, sizes differ, or the model reads neither image.
+        """
+        return self.segment(
+            None if rgb is None else rgb_array(rgb),
+            None if thermal is None else thermal_array(thermal),
+        )
+
+    @torch.inference_mode()
+    def segment(
+        self, rgb: NDArray[np.uint8] | None, thermal: NDArray[np.uint8] | None
+    ) -> Prediction:
+        """Segment arrays: RGB (H, W, 3) and thermal (H, W), uint8; either may be None.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
+        images = [None if x is None else to_tensor(x)[None].to(self.device) for x in (rgb, thermal)]
+        try:
+            out = self.network(*images)
+        except ValueError as error:
+            raise InputError(f"the pair does not fit the model: {error}") from None
+        confidence, labels = out.probabilities(self.info.model.prediction)[0].max(0)
+        background = rgb if rgb is not None else thermal
+        if background is None:  # pragma: no cover - the network has refused it above
+            raise InputError("no image was given")
+        if background.ndim == 2:
+            background = np.repeat(background[..., None], 3, axis=2)
+        return Prediction(
+            labels.byte().cpu().numpy(),
+            confidence.cpu().numpy(),
+            self.info.classes,
+            self.info.palette,
+            background,
+        )
+
+
+def load(name_or_path: str | Path, device: str = "auto") -> Predictor:
+    """Load a trained model for prediction.
+
+    Args:
+        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+
+    Raises:
+        InputError: There is no such model, or its files do not fit together.
+
+    Example:
+        >>> model = samantic.load("runs/demo/fused")
+        >>> model.predict(rgb="rgb.png", thermal="thermal.png").labels.shape
+        (480, 640)
+    """
+    network, info = load_model(name_or_path)
+    return Predictor(network, info, device)
+
+
+def overlay(
+    background: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    palette: tuple[tuple[int, int, int], ...],
+    opacity: float = 0.5,
+) -> Image.Image:
+    """Blend class colours over an image; class 0 and ignored pixels are left clear.
+
+    Args:
+        background: (H, W, 3) uint8.
+        labels: (H, W) uint8.
+        palette: RGB colour of each class, 0..255.
+        opacity: Share of the colour, 0..1.
+    """
+    colours = np.zeros((256, 3), np.float32)
+    colours[: len(palette)] = palette
+    clear = (labels == 0) | (labels >= len(palette))
+    share = np.where(clear, 0.0, opacity)[..., None].astype(np.float32)
+    blended = (1 - share) * background + share * colours[labels]
+    return Image.fromarray(blended.round().astype(np.uint8))
+
+
+def class_shares(labels: NDArray[np.uint8], classes: tuple[str, ...]) -> dict[str, float]:
+    """The share of the pixels of (H, W) labels that each class takes."""
+    counts = np.bincount(labels.ravel(), minlength=len(classes))
+    return {name: float(counts[i] / labels.size) for i, name in enumerate(classes)}
+
+
+def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> list[Files]:
+    """Pair the images of files or folders by stem.
+
+    Args:
+        rgb: RGB image or folder, or None.
+        thermal: Thermal image or folder, or None.
+        rgbt: 4-channel image or folder, instead of the other two.
+
+    Raises:
+        InputError: Nothing was given, a folder is empty, or a partner is missing.
+    """
+    if (rgbt is None) == (rgb is None and thermal is None):
+        raise InputError("give --rgb and/or --thermal, or --rgbt alone")
+    if rgbt is not None:
+        return [Files(stem, path, path) for stem, path in _images(rgbt).items()]
+    if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
+        return [Files(rgb.stem, rgb, thermal)]
+    colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
+    if colour is not None and heat is not None:
+        for stem in sorted(colour.keys() ^ heat.keys()):
+            here, there = (colour, thermal) if stem in colour else (heat, rgb)
+            raise InputError(
+                f"{here[stem]}: no partner {stem} in {there}; add it, or give one modality alone"
+            )
+    names = colour if colour is not None else heat
+    return [
+        Files(
+            stem,
+            None if colour is None else colour[stem],
+            None if heat is None else heat[stem],
+        )
+        for stem in names or {}
+    ]
+
+
+def predict_files(
+    predictor: Predictor, files: list[Files], out: Path, fingerprint: str
+) -> dict[str, Any]:
+    """Predict pairs into a folder: labels/, overlays/ and summary.json.
+
+    Pairs whose files are there already are not predicted again, so a run continues where it
+    stopped.
+
+    Args:
+        predictor: The model.
+        files: The pairs.
+        out: Folder to write to.
+        fingerprint: Identity of the model's weights.
+
+    Returns:
+        The summary: model, number of frames, and per frame its size and class shares.
+
+    Raises:
+        InputError: A file is broken, or `out` holds another model's predictions.
+    """
+    summary_path = out / "summary.json"
+    if summary_path.exists() and read_json(summary_path).get("model") != fingerprint:
+        raise InputError(f"{out}: holds another model's predictions; give another --out")
+    write_json(summary_path, {"model": fingerprint, "complete": False})
+    frames = {}
+    for pair in tqdm(files, desc="predict", unit="pair", disable=None):
+        labels = out / "labels" / f"{pair.name}.png"
+        if not labels.exists():
+            predictor.segment(*read_pair(pair)).save(out, pair.name)
+        with Image.open(labels) as image:
+            ids = np.asarray(image)
+        frames[pair.name] = {
+            "size": list(ids.shape),
+            "shares": class_shares(ids, predictor.info.classes),
+        }
+    summary = {"model": fingerprint, "complete": True, "count": len(frames), "frames": frames}
+    write_json(summary_path, summary)
+    return summary
+
+
+def _images(path: Path) -> dict[str, Path]:
+    if path.is_file():
+        return {path.stem: path}
+    found = stems(path)
+    if not found:
+        raise InputError(f"{path}: no images in this folder")
+    return found

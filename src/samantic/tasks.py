@@ -1,0 +1,98 @@
+"""The training task: steps, losses and the optimiser. Everything else lives elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L  # the name its documentation uses
+import torch
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from samantic.config import IGNORE, Config, Head
+from samantic.data.augment import Photometric
+from samantic.data.loading import Batch
+from samantic.losses import cross_entropy, ohem_cross_entropy
+from samantic.metrics import scores
+from samantic.models import SARTM
+
+
+class SegmentationTask(L.LightningModule):
+    """Train SARTM on labelled pairs.
+
+    Logs every loss term of a step, and after each validation the mIoU of each head as
+    `val/miou_mask`, `val/miou_auxiliary` and `val/miou_mean`; `val/miou` is that of the head which
+    answers at inference.
+    """
+
+    def __init__(self, network: SARTM, config: Config) -> None:
+        super().__init__()
+        self.network = network
+        self.config = config
+        self.photometric = Photometric(config.augment)
+        self.cross_entropy = {"ohem": ohem_cross_entropy, "plain": cross_entropy}[
+            config.loss.cross_entropy
+        ]
+        heads: tuple[Head, ...] = ("mask",)
+        if network.auxiliary_head is not None:
+            heads = ("mask", "auxiliary", "mean")
+        self.matrices = nn.ModuleDict(
+            {
+                head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
+                for head in heads
+            }
+        )
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """L = L_mask + λ1 L_auxiliary (SARTM eq 15 without its distillation terms)."""
+        batch = self.photometric(batch)
+        out = self.network(batch.rgb, batch.thermal, batch.present)
+        terms = {"mask": self.cross_entropy(out.logits, batch.labels)}
+        if out.auxiliary is not None:
+            weight = self.config.loss.auxiliary
+            terms["auxiliary"] = weight * self.cross_entropy(out.auxiliary, batch.labels)
+        total = torch.stack(list(terms.values())).sum()
+        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        self.log("train/loss", total.detach())
+        return total
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count the pixels of every head's prediction."""
+        out = self.network(batch.rgb, batch.thermal, batch.present)
+        for head, matrix in self.matrices.items():
+            matrix.update(out.probabilities(head).argmax(1), batch.labels)  # type: ignore[operator]
+
+    def on_validation_epoch_end(self) -> None:
+        """Turn the confusion matrices of the whole split into mIoU."""
+        for head, matrix in self.matrices.items():
+            miou = scores(matrix.compute()).miou  # type: ignore[operator]
+            matrix.reset()  # type: ignore[operator]
+            self.log(f"val/miou_{head}", miou)
+            if head == self.config.model.prediction:
+                self.log("val/miou", miou)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9."""
+        train = self.config.train
+        trainable = [p for p in self.network.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": train.weight_decay},
+            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
+        total = int(self.trainer.estimated_stepping_batches)
+
+        def rate(step: int) -> float:
+            return learning_rate_factor(step, total, round(train.warmup * total))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def learning_rate_factor(step: int, total: int, warmup: int) -> float:
+    """Fraction of the peak learning rate: 0.1 → 1 over the warm-up, times (1 - step/total)^0.9."""
+    rise = 1.0 if step >= warmup else 0.1 + 0.9 * step / warmup
+    return float(rise * max(0.0, 1 - step / total) ** 0.9)
