@@ -49,8 +49,14 @@ class ProgressBar(L.Callback):
         self.bar.set_postfix(figures, refresh=False)
         self.bar.update(trainer.global_step - self.bar.n)
 
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Close the bar, after an error too."""
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar, so that the error starts on a line of its own."""
         if self.bar is not None:
             self.bar.close()
 

@@ -72,6 +72,7 @@ def save_model(folder: Path, network: SARTM, info: ModelInfo) -> None:
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
     with replacing(folder / WEIGHTS) as temporary:
         save_file(tensors, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
     write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})
     write_card(folder, info)
 

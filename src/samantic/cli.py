@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import samantic
@@ -86,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument("--resume", action="store_true", help="continue a stopped run")
-    sub.format_help = lambda: _train_help(sub)  # type: ignore[method-assign]
+    sub.format_help = partial(_train_help, sub)  # type: ignore[method-assign]
 
     sub = verb("evaluate", _evaluate, "measure a model on a labelled split")
     sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")

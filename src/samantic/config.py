@@ -205,6 +205,9 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
         raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
+    unknown = sorted(values.keys() - Config.__dataclass_fields__.keys())
+    if unknown:
+        raise InputError(f"{path}: unknown key {unknown[0]}; `samantic train --help` lists them")
     if isinstance(values.get("adapt"), str):
         values["adapt"] = {"method": values["adapt"]}
     parser = _parser()

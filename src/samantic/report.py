@@ -140,6 +140,8 @@ def _figure(history: list[dict[str, float]], keys: list[str], label: str) -> Mar
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    figure.savefig(
+        buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    )
     svg = buffer.getvalue()
     return Markup(svg[svg.index("<svg") :])  # noqa: S704  # drawn here, from numbers

@@ -71,7 +71,7 @@ def train(
     info = ModelInfo(
         config.model, config.adapt, train_set.classes, train_set.palette, train_set.spec.title
     )
-    network = build_network(info)
+    network = build_network(info).train()
     if not quiet:
         print(describe(network, config, {name: len(part) for name, part in splits.items()}))
     write_text(out / "config.yaml", to_yaml(config))
@@ -121,7 +121,7 @@ def _fit(
         precision=_precision(options),
         devices=options.devices,
         logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, len(train_batches)),
         callbacks=callbacks,
         gradient_clip_val=options.clip,
         enable_checkpointing=False,
@@ -131,6 +131,10 @@ def _fit(
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # A resumed run shuffles the epoch it stopped in anew, which does no harm.
+        warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
+        # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         trainer.fit(
             task,
             train_batches,

@@ -174,7 +174,7 @@ def test_second_writing_adds_splits_and_replaces_those_of_the_same_name(tmp_path
     assert lists["train.txt"] == "00001_00000D\n00001_00001N\n"
     assert lists["val.txt"] == "00001_00004D\n"
     assert lists["test.txt"] == "00001_00003N\n"
-    assert not list(tmp_path.rglob("*.part"))
+    assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
 
 
 def test_interrupted_writing_leaves_no_half_file_and_no_list(

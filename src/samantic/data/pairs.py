@@ -206,4 +206,4 @@ def read_sample(files: Files, num_classes: int) -> Sample:
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W) or (H, W, C) uint8 to (C, H, W) float32 in [0, 1]."""
     channels_first = np.atleast_3d(pixels).transpose(2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(channels_first)).float() / 255
+    return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from samantic.config import Layout
 from samantic.data.scenes import Scene, draw_scene
-
-Layout = Literal["mfnet", "pairs"]
-"""``mfnet``: images/NAME.png is RGBA with thermal as alpha; ``pairs``: rgb/ and thermal/ apart."""
-
+from samantic.files import replacing, write_text
 
 def write_scenes(
     root: Path,
@@ -57,19 +55,15 @@ def write_scenes(
 def _write_pictures(root: Path, name: str, pictures: Mapping[str, Image.Image]) -> None:
     """Write the picture of each folder, complete or not at all."""
     for folder, picture in pictures.items():
-        path = root / folder / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        picture.save(part, format="PNG", compress_level=3)
-        part.replace(path)
+        with replacing(root / folder / f"{name}.png") as temporary:
+            picture.save(temporary, compress_level=3)
 
 
 def _write_lists(root: Path, split: str, names: Sequence[str]) -> None:
     """Write the lists of all scenes of a split, of those by day and of those by night."""
     for ending, times in (("", "DN"), ("_day", "D"), ("_night", "N")):
-        part = root / f"{split}{ending}.part"
-        part.write_text("".join(f"{name}\n" for name in names if name[-1] in times), "utf-8")
-        part.replace(root / f"{split}{ending}.txt")
+        listing = "".join(f"{name}\n" for name in names if name[-1] in times)
+        write_text(root / f"{split}{ending}.txt", listing)
 
 
 def _check(layout: str, splits: Mapping[str, Sequence[int]]) -> None:

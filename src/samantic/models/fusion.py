@@ -115,10 +115,11 @@ class FeatureFusion(nn.Module):
     def _context(self, key_value: Tensor) -> Tensor:
         """(N, pixels, 2C) to (N, heads, C/heads, C/heads).
 
-        kᵀv is a sum over all pixels, so it is computed in float32 whatever the autocast type.
+        kᵀv is a sum over all pixels, so it is computed in float32 even under autocast.
         """
+        precise = torch.promote_types(key_value.dtype, torch.float32)
         with torch.autocast(key_value.device.type, enabled=False):
-            k, v = (self._by_head(x) for x in key_value.float().chunk(2, dim=-1))
+            k, v = (self._by_head(x) for x in key_value.to(precise).chunk(2, dim=-1))
             scores = k.transpose(-2, -1) @ v * k.shape[-1] ** -0.5
             context: Tensor = scores.softmax(dim=-2).to(key_value.dtype)
         return context

@@ -6,9 +6,11 @@ Source of the architecture: Ravi et al., SAM 2 (arXiv 2408.00714), as implemente
 from __future__ import annotations
 
 import copy
+import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import transformers
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 
@@ -71,12 +73,19 @@ def load_sam2(base: str) -> Sam2Model:
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(logging.ERROR)  # what it warns of is checked below
     try:
         loaded: Any = Sam2Model.from_pretrained(
-            base, output_loading_info=True, attn_implementation="sdpa"
+            base,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            attn_implementation="sdpa",
         )
     except (OSError, ValueError) as error:
         raise InputError(_unreachable(base, error)) from None
+    finally:
+        transformers.logging.set_verbosity(verbosity)
     model: Sam2Model
     model, report = loaded
     missing = sorted(set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]})

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
+
+from samantic.models import SARTM, QVLoRA, load_sam2
+from samantic.models.lora import add_lora
+from samantic.models.sam import ImageEncoder, frozen_view
+
+
+def random_lora(inside: int, outside: int, alpha: float | None = None) -> QVLoRA:
+    lora = QVLoRA(nn.Linear(inside, 3 * outside), rank=3, alpha=alpha)
+    nn.init.normal_(lora.b_q)
+    nn.init.normal_(lora.b_v)
+    return lora
+
+
+@pytest.mark.parametrize(("inside", "outside"), [(8, 8), (8, 16)], ids=["block", "transition"])
+@pytest.mark.parametrize("alpha", [None, 12.0])
+def test_equals_explicit_low_rank_update(inside: int, outside: int, alpha: float | None) -> None:
+    lora = random_lora(inside, outside, alpha)
+    scale = 1.0 if alpha is None else alpha / 3
+    weight = lora.qkv.weight.detach().clone()
+    weight[:outside] += scale * lora.b_q.detach() @ lora.a_q.detach()
+    weight[2 * outside :] += scale * lora.b_v.detach() @ lora.a_v.detach()
+    x = torch.randn(2, 5, 7, inside)
+    expected = x @ weight.T + lora.qkv.bias
+    torch.testing.assert_close(lora(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_keys_are_untouched() -> None:
+    lora = random_lora(8, 16)
+    x = torch.randn(4, 8)
+    assert torch.equal(lora(x)[:, 16:32], lora.qkv(x)[:, 16:32])
+    assert not torch.allclose(lora(x)[:, :16], lora.qkv(x)[:, :16])
+
+
+def test_initial_values_leave_the_layer_as_it_is() -> None:
+    lora = QVLoRA(nn.Linear(8, 24), rank=4)
+    x = torch.randn(4, 8)
+    assert torch.equal(lora(x), lora.qkv(x))
+    assert lora.a_q.abs().max() <= (1 / 8) ** 0.5  # Kaiming uniform with a = sqrt(5)
+    assert lora.a_q.std() > 0
+
+
+def test_merge_and_unmerge() -> None:
+    lora = random_lora(8, 8)
+    x = torch.randn(4, 8)
+    before, base = lora(x), lora.qkv.weight.clone()
+    lora.merge()
+    torch.testing.assert_close(lora(x), before, rtol=1e-5, atol=1e-5)
+    assert torch.equal(lora.qkv.weight, base)
+    lora.unmerge()
+    assert torch.equal(lora(x), before)
+
+
+def test_two_views_share_the_trunk_and_learn_apart(make_network: Callable[..., SARTM]) -> None:
+    network = make_network("paper", "lora").train()
+    rgb, thermal = (network.encoders[name].vision.backbone for name in ("rgb", "thermal"))
+    ours, theirs = rgb.blocks[1].attn.qkv, thermal.blocks[1].attn.qkv
+    assert ours.qkv.weight is theirs.qkv.weight
+    assert ours.a_q is not theirs.a_q
+    network(torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32)).logits.square().sum().backward()
+    for encoder in (rgb, thermal):
+        for name, parameter in encoder.named_parameters():
+            if name.endswith(("a_q", "a_v", "b_q", "b_v")):
+                assert parameter.grad is not None, name
+                assert parameter.grad.abs().sum() > 0, name
+            else:
+                assert not parameter.requires_grad, name
+
+
+def test_adapted_encoder_starts_as_sam2_bit_for_bit() -> None:
+    encoder = ImageEncoder(load_sam2("random-micro")).eval()
+    view = frozen_view(encoder)
+    add_lora(view, rank=4)
+    adapted = [m for m in view.modules() if isinstance(m, QVLoRA)]
+    blocks = [m for m in encoder.modules() if isinstance(m, Sam2MultiScaleAttention)]
+    assert len(adapted) == len(blocks) == 5
+    images = torch.randn(1, 3, 64, 96)
+    for ours, original in zip(view(images), encoder(images), strict=True):
+        assert torch.equal(ours, original)
+
+
+def test_merged_network_equals_unmerged(make_network: Callable[..., SARTM]) -> None:
+    network = make_network("paper", "lora")
+    pair = torch.rand(1, 3, 40, 56), torch.rand(1, 1, 40, 56)
+    with torch.no_grad():
+        separate = network(*pair).logits
+        network.merge()
+        torch.testing.assert_close(network(*pair).logits, separate, rtol=1e-4, atol=1e-4)
+        network.unmerge()
+        assert torch.equal(network(*pair).logits, separate)

@@ -1,0 +1,190 @@
+"""The real command in a process of its own: help, exit statuses, one line on stderr."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+COMMAND = Path(sys.executable).with_name("samantic")
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [str(COMMAND), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_help_is_fast() -> None:
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = run("--help")
+        times.append(time.perf_counter() - start)
+        assert done.returncode == 0
+    for verb in ("demo", "synthesize", "train", "evaluate", "predict"):
+        assert verb in done.stdout
+    assert min(times) < 0.5
+
+
+@pytest.mark.parametrize("verb", ["demo", "synthesize", "train", "evaluate", "predict"])
+def test_help_of_every_verb(verb: str) -> None:
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: samantic {verb}")
+    if verb == "train":
+        assert "--train.learning_rate" in done.stdout
+        assert "Peak learning rate" in done.stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == "0.1.0"
+
+
+def test_synthesize_writes_the_layout(tmp_path: Path) -> None:
+    words = ("--count", 5, "--seed", 1, "--size", "40x56")
+    for layout, folder in (("mfnet", "images"), ("pairs", "thermal")):
+        done = run("synthesize", "--layout", layout, "--out", tmp_path / layout, *words)
+        assert done.returncode == 0, done.stderr
+        assert "train 3, val 1, test 1 scenes" in done.stdout
+        with Image.open(next((tmp_path / layout / folder).iterdir())) as image:
+            assert image.size == (56, 40)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("synthesize", "--layout", "mfnet", "--out", "x", "--count", "1", "--seed", "0"),
+            "at least 3",
+        ),
+        (("predict", "nowhere/at/all", "--rgb", "x", "--out", "y"), "no such"),
+        (("evaluate", "m", "--data", "d", "--layout", "mfnet", "--split", "test"), "no model here"),
+        (("train", "nowhere.yaml"), "no such configuration file"),
+        (("demo", "--seed", "3", "--eval-seed", "3"), "unseen scenes need another"),
+    ],
+)
+def test_bad_input(words: tuple[str, ...], message: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("samantic: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "required: VERB"),
+        (("fly",), "invalid choice"),
+        (("predict", "m", "--rgb", "x", "--out", "y", "--what", "3"), "unrecognised arguments"),
+        (
+            ("synthesize", "--layout", "mfnet", "--out", "x", "--count", "5", "--seed", "0",
+             "--size", "big"),
+            "HEIGHTxWIDTH",
+        ),
+    ],
+)  # fmt: skip
+def test_bad_arguments(words: tuple[str, ...], message: str) -> None:
+    done = run(*words)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def truncated(root: Path) -> None:
+    path = sorted((root / "images").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:300])
+
+
+def three_channels(root: Path) -> None:
+    path = sorted((root / "images").iterdir())[0]
+    with Image.open(path) as image:
+        rgb = image.convert("RGB")
+    rgb.save(path)
+
+
+def wrong_id(root: Path) -> None:
+    Image.new("L", (64, 48), 17).save(sorted((root / "labels").iterdir())[0])
+
+
+def no_label(root: Path) -> None:
+    sorted((root / "labels").iterdir())[0].unlink()
+
+
+def wrong_size(root: Path) -> None:
+    Image.new("L", (32, 24)).save(sorted((root / "labels").iterdir())[0])
+
+
+def empty_split(root: Path) -> None:
+    (root / "train.txt").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (truncated, "not a readable image"),
+        (three_channels, "3 channel(s), but this layout keeps thermal in a 4th"),
+        (wrong_id, "label id 17, but there are 9 classes"),
+        (no_label, "missing; add the partner"),
+        (wrong_size, "32x24 pixels, but"),
+        (empty_split, "the split 'train' is empty; add pairs to it"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+@pytest.mark.parametrize("workers", [0, 1])
+def test_bad_training_data(
+    mfnet: Path,
+    tmp_path: Path,
+    write_config: Callable[..., Path],
+    spoil: Callable[[Path], None],
+    message: str,
+    workers: int,
+) -> None:
+    if workers and spoil is not truncated:
+        pytest.skip("one kind of broken file shows how worker processes report")
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    spoil(root)
+    done = run("train", write_config(root), "--data.workers", workers)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"samantic: {root}")
+    assert message in last
+    assert "Traceback" not in done.stderr
+
+
+def test_unreachable_base(mfnet: Path, write_config: Callable[..., Path]) -> None:
+    path = write_config(mfnet, model={"base": "facebook/sam2.1-hiera-tiny"})
+    done = run("train", path)
+    assert done.returncode == 2
+    assert "offline, give a folder with its config.json and model.safetensors" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_unwritable_output_is_not_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = run(
+        "synthesize", "--layout", "mfnet", "--out", tmp_path / "file", "--count", 3, "--seed", 0
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("samantic: ")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_demo(tmp_path: Path) -> None:
+    """The whole story, with too few steps to learn anything."""
+    done = run("demo", "--out", tmp_path, "--steps", 2, "--seed", 7, "--eval-seed", 8)
+    assert done.returncode == 0, done.stderr
+    for name in ("fused", "rgb", "thermal"):
+        assert name in done.stdout
+        assert (tmp_path / name / "metrics.json").exists()
+    assert done.stdout.strip().splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<figure>") == 12
+    assert len(list((tmp_path / "predictions" / "overlays").iterdir())) == 8
+    assert len((tmp_path / "data" / "test.txt").read_text().split()) == 80

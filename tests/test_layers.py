@@ -1,0 +1,63 @@
+"""Imports point one way: a module may use its own layer's earlier modules and lower layers."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+SRC = Path(__file__).parents[1] / "src" / "samantic"
+
+LAYERS = [
+    ["errors"],
+    ["files", "config"],
+    ["data", "models", "losses", "metrics"],
+    ["tasks", "checkpoint"],
+    ["callbacks", "predict"],
+    ["evaluation"],
+    ["report"],
+    ["run"],
+    ["demo"],
+    ["cli"],
+    ["__main__"],
+]
+SIBLINGS = {("losses", "metrics"), ("data", "models")}  # may not import one another
+
+
+def imports(path: Path) -> set[str]:
+    """First-level samantic modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("samantic."):
+            found.add(str(node.module).split(".")[1])
+        if isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("samantic.")}
+    return found
+
+
+def test_imports_point_one_way() -> None:
+    rank = {name: i for i, layer in enumerate(LAYERS) for name in layer}
+    seen = set()
+    for path in SRC.rglob("*.py"):
+        module = path.relative_to(SRC).parts[0].removesuffix(".py")
+        if module == "__init__":
+            continue
+        seen.add(module)
+        for target in imports(path) - {module}:
+            assert rank[target] < rank[module], f"{path.name} imports samantic.{target}"
+    assert seen == set(rank)
+
+
+def test_models_and_losses_do_not_know_lightning() -> None:
+    for path in [*(SRC / "models").glob("*.py"), SRC / "losses.py", SRC / "metrics.py"]:
+        assert "lightning" not in path.read_text(), path
+
+
+def test_importing_the_package_and_the_command_line_is_light() -> None:
+    code = (
+        "import sys, samantic, samantic.cli, samantic.config; samantic.cli.build_parser();"
+        "heavy = {'torch', 'numpy', 'lightning', 'transformers', 'PIL'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import samantic
+from samantic.cli import main
+from samantic.data.images import open_image, rgb_array, thermal_array
+from samantic.data.synthetic import write_scenes
+from samantic.files import read_json, replacing, write_json
+from samantic.predict import Predictor, overlay
+
+
+@pytest.fixture(scope="module")
+def model(trained: Path) -> Predictor:
+    return samantic.load(trained, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("own")
+    write_scenes(root, "pairs", {"train": range(3)}, seed=5, size=(50, 70))
+    return root
+
+
+def one_pair(own: Path) -> tuple[Path, Path]:
+    name = (own / "train.txt").read_text().split()[0]
+    return own / "rgb" / f"{name}.png", own / "thermal" / f"{name}.png"
+
+
+def test_paths_images_and_arrays_agree(model: Predictor, own: Path) -> None:
+    rgb, thermal = one_pair(own)
+    from_paths = model.predict(rgb, str(thermal))
+    with Image.open(rgb) as colour, Image.open(thermal) as heat:
+        from_images = model.predict(colour, heat)
+    from_arrays = model.predict(rgb_array(rgb), thermal_array(thermal))
+    for other in (from_images, from_arrays):
+        assert np.array_equal(from_paths.labels, other.labels)
+        assert np.array_equal(from_paths.confidence, other.confidence)
+    assert from_paths.labels.shape == from_paths.confidence.shape == (50, 70)
+    assert from_paths.labels.dtype == np.uint8
+    assert from_paths.confidence.dtype == np.float32
+    assert (from_paths.confidence > 1 / 9 - 1e-6).all()
+    assert (from_paths.confidence <= 1).all()
+    assert from_paths.classes[1] == "car"
+    assert sum(from_paths.shares().values()) == pytest.approx(1)
+
+
+def test_prediction_equals_the_network(model: Predictor, own: Path) -> None:
+    rgb, thermal = (np.asarray(open_image(path)) for path in one_pair(own))
+    images = (
+        torch.from_numpy(rgb.copy()).permute(2, 0, 1)[None] / 255,
+        torch.from_numpy(thermal.copy())[None, None] / 255,
+    )
+    with torch.no_grad():
+        expected = model.network(*images).logits.softmax(1)[0].max(0)
+    prediction = model.predict(rgb, thermal)
+    assert np.array_equal(prediction.labels, expected.indices.numpy())
+    np.testing.assert_allclose(prediction.confidence, expected.values.numpy(), rtol=1e-5)
+
+
+def test_one_modality_is_enough(model: Predictor, own: Path) -> None:
+    rgb, thermal = one_pair(own)
+    assert model.predict(rgb=rgb).overlay().size == (70, 50)
+    heat = model.predict(thermal=thermal)
+    assert heat.overlay().mode == "RGB"
+    assert not np.array_equal(heat.confidence, model.predict(rgb, thermal).confidence)
+
+
+def test_overlay_blends_and_leaves_class_0_clear() -> None:
+    background = np.full((1, 3, 3), 100, np.uint8)
+    labels = np.array([[0, 1, 255]], np.uint8)
+    image = np.asarray(overlay(background, labels, ((9, 9, 9), (200, 0, 50)), opacity=0.25))
+    assert image.tolist() == [[[100] * 3, [125, 75, 88], [100] * 3]]
+
+
+def test_save(model: Predictor, own: Path, tmp_path: Path) -> None:
+    prediction = model.predict(*one_pair(own))
+    prediction.save(tmp_path, "frame")
+    with Image.open(tmp_path / "labels" / "frame.png") as saved:
+        assert np.array_equal(np.asarray(saved), prediction.labels)
+    with Image.open(tmp_path / "overlays" / "frame.png") as drawn:
+        assert drawn.size == (70, 50)
+    assert sorted(p.name for p in tmp_path.rglob("*.png")) == ["frame.png", "frame.png"]
+
+
+def predict(trained: Path, out: Path, *words: object) -> int:
+    return main(["predict", str(trained), *map(str, words), "--out", str(out)])
+
+
+def test_folders_and_continuation(trained: Path, own: Path, tmp_path: Path) -> None:
+    words = ("--rgb", own / "rgb", "--thermal", own / "thermal")
+    assert predict(trained, tmp_path, *words) == 0
+    summary = read_json(tmp_path / "summary.json")
+    assert summary["complete"]
+    assert summary["count"] == 3
+    for name, frame in summary["frames"].items():
+        assert frame["size"] == [50, 70]
+        assert sum(frame["shares"].values()) == pytest.approx(1)
+        assert (tmp_path / "overlays" / f"{name}.png").exists()
+    kept, lost = sorted((tmp_path / "labels").iterdir())[:2]
+    lost.unlink()
+    before = kept.stat().st_mtime_ns
+    assert predict(trained, tmp_path, *words) == 0
+    assert kept.stat().st_mtime_ns == before
+    assert lost.exists()
+    assert read_json(tmp_path / "summary.json") == summary
+
+
+def test_four_channel_files(trained: Path, mfnet: Path, own: Path, tmp_path: Path) -> None:
+    assert predict(trained, tmp_path / "all", "--rgbt", mfnet / "images") == 0
+    assert read_json(tmp_path / "all" / "summary.json")["count"] == 10
+    one = next((mfnet / "images").iterdir())
+    assert predict(trained, tmp_path / "one", "--rgbt", one) == 0
+    assert (tmp_path / "one" / "labels" / one.name).exists()
+
+
+def test_single_files_may_have_different_names(trained: Path, own: Path, tmp_path: Path) -> None:
+    rgb, thermal = one_pair(own)
+    other = tmp_path / "heat.png"
+    shutil.copy(thermal, other)
+    assert predict(trained, tmp_path / "out", "--rgb", rgb, "--thermal", other) == 0
+    assert (tmp_path / "out" / "labels" / rgb.name).exists()
+
+
+def test_another_models_predictions_are_not_mixed(
+    trained: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(tmp_path / "summary.json", {"model": "0123"})
+    assert predict(trained, tmp_path, "--rgb", own / "rgb") == 2
+    assert "holds another model's predictions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "give --rgb and/or --thermal, or --rgbt alone"),
+        (("--rgb", "{own}/rgb", "--rgbt", "{own}/rgb"), "or --rgbt alone"),
+        (("--rgb", "{own}/none"), "none: no such folder of images"),
+        (("--rgb", "{tmp}"), "no images in this folder"),
+        (("--rgb", "{own}/rgb", "--thermal", "{tmp}/heat"), "no partner"),
+        (("--rgbt", "{own}/rgb"), "3 channel(s), but this layout keeps thermal in a 4th"),
+        (("--rgb", "{tmp}/heat/small.png", "--thermal", "{own}/thermal/{name}"), "70x50 pixels"),
+    ],
+)
+def test_bad_input(
+    trained: Path,
+    own: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    message: str,
+) -> None:
+    (tmp_path / "heat").mkdir()
+    Image.new("L", (32, 24)).save(tmp_path / "heat" / "small.png")
+    name = one_pair(own)[0].name
+    filled = [word.format(own=own, tmp=tmp_path, name=name) for word in words]
+    assert predict(trained, tmp_path / "out", *filled) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1 or "predict:" in error  # one line, beside the progress bar
+
+
+def broken_models(trained: Path, tmp_path: Path, kind: str) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(trained / "model", folder)
+    weights = folder / "model.safetensors"
+    if kind == "truncated":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif kind == "wrong":
+        tensors = load_file(weights)
+        tensors.pop("mask_head.decoder.mask_tokens.weight")
+        save_file(tensors, weights)
+    elif kind == "config":
+        (folder / "config.json").write_text(json.dumps({"model": {}}))
+    elif kind == "json":
+        (folder / "config.json").write_text("{")
+    elif kind == "none":
+        weights.unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("truncated", "model.safetensors: not readable"),
+        ("wrong", "does not fit config.json, first at mask_head.decoder.mask_tokens.weight"),
+        ("config", "config.json: not a samantic model"),
+        ("json", "config.json: not valid JSON"),
+        ("none", "no model here; give a run folder"),
+    ],
+)
+def test_broken_models(
+    trained: Path,
+    own: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    message: str,
+) -> None:
+    folder = broken_models(trained, tmp_path, kind)
+    assert predict(folder, tmp_path / "out", "--rgb", own / "rgb") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_hub_name_offline(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predict(Path("someone/some-model"), tmp_path, "--rgb", own / "rgb") == 2
+    assert "neither a local model nor reachable on the hub" in capsys.readouterr().err
+
+
+def test_replacing_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+
+    def interrupted() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        interrupted()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["roadscene", "llvip"])
+def test_real_pairs_of_any_size(trained: Path, realdata: Path, tmp_path: Path, name: str) -> None:
+    folder = realdata / "unlabelled_pairs" / name
+    assert predict(trained, tmp_path, "--rgb", folder / "rgb", "--thermal", folder / "thermal") == 0
+    for path in (folder / "rgb").iterdir():
+        with Image.open(path) as image, Image.open(tmp_path / "labels" / f"{path.stem}.png") as out:
+            assert out.size == image.size

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+import samantic
+from samantic.checkpoint import load_model
+from samantic.cli import main
+from samantic.config import Config, read_config
+from samantic.data import PairedFolder
+from samantic.data.loading import collate
+from samantic.metrics import confusion_matrix, scores
+from samantic.models import SARTM, load_sam2
+from samantic.run import read_history, train
+from samantic.tasks import SegmentationTask, learning_rate_factor
+
+WriteConfig = Callable[..., Path]
+
+
+def test_run_folder(trained: Path) -> None:
+    for name in (
+        "config.yaml",
+        "metrics.json",
+        "last.ckpt",
+        "report.html",
+        "logs/part-0/metrics.csv",
+    ):
+        assert (trained / name).stat().st_size > 0
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert list(metrics["iou"])[:2] == ["unlabelled", "car"]
+    assert set(metrics) >= {
+        "miou", "iou", "miou_present", "macc", "pixel_accuracy", "f1", "per_subset", "robustness",
+        "versions", "seed", "git", "split", "frames",
+    }  # fmt: skip
+    assert set(metrics["per_subset"]) == {"day", "night"}
+    assert metrics["frames"] == 2
+    assert metrics["split"] == "test"
+    card = (trained / "model" / "README.md").read_text()
+    assert f"{metrics['miou']:.4f}" in card
+    assert read_config(trained / "config.yaml").train.steps == 6
+    assert not [p for p in trained.rglob(".*") if p.is_file()], "a temporary file was left behind"
+
+
+def test_report_needs_no_other_file(trained: Path) -> None:
+    page = (trained / "report.html").read_text()
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert f"<b>{100 * metrics['miou']:.1f} %</b>" in page
+    assert page.count("data:image/png;base64,") == 2 * 4  # two frames of four pictures
+    assert page.count("<svg") == 2  # loss and mIoU
+    for outside in ("http", 'src="/', "<script", "<link"):
+        assert outside not in page.replace("http://www.w3.org", "")
+
+
+def test_history_holds_every_validation(trained: Path) -> None:
+    history = read_history(trained)
+    assert len([row for row in history if "val/miou" in row]) == 3
+    assert all("val/miou_auxiliary" in row for row in history if "val/miou" in row)
+
+
+def test_evaluate_gives_the_same_number(trained: Path, mfnet: Path, tmp_path: Path) -> None:
+    before = (trained / "metrics.json").read_bytes()
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet"]
+    assert main([*words, "--split", "test", "--out", str(tmp_path / "again")]) == 0
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert again["miou"] == pytest.approx(json.loads(before)["miou"], abs=1e-6)
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_evaluation_is_one_confusion_matrix(trained: Path, mfnet: Path) -> None:
+    model = samantic.load(trained, device="cpu")
+    data = PairedFolder(mfnet, "mfnet", "test")
+    total = torch.zeros(9, 9, dtype=torch.int64)
+    for index, files in enumerate(data.files):
+        labels = data[index].labels
+        assert labels is not None
+        with torch.no_grad():
+            sample = data[index]
+            assert sample.rgb is not None
+            assert sample.thermal is not None
+            out = model.network(sample.rgb[None], sample.thermal[None])
+        total += confusion_matrix(out.logits[0].argmax(0), labels, 9)
+        assert files.name == data[index].name
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["miou"] == pytest.approx(scores(total).miou, abs=1e-9)
+
+
+def test_default_output_of_evaluate(
+    trained: Path, mfnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "val"]
+    assert main(words) == 0
+    assert (tmp_path / "runs" / "evaluate" / "tiny-val" / "report.html").exists()
+
+
+def test_resume_continues_where_it_stopped(
+    mfnet: Path, write_config: WriteConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run killed after its first validation ends with the same number of steps."""
+    path = write_config(mfnet, train={"steps": 8, "validations": 4})
+    seen: list[int] = []
+    step = SegmentationTask.training_step
+
+    def dies_at_five(self: SegmentationTask, *args: object) -> torch.Tensor:
+        seen.append(self.global_step)
+        if len(seen) == 6:
+            raise RuntimeError("power cut")
+        return step(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SegmentationTask, "training_step", dies_at_five)
+    config = read_config(path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train(config)
+    assert seen == [0, 1, 2, 3, 4, 5]
+    assert not (Path(config.out) / "metrics.json").exists()
+    assert main(["train", str(path), "--resume"]) == 0
+    assert seen[6:] == [4, 5, 6, 7]
+    steps = [row["step"] for row in read_history(Path(config.out)) if "val/miou" in row]
+    assert steps == [1, 3, 5, 7]
+
+
+def test_a_finished_run_is_not_overwritten(
+    trained: Path, write_config: WriteConfig, mfnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(mfnet, out=str(trained))
+    assert main(["train", str(path)]) == 2
+    assert "holds a run already; add --resume" in capsys.readouterr().err
+    other = write_config(mfnet, out=str(trained), model={"fusion": "late"})
+    assert main(["train", str(other), "--resume"]) == 2
+    assert "describes another network" in capsys.readouterr().err
+    nothing = write_config(mfnet)
+    assert main(["train", str(nothing), "--resume"]) == 2
+    assert "no last.ckpt to resume from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("adapt", ["lora", "frozen"])
+def test_frozen_random_trunk_is_refused(
+    mfnet: Path, write_config: WriteConfig, capsys: pytest.CaptureFixture[str], adapt: str
+) -> None:
+    path = write_config(mfnet, adapt=adapt, train={"steps": 1, "validations": 1})
+    assert main(["train", str(path)]) == 2
+    assert "a frozen random trunk teaches nothing" in capsys.readouterr().err
+    assert main(["train", str(path), "--adapt.random-ok"]) == 0
+
+
+@pytest.mark.parametrize("options", [{"fusion": "late"}, {"auxiliary": "none"}, {"fusion": "rgb"}])
+def test_variants_through_the_command(
+    mfnet: Path,
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, str],
+) -> None:
+    path = write_config(mfnet, model=options, train={"steps": 1, "validations": 1})
+    assert main(["train", str(path), "--loss.cross-entropy", "plain"]) == 0
+    out = capsys.readouterr().out
+    assert "M parameters" in out
+    assert "guardrail" in out
+
+
+def test_saved_model_of_a_checkpoint_base_is_small_and_complete(
+    mfnet: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    """What the base holds is not stored again, and the loaded network is the trained one."""
+    base = tmp_path / "sam2"
+    load_sam2("random-micro").save_pretrained(base)
+    path = write_config(
+        mfnet,
+        model={"base": str(base)},
+        adapt={"method": "lora", "rank": 2},
+        train={"steps": 3, "validations": 1, "learning_rate": 0.01},
+    )
+    config = read_config(path)
+    train(config, quiet=True)
+    run = Path(config.out)
+    tensors = load_file(run / "model" / "model.safetensors")
+    assert any(".a_q" in name for name in tensors)
+    assert not any("qkv.qkv" in name or "neck" in name for name in tensors)
+    network, _ = load_model(run)
+    state = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, state[f"network.{name}"]), name
+
+
+def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
+    config: Config = read_config(write_config(mfnet, loss={"auxiliary": 0.5}))
+    network = SARTM(load_sam2("random-micro"), 9, adapt=config.adapt)
+    task = SegmentationTask(network, config)
+    logged: dict[str, float] = {}
+    task.log_dict = lambda values: logged.update({k: float(v) for k, v in values.items()})  # type: ignore[assignment,method-assign]
+    task.log = lambda name, value: logged.update({name: float(value)})  # type: ignore[assignment,method-assign]
+    task.photometric = lambda batch: batch  # type: ignore[assignment]
+    batch = collate([PairedFolder(mfnet, "mfnet", "train")[i] for i in range(2)])
+    total = task.training_step(batch, 0)
+    out = network(batch.rgb, batch.thermal)
+    mask = task.cross_entropy(out.logits, batch.labels)
+    assert out.auxiliary is not None
+    auxiliary = task.cross_entropy(out.auxiliary, batch.labels)
+    torch.testing.assert_close(total, mask + 0.5 * auxiliary)
+    assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
+
+
+def test_learning_rate_schedule() -> None:
+    factors = [learning_rate_factor(step, 100, 10) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[10] == pytest.approx(0.9**0.9)
+    assert factors[5] == pytest.approx(0.55 * 0.95**0.9)
+    assert factors[100] == 0
+    assert max(factors) == factors[10]
+    assert learning_rate_factor(0, 10, 0) == 1.0
+
+
+def test_history_of_a_resumed_run(tmp_path: Path) -> None:
+    for part, steps in ((0, (1, 3, 5)), (1, (3, 5, 7))):
+        folder = tmp_path / "logs" / f"part-{part}"
+        folder.mkdir(parents=True)
+        with (folder / "metrics.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["step", "train/loss"])
+            writer.writerows([step, part] for step in steps)
+    assert [(row["step"], row["train/loss"]) for row in read_history(tmp_path)] == [
+        (1, 0),
+        (3, 1),
+        (5, 1),
+        (7, 1),
+    ]
+    assert read_history(tmp_path / "nowhere") == []
+
+
+@pytest.mark.realdata
+@pytest.mark.slow
+def test_real_frames(realdata: Path, write_config: WriteConfig) -> None:
+    """A few steps on real frames: everything holds together at full size."""
+    root = realdata / "mfnet_mini"
+    path = write_config(
+        root, augment={"crop": [96, 128]}, train={"steps": 2, "batch_size": 2, "validations": 1}
+    )
+    assert main(["train", str(path), "--data.test", "val"]) == 0
+    out = Path(yaml.safe_load(path.read_text())["out"])
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["frames"] == 20
+    assert 0 < metrics["miou"] < 0.3
