@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from samantic.cli import main
+
 COMMAND = Path(sys.executable).with_name("samantic")
 
 
@@ -176,14 +178,15 @@ def test_unwritable_output_is_not_bad_input(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_demo(tmp_path: Path) -> None:
+def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The whole story, with too few steps to learn anything."""
-    done = run("demo", "--out", tmp_path, "--steps", 2, "--seed", 7, "--eval-seed", 8)
-    assert done.returncode == 0, done.stderr
+    words = ["demo", "--out", str(tmp_path), "--steps", "2", "--seed", "7", "--eval-seed", "8"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
     for name in ("fused", "rgb", "thermal"):
-        assert name in done.stdout
+        assert name in out
         assert (tmp_path / name / "metrics.json").exists()
-    assert done.stdout.strip().splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
+    assert out.strip().splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
     page = (tmp_path / "report.html").read_text()
     assert page.count("<figure>") == 12
     assert len(list((tmp_path / "predictions" / "overlays").iterdir())) == 8

@@ -72,6 +72,16 @@ def test_plain_cross_entropy() -> None:
     assert logits.grad is not None
 
 
+def test_class_weights_make_a_weighted_mean() -> None:
+    logits, labels = torch.randn(2, 4, 5, 5), torch.randint(4, (2, 5, 5))
+    labels[0, 0] = 255
+    weight = torch.tensor([0.5, 1.0, 2.0, 0.0])
+    expected = torch.nn.functional.cross_entropy(logits, labels, weight, ignore_index=255)
+    torch.testing.assert_close(cross_entropy(logits, labels, weight), expected)
+    easy = ohem_cross_entropy(logits, labels, weight, probability=1.0)  # every pixel is hard
+    torch.testing.assert_close(easy, expected)
+
+
 def test_half_precision_logits_are_computed_in_float32() -> None:
     logits, labels = 20 * torch.randn(1, 5, 8, 8), torch.randint(5, (1, 8, 8))
     low = ohem_cross_entropy(logits.bfloat16(), labels)

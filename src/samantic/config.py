@@ -115,10 +115,13 @@ class LossConfig:
     Args:
         cross_entropy: ohem keeps the hard pixels only, plain keeps all.
         auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
+        class_balance: A class weighs as much as its share of the training pixels to the power of
+            minus this; 0 weighs all alike, 1 balances them fully.
     """
 
     cross_entropy: Literal["ohem", "plain"] = "ohem"
     auxiliary: float = 0.4
+    class_balance: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ def train(
     if not quiet:
         print(describe(network, config, {name: len(part) for name, part in splits.items()}))
     write_text(out / "config.yaml", to_yaml(config))
-    task = SegmentationTask(network, config)
+    balance = config.loss.class_balance
+    task = SegmentationTask(network, config, train_set.class_weights(balance) if balance else None)
     callbacks = [
         KeepRun(out, lambda: save_model(out / "model", network, info)),
         ProgressBar(f"train {out.name}", line),

@@ -23,10 +23,18 @@ class SegmentationTask(L.LightningModule):
     Logs every loss term of a step, and after each validation the mIoU of each head as
     `val/miou_mask`, `val/miou_auxiliary` and `val/miou_mean`; `val/miou` is that of the head which
     answers at inference.
+
+    Args:
+        network: The network.
+        config: The run.
+        class_weights: (K,) weights of the classes in the loss; None weighs all alike.
     """
 
-    def __init__(self, network: SARTM, config: Config) -> None:
+    class_weights: Tensor | None
+
+    def __init__(self, network: SARTM, config: Config, class_weights: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("class_weights", class_weights, persistent=False)
         self.network = network
         self.config = config
         self.photometric = Photometric(config.augment)
@@ -47,10 +55,12 @@ class SegmentationTask(L.LightningModule):
         """L = L_mask + λ1 L_auxiliary (SARTM eq 15 without its distillation terms)."""
         batch = self.photometric(batch)
         out = self.network(batch.rgb, batch.thermal, batch.present)
-        terms = {"mask": self.cross_entropy(out.logits, batch.labels)}
+        terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
         if out.auxiliary is not None:
             weight = self.config.loss.auxiliary
-            terms["auxiliary"] = weight * self.cross_entropy(out.auxiliary, batch.labels)
+            terms["auxiliary"] = weight * self.cross_entropy(
+                out.auxiliary, batch.labels, self.class_weights
+            )
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -62,6 +63,14 @@ def test_both_layouts_hold_the_same(mfnet: Path, own: Path) -> None:
             assert one is not None
             assert other is not None
             assert torch.equal(one, other)
+
+
+def test_class_weights(mfnet: Path) -> None:
+    data = PairedFolder(mfnet, "mfnet", "train")
+    labels = torch.stack([cast(torch.Tensor, data[i].labels) for i in range(len(data))])
+    for label, weight in enumerate(data.class_weights(0.5)):
+        share = (labels == label).double().mean()
+        assert float(weight) == pytest.approx(float(share**-0.5) if share else 0.0, rel=1e-5)
 
 
 def test_without_split_files_all_is_every_stem(own: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
+from tqdm import tqdm
 
 from samantic.config import Layout
 from samantic.data.catalog import CATALOG, palette
@@ -100,6 +101,19 @@ class PairedFolder(Dataset[Sample]):
         """The subset, such as day or night, that a file name tells; None if it tells none."""
         endings = self.spec.subsets.items()
         return next((subset for ending, subset in endings if name.endswith(ending)), None)
+
+    def class_weights(self, balance: float) -> Tensor:
+        """Weigh every class by its share of the labelled pixels to the power of -`balance`.
+
+        Returns:
+            (K,) float32; 1 for a class that holds all pixels, 0 for one that never occurs.
+        """
+        counts = torch.zeros(256, dtype=torch.int64)
+        for files in tqdm(self.files, "count classes", unit="pair", disable=None, delay=1):
+            ids = read_labels(cast(Path, files.labels), len(self.classes))
+            counts += torch.from_numpy(np.bincount(ids.ravel(), minlength=256))
+        shares = counts[: len(self.classes)] / counts[: len(self.classes)].sum()
+        return torch.where(shares > 0, shares.clamp(min=1e-9) ** -balance, 0.0)
 
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
