@@ -138,20 +138,28 @@ def empty_split(root: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-@pytest.mark.parametrize("workers", [0, 1])
 def test_bad_training_data(
     mfnet: Path,
     tmp_path: Path,
     write_config: Callable[..., Path],
     spoil: Callable[[Path], None],
     message: str,
-    workers: int,
 ) -> None:
-    if workers and spoil is not truncated:
-        pytest.skip("one kind of broken file shows how worker processes report")
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
     spoil(root)
-    done = run("train", write_config(root), "--data.workers", workers)
+    assert_refused(run("train", write_config(root)), root, message)
+
+
+def test_a_loading_process_reports_in_one_line(
+    mfnet: Path, tmp_path: Path, write_config: Callable[..., Path]
+) -> None:
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    truncated(root)
+    done = run("train", write_config(root), "--data.workers", 1)
+    assert_refused(done, root, "not a readable image")
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], root: Path, message: str) -> None:
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith(f"samantic: {root}")

@@ -14,6 +14,7 @@ from samantic.config import Layout
 from samantic.data.scenes import Scene, draw_scene
 from samantic.files import replacing, write_text
 
+
 def write_scenes(
     root: Path,
     layout: Layout,

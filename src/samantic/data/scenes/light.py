@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from samantic.data.scene_canvas import Camera, Drawing
-from samantic.data.scene_things import Color, Point
+from samantic.data.scenes.canvas import Camera, Drawing
+from samantic.data.scenes.things import Color, Point
 
 FloatMap = NDArray[np.float32]
 

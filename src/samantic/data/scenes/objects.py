@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from samantic.data.scene_light import Climate
-from samantic.data.scene_things import Face, Group, Paint, Point, Rng, any_color, box, disc, quad
+from samantic.data.scenes.light import Climate
+from samantic.data.scenes.things import Face, Group, Paint, Point, Rng, any_color, box, disc, quad
 
 
 def person(rng: Rng, climate: Climate, *, riding: bool = False) -> list[Group]:

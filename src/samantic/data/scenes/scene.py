@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.scene_backdrop import CLUTTER, LAMP_HEIGHT, street_lamp
-from samantic.data.scene_canvas import Camera, draw_things
-from samantic.data.scene_cars import car
-from samantic.data.scene_light import Climate, draw_climate, render
-from samantic.data.scene_objects import bike, bollard, cone, parking_block, person, rail_piece
-from samantic.data.scene_street import Street
-from samantic.data.scene_things import Group, Paint
+from samantic.data.scenes.backdrop import CLUTTER, LAMP_HEIGHT, street_lamp
+from samantic.data.scenes.canvas import Camera, draw_things
+from samantic.data.scenes.cars import car
+from samantic.data.scenes.light import Climate, draw_climate, render
+from samantic.data.scenes.objects import bike, bollard, cone, parking_block, person, rail_piece
+from samantic.data.scenes.street import Street
+from samantic.data.scenes.things import Group, Paint
 
 CAR, PERSON, BIKE, CAR_STOP, GUARDRAIL, CONE = 1, 2, 3, 5, 6, 7
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from samantic.data.scene_light import Climate
-from samantic.data.scene_things import Group, Paint, Rng, any_color, disc, inset, quad
+from samantic.data.scenes.light import Climate
+from samantic.data.scenes.things import Group, Paint, Rng, any_color, disc, inset, quad
 
 
 @dataclass(frozen=True, slots=True)

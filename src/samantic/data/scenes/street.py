@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from samantic.data.scene_backdrop import building, hedge, tree, wall
-from samantic.data.scene_canvas import Camera
-from samantic.data.scene_light import Climate
-from samantic.data.scene_things import Color, Group, Paint, Point, Thing
+from samantic.data.scenes.backdrop import building, hedge, tree, wall
+from samantic.data.scenes.canvas import Camera
+from samantic.data.scenes.light import Climate
+from samantic.data.scenes.things import Color, Group, Paint, Point, Thing
 
 CURVE, BUMP = 4, 8
 

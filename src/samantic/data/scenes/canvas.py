@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from samantic.data.scene_things import Face, Paint, Point, Thing
+from samantic.data.scenes.things import Face, Paint, Point, Thing
 
 NEAR = 0.5
 """Distance in metres of the clipping plane in front of the camera."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from samantic.data.scene_light import Climate
-from samantic.data.scene_things import Group, Paint, Point, Rng, any_color, box, disc, inset, quad
+from samantic.data.scenes.light import Climate
+from samantic.data.scenes.things import Group, Paint, Point, Rng, any_color, box, disc, inset, quad
 
 LAMP_HEIGHT = 5.0
 """Metres above the ground at which street lamps burn."""
