@@ -185,6 +185,17 @@ def test_unwritable_output_is_not_bad_input(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
+    """A limit on file sizes, as a disk that is full: the label fits, the image does not."""
+    words = "synthesize --layout mfnet --count 3 --seed 0 --size 96x128 --out"
+    script = f"ulimit -f 8; exec '{COMMAND}' {words} '{tmp_path}'"
+    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "File too large" in done.stderr.strip().splitlines()[-1]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 @pytest.mark.slow
 def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The whole story, with too few steps to learn anything."""

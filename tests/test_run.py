@@ -206,6 +206,23 @@ def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
 
 
+def test_single_modality_networks_know_no_modality_dropout(
+    mfnet: Path, write_config: WriteConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = read_config(write_config(mfnet, augment={"modality_dropout": 0.5}))
+    batch = collate([PairedFolder(mfnet, "mfnet", "train")[i] for i in range(2)])
+    for fusion, hides in (("rgb", False), ("paper", True)):
+        network = SARTM(load_sam2("random-micro"), 9, fusion=fusion, adapt=config.adapt)  # type: ignore[arg-type]
+        task = SegmentationTask(network, config)
+        seen: list[torch.Tensor | None] = []
+        monkeypatch.setattr(task, "log_dict", lambda values: None)
+        monkeypatch.setattr(task, "log", lambda name, value: None)
+        network.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[2]))
+        for _ in range(10):
+            task.training_step(batch, 0)
+        assert any(present is not None and not present.all() for present in seen) == hides
+
+
 def test_learning_rate_schedule() -> None:
     factors = [learning_rate_factor(step, 100, 10) for step in range(101)]
     assert factors[0] == pytest.approx(0.1)

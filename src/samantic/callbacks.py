@@ -82,10 +82,11 @@ class KeepRun(L.Callback):
             self.best = miou
             if trainer.is_global_zero:
                 self.keep()
+        if not trainer.is_global_zero:  # takes part in gathering, writes nothing
+            trainer.save_checkpoint(self.out / "last.ckpt")
+            return
         with replacing(self.out / "last.ckpt") as temporary:
             trainer.save_checkpoint(temporary)
-            if not trainer.is_global_zero:
-                temporary.touch()
 
     def state_dict(self) -> dict[str, Any]:
         """The best mIoU so far travels with the checkpoint."""

@@ -71,7 +71,10 @@ def save_model(folder: Path, network: SARTM, info: ModelInfo) -> None:
     """Write a model folder; an older model in it is replaced only once the new one is whole."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
     with replacing(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+        try:
+            save_file(tensors, temporary, metadata={"format": "pt"})
+        except SafetensorError as error:  # its word for a full disk
+            raise OSError(f"{folder / WEIGHTS}: {error}") from error
         temporary.chmod(0o644)  # safetensors leaves it to its owner alone
     write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})
     write_card(folder, info)

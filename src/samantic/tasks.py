@@ -54,7 +54,9 @@ class SegmentationTask(L.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """L = L_mask + λ1 L_auxiliary (SARTM eq 15 without its distillation terms)."""
         batch = self.photometric(batch)
-        out = self.network(batch.rgb, batch.thermal, batch.present)
+        # modality dropout is for networks that have another modality to turn to
+        present = batch.present if len(self.network.modalities) > 1 else None
+        out = self.network(batch.rgb, batch.thermal, present)
         terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
         if out.auxiliary is not None:
             weight = self.config.loss.auxiliary
@@ -68,7 +70,7 @@ class SegmentationTask(L.LightningModule):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the pixels of every head's prediction."""
-        out = self.network(batch.rgb, batch.thermal, batch.present)
+        out = self.network(batch.rgb, batch.thermal)
         for head, matrix in self.matrices.items():
             matrix.update(out.probabilities(head).argmax(1), batch.labels)  # type: ignore[operator]
 
