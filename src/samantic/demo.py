@@ -104,7 +104,7 @@ def _config(out: Path, data: Path, fusion: Fusion, seed: int, steps: int) -> Con
         augment=AugmentConfig(
             crop=SIZE,
             scale=(1.0, 1.0),
-            color=0.1,
+            color=0.0,
             blur=0.0,
             thermal_gain=0.05,
             modality_dropout=0.0,

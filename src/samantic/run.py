@@ -11,6 +11,7 @@ from typing import Any
 import lightning as L  # the name its documentation uses
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
 
 from samantic.callbacks import KeepRun, ProgressBar
 from samantic.checkpoint import (
@@ -22,7 +23,7 @@ from samantic.checkpoint import (
 )
 from samantic.config import Config, Layout, TrainConfig, read_config, to_yaml
 from samantic.data.augment import RandomCrop
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Batch, eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor, metrics_json, table
@@ -57,31 +58,32 @@ def train(
     out, data = Path(config.out), config.data
     _claim(out, config, resume)
     L.seed_everything(config.train.seed, verbose=False)
-    splits = {
-        split: PairedFolder(
-            data.root,
-            data.layout,
-            split,
-            classes=data.classes,
-            transform=RandomCrop(config.augment) if split == data.train else None,
-        )
+    train_set, val_set, test_set = (
+        PairedFolder(data.root, data.layout, split, classes=data.classes)
         for split in (data.train, data.val, data.test)
-    }
-    train_set = splits[data.train]
+    )
+    train_set.transform = RandomCrop(config.augment)
     info = ModelInfo(
         config.model, config.adapt, train_set.classes, train_set.palette, train_set.spec.title
     )
     network = build_network(info).train()
     if not quiet:
-        print(describe(network, config, {name: len(part) for name, part in splits.items()}))
+        print(describe(network, config, [train_set, val_set, test_set]))
     write_text(out / "config.yaml", to_yaml(config))
     balance = config.loss.class_balance
     task = SegmentationTask(network, config, train_set.class_weights(balance) if balance else None)
-    callbacks = [
-        KeepRun(out, lambda: save_model(out / "model", network, info)),
-        ProgressBar(f"train {out.name}", line),
-    ]
-    if not _fit(task, config, splits, callbacks, resume):
+    trainer = _fit(
+        task,
+        config,
+        train_loader(train_set, config.train.batch_size, data.workers),
+        eval_loader(val_set, data.workers),
+        [
+            KeepRun(out, lambda: save_model(out / "model", network, info)),
+            ProgressBar(f"train {out.name}", line),
+        ],
+        resume,
+    )
+    if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
     return evaluate(
         out, data.root, data.layout, data.test, out=out, seed=config.train.seed, quiet=quiet
@@ -106,13 +108,14 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
 def _fit(
     task: SegmentationTask,
     config: Config,
-    splits: dict[str, PairedFolder],
+    train_batches: DataLoader[Batch],
+    val_batches: DataLoader[Batch],
     callbacks: list[L.Callback],
     resume: bool,
-) -> bool:
-    """Run the optimisation; tells whether this is the process that goes on to evaluate."""
-    out, data, options = Path(config.out), config.data, config.train
-    train_batches = train_loader(splits[data.train], options.batch_size, data.workers)
+) -> L.Trainer:
+    """Run the optimisation."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    out, options = Path(config.out), config.train
     steps = options.steps or options.epochs * len(train_batches)
     trainer = L.Trainer(
         max_steps=steps,
@@ -139,13 +142,13 @@ def _fit(
         trainer.fit(
             task,
             train_batches,
-            eval_loader(splits[data.val], data.workers),
+            val_batches,
             ckpt_path=out / "last.ckpt" if resume else None,
             weights_only=True,
         )
     if trainer.interrupted:
         raise KeyboardInterrupt
-    return trainer.is_global_zero
+    return trainer
 
 
 def _precision(options: TrainConfig) -> Any:
@@ -225,7 +228,7 @@ def evaluate(
     return metrics
 
 
-def describe(network: SARTM, config: Config, sizes: dict[str, int]) -> str:
+def describe(network: SARTM, config: Config, splits: list[PairedFolder]) -> str:
     """What is about to be trained: the network and its parameters by part, data, resolution."""
 
     def count(module: torch.nn.Module, trainable: bool = False) -> int:
@@ -241,10 +244,7 @@ def describe(network: SARTM, config: Config, sizes: dict[str, int]) -> str:
             for name, part in network.named_children()
         ),
         f"{config.data.root}: "
-        + ", ".join(f"{name} {size}" for name, size in sizes.items())
+        + ", ".join(f"{part.split} {len(part)}" for part in splits)
         + f" pairs, crops of {config.augment.crop[0]}x{config.augment.crop[1]}",
     ]
     return "\n".join(lines)
-
-
-logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ import math
 import kornia.augmentation as K  # the name its documentation uses
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from samantic.config import AugmentConfig
 from samantic.data.loading import Batch
@@ -68,12 +68,12 @@ class Photometric:
 
     def __init__(self, config: AugmentConfig) -> None:
         self.config = config
-        strength = config.color
-        self.rgb = K.AugmentationSequential(
-            K.ColorJiggle(strength, strength, strength, strength / 8, p=0.8 if strength else 0.0),
-            K.RandomGaussianBlur((5, 5), (0.1, 2.0), p=config.blur),
-            data_keys=["input"],
-        )
+        self.rgb = nn.Sequential()
+        if config.color:
+            color = config.color
+            self.rgb.append(K.ColorJiggle(color, color, color, color / 8, p=0.8))
+        if config.blur:
+            self.rgb.append(K.RandomGaussianBlur((5, 5), (0.1, 2.0), p=config.blur))
 
     def __call__(self, batch: Batch) -> Batch:
         thermal, gain = batch.thermal, self.config.thermal_gain

@@ -97,16 +97,17 @@ class SARTM(nn.Module):
         Args:
             rgb: (N, 3, H, W) in [0, 1], or None if no pair of the batch has it.
             thermal: (N, 1, H, W) in [0, 1], or None.
-            present: (N, 2) bool, which of RGB and thermal a pair has; None means what is given.
-                Nothing of an image that is not present reaches the output.
+            present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
+                what is given. Nothing of an image that is not present reaches the output.
 
         Raises:
-            ValueError: A shape does not fit, or a pair has no modality that the variant reads.
+            ValueError: A shape does not fit, or nothing that the variant reads is given.
         """
-        images, present = self._read(rgb, thermal, present)
+        images = self._select(rgb, thermal)
+        size = next(iter(images.values())).shape[-2:]
+        images, present = _hide(images, present)
         pyramids = self._encode(images)
         features = self._fuse(pyramids, present)
-        size = next(image for image in (rgb, thermal) if image is not None).shape[-2:]
         logits, auxiliary = self._decode(features, pyramids, present)
         return Output(
             _to_image(logits, size),
@@ -135,38 +136,16 @@ class SARTM(nn.Module):
             if isinstance(module, QVLoRA):
                 module.unmerge()
 
-    def _read(
-        self, rgb: Tensor | None, thermal: Tensor | None, present: Tensor | None
-    ) -> tuple[dict[str, Tensor], Tensor]:
-        """Check the input; hide what is not present; keep what the variant reads."""
+    def _select(self, rgb: Tensor | None, thermal: Tensor | None) -> dict[str, Tensor]:
+        """The given images of the modalities that this variant reads, with fitting shapes."""
         given = {"rgb": rgb, "thermal": thermal}
-        images = {name: given[name] for name in self.modalities if given[name] is not None}
+        images = {name: image for name, image in given.items() if image is not None}
+        _check_shapes(images)
+        images = {name: image for name, image in images.items() if name in self.modalities}
         if not images:
-            raise ValueError(
-                f"the variant '{self.fusion_name}' reads {' or '.join(self.modalities)}, and "
-                "neither was given"
-            )
-        tensors = cast(dict[str, Tensor], images)
-        shapes = {(x.shape[0], *x.shape[-2:]) for x in given.values() if x is not None}
-        if len(shapes) > 1 or any(x.ndim != 4 for x in tensors.values()):
-            raise ValueError(
-                "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
-                + " and ".join(f"{name} {tuple(x.shape)}" for name, x in tensors.items())
-            )
-        for name, channels in (("rgb", 3), ("thermal", 1)):
-            if name in tensors and tensors[name].shape[1] != channels:
-                raise ValueError(
-                    f"{name} must have {channels} channel(s), got {tuple(tensors[name].shape)}"
-                )
-        batch, device = next(iter(shapes))[0], next(iter(tensors.values())).device
-        read = torch.tensor([name in tensors for name in MODALITIES], device=device)
-        if present is None:
-            return tensors, read.expand(batch, 2)
-        present = present & read
-        for name, image in tensors.items():
-            here = present[:, MODALITIES.index(name), None, None, None]
-            tensors[name] = torch.where(here, image, 0.0)
-        return tensors, present
+            wanted = " or ".join(self.modalities)
+            raise ValueError(f"the variant '{self.fusion_name}' reads {wanted}: none was given")
+        return images
 
     def _encode(self, images: dict[str, Tensor]) -> dict[str, Pyramid]:
         """Encode the modalities: in one pass where they share an encoder, else one by one."""
@@ -221,6 +200,27 @@ def _adapted_encoders(
     for view in encoders.values():
         cast(ImageEncoder, view).no_memory_embedding.requires_grad_(False)
     return nn.ModuleDict(encoders)
+
+
+def _check_shapes(images: dict[str, Tensor]) -> None:
+    channels = {"rgb": 3, "thermal": 1}
+    fits = all(x.ndim == 4 and x.shape[1] == channels[name] for name, x in images.items())
+    if not fits or len({(len(x), *x.shape[-2:]) for x in images.values()}) > 1:
+        raise ValueError(
+            "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
+            + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())
+        )
+
+
+def _hide(images: dict[str, Tensor], present: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
+    """Blank what is not present; return the images and what is left, (N, 2) bool."""
+    first = next(iter(images.values()))
+    given = torch.tensor([name in images for name in MODALITIES], device=first.device)
+    if present is None:
+        return images, given.expand(len(first), 2)
+    here = {name: present[:, i, None, None, None] for i, name in enumerate(MODALITIES)}
+    shown = {name: torch.where(here[name], image, 0.0) for name, image in images.items()}
+    return shown, present & given
 
 
 def _average(maps: list[Tensor] | tuple[Tensor, ...], present: Tensor) -> Tensor:
