@@ -70,9 +70,13 @@ def make_network() -> Callable[..., SARTM]:
     """Build a micro network; its FFM is made to matter, as after some training."""
 
     def build(
-        fusion: Fusion = "paper", method: str = "full", classes: int = 5, **options: Any
+        fusion: Fusion = "paper",
+        method: str = "full",
+        classes: int = 5,
+        shared: bool = False,
+        **options: Any,
     ) -> SARTM:
-        adapt = AdaptConfig(method=method, rank=2)  # type: ignore[arg-type]
+        adapt = AdaptConfig(method=method, rank=2, shared=shared)  # type: ignore[arg-type]
         network = SARTM(
             load_sam2("random-micro"), classes, fusion=fusion, adapt=adapt, **options
         ).eval()

@@ -14,8 +14,9 @@ import samantic
 from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.config import Config, read_config
-from samantic.data import PairedFolder
+from samantic.data import CATALOG, PairedFolder
 from samantic.data.loading import collate
+from samantic.data.synthetic import write_scenes
 from samantic.metrics import confusion_matrix, scores
 from samantic.models import SARTM, load_sam2
 from samantic.run import read_history, train
@@ -150,7 +151,16 @@ def test_frozen_random_trunk_is_refused(
     assert main(["train", str(path), "--adapt.random-ok"]) == 0
 
 
-@pytest.mark.parametrize("options", [{"fusion": "late"}, {"auxiliary": "none"}, {"fusion": "rgb"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fusion": "late"},
+        {"fusion": "rgb"},
+        {"auxiliary": "none"},
+        {"auxiliary": "deeplab", "prediction": "auxiliary"},
+        {"auxiliary": "segformer", "decoder": "frozen"},
+    ],
+)
 def test_variants_through_the_command(
     mfnet: Path,
     write_config: WriteConfig,
@@ -248,6 +258,33 @@ def test_history_of_a_resumed_run(tmp_path: Path) -> None:
         (7, 1),
     ]
     assert read_history(tmp_path / "nowhere") == []
+
+
+CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
+
+
+@pytest.mark.parametrize("shipped", CONFIGS, ids=lambda path: path.stem)
+def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
+    """Every YAML, on a micro base and generated data in its own layout, for one step."""
+    layout = read_config(shipped).data.layout
+    splits = {"train": range(2), "val": range(2, 4), "test": range(4, 6)}
+    write_scenes(tmp_path / "data", layout, splits, seed=1, size=(64, 96))
+    changes = {
+        "out": tmp_path / "run",
+        "data.root": tmp_path / "data",
+        "data.workers": 0,
+        "model.base": "random-micro",
+        "adapt.random-ok": "true",
+        "augment.crop": "[64,96]",
+        "train.steps": 1,
+        "train.batch-size": 2,
+        "train.precision": "32-true",
+    }
+    if layout == "pairs":
+        changes["data.classes"] = f"[{', '.join(CATALOG['mfnet'].classes)}]"
+    words = [f"--{key}={value}" for key, value in changes.items()]
+    assert main(["train", str(shipped), *words]) == 0
+    assert (tmp_path / "run" / "metrics.json").exists()
 
 
 @pytest.mark.realdata

@@ -63,6 +63,7 @@ def build_network(info: ModelInfo) -> SARTM:
         len(info.classes),
         fusion=model.fusion,
         auxiliary=model.auxiliary,
+        decoder=model.decoder,
         adapt=adapt,
     )
 

@@ -17,6 +17,7 @@ from samantic.errors import InputError
 
 Layout = Literal["mfnet", "pairs"]
 Fusion = Literal["paper", "average", "late", "rgb", "thermal"]
+Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
 
 IGNORE = 255
@@ -32,13 +33,16 @@ class ModelConfig:
             the same files, or random-nano, random-mini, random-micro (built-in, without weights).
         fusion: How the two modalities meet: paper (FRM + FFM + weighted average), average (weights
             only), late (decode each, average the logits), rgb or thermal (one modality).
-        auxiliary: Auxiliary segmentation head: fpn (the paper's) or none.
+        auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
+        decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
+            frozen.
         prediction: Which head answers at inference; mean averages the two heads' probabilities.
     """
 
     base: str = "facebook/sam2.1-hiera-base-plus"
     fusion: Fusion = "paper"
-    auxiliary: Literal["fpn", "none"] = "fpn"
+    auxiliary: Auxiliary = "fpn"
+    decoder: Literal["trained", "frozen"] = "trained"
     prediction: Head = "mask"
 
 
@@ -51,12 +55,15 @@ class AdaptConfig:
             for both modalities), full-separate (a trainable trunk each) or frozen.
         rank: Rank r of the low-rank updates.
         alpha: The updates are scaled by alpha / rank; null means alpha = rank.
+        shared: Use one set of LoRA updates for both modalities (lora only). The paper has one each,
+            the authors' released code one for both.
         random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
     """
 
     method: Literal["lora", "full", "full-separate", "frozen"] = "lora"
     rank: int = 16
     alpha: float | None = None
+    shared: bool = False
     random_ok: bool = False
 
 

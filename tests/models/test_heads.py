@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from transformers import Sam2Model
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
-from samantic.models import AuxiliaryHead, MaskHead, Pyramid, load_sam2
+from samantic.models import MaskHead, Pyramid, load_sam2
 from samantic.models import heads as heads_module
 
 
@@ -85,18 +85,11 @@ def test_class_tokens_start_near_sam2s(sam: Sam2Model, classes: int) -> None:
     assert torch.equal(head.not_a_point, sam.prompt_encoder.not_a_point_embed.weight)
 
 
-def test_auxiliary_head_equals_its_formula() -> None:
-    head = AuxiliaryHead(32, 5)
-    features = pyramid(2, 2, 3)
-
-    def up(x: torch.Tensor) -> torch.Tensor:
-        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-
-    def conv1(layer: torch.nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
-        weight = layer.weight[:, :, 0, 0]
-        return torch.einsum("oc,nchw->nohw", weight, x) + layer.bias[None, :, None, None]  # type: ignore[index]
-
-    merged = up(features.semantic) + conv1(head.intermediate, features.intermediate)
-    final = up(merged) + conv1(head.fine, features.fine)
-    expected = F.conv2d(final, head.classify.weight, head.classify.bias, padding=1)
-    torch.testing.assert_close(head(features), expected, rtol=1e-4, atol=1e-5)
+def test_frozen_transformer(sam: Sam2Model) -> None:
+    head = MaskHead(sam, 3, train_transformer=False)
+    trained = {name for name, p in head.named_parameters() if p.requires_grad}
+    assert not any(".transformer." in name for name in trained)
+    assert {"decoder.mask_tokens.weight", "decoder.conv_s0.weight"} <= trained
+    assert any(
+        ".transformer." in n for n, p in MaskHead(sam, 3).named_parameters() if p.requires_grad
+    )

@@ -116,6 +116,17 @@ def test_one_pass_through_a_shared_encoder_equals_two(make_network: MakeNetwork)
             torch.testing.assert_close(level, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_shared_lora_is_one_set(make_network: MakeNetwork) -> None:
+    separate, shared = (make_network("paper", "lora", shared=s) for s in (False, True))
+    assert shared.encoders["rgb"] is shared.encoders["thermal"]
+
+    def count(network: SARTM) -> int:
+        names = ("a_q", "a_v", "b_q", "b_v")
+        return sum(p.numel() for n, p in network.named_parameters() if n.endswith(names))
+
+    assert count(separate) == 2 * count(shared) > 0
+
+
 def test_separate_trunks_are_separate(make_network: MakeNetwork) -> None:
     network = make_network("paper", "full-separate")
     rgb = dict(network.encoders["rgb"].named_parameters())

@@ -1,7 +1,8 @@
 """Networks and their parts."""
 
+from samantic.models.auxiliary import AuxiliaryHead
 from samantic.models.fusion import FeatureFusion, FeatureRectification
-from samantic.models.heads import AuxiliaryHead, MaskHead
+from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA
 from samantic.models.sam import Pyramid, load_sam2
 from samantic.models.sartm import SARTM, Output

@@ -1,15 +1,10 @@
-"""The two segmentation heads (SARTM III-D, eqs 9 and 10).
-
-The mask head is SAM2's mask decoder with one mask token per class instead of three anonymous
-ones. The auxiliary head sums the pyramid at stride 4 and classifies it by a 3x3 convolution.
-"""
+"""The mask head: SAM2's mask decoder with a token per class (SARTM III-D, eq 9)."""
 
 from __future__ import annotations
 
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Sam2Model
 
@@ -32,11 +27,12 @@ class MaskHead(nn.Module):
     Args:
         sam: SAM2, whose mask decoder and prompt encoder are copied.
         num_classes: Classes K.
+        train_transformer: Whether the two-way transformer learns; the paper freezes it.
 
     Shape: a pyramid to logits (N, K, H/4, W/4).
     """
 
-    def __init__(self, sam: Sam2Model, num_classes: int) -> None:
+    def __init__(self, sam: Sam2Model, num_classes: int, *, train_transformer: bool = True) -> None:
         super().__init__()
         self.decoder = copy.deepcopy(sam.mask_decoder)
         self.positional = copy.deepcopy(sam.shared_image_embedding)
@@ -44,6 +40,7 @@ class MaskHead(nn.Module):
         self.not_a_point = nn.Parameter(prompt.not_a_point_embed.weight.detach().clone())
         self.no_mask = nn.Parameter(prompt.no_mask_embed.weight.detach().clone())
         self._make_semantic(num_classes)
+        self.decoder.transformer.requires_grad_(train_transformer)
         self.decoder.output_hypernetworks_mlps[0].requires_grad_(False)
         self.not_a_point.requires_grad_(False)
         self.no_mask.requires_grad_(False)
@@ -84,33 +81,3 @@ class MaskHead(nn.Module):
         grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
         position: Tensor = self.positional(grid).permute(2, 0, 1)
         return position.expand(batch, -1, -1, -1)
-
-
-class AuxiliaryHead(nn.Module):
-    """A feature pyramid head: f = Up(Up(semantic) + Conv1x1(intermediate)) + Conv1x1(fine).
-
-    Args:
-        width: Width D of the semantic map.
-        num_classes: Classes K.
-
-    Shape: a pyramid to logits Conv3x3(f), (N, K, H/4, W/4).
-    """
-
-    def __init__(self, width: int, num_classes: int) -> None:
-        super().__init__()
-        self.intermediate = nn.Conv2d(width // 4, width, 1)
-        self.fine = nn.Conv2d(width // 8, width, 1)
-        self.classify = nn.Conv2d(width, num_classes, 3, padding=1)
-
-    def forward(self, features: Pyramid) -> Tensor:
-        merged = self.intermediate(features.intermediate)
-        merged = merged + resize(features.semantic, merged)
-        final = self.fine(features.fine)
-        final = final + resize(merged, final)
-        logits: Tensor = self.classify(final)
-        return logits
-
-
-def resize(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear interpolation of (N, C, h, w) to the height and width of `like`."""
-    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)

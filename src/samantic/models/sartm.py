@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.config import AdaptConfig, Fusion, Head
+from samantic.config import AdaptConfig, Auxiliary, Fusion, Head
+from samantic.models.auxiliary import build_auxiliary
 from samantic.models.fusion import PyramidFusion
-from samantic.models.heads import AuxiliaryHead, MaskHead
+from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
 from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view
 
@@ -48,7 +49,8 @@ class SARTM(nn.Module):
         sam: SAM2; its encoder is adapted in place, its decoder is copied.
         num_classes: Classes K.
         fusion: `paper`, `average`, `late`, `rgb` or `thermal`. A variant builds only what it uses.
-        auxiliary: `fpn` or `none`.
+        auxiliary: `fpn`, `deeplab`, `segformer` or `none`.
+        decoder: Whether the mask decoder's two-way transformer is `trained` or `frozen`.
         adapt: How the encoder is adapted.
 
     Example:
@@ -66,7 +68,8 @@ class SARTM(nn.Module):
         num_classes: int,
         *,
         fusion: Fusion = "paper",
-        auxiliary: Literal["fpn", "none"] = "fpn",
+        auxiliary: Auxiliary = "fpn",
+        decoder: Literal["trained", "frozen"] = "trained",
         adapt: AdaptConfig | None = None,
     ) -> None:
         super().__init__()
@@ -74,8 +77,8 @@ class SARTM(nn.Module):
         self.num_classes = num_classes
         width = sam.hidden_dim
         self.modalities = (fusion,) if fusion in MODALITIES else MODALITIES
-        self.mask_head = MaskHead(sam, num_classes)
-        self.auxiliary_head = AuxiliaryHead(width, num_classes) if auxiliary == "fpn" else None
+        self.mask_head = MaskHead(sam, num_classes, train_transformer=decoder == "trained")
+        self.auxiliary_head = build_auxiliary(auxiliary, width, num_classes)
         self.fusion = (
             PyramidFusion(width, exchange=fusion == "paper")
             if fusion in ("paper", "average")
@@ -188,9 +191,10 @@ def _adapted_encoders(
     encoder = ImageEncoder(sam)
     match adapt.method:
         case "lora":
-            encoders = {name: frozen_view(encoder) for name in modalities}
-            for view in encoders.values():
+            views = [frozen_view(encoder) for _ in range(1 if adapt.shared else len(modalities))]
+            for view in views:
                 add_lora(view, adapt.rank, adapt.alpha)
+            encoders = dict(zip(modalities, 2 * views, strict=False))
         case "frozen":
             encoders = dict.fromkeys(modalities, encoder.requires_grad_(False))
         case "full":
