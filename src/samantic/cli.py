@@ -67,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
     )
     sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
-    sub.add_argument("--eval-seed", type=int, default=1000, help="seed of the unseen scenes")
+    sub.add_argument("--eval-seed", type=int, default=2000, help="seed of the unseen scenes")
 
     sub.add_argument("--steps", type=int, default=600, help="optimiser steps of each network")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -84,9 +85,10 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int = STEPS) -> dict[st
 
 
 def _train_together(configs: list[Config]) -> list[dict[str, Any]]:
-    """Train side by side, one thread each: networks this small use no second core well."""
+    """Train side by side, one process a core: networks this small use no second core well."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(configs), spawn, tqdm.set_lock, (spawn.RLock(),)) as pool:
+    workers = min(len(configs), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, spawn, tqdm.set_lock, (spawn.RLock(),)) as pool:
         return list(pool.map(_train, configs, range(len(configs))))
 
 
@@ -104,12 +106,12 @@ def _config(out: Path, data: Path, fusion: Fusion, seed: int, steps: int) -> Con
         augment=AugmentConfig(
             crop=SIZE,
             scale=(1.0, 1.0),
-            color=0.0,
+            color=0.1,
             blur=0.0,
             thermal_gain=0.05,
             modality_dropout=0.0,
         ),
-        train=TrainConfig(steps=steps, batch_size=8, learning_rate=5e-3, validations=5, seed=seed),
+        train=TrainConfig(steps=steps, batch_size=8, learning_rate=3e-3, validations=5, seed=seed),
     )
 
 
