@@ -7,11 +7,13 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import samantic
+from samantic.config import Layout
 from samantic.errors import InputError
 
-LAYOUTS = ("mfnet", "pairs")
+LAYOUTS = get_args(Layout)
 
 
 def entry() -> None:

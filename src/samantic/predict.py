@@ -13,7 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from samantic.checkpoint import ModelInfo, load_model
-from samantic.data.images import ImageLike, rgb_array, thermal_array
+from samantic.data.images import ImageLike, open_image, rgb_array, thermal_array
 from samantic.data.pairs import Files, read_pair, stems, to_tensor
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
@@ -223,11 +223,13 @@ def predict_files(
     write_json(summary_path, {"model": fingerprint, "complete": False})
     frames = {}
     for pair in tqdm(files, desc="predict", unit="pair", disable=None):
-        labels = out / "labels" / f"{pair.name}.png"
-        if not labels.exists():
-            predictor.segment(*read_pair(pair)).save(out, pair.name)
-        with Image.open(labels) as image:
-            ids = np.asarray(image)
+        done = out / "labels" / f"{pair.name}.png"
+        if done.exists():
+            ids = np.asarray(open_image(done))
+        else:
+            prediction = predictor.segment(*read_pair(pair))
+            prediction.save(out, pair.name)
+            ids = prediction.labels
         frames[pair.name] = {
             "size": list(ids.shape),
             "shares": class_shares(ids, predictor.info.classes),
