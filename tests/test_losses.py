@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from samantic.losses import cross_entropy, ohem_cross_entropy
+from samantic.losses import (
+    class_prototypes,
+    cross_entropy,
+    cross_modal_distillation,
+    language_distillation,
+    ohem_cross_entropy,
+    prototype_distillation,
+)
 
 
 def brute_force_ohem(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -87,3 +97,140 @@ def test_half_precision_logits_are_computed_in_float32() -> None:
     low = ohem_cross_entropy(logits.bfloat16(), labels)
     assert low.dtype == torch.float32
     torch.testing.assert_close(low, ohem_cross_entropy(logits.bfloat16().float(), labels))
+
+
+def softmax(values: list[float]) -> list[float]:
+    powers = [math.exp(value) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(sum(a * b) / math.sqrt(sum(a * a) * sum(b * b)))
+
+
+def test_class_prototypes_equal_a_loop_over_pixels() -> None:
+    features = torch.randn(2, 3, 4, 5)
+    labels = torch.randint(4, (2, 4, 5))
+    labels[labels == 2] = 255
+    vectors, counts = class_prototypes(features, labels, 4)
+    for k in range(4):
+        pixels = [features[n, :, y, x] for n, y, x in np.ndindex(2, 4, 5) if labels[n, y, x] == k]
+        assert counts[k] == len(pixels)
+        expected = torch.stack(pixels).mean(0) if pixels else torch.zeros(3)
+        torch.testing.assert_close(vectors[k], expected)
+    assert counts[2] == 0
+
+
+def test_class_prototypes_take_the_nearest_label() -> None:
+    labels = torch.full((1, 8, 8), 255)
+    labels[0, 2, 2], labels[0, 2, 6] = 1, 3  # the centres, rounded up, of two cells of 4x4 pixels
+    vectors, counts = class_prototypes(torch.arange(4.0).view(1, 1, 2, 2), labels, 4)
+    assert counts.tolist() == [0, 1, 0, 1]
+    assert vectors[[1, 3], 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("tau", [0.1, 1.0])
+def test_language_distillation_equals_a_double_loop(tau: float) -> None:
+    visual, text = torch.randn(5, 7), torch.randn(5, 3)
+    p, t = visual.double().numpy(), text.double().numpy()
+    total = 0.0
+    for i in range(5):
+        target = softmax([cosine(t[i], t[j]) / tau for j in range(5)])
+        found = softmax([cosine(p[i], p[j]) / tau for j in range(5)])
+        for j in range(5):
+            total += target[j] * (math.log(target[j]) - math.log(found[j]))
+    assert language_distillation(visual, text, tau=tau).item() == pytest.approx(
+        total / 25, rel=1e-4
+    )
+
+
+def test_prototype_distillation_equals_a_double_loop() -> None:
+    visual, memory = torch.randn(3, 4), torch.randn(3, 4)
+    total = 0.0
+    for p, g in zip(visual.tolist(), memory.tolist(), strict=True):
+        for target, found in zip(softmax(g), softmax(p), strict=True):
+            total += target * (math.log(target) - math.log(found))
+    assert prototype_distillation(visual, memory).item() == pytest.approx(total / 12, rel=1e-4)
+
+
+def test_cross_modal_distillation_equals_a_loop_over_pixels() -> None:
+    student, teacher = torch.randn(3, 4, 2, 5), torch.randn(3, 4, 2, 5)
+    where = torch.tensor([True, False, True])
+    total = 0.0
+    for n, y, x in np.ndindex(3, 2, 5):
+        if where[n]:
+            target, found = (softmax(z[n, :, y, x].tolist()) for z in (teacher, student))
+            total += sum(
+                a * (math.log(a) - math.log(b)) for a, b in zip(target, found, strict=True)
+            )
+    loss = cross_modal_distillation(student, teacher, where)
+    assert loss.item() == pytest.approx(total / 20, rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [language_distillation, prototype_distillation])
+def test_gradients_of_the_distillation_terms(loss: Callable[..., torch.Tensor]) -> None:
+    """By central differences in the visual vectors; the target receives none."""
+    visual = torch.randn(4, 5, requires_grad=True)
+    target = torch.randn(4, 5, requires_grad=True)
+    loss(visual, target).backward()
+    assert target.grad is None
+    assert visual.grad is not None
+    step = 1e-2
+    for i, j in ((0, 0), (1, 3), (3, 4)):
+        moved = []
+        for sign in (1, -1):
+            shifted = visual.detach().clone()
+            shifted[i, j] += sign * step
+            moved.append(loss(shifted, target.detach()).item())
+        assert visual.grad[i, j].item() == pytest.approx(
+            (moved[0] - moved[1]) / (2 * step), rel=0.02, abs=2e-5
+        )
+
+
+def test_cross_modal_gradient_is_the_difference_of_probabilities() -> None:
+    student = torch.randn(1, 3, 2, 2, requires_grad=True)
+    teacher = torch.randn(1, 3, 2, 2, requires_grad=True)
+    cross_modal_distillation(student, teacher, torch.tensor([True])).backward()
+    assert teacher.grad is None
+    expected = (student.softmax(1) - teacher.softmax(1)) / 4
+    torch.testing.assert_close(student.grad, expected.detach())
+
+
+def test_distillation_without_classes_or_pairs_is_zero_with_gradients() -> None:
+    features = torch.randn(1, 3, 2, 2, requires_grad=True)
+    for labels in (torch.full((1, 2, 2), 255), torch.zeros(1, 2, 2, dtype=torch.long)):
+        vectors, counts = class_prototypes(features, labels, 4)
+        here = counts > 0
+        loss = language_distillation(vectors[here], torch.randn(int(here.sum()), 5))
+        assert loss.item() == 0
+        nothing = torch.zeros(4, dtype=torch.bool)
+        total = loss + prototype_distillation(vectors[nothing], vectors[nothing])
+        grad = torch.autograd.grad(total, features)[0]
+        assert torch.equal(grad, torch.zeros_like(features))
+    student = torch.randn(2, 3, 2, 2, requires_grad=True)
+    loss = cross_modal_distillation(student, student.detach(), torch.tensor([False, False]))
+    assert loss.item() == 0
+    assert torch.equal(torch.autograd.grad(loss, student)[0], torch.zeros_like(student))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_distillation_under_autocast_is_computed_in_float32(dtype: torch.dtype) -> None:
+    features = 30 * torch.randn(2, 6, 4, 4)
+    labels, text = torch.randint(4, (2, 4, 4)), torch.randn(4, 5)
+    low = features.to(dtype)
+
+    def terms(maps: torch.Tensor) -> torch.Tensor:
+        vectors, _ = class_prototypes(maps, labels, 4)
+        return torch.stack(
+            [
+                language_distillation(vectors, text),
+                prototype_distillation(vectors, vectors.flip(0)),
+                cross_modal_distillation(maps, maps.flip(0), torch.tensor([True, True])),
+            ]
+        )
+
+    expected = terms(low.float())
+    with torch.autocast("cpu", dtype):
+        found = terms(low)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)

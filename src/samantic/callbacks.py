@@ -1,12 +1,16 @@
-"""What happens beside the training steps: a progress bar, and files that survive a stop."""
+"""What happens beside the training steps: a progress bar, and files that a report reads later."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L  # the name its documentation uses
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from samantic.files import replacing
@@ -95,3 +99,50 @@ class KeepRun(L.Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best mIoU of the run that is resumed."""
         self.best = state_dict["best"]
+
+
+class KeepSimilarity(L.Callback):
+    """After each validation: add the similarity of the classes' features to similarity.npz.
+
+    Args:
+        out: Run folder. The file holds `text` (K, K) and `step_N` (K, K) for every validation.
+        text: (K, K) similarity of the class names; NaN for a class without a vector.
+    """
+
+    def __init__(self, out: Path, text: Tensor) -> None:
+        self.path, self.text = out / "similarity.npz", text
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the file anew, with what an earlier part of the run put there."""
+        if not trainer.is_global_zero:
+            return
+        matrices: dict[str, Any] = read_similarity(self.path) or {"text": self.text.numpy()}
+        matrices[f"step_{trainer.global_step}"] = cast(Tensor, pl_module.similarity).numpy()
+        with replacing(self.path) as temporary:
+            np.savez_compressed(temporary, **matrices)
+
+
+def read_similarity(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read what `KeepSimilarity` wrote; empty if there is nothing."""
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def read_history(out: Path) -> list[dict[str, float]]:
+    """The logged figures of a run in order, over all of its parts; each row has a `step`.
+
+    Where a part was resumed from an earlier step, its rows replace the ones after that step.
+    """
+    history: list[dict[str, float]] = []
+    parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))
+    for part in parts:
+        with part.open(newline="", encoding="utf-8") as file:
+            rows = [
+                {key: float(value) for key, value in row.items() if value}
+                for row in csv.DictReader(file)
+            ]
+        if rows:
+            history = [row for row in history if row["step"] < rows[0]["step"]] + rows
+    return history

@@ -1,5 +1,7 @@
 """Trained models on disk: a folder with config.json, model.safetensors and a card (README.md).
 
+Where language guided the training, text.safetensors holds the vectors of the class names.
+
 What the base already holds is not stored again: a model adapted from a SAM2 checkpoint keeps its
 trained tensors and names the base. A model on a built-in random base stores every parameter.
 """
@@ -18,13 +20,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import samantic
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, ModelConfig, TextConfig
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json, write_text
 from samantic.models import SARTM, load_sam2
 from samantic.models.sam import is_random
+from samantic.models.text import TextVectors, class_vectors, write_vectors
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+TEXT = "text.safetensors"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class ModelInfo:
         classes: Class names by label id.
         palette: RGB colour of each class, 0..255.
         dataset: Title of the data it learnt from.
+        language: Source of the vectors of the class names; None without language.
+        terms: What stood for each class there; None for a class that was left out.
     """
 
     model: ModelConfig
@@ -44,6 +50,8 @@ class ModelInfo:
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     dataset: str
+    language: str | None = None
+    terms: tuple[str | None, ...] = ()
 
 
 def build_network(info: ModelInfo) -> SARTM:
@@ -68,7 +76,9 @@ def build_network(info: ModelInfo) -> SARTM:
     )
 
 
-def save_model(folder: Path, network: SARTM, info: ModelInfo) -> None:
+def save_model(
+    folder: Path, network: SARTM, info: ModelInfo, text: TextVectors | None = None
+) -> None:
     """Write a model folder; an older model in it is replaced only once the new one is whole."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
     with replacing(folder / WEIGHTS) as temporary:
@@ -77,6 +87,8 @@ def save_model(folder: Path, network: SARTM, info: ModelInfo) -> None:
         except SafetensorError as error:  # its word for a full disk
             raise OSError(f"{folder / WEIGHTS}: {error}") from error
         temporary.chmod(0o644)  # safetensors leaves it to its owner alone
+    if text is not None:
+        write_vectors(folder / TEXT, text, info.classes)
     write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})
     write_card(folder, info)
 
@@ -159,12 +171,26 @@ def read_info(folder: Path) -> ModelInfo:
             classes=tuple(values["classes"]),
             palette=tuple((r, g, b) for r, g, b in values["palette"]),
             dataset=values["dataset"],
+            language=values["language"],
+            terms=tuple(values["terms"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
             "was saved with the weights"
         ) from None
+
+
+def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
+    """The vectors of the class names that were stored with a model; None without language.
+
+    Raises:
+        InputError: The file is missing or malformed.
+    """
+    if info.language is None:
+        return None
+    config = TextConfig(str(folder / TEXT))
+    return class_vectors(config, info.classes)._replace(source=info.language, terms=info.terms)
 
 
 def fingerprint(folder: Path) -> str:

@@ -29,11 +29,11 @@ def main(words: list[str]) -> int:
     """
     parser = build_parser()
     options, rest = parser.parse_known_args(words)
-    if rest and options.run is not _train:
+    if rest and options.run not in (_train, _ablate):
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
     options.overrides = rest
     try:
-        options.run(options)
+        return options.run(options) or 0
     except InputError as error:
         print(f"samantic: {error}", file=sys.stderr)
         return 2
@@ -44,7 +44,6 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)
         return 1
-    return 0
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -57,24 +56,31 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=samantic.__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    def verb(name: str, run: object, text: str) -> argparse.ArgumentParser:
+    for name, run, options, text in (
+        ("demo", _demo, _demo_options, "the whole story on generated scenes, in minutes"),
+        ("synthesize", _synthesize, _synthesize_options, "write generated labelled scenes"),
+        ("train", _train, _train_options, "train on labelled pairs, select on val, report on test"),
+        ("evaluate", _evaluate, _evaluate_options, "measure a model on a labelled split"),
+        ("predict", _predict, _predict_options, "segment pairs: label PNGs and overlays"),
+        ("ablate", _ablate, _ablate_options, "train the settings of tables, write the tables"),
+    ):
         sub = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
         sub.set_defaults(run=run)
-        return sub
+        options(sub)
+    return parser
 
-    sub = verb(
-        "demo", _demo, "the whole story on generated scenes: train, evaluate, predict, report"
-    )
+
+def _demo_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
     )
     sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
     sub.add_argument("--eval-seed", type=int, default=2000, help="seed of the unseen scenes")
-
     sub.add_argument("--steps", type=int, default=600, help="optimiser steps of each network")
 
-    sub = verb("synthesize", _synthesize, "write generated labelled scenes in a data set's layout")
-    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+
+def _synthesize_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--layout", choices=LAYOUTS, required=True, help="data set to imitate")
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument(
         "--count", type=int, required=True, help="scenes: 70 %% train, 10 %% val, 20 %% test"
@@ -84,21 +90,27 @@ def build_parser() -> argparse.ArgumentParser:
         "--size", type=_size, default=(480, 640), metavar="HxW", help="default 480x640"
     )
 
-    sub = verb("train", _train, "train on labelled pairs, select on val, evaluate on test")
+
+def _train_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument("--resume", action="store_true", help="continue a stopped run")
     sub.format_help = partial(_train_help, sub)  # type: ignore[method-assign]
 
-    sub = verb("evaluate", _evaluate, "measure a model on a labelled split")
+
+def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
     sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, required=True)
     sub.add_argument("--split", required=True)
+    sub.add_argument(
+        "--robustness", action="store_true", help="measure without RGB and without thermal too"
+    )
     sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
 
-    sub = verb("predict", _predict, "segment pairs: files or folders to label PNGs and overlays")
+
+def _predict_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
     sub.add_argument("--rgb", type=Path, help="RGB image or folder")
     sub.add_argument("--thermal", type=Path, help="thermal image or folder")
@@ -107,7 +119,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument("--device", default="auto")
-    return parser
+
+
+def _ablate_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="YAML file of a table")
+    sub.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="configuration that the rows change; --key value changes it for all of them",
+    )
+    sub.add_argument(
+        "--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N,...", help="default 0,1,2"
+    )
+    sub.add_argument("--jobs", type=int, default=1, help="runs at a time (default 1)")
+    sub.add_argument(
+        "--out", type=Path, default=Path("runs/ablate"), help="folder (default runs/ablate)"
+    )
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -115,6 +143,13 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
     return int(match[1]), int(match[2])
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 0,1,2") from None
 
 
 def _train_help(parser: argparse.ArgumentParser) -> str:
@@ -155,7 +190,16 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from samantic.run import evaluate
 
-    evaluate(options.model, options.data, options.layout, options.split, out=options.out)
+    if options.out is not None and (options.out / "last.ckpt").exists():
+        raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
+    evaluate(
+        options.model,
+        options.data,
+        options.layout,
+        options.split,
+        out=options.out,
+        robustness=options.robustness,
+    )
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -167,3 +211,17 @@ def _predict(options: argparse.Namespace) -> None:
     predictor = load(folder, options.device)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    from samantic.ablation import ablate
+
+    failed = ablate(
+        options.tables,
+        options.config,
+        options.overrides,
+        seeds=options.seeds,
+        jobs=options.jobs,
+        out=options.out,
+    )
+    return 1 if failed else 0

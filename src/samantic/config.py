@@ -16,7 +16,7 @@ import yaml
 from samantic.errors import InputError
 
 Layout = Literal["mfnet", "pairs"]
-Fusion = Literal["paper", "average", "late", "rgb", "thermal"]
+Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
 
@@ -31,8 +31,10 @@ class ModelConfig:
     Args:
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
             the same files, or random-nano, random-mini, random-micro (built-in, without weights).
-        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), average (weights
-            only), late (decode each, average the logits), rgb or thermal (one modality).
+        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
+            heads see the weighted average, FRM + FFM serve the language distillation alone),
+            average (weights only), late (decode each, average the logits), rgb or thermal (one
+            modality).
         auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
             frozen.
@@ -116,18 +118,44 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class TextConfig:
+    """Vectors of the class names, for the language distillation.
+
+    Args:
+        source: A CLIP text model (hub id such as openai/clip-vit-base-patch32, or local folder), an
+            .npz or .safetensors file of `names` and `embeddings`, or sentence-encoder (needs the
+            extra text-offline); null for no language.
+        prompt: What a text model reads; {} stands for the name.
+        alias: Names to look up instead, as "bike=bicycle,color cone=traffic cone"; an empty one
+            leaves the class out.
+    """
+
+    source: str | None = None
+    prompt: str = "{}"
+    alias: str = ""
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """Weights and kinds of the loss terms.
 
     Args:
         cross_entropy: ohem keeps the hard pixels only, plain keeps all.
         auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
+        prototype: Weight of the prototype term (lambda 2).
+        language: Weight of the language distillation (lambda 3); needs text.source.
+        tau: Temperature of the language distillation.
+        cross_modal: Weight of the distillation from the fused prediction to RGB's and thermal's.
         class_balance: A class weighs as much as its share of the training pixels to the power of
             minus this; 0 weighs all alike, 1 balances them fully.
     """
 
     cross_entropy: Literal["ohem", "plain"] = "ohem"
     auxiliary: float = 0.4
+    prototype: float = 0.0
+    language: float = 0.0
+    tau: float = 0.1
+    cross_modal: float = 0.0
     class_balance: float = 0.0
 
 
@@ -175,6 +203,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     adapt: AdaptConfig = field(default_factory=AdaptConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    text: TextConfig = field(default_factory=TextConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
@@ -259,6 +288,14 @@ def _check(config: Config) -> Config:
         < config.augment.scale[0]
         <= config.augment.scale[1],
         "augment.modality_dropout must lie in 0..0.5": 0 <= config.augment.modality_dropout <= 0.5,
+        "loss.tau must be positive": config.loss.tau > 0,
+        "loss.language needs text.source, e.g. openai/clip-vit-base-patch32": (
+            config.text.source or not config.loss.language
+        ),
+        "model.fusion figure needs loss.language or loss.prototype, which train its FRM and FFM": (
+            config.model.fusion != "figure" or config.loss.language or config.loss.prototype
+        ),
+        "text.prompt must contain {}": "{}" in config.text.prompt,
     }
     for rule, holds in rules.items():
         if not holds:

@@ -27,7 +27,7 @@ from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor
 from samantic.predict import load, predict_files
-from samantic.report import Panel, coloured, inputs, picture, write_page
+from samantic.report import side_by_side, write_page
 from samantic.run import train
 
 SIZE = (96, 128)
@@ -120,20 +120,6 @@ def _report(out: Path, unseen: PairedFolder, results: dict[str, Any]) -> None:
     unseen.files = unseen.files[::7]  # the figures are known, only pictures are wanted
     frames = {name: evaluate_predictor(p, unseen).frames for name, p in predictors.items()}
     info = predictors["fused"].info
-    panels = [
-        Panel(
-            shown[0].name,
-            ", ".join(f"{name} {f.miou:.2f}" for name, f in zip(frames, shown, strict=True)),
-            [
-                *inputs(shown[0], info),
-                *(
-                    picture(name, coloured(f, f.prediction, info))
-                    for name, f in zip(frames, shown, strict=True)
-                ),
-            ],
-        )
-        for shown in zip(*frames.values(), strict=True)
-    ]
     columns = {}
     for name, metrics in results.items():
         columns[name] = metrics
@@ -144,8 +130,8 @@ def _report(out: Path, unseen: PairedFolder, results: dict[str, Any]) -> None:
         info=info,
         title="RGB and thermal together, and each alone",
         lead=f"{UNSEEN} generated scenes that no network has seen; all three were trained alike.",
-        panels=panels,
-        curves=[],
+        panels=side_by_side(frames, info),
+        figures=[],
         facts={"base": info.model.base, **results["fused"]["versions"]},
     )
 

@@ -76,3 +76,95 @@ def _mean(losses: Tensor, weights: Tensor, logits: Tensor) -> Tensor:
     if losses.numel() == 0:
         return logits.float().sum() * 0
     return (weights * losses).sum() / weights.sum()
+
+
+def class_prototypes(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Mean feature of every class over a batch (mask average pooling, SARTM III-F).
+
+        p_k = Σ_x [y_x = k] F(x) / Σ_x [y_x = k]
+
+    with the labels brought to the size of F by nearest neighbour. Computed in float32.
+
+    Args:
+        features: F, (N, D, h, w).
+        labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
+        num_classes: Classes K.
+
+    Returns:
+        p, (K, D), zero for a class without pixels, and the pixels of each class, (K,).
+    """
+    near = F.interpolate(labels[:, None].float(), features.shape[-2:], mode="nearest-exact")
+    ids = near.long().flatten()
+    valid = ids != IGNORE
+    with torch.autocast(features.device.type, enabled=False):
+        vectors = features.float().movedim(1, -1).flatten(0, 2)[valid]
+        members = F.one_hot(ids[valid], num_classes).to(vectors.dtype)
+        counts = members.sum(0)
+        return members.T @ vectors / counts.clamp(min=1)[:, None], counts
+
+
+def language_distillation(visual: Tensor, text: Tensor, *, tau: float = 1.0) -> Tensor:
+    """Make classes as similar to one another as their names are (SARTM eqs 12 to 14).
+
+    With S^t_ij = cos(t_i, t_j) and S^v_ij = cos(p_i, p_j), and T and V the softmax of each row of
+    S^t / τ and S^v / τ,
+
+        L = 1/K'² Σ_ij T_ij (ln T_ij - ln V_ij)
+
+    The text is given, gradients flow into the visual vectors alone. Fewer than two classes have
+    nothing to be similar to: zero, with gradients.
+
+    Args:
+        visual: p, (K', D), a vector of every class that is present and has a text vector.
+        text: t, (K', d), in the same order.
+        tau: Temperature τ. CLIP's cosines of street classes lie within 0.77..0.93, so that at 1
+            every row is nearly uniform.
+    """
+    if len(visual) < 2:
+        return visual.float().sum() * 0
+    with torch.autocast(visual.device.type, enabled=False):
+        target = F.log_softmax(similarity(text.detach()) / tau, dim=1)
+        found = F.log_softmax(similarity(visual) / tau, dim=1)
+        return F.kl_div(found, target, reduction="sum", log_target=True) / found.numel()
+
+
+def similarity(vectors: Tensor) -> Tensor:
+    """Cosine of every pair of (K, D) vectors, (K, K) float32."""
+    unit = F.normalize(vectors.float(), dim=1)
+    return unit @ unit.T
+
+
+def prototype_distillation(visual: Tensor, memory: Tensor) -> Tensor:
+    """Hold the class vectors of a batch near their running means (SARTM's middle term).
+
+        L = 1/(K' D) Σ_k KL(softmax(g_k) || softmax(p_k))
+
+    Args:
+        visual: p, (K', D), of the classes present.
+        memory: g, (K', D), their running means, which receive no gradient.
+    """
+    if len(visual) == 0:
+        return visual.float().sum() * 0
+    with torch.autocast(visual.device.type, enabled=False):
+        target = F.log_softmax(memory.detach().float(), dim=1)
+        found = F.log_softmax(visual.float(), dim=1)
+        return F.kl_div(found, target, reduction="sum", log_target=True) / found.numel()
+
+
+def cross_modal_distillation(student: Tensor, teacher: Tensor, where: Tensor) -> Tensor:
+    """Let the prediction from both modalities teach the one from a single modality.
+
+    The mean over pixels of KL(teacher || student), after arXiv 2411.17141; the teacher receives no
+    gradient.
+
+    Args:
+        student: Logits (N, K, H, W) from RGB or thermal alone.
+        teacher: Logits (N, K, H, W) from both.
+        where: (N,) bool, the pairs that count: those whose two images are there.
+    """
+    with torch.autocast(student.device.type, enabled=False):
+        target = F.log_softmax(teacher.detach().float()[where], dim=1)
+        found = F.log_softmax(student.float()[where], dim=1)
+        divergence = F.kl_div(found, target, reduction="sum", log_target=True)
+    pixels = found[:, 0].numel()
+    return divergence / pixels if pixels else student.float().sum() * 0

@@ -14,6 +14,7 @@ from PIL import Image
 
 from samantic.checkpoint import ModelInfo
 from samantic.evaluation import Evaluation, Frame
+from samantic.figures import curves, similarity_matrices
 from samantic.files import write_text
 from samantic.predict import overlay
 
@@ -36,21 +37,34 @@ class Panel(NamedTuple):
     pictures: list[Picture]
 
 
+class Section(NamedTuple):
+    """A table of text with what illustrates it."""
+
+    title: str
+    note: str
+    header: list[str]
+    lines: list[list[str]]
+    figures: list[Markup]
+    panels: list[Panel]
+
+
 def write_report(
     out: Path,
     info: ModelInfo,
     metrics: dict[str, Any],
     evaluation: Evaluation,
     history: list[dict[str, float]],
+    similarity: dict[str, np.ndarray],
 ) -> None:
-    """Write report.html: the headline, per-class table, training curves and panels.
+    """Write report.html: the headline, per-class table, figures of the training and panels.
 
     Args:
         out: Folder of the report.
         info: The model's options, classes and colours.
         metrics: Content of metrics.json.
         evaluation: Its frames are shown.
-        history: Logged figures of the training, from `run.read_history`; may be empty.
+        history: Logged figures of the training; may be empty.
+        similarity: Similarity of the classes at each validation; may be empty.
     """
     panels = [
         Panel(
@@ -68,12 +82,13 @@ def write_report(
         columns={"all": metrics, **metrics["per_subset"]},
         info=info,
         panels=panels,
-        curves=curves(history),
+        figures=[*curves(history), *similarity_matrices(similarity, info.classes)],
         facts={
             "base": info.model.base,
             "adaptation": info.adapt.method,
             "fusion": info.model.fusion,
             "auxiliary head": info.model.auxiliary,
+            "class names from": info.language or "nowhere",
             "seed": metrics["seed"],
             "git": metrics["git"],
             **metrics["versions"],
@@ -82,12 +97,44 @@ def write_report(
 
 
 def write_page(path: Path, *, columns: dict[str, Any], info: ModelInfo, **content: Any) -> None:
-    """Render the page template; `columns` are metrics to stand side by side, by title."""
-    template = Environment(
-        loader=PackageLoader("samantic", "templates"), autoescape=True, trim_blocks=True
-    ).get_template("report.html")
+    """Render the page of a run; `columns` are metrics to stand side by side, by title."""
     legend = list(zip(info.classes, info.palette, strict=True))
-    write_text(path, template.render(columns=columns, legend=legend, **content))
+    _render("report.html", path, columns=columns, legend=legend, **content)
+
+
+def write_sections(path: Path, title: str, facts: list[str], sections: list[Section]) -> None:
+    """Render a page of tables with figures and panels, led by sentences on how they came about."""
+    _render("sections.html", path, title=title, facts=facts, sections=sections)
+
+
+def _render(template: str, path: Path, **content: Any) -> None:
+    pages = Environment(
+        loader=PackageLoader("samantic", "templates"), autoescape=True, trim_blocks=True
+    )
+    write_text(path, pages.get_template(template).render(**content))
+
+
+def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]:
+    """The same frames as several models see them (SARTM Figs. 4 to 6).
+
+    Args:
+        frames: By model, all of the same pairs.
+        info: Classes and colours, which the models share.
+    """
+    panels = []
+    for shown in zip(*frames.values(), strict=True):
+        named = list(zip(frames, shown, strict=True))
+        panels.append(
+            Panel(
+                shown[0].name,
+                ", ".join(f"{name} {frame.miou:.2f}" for name, frame in named),
+                [
+                    *inputs(shown[0], info),
+                    *(picture(name, coloured(f, f.prediction, info)) for name, f in named),
+                ],
+            )
+        )
+    return panels
 
 
 def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
@@ -115,33 +162,3 @@ def picture(title: str, pixels: np.ndarray) -> Picture:
     buffer = io.BytesIO()
     image.resize((width, height), shrink).save(buffer, "PNG", optimize=True)
     return Picture(title, "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
-
-
-def curves(history: list[dict[str, float]]) -> list[Markup]:
-    """Training curves as SVG: the loss terms, and the validation mIoU of each head."""
-    figures = []
-    for prefix, label in (("train/", "loss"), ("val/", "validation mIoU")):
-        keys = sorted({key for row in history for key in row if key.startswith(prefix)})
-        if keys:
-            figures.append(_figure(history, keys, label))
-    return figures
-
-
-def _figure(history: list[dict[str, float]], keys: list[str], label: str) -> Markup:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
-    axes = figure.subplots()
-    for key in keys:
-        points = [(row["step"], row[key]) for row in history if key in row]
-        axes.plot(*zip(*points, strict=True), label=key.split("/")[1], linewidth=1.2)
-    axes.set_xlabel("step")
-    axes.set_ylabel(label)
-    axes.legend(frameon=False, fontsize="small")
-    axes.spines[["top", "right"]].set_visible(False)
-    buffer = io.StringIO()
-    figure.savefig(
-        buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    )
-    svg = buffer.getvalue()
-    return Markup(svg[svg.index("<svg") :])  # noqa: S704  # drawn here, from numbers

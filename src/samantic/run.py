@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import warnings
 from pathlib import Path
@@ -13,11 +12,12 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
-from samantic.callbacks import KeepRun, ProgressBar
+from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar, read_history, read_similarity
 from samantic.checkpoint import (
     ModelInfo,
     build_network,
     find_model,
+    read_text,
     save_model,
     write_card,
 )
@@ -26,17 +26,29 @@ from samantic.data.augment import RandomCrop
 from samantic.data.loading import Batch, eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
-from samantic.evaluation import evaluate_predictor, metrics_json, table
+from samantic.evaluation import (
+    Evaluation,
+    evaluate_predictor,
+    metrics_json,
+    table,
+    write_confusion,
+)
 from samantic.files import write_json, write_text
 from samantic.metrics import scores
 from samantic.models import SARTM
-from samantic.predict import load
+from samantic.models.text import TextVectors, class_vectors
+from samantic.predict import Predictor, load
 from samantic.report import write_report
 from samantic.tasks import SegmentationTask
 
 
 def train(
-    config: Config, *, resume: bool = False, quiet: bool = False, line: int = 0
+    config: Config,
+    *,
+    resume: bool = False,
+    robustness: bool = False,
+    quiet: bool = False,
+    line: int = 0,
 ) -> dict[str, Any]:
     """Train, select on the validation split, evaluate the selected model on the test split.
 
@@ -46,6 +58,7 @@ def train(
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
+        robustness: Evaluate without RGB and without thermal too.
         quiet: Print nothing but the progress bar.
         line: Line of the terminal for the bar, where several runs go on at once.
 
@@ -58,35 +71,57 @@ def train(
     out, data = Path(config.out), config.data
     _claim(out, config, resume)
     L.seed_everything(config.train.seed, verbose=False)
-    train_set, val_set, test_set = (
+    splits = [
         PairedFolder(data.root, data.layout, split, classes=data.classes)
         for split in (data.train, data.val, data.test)
-    )
+    ]
+    train_set, val_set, _ = splits
     train_set.transform = RandomCrop(config.augment)
-    info = ModelInfo(
-        config.model, config.adapt, train_set.classes, train_set.palette, train_set.spec.title
-    )
+    text = class_vectors(config.text, train_set.classes) if config.text.source else None
+    info = _info(config, train_set, text)
     network = build_network(info).train()
     if not quiet:
-        print(describe(network, config, [train_set, val_set, test_set]))
+        print(describe(network, config, splits, info))
     write_text(out / "config.yaml", to_yaml(config))
     balance = config.loss.class_balance
-    task = SegmentationTask(network, config, train_set.class_weights(balance) if balance else None)
+    weights = train_set.class_weights(balance) if balance else None
+    callbacks: list[L.Callback] = [
+        KeepRun(out, lambda: save_model(out / "model", network, info, text)),
+        ProgressBar(f"train {out.name}", line),
+    ]
+    if text is not None:
+        callbacks.append(KeepSimilarity(out, text.similarity()))
     trainer = _fit(
-        task,
+        SegmentationTask(network, config, weights, text),
         config,
         train_loader(train_set, config.train.batch_size, data.workers),
         eval_loader(val_set, data.workers),
-        [
-            KeepRun(out, lambda: save_model(out / "model", network, info)),
-            ProgressBar(f"train {out.name}", line),
-        ],
+        callbacks,
         resume,
     )
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
     return evaluate(
-        out, data.root, data.layout, data.test, out=out, seed=config.train.seed, quiet=quiet
+        out,
+        data.root,
+        data.layout,
+        data.test,
+        out=out,
+        robustness=robustness,
+        seed=config.train.seed,
+        quiet=quiet,
+    )
+
+
+def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> ModelInfo:
+    return ModelInfo(
+        config.model,
+        config.adapt,
+        dataset.classes,
+        dataset.palette,
+        dataset.spec.title,
+        None if text is None else text.source,
+        () if text is None else text.terms,
     )
 
 
@@ -164,24 +199,6 @@ def _next_part(out: Path) -> str:
     return f"part-{len(list((out / 'logs').glob('part-*')))}"
 
 
-def read_history(out: Path) -> list[dict[str, float]]:
-    """The logged figures of a run in order, over all of its parts; each row has a `step`.
-
-    Where a part was resumed from an earlier step, its rows replace the ones after that step.
-    """
-    history: list[dict[str, float]] = []
-    parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))
-    for part in parts:
-        with part.open(newline="", encoding="utf-8") as file:
-            rows = [
-                {key: float(value) for key, value in row.items() if value}
-                for row in csv.DictReader(file)
-            ]
-        if rows:
-            history = [row for row in history if row["step"] < rows[0]["step"]] + rows
-    return history
-
-
 def evaluate(
     model: str | Path,
     root: str | Path,
@@ -189,10 +206,13 @@ def evaluate(
     split: str,
     *,
     out: Path | None = None,
+    robustness: bool = False,
     seed: int | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Measure a trained model on a labelled split; write metrics.json and report.html.
+    """Measure a trained model on a labelled split.
+
+    Writes metrics.json, confusion.npz and report.html.
 
     Args:
         model: Run folder, model folder or hub id.
@@ -200,6 +220,7 @@ def evaluate(
         layout: How files lie in it.
         split: Name of the split.
         out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
+        robustness: Measure it without RGB and without thermal too.
         seed: Seed of the training, for the record.
         quiet: Print no table.
 
@@ -214,21 +235,38 @@ def evaluate(
     dataset = PairedFolder(root, layout, split, classes=predictor.info.classes)
     name = folder.parent.name if folder.name == "model" else folder.name
     out = out or Path("runs", "evaluate", f"{name}-{split}")
-    evaluation = evaluate_predictor(predictor, dataset)
-    metrics = metrics_json(evaluation, dataset, seed=seed)
-    write_json(out / "metrics.json", metrics)
+    text = read_text(folder, predictor.info)
+    evaluation = evaluate_predictor(predictor, dataset, features=text is not None)
+    disturbed = _without_a_modality(predictor, dataset) if robustness else None
+    metrics = metrics_json(evaluation, dataset, seed=seed, text=text, robustness=disturbed)
+    write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, predictor.info, metrics)
-    write_report(out, predictor.info, metrics, evaluation, read_history(out))
+    history, similarity = read_history(out), read_similarity(out / "similarity.npz")
+    write_report(out, predictor.info, metrics, evaluation, history, similarity)
+    write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
     if not quiet:
-        subsets = {key: scores(matrix) for key, matrix in evaluation.subsets.items()}
-        print(f"\n{name} on {split} ({evaluation.total} pairs)")
-        print(table(scores(evaluation.matrix), dataset.classes, subsets))
+        matrices = evaluation.by_subset()
+        matrices |= {key: part.matrix for key, part in (disturbed or {}).items()}
+        columns = {key: scores(matrix) for key, matrix in matrices.items()}
+        print(f"\n{name} on {split} ({len(evaluation.names)} pairs)")
+        print(table(scores(evaluation.matrix), dataset.classes, columns))
         print(f"report: {out / 'report.html'}")
     return metrics
 
 
-def describe(network: SARTM, config: Config, splits: list[PairedFolder]) -> str:
+def _without_a_modality(predictor: Predictor, dataset: PairedFolder) -> dict[str, Evaluation]:
+    """Evaluate without RGB and without thermal, where the model reads both."""
+    modalities = predictor.network.modalities
+    if len(modalities) == 1:
+        return {}
+    return {
+        f"{missing} missing": evaluate_predictor(predictor, dataset, missing=missing, pictures=0)
+        for missing in ("rgb", "thermal")
+    }
+
+
+def describe(network: SARTM, config: Config, splits: list[PairedFolder], info: ModelInfo) -> str:
     """What is about to be trained: the network and its parameters by part, data, resolution."""
 
     def count(module: torch.nn.Module, trainable: bool = False) -> int:
@@ -247,4 +285,9 @@ def describe(network: SARTM, config: Config, splits: list[PairedFolder]) -> str:
         + ", ".join(f"{part.split} {len(part)}" for part in splits)
         + f" pairs, crops of {config.augment.crop[0]}x{config.augment.crop[1]}",
     ]
+    if info.language is not None:
+        without = [n for n, term in zip(info.classes, info.terms, strict=True) if term is None]
+        lines.append(
+            f"class names from {info.language}, without a vector: {', '.join(without) or 'none'}"
+        )
     return "\n".join(lines)

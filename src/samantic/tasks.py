@@ -12,9 +12,11 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from samantic.config import IGNORE, Config, Head
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
+from samantic.distillation import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy
-from samantic.metrics import scores
+from samantic.metrics import rank_correlation, scores
 from samantic.models import SARTM
+from samantic.models.text import TextVectors
 
 
 class SegmentationTask(L.LightningModule):
@@ -22,17 +24,26 @@ class SegmentationTask(L.LightningModule):
 
     Logs every loss term of a step, and after each validation the mIoU of each head as
     `val/miou_mask`, `val/miou_auxiliary` and `val/miou_mean`; `val/miou` is that of the head which
-    answers at inference.
+    answers at inference. With class-name vectors, `val/alignment` is the rank correlation of the
+    similarities of classes in the text and in the validation images, and `similarity` holds the
+    latter.
 
     Args:
         network: The network.
         config: The run.
         class_weights: (K,) weights of the classes in the loss; None weighs all alike.
+        text: Vectors of the class names; None without language.
     """
 
     class_weights: Tensor | None
 
-    def __init__(self, network: SARTM, config: Config, class_weights: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        network: SARTM,
+        config: Config,
+        class_weights: Tensor | None = None,
+        text: TextVectors | None = None,
+    ) -> None:
         super().__init__()
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.network = network
@@ -41,6 +52,10 @@ class SegmentationTask(L.LightningModule):
         self.cross_entropy = {"ohem": ohem_cross_entropy, "plain": cross_entropy}[
             config.loss.cross_entropy
         ]
+        classes, width = network.num_classes, network.width
+        self.distillation = Distillation(config.loss, classes, width, text)
+        self.text = text
+        self.class_vectors = ClassVectors(classes, width) if text is not None else None
         heads: tuple[Head, ...] = ("mask",)
         if network.auxiliary_head is not None:
             heads = ("mask", "auxiliary", "mean")
@@ -52,17 +67,19 @@ class SegmentationTask(L.LightningModule):
         )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """L = L_mask + λ1 L_auxiliary (SARTM eq 15 without its distillation terms)."""
+        """L = L_mask + λ1 L_auxiliary + λ2 L_prototype + λ3 L_language (SARTM eq 15)."""
         batch = self.photometric(batch)
         # modality dropout is for networks that have another modality to turn to
         present = batch.present if len(self.network.modalities) > 1 else None
-        out = self.network(batch.rgb, batch.thermal, present)
+        alone = self.config.loss.cross_modal > 0
+        out = self.network(batch.rgb, batch.thermal, present, alone=alone)
         terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
         if out.auxiliary is not None:
             weight = self.config.loss.auxiliary
             terms["auxiliary"] = weight * self.cross_entropy(
                 out.auxiliary, batch.labels, self.class_weights
             )
+        terms |= self.distillation(out, batch.labels, batch.present)
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
@@ -73,6 +90,8 @@ class SegmentationTask(L.LightningModule):
         out = self.network(batch.rgb, batch.thermal)
         for head, matrix in self.matrices.items():
             matrix.update(out.probabilities(head).argmax(1), batch.labels)  # type: ignore[operator]
+        if self.class_vectors is not None:
+            self.class_vectors.update(out.features.semantic, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
         """Turn the confusion matrices of the whole split into mIoU."""
@@ -82,6 +101,10 @@ class SegmentationTask(L.LightningModule):
             self.log(f"val/miou_{head}", miou)
             if head == self.config.model.prediction:
                 self.log("val/miou", miou)
+        if self.class_vectors is not None and self.text is not None:
+            self.similarity = self.class_vectors.similarity()
+            self.class_vectors.reset()
+            self.log("val/alignment", rank_correlation(self.similarity, self.text.similarity()))
 
     def configure_optimizers(self) -> Any:
         """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9."""

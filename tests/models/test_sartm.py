@@ -36,7 +36,8 @@ def test_every_trainable_parameter_gets_a_gradient(
     network = make_network(fusion, method).train()
     present = torch.tensor([[True, True], [True, False], [False, True]])
     out = network(*pair(3), None if fusion in ("rgb", "thermal") else present)
-    (out.logits.square().mean() + out.auxiliary.square().mean()).backward()
+    outputs = (out.logits, out.auxiliary, out.features.semantic)  # the last one feeds language
+    torch.stack([output.square().mean() for output in outputs]).sum().backward()
     names = [n for n, p in network.named_parameters() if p.requires_grad and p.grad is None]
     assert names == []
 
@@ -49,6 +50,7 @@ def test_a_variant_builds_only_what_it_uses(make_network: MakeNetwork) -> None:
         parts["paper"] == parts["average"] == {"mask_head", "auxiliary_head", "fusion", "encoders"}
     )
     assert parts["late"] == parts["rgb"] == {"mask_head", "auxiliary_head", "encoders"}
+    assert parts["figure"] == parts["paper"] | {"pooled_fusion"}
     assert list(make_network("rgb").encoders) == ["rgb"]
     assert list(make_network("thermal").encoders) == ["thermal"]
     average = make_network("average").fusion
@@ -57,7 +59,7 @@ def test_a_variant_builds_only_what_it_uses(make_network: MakeNetwork) -> None:
     assert make_network("late", auxiliary="none").auxiliary_head is None
 
 
-@pytest.mark.parametrize("fusion", ["paper", "average", "late"])
+@pytest.mark.parametrize("fusion", ["paper", "figure", "average", "late"])
 def test_missing_modality_equals_the_single_path(make_network: MakeNetwork, fusion: Fusion) -> None:
     network = make_network(fusion)
     rgb, thermal = pair()
@@ -70,7 +72,7 @@ def test_missing_modality_equals_the_single_path(make_network: MakeNetwork, fusi
         )
 
 
-@pytest.mark.parametrize("fusion", ["paper", "average", "late"])
+@pytest.mark.parametrize("fusion", ["paper", "figure", "average", "late"])
 def test_nothing_of_a_hidden_image_leaks(make_network: MakeNetwork, fusion: Fusion) -> None:
     network = make_network(fusion).train()
     rgb, thermal = pair()
@@ -84,6 +86,46 @@ def test_nothing_of_a_hidden_image_leaks(make_network: MakeNetwork, fusion: Fusi
     for name, parameter in network.named_parameters():
         if parameter.grad is not None:
             assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_figure_pools_other_features_than_its_heads_read(make_network: MakeNetwork) -> None:
+    """The heads are those of `average`, FRM and FFM reach the pooled semantic map alone."""
+    network = make_network("figure")
+    rgb, thermal = pair()
+    out = network(rgb, thermal)
+    with torch.no_grad():
+        pyramids = {
+            "rgb": network.encode("rgb", rgb),
+            "thermal": network.encode("thermal", thermal),
+        }
+        average = (pyramids["rgb"].semantic + pyramids["thermal"].semantic) / 2
+        assert network.pooled_fusion is not None
+        both = torch.ones(2, 2, dtype=torch.bool)
+        pooled = network.pooled_fusion(pyramids["rgb"].semantic, pyramids["thermal"].semantic, both)
+    torch.testing.assert_close(out.features.semantic, pooled)
+    assert not torch.allclose(pooled, average, atol=1e-3)
+    seen = []
+    network.mask_head.register_forward_pre_hook(lambda module, args: seen.append(args[0].semantic))
+    network(rgb, thermal)
+    torch.testing.assert_close(seen[0], average)
+    assert network(rgb).features.semantic.shape == average.shape
+
+
+@pytest.mark.parametrize("fusion", ["paper", "figure", "average", "late"])
+def test_alone_is_what_each_modality_gives_by_itself(
+    make_network: MakeNetwork, fusion: Fusion
+) -> None:
+    network = make_network(fusion)
+    rgb, thermal = pair()
+    out = network(rgb, thermal, alone=True)
+    for (logits, auxiliary), single in zip(
+        out.alone, (network(rgb), network(thermal=thermal)), strict=True
+    ):
+        torch.testing.assert_close(logits, single.logits)
+        torch.testing.assert_close(auxiliary, single.auxiliary)
+    assert network(rgb, thermal).alone == ()
+    assert network(rgb, alone=True).alone == ()
+    torch.testing.assert_close(out.logits, network(rgb, thermal).logits)
 
 
 def test_late_is_the_mean_of_both_modalities(make_network: MakeNetwork) -> None:

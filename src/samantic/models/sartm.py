@@ -12,7 +12,7 @@ from transformers import Sam2Model
 
 from samantic.config import AdaptConfig, Auxiliary, Fusion, Head
 from samantic.models.auxiliary import build_auxiliary
-from samantic.models.fusion import PyramidFusion
+from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
 from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view
@@ -26,12 +26,15 @@ class Output(NamedTuple):
     Attributes:
         logits: The mask head's logits, (N, K, H, W).
         auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
-        features: The fused pyramid. In the variant `late`, which fuses none, the average.
+        features: The fused pyramid, from which the class vectors of the language distillation are
+            pooled. In the variant `late`, which fuses none, the average.
+        alone: On request, what RGB alone and thermal alone give, (logits, auxiliary) each.
     """
 
     logits: Tensor
     auxiliary: Tensor | None
     features: Pyramid
+    alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     def probabilities(self, head: Head = "mask") -> Tensor:
         """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
@@ -48,7 +51,8 @@ class SARTM(nn.Module):
     Args:
         sam: SAM2; its encoder is adapted in place, its decoder is copied.
         num_classes: Classes K.
-        fusion: `paper`, `average`, `late`, `rgb` or `thermal`. A variant builds only what it uses.
+        fusion: `paper`, `figure`, `average`, `late`, `rgb` or `thermal`. A variant builds only
+            what it uses.
         auxiliary: `fpn`, `deeplab`, `segformer` or `none`.
         decoder: Whether the mask decoder's two-way transformer is `trained` or `frozen`.
         adapt: How the encoder is adapted.
@@ -75,15 +79,16 @@ class SARTM(nn.Module):
         super().__init__()
         self.fusion_name = fusion
         self.num_classes = num_classes
-        width = sam.hidden_dim
+        self.width = width = sam.hidden_dim
         self.modalities = (fusion,) if fusion in MODALITIES else MODALITIES
         self.mask_head = MaskHead(sam, num_classes, train_transformer=decoder == "trained")
         self.auxiliary_head = build_auxiliary(auxiliary, width, num_classes)
         self.fusion = (
             PyramidFusion(width, exchange=fusion == "paper")
-            if fusion in ("paper", "average")
+            if fusion in ("paper", "figure", "average")
             else None
         )
+        self.pooled_fusion = ScaleFusion(width, 4, exchange=True) if fusion == "figure" else None
         self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
         imagenet_mean, imagenet_std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
         self.register_buffer("mean", torch.tensor(imagenet_mean).view(1, 3, 1, 1), persistent=False)
@@ -94,6 +99,8 @@ class SARTM(nn.Module):
         rgb: Tensor | None = None,
         thermal: Tensor | None = None,
         present: Tensor | None = None,
+        *,
+        alone: bool = False,
     ) -> Output:
         """Segment a batch of pairs; either modality may be missing.
 
@@ -102,6 +109,7 @@ class SARTM(nn.Module):
             thermal: (N, 1, H, W) in [0, 1], or None.
             present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
                 what is given. Nothing of an image that is not present reaches the output.
+            alone: Decode each modality by itself too, where both are given.
 
         Raises:
             ValueError: A shape does not fit, or nothing that the variant reads is given.
@@ -110,13 +118,16 @@ class SARTM(nn.Module):
         size = next(iter(images.values())).shape[-2:]
         images, present = _hide(images, present)
         pyramids = self._encode(images)
-        features = self._fuse(pyramids, present)
-        logits, auxiliary = self._decode(features, pyramids, present)
-        return Output(
-            _to_image(logits, size),
-            None if auxiliary is None else _to_image(auxiliary, size),
-            features,
-        )
+        fused = self._fuse(pyramids, present)
+        late, both = self.fusion_name == "late", len(pyramids) == 2
+        decoded = pyramids.values() if both and (late or alone) else ()
+        singles = tuple(self._heads(pyramid, size) for pyramid in decoded)
+        if late and both:
+            logits, auxiliary = _average_heads(singles, present)
+        else:
+            logits, auxiliary = self._heads(fused, size)
+        features = self._pooled(fused, pyramids, present)
+        return Output(logits, auxiliary, features, singles if alone else ())
 
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
@@ -168,20 +179,19 @@ class SARTM(nn.Module):
             return fused
         return Pyramid(*(_average([a, b], present) for a, b in zip(rgb, thermal, strict=True)))
 
-    def _decode(
-        self, features: Pyramid, pyramids: dict[str, Pyramid], present: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Logits of both heads at stride 4: of the fused features, or averaged over modalities."""
-        if self.fusion_name != "late" or len(pyramids) == 1:
-            return self._heads(features)
-        masks, auxiliaries = zip(*(self._heads(p) for p in pyramids.values()), strict=True)
-        if self.auxiliary_head is None:
-            return _average(masks, present), None
-        return _average(masks, present), _average(auxiliaries, present)
+    def _pooled(self, fused: Pyramid, pyramids: dict[str, Pyramid], present: Tensor) -> Pyramid:
+        """In the variant `figure`, FRM and FFM serve the pooled class vectors, not the heads."""
+        if self.pooled_fusion is None or len(pyramids) == 1:
+            return fused
+        maps = (pyramids[name].semantic for name in MODALITIES)
+        return fused._replace(semantic=self.pooled_fusion(*maps, present))
 
-    def _heads(self, features: Pyramid) -> tuple[Tensor, Tensor | None]:
-        auxiliary = None if self.auxiliary_head is None else self.auxiliary_head(features)
-        return self.mask_head(features), auxiliary
+    def _heads(self, features: Pyramid, size: torch.Size) -> tuple[Tensor, Tensor | None]:
+        """Logits of both heads in the image's size."""
+        logits = _to_image(self.mask_head(features), size)
+        if self.auxiliary_head is None:
+            return logits, None
+        return logits, _to_image(self.auxiliary_head(features), size)
 
 
 def _adapted_encoders(
@@ -227,10 +237,19 @@ def _hide(images: dict[str, Tensor], present: Tensor | None) -> tuple[dict[str, 
     return shown, present & given
 
 
-def _average(maps: list[Tensor] | tuple[Tensor, ...], present: Tensor) -> Tensor:
+def _average_heads(
+    singles: tuple[tuple[Tensor, Tensor | None], ...], present: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Late fusion: the mean of the modalities' logits, head by head."""
+    masks = [mask for mask, _ in singles]
+    auxiliaries = [auxiliary for _, auxiliary in singles if auxiliary is not None]
+    return _average(masks, present), _average(auxiliaries, present) if auxiliaries else None
+
+
+def _average(maps: list[Tensor], present: Tensor) -> Tensor:
     """Mean of an RGB and a thermal map (N, C, h, w) over the modalities that each pair has."""
     weights = present / present.sum(dim=1, keepdim=True).clamp(min=1)
-    both = torch.stack(list(maps), dim=1)
+    both = torch.stack(maps, dim=1)
     return (weights[:, :, None, None, None].to(both.dtype) * both).sum(dim=1)
 
 

@@ -1,0 +1,134 @@
+"""Running the cells of ablation tables: each an ordinary run in a process of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from samantic.ablation.tables import Table
+from samantic.config import Config, read_config, to_yaml
+from samantic.errors import InputError
+from samantic.files import read_json
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class Grid:
+    """The training runs behind some tables, each setting and seed once.
+
+    A cell's folder is named by its seed and a digest of its configuration, so that tables share
+    cells and a later start finds what an earlier one finished.
+
+    Args:
+        tables: The tables.
+        config: YAML configuration that their rows change.
+        overrides: `--key value` words that change it for all.
+        seeds: Seeds of the training.
+        out: Folder for the cells.
+
+    Raises:
+        InputError: A row sets a key that does not exist, or there are no seeds.
+    """
+
+    def __init__(
+        self, tables: list[Table], config: Path, overrides: list[str], seeds: list[int], out: Path
+    ) -> None:
+        if not seeds:
+            raise InputError("ablate: no seeds; give some, e.g. --seeds 0,1,2")
+        self.tables, self.seeds = tables, seeds
+        self.robustness = any(table.robustness for table in tables)
+        self.cells: dict[tuple[str, str, int], Config] = {}
+        for table in tables:
+            for row in table.rows:
+                changes = [f"--{key}={json.dumps(value)}" for key, value in row.changes.items()]
+                for seed in seeds:
+                    words = [*overrides, *changes, f"--train.seed={seed}"]
+                    self.cells[table.name, row.name, seed] = _cell(read_config(config, words), out)
+
+    def run(self, jobs: int) -> dict[str, str]:
+        """Run what is not finished yet, `jobs` cells at a time, under one progress bar.
+
+        Returns:
+            Why cells failed, by folder.
+        """
+        folders = {config.out: config for config in self.cells.values()}
+        waiting = [config for config in folders.values() if not self.finished(config)]
+        failed: dict[str, str] = {}
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        bar = tqdm(
+            total=len(folders), initial=len(folders) - len(waiting), desc="cells", unit="cell"
+        )
+        with bar, ThreadPoolExecutor(jobs) as pool:
+            tasks = {
+                pool.submit(_run, config, threads, self.robustness): config for config in waiting
+            }
+            for task in as_completed(tasks):
+                problem, config = task.result(), tasks[task]
+                if problem:
+                    failed[config.out] = problem
+                    bar.set_postfix(failed=len(failed))
+                bar.update()
+        return failed
+
+    def finished(self, config: Config) -> bool:
+        """Whether a cell has its figures; metrics.json is the last file that a run writes."""
+        path = Path(config.out) / "metrics.json"
+        return path.exists() and not (self.robustness and read_json(path)["robustness"] is None)
+
+
+def _cell(config: Config, out: Path) -> Config:
+    digest = hashlib.sha256(to_yaml(replace(config, out="")).encode()).hexdigest()[:10]
+    return replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
+
+
+def _run(config: Config, threads: int, robustness: bool) -> str | None:
+    """Train a cell in a new process; return why it failed, if it did."""
+    process = _SPAWN.Process(target=_train, args=(config, threads, robustness))
+    process.start()
+    process.join()
+    if process.exitcode == 0:
+        return None
+    log = _log(config)
+    lines = log.read_text(encoding="utf-8").replace("\r", "\n").split("\n") if log.exists() else []
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
+    return f"exit status {process.exitcode}: {last}"
+
+
+def _log(config: Config) -> Path:
+    return Path(config.out) / "log.txt"
+
+
+def _train(config: Config, threads: int, robustness: bool) -> None:
+    """The process of one cell: its output goes to log.txt, and it ends with its parent."""
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    _log(config).parent.mkdir(parents=True, exist_ok=True)
+    with _log(config).open("a", encoding="utf-8") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    import torch
+
+    from samantic.run import train
+
+    torch.set_num_threads(threads)
+    resume = (Path(config.out) / "last.ckpt").exists()
+    try:
+        train(config, resume=resume, quiet=True, robustness=robustness)
+    except InputError as error:
+        sys.exit(f"samantic: {error}")
+
+
+def _follow_parent() -> None:
+    """Wait for the parent's end, then end at once: an orphan would write where another resumes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,124 @@
+"""The command: run a grid, then write its tables and one page with figures."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from samantic.ablation.grid import Grid
+from samantic.ablation.results import Result, collect, columns, markdown, to_csv
+from samantic.ablation.tables import Table, read_table
+from samantic.config import Config, read_config
+from samantic.data.pairs import PairedFolder
+from samantic.errors import InputError
+from samantic.evaluation import Evaluation, evaluate_predictor
+from samantic.figures import tsne
+from samantic.files import write_text
+from samantic.predict import load
+from samantic.report import Section, side_by_side, write_sections
+
+
+def ablate(
+    tables: list[Path],
+    config: Path,
+    overrides: list[str],
+    *,
+    seeds: list[int],
+    jobs: int,
+    out: Path,
+) -> dict[str, str]:
+    """Train the cells of tables that are not finished yet; write the tables of those that are.
+
+    Writes `out/cells/`, a TABLE.md and a TABLE.csv each, and `out/report.html` with t-SNE of the
+    class features and predictions side by side, both of the first seed's models.
+
+    Args:
+        tables: YAML files of tables; see `read_table`.
+        config: YAML configuration that their rows change.
+        overrides: `--key value` words that change it for all rows.
+        seeds: Seeds of the training.
+        jobs: Runs at a time.
+        out: Folder to write to.
+
+    Returns:
+        Why cells failed, by folder.
+
+    Raises:
+        InputError: A table or the configuration cannot be used.
+    """
+    if jobs < 1:
+        raise InputError(f"ablate: {jobs} jobs; give 1 or more")
+    asked = [read_table(path) for path in tables]
+    grid = Grid(asked, config, overrides, seeds, out / "cells")
+    failed = grid.run(jobs)
+    for folder, problem in failed.items():
+        print(f"failed: {folder}: {problem}")
+    words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
+    facts = _facts(read_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))])
+    sections, seen = [], dict[str, Evaluation]()
+    for table in asked:
+        results = collect(grid, table)
+        page = markdown(table, results, facts)
+        write_text(out / f"{table.name}.md", page)
+        write_text(out / f"{table.name}.csv", to_csv(results))
+        print(page)
+        sections.append(_section(grid, table, results, seen))
+    write_sections(out / "report.html", "Ablations", facts, sections)
+    print(f"report: {out / 'report.html'}")
+    return failed
+
+
+def _facts(config: Config, words: list[str]) -> list[str]:
+    length = (
+        f"{config.train.steps} steps" if config.train.steps else f"{config.train.epochs} epochs"
+    )
+    return [
+        f"`{shlex.join(words)}`",
+        f"Base {config.model.base}, adapt {config.adapt.method}, {length} of "
+        f"{config.train.batch_size} crops of {config.augment.crop[0]}x{config.augment.crop[1]}; "
+        f"selected on the split `{config.data.val}`, measured on `{config.data.test}` of "
+        f"`{config.data.root}`. Per cent; mean and standard deviation over the seeds. Differences "
+        "are paired by image and seed, with a 95 % bootstrap interval over the images.",
+    ]
+
+
+def _section(
+    grid: Grid, table: Table, results: list[Result], seen: dict[str, Evaluation]
+) -> Section:
+    """A table with figures of its first seed's models."""
+    header, lines = columns(table, results)
+    shown: dict[str, Evaluation] = {}
+    info = None
+    for row in table.rows:
+        config = grid.cells[table.name, row.name, grid.seeds[0]]
+        if not grid.finished(config):
+            continue
+        predictor = load(config.out)
+        info = predictor.info
+        if config.out not in seen:
+            data = config.data
+            split = PairedFolder(data.root, data.layout, data.test, classes=data.classes)
+            seen[config.out] = evaluate_predictor(predictor, split, features=True, pictures=6)
+        shown[row.name] = seen[config.out]
+    if info is None:
+        return Section(table.title, table.note, header, lines, [], [])
+    vectors = {name: _class_features(evaluation) for name, evaluation in shown.items()}
+    return Section(
+        table.title,
+        table.note,
+        header,
+        lines,
+        [tsne(vectors, info.classes, info.palette)],
+        side_by_side({name: evaluation.frames for name, evaluation in shown.items()}, info),
+    )
+
+
+def _class_features(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+    """(n, D) features of a class in a frame each, and their classes (n,)."""
+    if evaluation.vectors is None or evaluation.counts is None:
+        raise ValueError("evaluate with features=True")
+    frames, classes = torch.nonzero(evaluation.counts, as_tuple=True)
+    return evaluation.vectors[frames, classes].numpy(), classes.numpy()

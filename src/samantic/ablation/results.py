@@ -1,0 +1,143 @@
+"""From finished cells to tables: mean and spread over seeds, differences with their intervals."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from samantic.ablation.grid import Grid
+from samantic.ablation.tables import Row, Table
+from samantic.evaluation import read_confusion
+from samantic.files import read_json
+from samantic.metrics import paired_difference
+
+MISSING = ("rgb missing", "thermal missing")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the finished cells of a row gave.
+
+    Attributes:
+        row: The row.
+        metrics: Content of metrics.json by seed.
+        matrices: (s, n, K, K) confusion matrices by seed and image; None if no cell finished.
+    """
+
+    row: Row
+    metrics: dict[int, dict[str, Any]]
+    matrices: Tensor | None
+
+    def figure(self, *keys: str) -> str:
+        """Mean over the seeds in per cent, with the standard deviation where there are several."""
+        values = [100 * value for value in self.values(*keys)]
+        if not values:
+            return "failed"
+        spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
+        return f"{mean(values):.2f}{spread}"
+
+    def values(self, *keys: str) -> list[float]:
+        """A figure of every seed, such as ("robustness", "rgb missing", "miou")."""
+        found: list[Any] = list(self.metrics.values())
+        for key in keys:
+            found = [entry[key] for entry in found]
+        return found
+
+
+def collect(grid: Grid, table: Table) -> list[Result]:
+    """Read the figures of a table's rows; a cell without figures is left out."""
+    results = []
+    for row in table.rows:
+        metrics, matrices = {}, []
+        for seed in grid.seeds:
+            config = grid.cells[table.name, row.name, seed]
+            if grid.finished(config):
+                metrics[seed] = read_json(Path(config.out) / "metrics.json")
+                matrices.append(read_confusion(Path(config.out) / "confusion.npz")[1])
+        results.append(Result(row, metrics, torch.stack(matrices) if matrices else None))
+    return results
+
+
+def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[str]]]:
+    """The table as text: its header, and a list of cells for every row."""
+    header = ["", "mIoU", f"to {table.rows[0].name} (95 %)", "mAcc", "F1"]
+    aligned = all(m["text_alignment"] for r in results for m in r.metrics.values())
+    header += ["text alignment"] * aligned
+    header += list(MISSING) * table.robustness
+    papers = list(dict.fromkeys(key for row in table.rows for key in row.published))
+    header += [f"paper: {key}" for key in papers]
+    lines = []
+    for result in results:
+        line = [result.row.name, result.figure("miou"), _difference(result, results[0])]
+        line += [result.figure("macc"), result.figure("f1")]
+        if aligned:
+            line.append(_alignment(result))
+        if table.robustness:
+            line += [_robustness(result, key) for key in MISSING]
+        line += [str(result.row.published.get(key, "")) for key in papers]
+        lines.append(line)
+    return header, lines
+
+
+def markdown(table: Table, results: list[Result], facts: list[str]) -> str:
+    """The table as a Markdown page.
+
+    Args:
+        table: What was asked.
+        results: What came out.
+        facts: Sentences on how it was measured.
+    """
+    header, lines = columns(table, results)
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    rows = ["| " + " | ".join(line) + " |" for line in (header, rule, *lines)]
+    paragraphs = [f"# {table.title}", *facts, *([table.note] if table.note else [])]
+    return "\n\n".join([*paragraphs, "\n".join(rows)]) + "\n"
+
+
+def to_csv(results: list[Result]) -> str:
+    """Every cell's figures, a line a row and seed."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["row", "seed", "miou", "low", "high", "miou_present", "macc", "f1", *MISSING])
+    for result in results:
+        for seed, metrics in result.metrics.items():
+            robustness = metrics["robustness"] or {}
+            writer.writerow(
+                [
+                    result.row.name,
+                    seed,
+                    metrics["miou"],
+                    *metrics["miou_interval"],
+                    *(metrics[key] for key in ("miou_present", "macc", "f1")),
+                    *(robustness[key]["miou"] if key in robustness else "" for key in MISSING),
+                ]
+            )
+    return buffer.getvalue()
+
+
+def _difference(result: Result, reference: Result) -> str:
+    if result is reference or result.matrices is None or reference.matrices is None:
+        return ""
+    values = paired_difference(result.matrices, reference.matrices)
+    difference, low, high = (100 * value for value in values)
+    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _alignment(result: Result) -> str:
+    values = [m["text_alignment"]["spearman"] for m in result.metrics.values()]
+    if not values or None in values:
+        return ""
+    return f"{mean(values):.2f}" + (f" ± {stdev(values):.2f}" if len(values) > 1 else "")
+
+
+def _robustness(result: Result, key: str) -> str:
+    """A model of one modality has no figure without the other."""
+    able = all(key in m["robustness"] for m in result.metrics.values())
+    return result.figure("robustness", key, "miou") if able else ""

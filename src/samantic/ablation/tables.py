@@ -1,0 +1,78 @@
+"""What a table asks: its rows, the keys that they change, and the figures that were published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from samantic.errors import InputError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting.
+
+    Attributes:
+        name: Its name in the table.
+        changes: Values by configuration key, such as {"loss.language": 0}.
+        published: Figures of the paper by column, in per cent.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    published: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to be compared with the first of them.
+
+    Attributes:
+        name: File stem.
+        title: What is compared.
+        note: What a reader must know.
+        rows: The settings; the first one is the reference.
+        robustness: Whether each model is measured without RGB and without thermal too.
+    """
+
+    name: str
+    title: str
+    note: str
+    rows: tuple[Row, ...]
+    robustness: bool = False
+
+
+def read_table(path: Path) -> Table:
+    """Read a table's YAML.
+
+    It has `title`, `rows` and optionally `note` and `robustness`. A row has `set`, configuration
+    keys and their values, and optionally `published`, columns and their figures.
+
+    Raises:
+        InputError: The file is missing or is no table.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        rows = [
+            Row(name, dict(row.get("set") or {}), dict(row.get("published") or {}))
+            for name, row in values["rows"].items()
+            if not row.keys() - {"set", "published"}
+        ]
+        table = Table(
+            path.stem,
+            values["title"],
+            " ".join(values.get("note", "").split()),
+            tuple(rows),
+            bool(values.get("robustness", False)),
+        )
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table") from None
+    except (UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a table ({reason}); it needs `title` and `rows`") from None
+    if len(rows) < max(2, len(values["rows"])):
+        raise InputError(f"{path}: a table needs two rows or more, each with `set` and `published`")
+    return table

