@@ -59,6 +59,8 @@ class SegmentationTask(L.LightningModule):
         heads: tuple[Head, ...] = ("mask",)
         if network.auxiliary_head is not None:
             heads = ("mask", "auxiliary", "mean")
+        wanted = config.model.prediction
+        self.answer = wanted if wanted in heads else "mask"
         self.matrices = nn.ModuleDict(
             {
                 head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
@@ -99,7 +101,7 @@ class SegmentationTask(L.LightningModule):
             miou = scores(matrix.compute()).miou  # type: ignore[operator]
             matrix.reset()  # type: ignore[operator]
             self.log(f"val/miou_{head}", miou)
-            if head == self.config.model.prediction:
+            if head == self.answer:
                 self.log("val/miou", miou)
         if self.class_vectors is not None and self.text is not None:
             self.similarity = self.class_vectors.similarity()

@@ -44,7 +44,7 @@ def test_names_are_found_by_alias_and_class_zero_is_left_out(vectors: Path) -> N
 def test_unknown_and_emptied_names_are_left_out(vectors: Path) -> None:
     text = class_vectors(TextConfig(str(vectors), alias="bike=bicycle"), CLASSES)
     assert text.terms == (None, "car", "person", "bicycle", None)
-    with pytest.raises(InputError, match="fewer than 3 of the classes.*bike, color cone"):
+    with pytest.raises(InputError, match=r"fewer than 3 of the classes.*bike, color cone"):
         class_vectors(TextConfig(str(vectors), alias="bike="), CLASSES)
 
 
@@ -125,7 +125,9 @@ def test_clip_equals_its_own_text_features(clip: Path) -> None:
 
 def test_clip_out_of_reach(tmp_path: Path, clip: Path) -> None:
     for source in (str(tmp_path), "openai/clip-vit-base-patch32"):
-        with pytest.raises(InputError, match=r"local CLIP folder.*\.npz file.*text-offline") as told:
+        with pytest.raises(
+            InputError, match=r"local CLIP folder.*\.npz file.*text-offline"
+        ) as told:
             class_vectors(TextConfig(source), CLASSES)
         assert "\n" not in str(told.value)
 

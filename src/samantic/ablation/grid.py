@@ -49,7 +49,7 @@ class Grid:
         self.cells: dict[tuple[str, str, int], Config] = {}
         for table in tables:
             for row in table.rows:
-                changes = [f"--{key}={json.dumps(value)}" for key, value in row.changes.items()]
+                changes = [_word(key, value) for key, value in row.changes.items()]
                 for seed in seeds:
                     words = [*overrides, *changes, f"--train.seed={seed}"]
                     self.cells[table.name, row.name, seed] = _cell(read_config(config, words), out)
@@ -83,6 +83,10 @@ class Grid:
         """Whether a cell has its figures; metrics.json is the last file that a run writes."""
         path = Path(config.out) / "metrics.json"
         return path.exists() and not (self.robustness and read_json(path)["robustness"] is None)
+
+
+def _word(key: str, value: object) -> str:
+    return f"--{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _cell(config: Config, out: Path) -> Config:
