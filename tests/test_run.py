@@ -269,7 +269,7 @@ CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
 def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
     """Every YAML, on a micro base and generated data in its own layout, for one step."""
     layout = read_config(shipped).data.layout
-    splits = {"train": range(2), "val": range(2, 4), "test": range(4, 6)}
+    splits = {"train": range(10), "val": range(10, 12), "test": range(12, 14)}
     write_scenes(tmp_path / "data", layout, splits, seed=1, size=(64, 96))
     changes = {
         "out": tmp_path / "run",
@@ -283,8 +283,8 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         "train.precision": "32-true",
     }
     if read_config(shipped).text.source:  # in place of a language model
-        names = CATALOG["mfnet"].classes[1:]
-        np.savez(tmp_path / "text.npz", names=np.array(names), embeddings=np.random.rand(8, 4))
+        names = np.array(CATALOG[layout].classes)
+        np.savez(tmp_path / "text.npz", names=names, embeddings=np.random.rand(len(names), 4))
         changes["text.source"] = tmp_path / "text.npz"
     if layout == "pairs":
         changes["data.classes"] = f"[{', '.join(CATALOG['mfnet'].classes)}]"

@@ -15,7 +15,7 @@ import yaml
 
 from samantic.errors import InputError
 
-Layout = Literal["mfnet", "pairs"]
+Layout = Literal["mfnet", "pst900", "fmb", "pairs"]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
@@ -77,8 +77,8 @@ class DataConfig:
         root: Folder of the data set.
         layout: How files lie in it; see docs/datasets.md.
         classes: Class names by label id, for layouts that do not define them (pairs).
-        train: Split to learn from.
-        val: Split that selects the model.
+        train: Split to learn from; "train[:90%]" is its first nine tenths.
+        val: Split that selects the model, e.g. "train[90%:]" where the data set has none.
         test: Split that is reported, and never used for any choice.
         workers: Processes that load and augment images; 0 loads in the main one.
     """

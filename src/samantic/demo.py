@@ -31,7 +31,7 @@ from samantic.report import side_by_side, write_page
 from samantic.run import train
 
 SIZE = (96, 128)
-TRAIN, VAL, UNSEEN = 320, 32, 80
+TRAIN, VAL, UNSEEN = 900, 32, 80
 VARIANTS: dict[str, Fusion] = {"fused": "paper", "rgb": "rgb", "thermal": "thermal"}
 
 
@@ -105,12 +105,12 @@ def _config(out: Path, data: Path, fusion: Fusion, seed: int, steps: int) -> Con
         augment=AugmentConfig(
             crop=SIZE,
             scale=(1.0, 1.0),
-            color=0.1,
+            color=0.0,
             blur=0.0,
             thermal_gain=0.05,
             modality_dropout=0.0,
         ),
-        train=TrainConfig(steps=steps, batch_size=8, learning_rate=3e-3, validations=5, seed=seed),
+        train=TrainConfig(steps=steps, batch_size=4, learning_rate=3e-3, validations=5, seed=seed),
     )
 
 

@@ -9,10 +9,12 @@ import pytest
 import torch
 from PIL import Image
 
+from samantic.config import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.catalog import palette
 from samantic.data.images import rgb_array, thermal_array
-from samantic.data.synthetic import write_scenes
+from samantic.data.scenes import draw_scene
+from samantic.data.synthetic import LABELS, write_scenes
 from samantic.errors import InputError
 
 CLASSES = list(CATALOG["mfnet"].classes)
@@ -215,3 +217,43 @@ def test_real_mfnet_frames(realdata: Path) -> None:
     assert sample.thermal is not None
     assert sample.rgb.shape == (3, 480, 640)
     assert sample.thermal.std() > 0.01
+
+
+@pytest.mark.parametrize("layout", ["pst900", "fmb"])
+def test_layouts_with_a_folder_for_each_split(tmp_path: Path, layout: Layout) -> None:
+    write_scenes(tmp_path, layout, {"train": range(10), "test": [10, 11]}, seed=2, size=(32, 48))
+    train, test = (PairedFolder(tmp_path, layout, split) for split in ("train", "test"))
+    assert (len(train), len(test)) == (10, 2)
+    folder = {"pst900": "rgb", "fmb": "Visible"}[layout]
+    assert train.files[0].rgb == tmp_path / "train" / folder / "00002_00000D.png"
+    drawn = draw_scene(2, 3, (32, 48))
+    sample = train[3]
+    assert sample.rgb is not None
+    assert sample.labels is not None
+    assert np.array_equal((sample.rgb * 255).byte().permute(1, 2, 0).numpy(), drawn.rgb)
+    assert np.array_equal(sample.labels.numpy(), np.array(LABELS[layout])[drawn.labels])
+    with pytest.raises(InputError, match="no such folder"):
+        PairedFolder(tmp_path, layout, "val")
+
+
+def test_a_part_of_a_split(tmp_path: Path, mfnet: Path) -> None:
+    whole = [files.name for files in PairedFolder(mfnet, "mfnet", "train").files]
+    first, last = (
+        [files.name for files in PairedFolder(mfnet, "mfnet", f"train[{part}]").files]
+        for part in (":67%", "67%:")
+    )
+    assert first == whole[:4]
+    assert last == whole[4:]
+    with pytest.raises(InputError, match=r"the split 'train\[0%:1%\]' is empty"):
+        PairedFolder(mfnet, "mfnet", "train[0%:1%]")
+    with pytest.raises(InputError, match=r"train\[half\]\.txt: no such file"):
+        PairedFolder(mfnet, "mfnet", "train[half]")
+
+
+@pytest.mark.realdata
+def test_real_pst900_triple(realdata: Path) -> None:
+    sample = PairedFolder(realdata / "pst900_sample", "pst900", "test")[0]
+    assert sample.labels is not None
+    assert sample.rgb is not None
+    assert sample.rgb.shape == (3, 720, 1280)
+    assert sample.labels.unique().tolist() == [0, 1, 2, 3]

@@ -16,6 +16,7 @@ class DatasetSpec:
         classes: Class names by label id; empty where the user gives them.
         palette: RGB colour of each class, 0..255.
         images: Folder of 4-channel images (RGB + thermal), or "" where the modalities are apart.
+            "{split}" in a folder stands for the name of the split.
         rgb: Folder of RGB images, or "".
         thermal: Folder of thermal images, or "".
         labels: Folder of label PNGs.
@@ -73,6 +74,68 @@ MFNET = DatasetSpec(
     terms="research data, no licence stated",
 )
 
+PST900 = DatasetSpec(
+    title="PST900",
+    classes=("background", "fire extinguisher", "backpack", "hand drill", "survivor"),
+    palette=((0, 0, 0), (220, 40, 40), (40, 90, 220), (240, 170, 30), (70, 190, 90)),
+    images="",
+    rgb="{split}/rgb",
+    thermal="{split}/thermal",
+    labels="{split}/labels",
+    subsets={},
+    paper="Shivakumar et al., PST900: RGB-Thermal Calibration, Dataset and Segmentation Network, "
+    "ICRA 2020, arXiv 1909.10980",
+    source="https://github.com/ShreyasSkandanS/pst900_thermal_rgb",
+    terms="GPL-3.0",
+)
+
+FMB = DatasetSpec(
+    title="FMB",
+    classes=(
+        "unlabelled",
+        "road",
+        "sidewalk",
+        "building",
+        "traffic lamp",
+        "traffic sign",
+        "vegetation",
+        "sky",
+        "person",
+        "car",
+        "truck",
+        "bus",
+        "motorcycle",
+        "bicycle",
+        "pole",
+    ),
+    palette=(
+        (0, 0, 0),
+        (128, 64, 128),
+        (244, 35, 232),
+        (70, 70, 70),
+        (250, 170, 30),
+        (220, 220, 0),
+        (107, 142, 35),
+        (70, 130, 180),
+        (220, 20, 60),
+        (0, 0, 142),
+        (0, 0, 70),
+        (0, 60, 100),
+        (0, 0, 230),
+        (119, 11, 32),
+        (153, 153, 153),
+    ),
+    images="",
+    rgb="{split}/Visible",
+    thermal="{split}/Infrared",
+    labels="{split}/Label",
+    subsets={},
+    paper="Liu et al., Multi-interactive Feature Learning and a Full-time Multi-modality Benchmark "
+    "for Image Fusion and Segmentation, ICCV 2023, arXiv 2308.02097",
+    source="https://github.com/JinyuanLiu-CV/SegMiF",
+    terms="research data, no licence stated",
+)
+
 PAIRS = DatasetSpec(
     title="Your own pairs",
     classes=(),
@@ -87,7 +150,12 @@ PAIRS = DatasetSpec(
     terms="yours",
 )
 
-CATALOG: dict[Layout, DatasetSpec] = {"mfnet": MFNET, "pairs": PAIRS}
+CATALOG: dict[Layout, DatasetSpec] = {
+    "mfnet": MFNET,
+    "pst900": PST900,
+    "fmb": FMB,
+    "pairs": PAIRS,
+}
 """Every layout by the name that `data.layout` and `--layout` take."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -54,9 +55,10 @@ class Sample(NamedTuple):
 class PairedFolder(Dataset[Sample]):
     """The labelled pairs of one split.
 
-    Layout `mfnet` keeps 4-channel PNGs in images/; `pairs` keeps rgb/, thermal/ and labels/ with
-    equal file stems. SPLIT.txt lists the stems, one a line; without any such file the split `all`
-    is every stem.
+    The layout says in which folders they lie; see docs/datasets.md. SPLIT.txt lists the file stems
+    of a split, one a line; where a layout has a folder for each split, its stems are the split, and
+    without any such file the split `all` is every stem. "train[:90%]" and "train[90%:]" are the
+    first nine tenths of `train` and the rest, in the order of the stems.
 
     Args:
         root: Folder of the data set.
@@ -118,31 +120,42 @@ class PairedFolder(Dataset[Sample]):
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; give the data set's with --data")
-        spec = self.spec
-        rgb = stems(self.root / (spec.images or spec.rgb))
-        thermal = rgb if spec.images else stems(self.root / spec.thermal)
-        labels = stems(self.root / spec.labels)
-        names = self._names(rgb)
-        for kind, found in ((spec.rgb, rgb), (spec.thermal, thermal), (spec.labels, labels)):
-            missing = next((name for name in names if name not in found), None)
+        split, spec = self._part()[0], self.spec
+        images, thermal, labels = (
+            self.root / folder.format(split=split)
+            for folder in (spec.images or spec.rgb, spec.images or spec.thermal, spec.labels)
+        )
+        found = [stems(folder) for folder in (images, thermal, labels)]
+        names = self._names(found[0])
+        for folder, known in zip((images, thermal, labels), found, strict=True):
+            missing = next((name for name in names if name not in known), None)
             if missing is not None:
                 raise InputError(
-                    f"{self.root / (kind or spec.images) / missing}.png: missing; add the partner "
-                    f"or take {missing} out of the split '{self.split}'"
+                    f"{folder / missing}.png: missing; add the partner or take {missing} out of "
+                    f"the split '{self.split}'"
                 )
-        return [Files(name, rgb[name], thermal[name], labels[name]) for name in names]
+        return [Files(name, *(known[name] for known in found)) for name in names]
+
+    def _part(self) -> tuple[str, float, float]:
+        """The name of the split, and from which to which fraction of it."""
+        match = re.fullmatch(r"(.+?)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?", self.split)
+        name, start, end = match.groups() if match else (self.split, None, None)
+        return name, int(start or 0) / 100, int(end or 100) / 100
 
     def _names(self, rgb: dict[str, Path]) -> list[str]:
-        listing = self.root / f"{self.split}.txt"
+        split, start, end = self._part()
+        listing = self.root / f"{split}.txt"
         if listing.is_file():
             names = listing.read_text(encoding="utf-8").split()
-        elif self.split == "all":
+        elif split == "all" or "{split}" in self.spec.labels:
             names = list(rgb)
         else:
             raise InputError(
                 f"{listing}: no such file; list the split's file stems in it, one a line, or use "
                 "the split 'all'"
             )
+        if (start, end) != (0, 1):
+            names = sorted(names)[round(start * len(names)) : round(end * len(names))]
         if not names:
             raise InputError(f"{self.root}: the split '{self.split}' is empty; add pairs to it")
         return names

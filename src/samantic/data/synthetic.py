@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
 from samantic.config import Layout
+from samantic.data.catalog import CATALOG
 from samantic.data.scenes import Scene, draw_scene
 from samantic.files import replacing, write_text
+
+LABELS: dict[Layout, tuple[int, ...]] = {
+    "mfnet": tuple(range(9)),
+    "pst900": (0, 0, 4, 2, 0, 0, 0, 1, 3),
+    "fmb": (0, 9, 8, 13, 2, 14, 3, 5, 1),
+    "pairs": tuple(range(9)),
+}
+"""Label ids that stand for MFNet's nine classes, of which the scenes are made, in each layout;
+those of PST900 and FMB are as large, or as warm."""
 
 
 def write_scenes(
@@ -25,15 +37,15 @@ def write_scenes(
 ) -> None:
     """Draw the scenes (seed, index) of every split and write them under root.
 
-    Next to the pictures go labels/NAME.png (8-bit class ids), instances/NAME.png (16-bit ids) and,
-    last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one NAME a line, where NAME is
-    ``{seed:05d}_{index:05d}`` and D or N for day or night. Every file appears under its name only
-    when complete. Splits of other names already under root stay; those of the same name are
-    replaced.
+    Next to the layout's pictures and labels go instances/NAME.png (16-bit ids). A layout without a
+    folder for each split gets, last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one
+    NAME a line. NAME is ``{seed:05d}_{index:05d}`` and D or N for day or night. Every file appears
+    under its name only when complete. Splits of other names already under root stay; those of the
+    same name are replaced.
 
     Args:
         root: Folder of the data set, made if absent.
-        layout: How the two pictures are stored.
+        layout: Which data set's files to imitate.
         splits: Scene indices of each split.
         seed: Family of scenes, 0 or more.
         size: Height and width in pixels.
@@ -43,14 +55,19 @@ def write_scenes(
             twice or has a name that is no plain file name.
     """
     _check(layout, splits)
-    wanted = sorted({index for split in splits.values() for index in split})
+    homes: dict[int, list[str]] = defaultdict(list)
+    for split, indices in splits.items():
+        for index in indices:
+            homes[index].append(split)
     names: dict[int, str] = {}
-    for index in tqdm(wanted, "scenes", disable=None):
+    for index in tqdm(sorted(homes), "scenes", disable=None):
         scene = draw_scene(seed, index, size)
         names[index] = f"{seed:05d}_{index:05d}{'N' if scene.night else 'D'}"
-        _write_pictures(root, names[index], _pictures(scene, layout))
-    for split, indices in splits.items():
-        _write_lists(root, split, [names[index] for index in indices])
+        for split in homes[index]:
+            _write_pictures(root, names[index], _pictures(scene, layout, split))
+    if "{split}" not in CATALOG[layout].labels:
+        for split, indices in splits.items():
+            _write_lists(root, split, [names[index] for index in indices])
 
 
 def _write_pictures(root: Path, name: str, pictures: Mapping[str, Image.Image]) -> None:
@@ -82,15 +99,19 @@ def _check(layout: str, splits: Mapping[str, Sequence[int]]) -> None:
             raise ValueError(f"split {split!r} names a scene twice")
 
 
-def _pictures(scene: Scene, layout: Layout) -> dict[str, Image.Image]:
+def _pictures(scene: Scene, layout: Layout, split: str) -> dict[str, Image.Image]:
     """Return the picture of a scene that goes into each folder."""
-    common = {
-        "labels": Image.fromarray(scene.labels),
-        "instances": Image.fromarray(scene.instances),
+    spec = CATALOG[layout]
+    labels = np.array(LABELS[layout], np.uint8)[scene.labels]
+    folders: dict[str, NDArray[Any]] = (
+        {spec.images: np.dstack([scene.rgb, scene.thermal])}
+        if spec.images
+        else {spec.rgb: scene.rgb, spec.thermal: scene.thermal}
+    )
+    folders |= {spec.labels: labels, "instances": scene.instances}
+    return {
+        folder.format(split=split): Image.fromarray(pixels) for folder, pixels in folders.items()
     }
-    if layout == "mfnet":
-        return {"images": Image.fromarray(np.dstack([scene.rgb, scene.thermal])), **common}
-    return {"rgb": Image.fromarray(scene.rgb), "thermal": Image.fromarray(scene.thermal), **common}
 
 
 def split_indices(count: int) -> dict[str, list[int]]:
