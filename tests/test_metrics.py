@@ -5,9 +5,18 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score, recall_score
 
-from samantic.metrics import confusion_matrix, iou, scores, to_json
+from samantic.metrics import (
+    bootstrap,
+    confusion_matrix,
+    iou,
+    paired_difference,
+    rank_correlation,
+    scores,
+    to_json,
+)
 
 
 @pytest.fixture
@@ -63,3 +72,68 @@ def test_everything_ignored() -> None:
     result = scores(matrix)
     assert (result.miou, result.miou_present, result.pixel_accuracy) == (0, 0, 0)
     assert to_json(result, ("a", "b", "c"))["iou"] == {"a": None, "b": None, "c": None}
+
+
+def images(count: int, right: float, seed: int = 0) -> torch.Tensor:
+    """Confusion matrices of images of three classes, of which the last one is rare."""
+    generator = np.random.default_rng(seed)
+    matrices = []
+    for index in range(count):
+        labels = generator.integers(3 if index % 5 == 0 else 2, size=200)
+        wrong = generator.random(200) > right
+        prediction = np.where(wrong, generator.integers(3, size=200), labels)
+        matrices.append(confusion_matrix(torch.tensor(prediction), torch.tensor(labels), 3))
+    return torch.stack(matrices)
+
+
+def resampled_miou(matrices: torch.Tensor, draw: list[int]) -> float:
+    """mIoU of one resample, class by class; a class that it lacks is left out."""
+    total = sum(matrices[i].double() for i in draw)
+    values = [
+        float(total[k, k] / (total[k].sum() + total[:, k].sum() - total[k, k]))
+        for k in range(len(total))
+        if total[k].sum() > 0
+    ]
+    whole = matrices.sum((0, 2))
+    return sum(values) / len(values) * float((whole > 0).double().mean())
+
+
+def test_bootstrap_equals_a_loop_over_resamples() -> None:
+    matrices = images(12, 0.8)
+    generator = torch.Generator().manual_seed(7)
+    draws = torch.randint(12, (60, 12), generator=generator)
+    values = [resampled_miou(matrices, draw) for draw in draws.tolist()]
+    expected = np.quantile(values, [0.025, 0.975])
+    assert bootstrap(matrices, samples=60, seed=7) == pytest.approx(expected.tolist(), abs=1e-9)
+
+
+def test_interval_narrows_with_images_and_holds_the_figure() -> None:
+    widths = []
+    for count in (10, 160):
+        matrices = images(count, 0.8)
+        low, high = bootstrap(matrices)
+        assert low < scores(matrices.sum(0)).miou < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+
+
+def test_paired_difference_is_sharper_than_two_intervals() -> None:
+    better, worse = images(40, 0.84), images(40, 0.80)
+    difference, low, high = paired_difference(better, worse)
+    expected = scores(better.sum(0)).miou - scores(worse.sum(0)).miou
+    assert difference == pytest.approx(expected)
+    assert low < difference < high
+    assert paired_difference(worse, worse) == (0, 0, 0)
+    several = torch.stack([better, worse])
+    assert paired_difference(several, worse)[0] == pytest.approx(expected / 2)
+    with pytest.raises(ValueError, match="40 and 39 images cannot be paired"):
+        paired_difference(better, worse[:39])
+
+
+def test_rank_correlation_equals_scipy() -> None:
+    first, second = torch.rand(6, 6), torch.rand(6, 6)
+    first[2], first[:, 2] = torch.nan, torch.nan
+    keep = [(i, j) for i in range(6) for j in range(i + 1, 6) if 2 not in (i, j)]
+    expected = spearmanr([first[p] for p in keep], [second[p] for p in keep]).statistic
+    assert rank_correlation(first, second) == pytest.approx(float(expected), abs=1e-6)
+    assert math.isnan(rank_correlation(torch.eye(2), torch.eye(2)))

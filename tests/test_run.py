@@ -12,13 +12,15 @@ import yaml
 from safetensors.torch import load_file
 
 import samantic
-from samantic.callbacks import read_history
+from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.config import Config, read_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.loading import collate
 from samantic.data.synthetic import write_scenes
+from samantic.errors import InputError
+from samantic.evaluation import read_confusion
 from samantic.metrics import confusion_matrix, scores
 from samantic.models import SARTM, load_sam2
 from samantic.run import train
@@ -216,6 +218,94 @@ def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     auxiliary = task.cross_entropy(out.auxiliary, batch.labels)
     torch.testing.assert_close(total, mask + 0.5 * auxiliary)
     assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
+
+
+@pytest.fixture
+def vectors(tmp_path: Path) -> Path:
+    """Vectors of seven of MFNet's class names; bump has none."""
+    names = np.array(CATALOG["mfnet"].classes[1:-1])
+    path = tmp_path / "vectors.npz"
+    np.savez(path, names=names, embeddings=np.random.default_rng(0).normal(size=(7, 5)))
+    return path
+
+
+def test_language_guides_a_run_and_stays_with_its_model(
+    mfnet: Path,
+    write_config: WriteConfig,
+    vectors: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """All distillation terms through the command: logged, drawn, stored, and not needed after."""
+    path = write_config(
+        mfnet,
+        model={"fusion": "figure"},
+        text={"source": str(vectors)},
+        loss={"language": 1.0, "prototype": 1.0, "cross_modal": 0.5},
+        augment={"modality_dropout": 0.3},
+        train={"validations": 4},
+    )
+    assert main(["train", str(path)]) == 0
+    assert f"class names from {vectors}, without a vector: unlabelled, bump" in (
+        capsys.readouterr().out
+    )
+    run = Path(read_config(path).out)
+    history = read_history(run)
+    logged = {key for row in history for key in row}
+    assert {f"train/{term}" for term in ("language", "prototype", "cross_modal")} <= logged
+    assert len([row for row in history if "val/alignment" in row]) == 4
+    similarity = read_similarity(run / "similarity.npz")
+    assert list(similarity) == ["text", "step_1", "step_2", "step_3", "step_4"]
+    assert np.isnan(similarity["text"][8]).all()
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["text_alignment"]["pairs"] <= 21
+    assert -1 <= metrics["text_alignment"]["spearman"] <= 1
+    assert (run / "report.html").read_text().count("<svg") == 3
+    assert "bump (left out)" in (run / "model" / "README.md").read_text()
+    vectors.unlink()  # what evaluation needs is in the model folder
+    words = ["evaluate", str(run), "--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
+    assert main([*words, "--out", str(tmp_path / "again")]) == 0
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert again["text_alignment"] == metrics["text_alignment"]
+
+
+def test_evaluation_without_a_modality(
+    trained: Path, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
+    assert main([*words, "--robustness", "--out", str(tmp_path / "out")]) == 0
+    assert "rgb missing" in capsys.readouterr().out
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    model, data = samantic.load(trained, device="cpu"), PairedFolder(mfnet, "mfnet", "test")
+    total = torch.zeros(9, 9, dtype=torch.int64)
+    for index in range(len(data)):
+        sample = data[index]
+        assert sample.thermal is not None
+        assert sample.labels is not None
+        with torch.no_grad():
+            out = model.network(thermal=sample.thermal[None])
+        total += confusion_matrix(out.logits[0].argmax(0), sample.labels, 9)
+    assert metrics["robustness"]["rgb missing"]["miou"] == pytest.approx(scores(total).miou)
+    assert set(metrics["robustness"]) == {"rgb missing", "thermal missing"}
+    names, matrices = read_confusion(tmp_path / "out" / "confusion.npz")
+    assert names == [files.name for files in data.files]
+    low, high = metrics["miou_interval"]
+    assert low <= scores(matrices.sum(0)).miou == metrics["miou"] <= high
+
+
+def test_evaluation_does_not_overwrite_a_run(
+    trained: Path, mfnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "metrics.json").read_bytes()
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "val"]
+    assert main([*words, "--out", str(trained)]) == 2
+    assert "holds a run and its own metrics; give another --out" in capsys.readouterr().err
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_confusion_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no confusion matrices"):
+        read_confusion(tmp_path / "confusion.npz")
 
 
 def test_single_modality_networks_know_no_modality_dropout(
