@@ -122,7 +122,7 @@ def _train(config: Config, threads: int, robustness: bool) -> None:
 
     from samantic.run import train
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user says so
     resume = (Path(config.out) / "last.ckpt").exists()
     try:
         train(config, resume=resume, quiet=True, robustness=robustness)
