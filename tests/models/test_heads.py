@@ -8,6 +8,7 @@ from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.models import MaskHead, Pyramid, load_sam2
 from samantic.models import heads as heads_module
+from samantic.models.sam import position_grid
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_equals_sam2_on_the_shared_path(sam: Sam2Model, monkeypatch: pytest.Monk
     with torch.no_grad():
         expected = decoder(
             image_embeddings=features.semantic,
-            image_positional_embeddings=head.position(features.semantic),
+            image_positional_embeddings=position_grid(head.positional, features.semantic),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense[..., :4, :4],
             multimask_output=True,
@@ -50,7 +51,7 @@ def test_positional_grid_is_sam2s_where_sam2_has_one(sam: Sam2Model) -> None:
     expected = sam.get_image_wide_positional_embeddings()
     size = sam.prompt_encoder.image_embedding_size
     torch.testing.assert_close(
-        head.position(torch.zeros(1, 32, *size)), expected, rtol=1e-5, atol=1e-4
+        position_grid(head.positional, torch.zeros(1, 32, *size)), expected, rtol=1e-5, atol=1e-4
     )
 
 

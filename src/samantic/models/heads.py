@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.models.sam import Pyramid
+from samantic.models.sam import Pyramid, position_grid
 
 CLASS_NOISE = 0.1
 """Noise on a class's copy of a SAM2 mask token and MLP, as a fraction of each tensor's spread."""
@@ -64,20 +64,10 @@ class MaskHead(nn.Module):
         batch = features.semantic.shape[0]
         masks: Tensor = self.decoder(
             image_embeddings=features.semantic,
-            image_positional_embeddings=self.position(features.semantic),
+            image_positional_embeddings=position_grid(self.positional, features.semantic),
             sparse_prompt_embeddings=self.not_a_point.expand(batch, 1, 2, -1),
             dense_prompt_embeddings=self.no_mask[:, :, None, None],
             multimask_output=True,
             high_resolution_features=[features.fine, features.intermediate],
         )[0]
         return masks[:, 0]
-
-    def position(self, semantic: Tensor) -> Tensor:
-        """SAM2's positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
-        batch, _, height, width = semantic.shape
-        device = semantic.device
-        y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
-        x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
-        grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
-        position: Tensor = self.positional(grid).permute(2, 0, 1)
-        return position.expand(batch, -1, -1, -1)

@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 import transformers
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model, Sam2VisionModel
@@ -117,6 +118,9 @@ def _random_model(name: str) -> Sam2Model:
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             module.reset_parameters()
+    # in a checkpoint both hold one table: where a prompt is and where a feature is must agree
+    shared = model.shared_image_embedding.state_dict()
+    model.prompt_encoder.shared_embedding.load_state_dict(shared)
     return model
 
 
@@ -161,6 +165,26 @@ class ImageEncoder(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stride4, stride8, stride16 = self.vision(images).fpn_hidden_states
         return stride4, stride8, stride16 + self.no_memory_embedding.view(1, -1, 1, 1)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """(N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as SAM2 was trained."""
+    mean, std = (
+        torch.tensor(values, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
+        for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    return (images - mean) / std
+
+
+def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
+    """SAM2's positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
+    batch, _, height, width = semantic.shape
+    device = semantic.device
+    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
+    grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+    position: Tensor = positional(grid).permute(2, 0, 1)
+    return position.expand(batch, -1, -1, -1)
 
 
 def frozen_view(module: nn.Module) -> nn.Module:

@@ -15,7 +15,7 @@ from samantic.models.auxiliary import build_auxiliary
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
-from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view
+from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view, normalise
 
 MODALITIES = ("rgb", "thermal")
 
@@ -63,9 +63,6 @@ class SARTM(nn.Module):
         torch.Size([1, 9, 60, 80])
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         sam: Sam2Model,
@@ -90,9 +87,6 @@ class SARTM(nn.Module):
         )
         self.pooled_fusion = ScaleFusion(width, 4, exchange=True) if fusion == "figure" else None
         self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
-        imagenet_mean, imagenet_std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-        self.register_buffer("mean", torch.tensor(imagenet_mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(imagenet_std).view(1, 3, 1, 1), persistent=False)
 
     def forward(
         self,
@@ -132,8 +126,9 @@ class SARTM(nn.Module):
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
         height, width = images.shape[-2:]
-        normalised = (images.expand(-1, 3, -1, -1) - self.mean) / self.std
-        padded = F.pad(normalised, (0, -width % STRIDE, 0, -height % STRIDE))
+        padded = F.pad(
+            normalise(images.expand(-1, 3, -1, -1)), (0, -width % STRIDE, 0, -height % STRIDE)
+        )
         stride4, stride8, stride16 = self.encoders[modality](padded)
         decoder = self.mask_head.decoder
         return Pyramid(decoder.conv_s0(stride4), decoder.conv_s1(stride8), stride16)

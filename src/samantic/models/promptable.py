@@ -1,0 +1,134 @@
+"""SAM2 as it was made: masks of whatever a click or a box points at, on images of any size.
+
+SARTM starts from such a network; GoodSAM asks one for masks without classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import Sam2Model
+
+from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, normalise, position_grid
+
+
+class Encoded(NamedTuple):
+    """An encoded batch of images, ready for prompts.
+
+    Attributes:
+        features: The pyramid of the padded images.
+        size: Height and width of the images in pixels, before padding.
+    """
+
+    features: Pyramid
+    size: tuple[int, int]
+
+
+class Masks(NamedTuple):
+    """Three answers to each prompt: the part, the thing and the whole, in no fixed order.
+
+    Attributes:
+        logits: (N, P, 3, H, W); above 0 is inside.
+        quality: (N, P, 3), the IoU that the network expects of each.
+    """
+
+    logits: Tensor
+    quality: Tensor
+
+    def best(self) -> tuple[Tensor, Tensor]:
+        """The answer of the highest quality: logits (N, P, H, W) and quality (N, P)."""
+        quality, index = self.quality.max(dim=2)
+        chosen = index[..., None, None, None].expand(-1, -1, 1, *self.logits.shape[-2:])
+        return self.logits.gather(2, chosen).squeeze(2), quality
+
+
+class PromptableSAM(nn.Module):
+    """SAM2's image path: one encoding, then any number of prompts.
+
+    SAM2's own prompt encoder divides coordinates by the side of a square image. Here they are
+    scaled by height and width apart, so that a click lands where it was put.
+
+    Args:
+        sam: SAM2; its modules are used as they are.
+
+    Example:
+        >>> sam = PromptableSAM(load_sam2("random-micro"))
+        >>> encoded = sam.encode(torch.rand(1, 3, 48, 64))
+        >>> sam.decode(encoded, points=torch.tensor([[[[20.0, 30.0]]]])).logits.shape
+        torch.Size([1, 1, 3, 48, 64])
+    """
+
+    def __init__(self, sam: Sam2Model) -> None:
+        super().__init__()
+        self.encoder = ImageEncoder(sam)
+        self.decoder = sam.mask_decoder
+        self.prompts = sam.prompt_encoder
+        self.positional = sam.shared_image_embedding
+
+    def encode(self, images: Tensor) -> Encoded:
+        """Encode images.
+
+        Args:
+            images: (N, 3, H, W) in [0, 1].
+        """
+        height, width = images.shape[-2:]
+        padded = F.pad(normalise(images), (0, -width % STRIDE, 0, -height % STRIDE))
+        stride4, stride8, stride16 = self.encoder(padded)
+        features = Pyramid(self.decoder.conv_s0(stride4), self.decoder.conv_s1(stride8), stride16)
+        return Encoded(features, (height, width))
+
+    def decode(
+        self,
+        encoded: Encoded,
+        *,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+    ) -> Masks:
+        """Answer P prompts for each image.
+
+        Args:
+            encoded: What `encode` returned for N images.
+            points: (N, P, n, 2) pixels (x, y); n clicks belong to one prompt.
+            labels: (N, P, n), 1 for a click on the thing, 0 for one beside it; None means all 1.
+            boxes: (N, P, 4) pixels (left, top, right, bottom).
+
+        Raises:
+            ValueError: Neither points nor boxes are given.
+        """
+        if points is None and boxes is None:
+            raise ValueError("a prompt is a click or a box: give points, boxes or both")
+        features, (height, width) = encoded
+        if points is not None and labels is None:
+            labels = torch.ones(points.shape[:-1], dtype=torch.int64, device=points.device)
+        sparse, _ = self.prompts(
+            None if points is None else self._scale(points, features),
+            labels,
+            None if boxes is None else self._corners(boxes, features),
+            None,
+        )
+        masks, quality = self.decoder(
+            image_embeddings=features.semantic,
+            image_positional_embeddings=position_grid(self.positional, features.semantic),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=self.prompts.no_mask_embed.weight[:, :, None, None],
+            multimask_output=True,
+            high_resolution_features=[features.fine, features.intermediate],
+        )[:2]
+        full = F.interpolate(masks.flatten(0, 1), scale_factor=4.0, mode="bilinear")
+        logits = full.view(*masks.shape[:3], *full.shape[-2:])
+        return Masks(logits[..., :height, :width], quality)
+
+    def _corners(self, boxes: Tensor, features: Pyramid) -> Tensor:
+        return self._scale(boxes.view(*boxes.shape[:2], 2, 2), features).flatten(2)
+
+    def _scale(self, points: Tensor, features: Pyramid) -> Tensor:
+        """(..., 2) pixels to the square that the prompt encoder takes an image to be."""
+        height, width = features.semantic.shape[-2:]
+        sides = torch.tensor([16.0 * width, 16.0 * height], device=points.device)
+        square: Any = self.prompts.input_image_size
+        scaled: Tensor = (points + 0.5) * square / sides - 0.5
+        return scaled
