@@ -19,6 +19,7 @@ LAYERS = [
     ["evaluation"],
     ["figures"],
     ["report"],
+    ["pretraining"],
     ["run"],
     ["ablation"],
     ["demo"],

@@ -91,9 +91,10 @@ def train(
     ]
     if text is not None:
         callbacks.append(KeepSimilarity(out, text.similarity()))
-    trainer = _fit(
+    trainer = fit(
         SegmentationTask(network, config, weights, text),
-        config,
+        out,
+        config.train,
         train_loader(train_set, config.train.batch_size, data.workers),
         eval_loader(val_set, data.workers),
         callbacks,
@@ -140,17 +141,17 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
         raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
 
 
-def _fit(
-    task: SegmentationTask,
-    config: Config,
+def fit(
+    task: L.LightningModule,
+    out: Path,
+    options: TrainConfig,
     train_batches: DataLoader[Batch],
     val_batches: DataLoader[Batch],
     callbacks: list[L.Callback],
-    resume: bool,
+    resume: bool = False,
 ) -> L.Trainer:
-    """Run the optimisation."""
+    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    out, options = Path(config.out), config.train
     steps = options.steps or options.epochs * len(train_batches)
     trainer = L.Trainer(
         max_steps=steps,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from samantic.config import IGNORE, Config, Head
+from samantic.config import IGNORE, Config, Head, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.distillation import ClassVectors, Distillation
@@ -109,24 +109,25 @@ class SegmentationTask(L.LightningModule):
             self.log("val/alignment", rank_correlation(self.similarity, self.text.similarity()))
 
     def configure_optimizers(self) -> Any:
-        """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9."""
-        train = self.config.train
-        trainable = [p for p in self.network.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in trainable if p.ndim > 1], "weight_decay": train.weight_decay},
-            {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        optimizer = torch.optim.AdamW(groups, lr=train.learning_rate, fused=True)
-        total = int(self.trainer.estimated_stepping_batches)
+        """AdamW; see `configure_adamw`."""
+        return configure_adamw(self.network, self.config.train, self.trainer)
 
-        def rate(step: int) -> float:
-            return learning_rate_factor(step, total, round(train.warmup * total))
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+def configure_adamw(network: nn.Module, options: TrainConfig, trainer: L.Trainer) -> Any:
+    """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9."""
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": options.weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+    total = int(trainer.estimated_stepping_batches)
+
+    def rate(step: int) -> float:
+        return learning_rate_factor(step, total, round(options.warmup * total))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:

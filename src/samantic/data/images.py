@@ -7,6 +7,7 @@ ones, which JPEG keeps equal only nearly.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,9 +134,7 @@ def read_labels(path: Path, num_classes: int) -> NDArray[np.uint8]:
     return labels
 
 
-def check_size(
-    pixels: NDArray[np.uint8], name: str, like: NDArray[np.uint8], like_name: str
-) -> None:
+def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: str) -> None:
     """Compare height and width of two images of a pair.
 
     Raises:

@@ -1,0 +1,63 @@
+"""Images whose things are numbered: what a network learns masks from, without classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from samantic.config import IGNORE
+from samantic.data.images import check_size, read_labels
+from samantic.data.pairs import PairedFolder, Sample, read_sample
+from samantic.errors import InputError
+
+
+class InstanceFolder(PairedFolder):
+    """The pairs of a split with instance ids in place of class ids, 0 where there is no thing.
+
+    Where the data set has a folder `instances` (16-bit ids), as generated scenes do, they are read
+    from there. Else every connected region of a class, class 0 apart, is a thing.
+    """
+
+    def __getitem__(self, index: int) -> Sample:
+        files = self.files[index]
+        sample = read_sample(files._replace(labels=None), len(self.classes))
+        numbered = self.root / "instances" / f"{files.name}.png"
+        if numbered.exists():
+            ids = read_instances(numbered)
+        else:
+            ids = components(read_labels(cast(Path, files.labels), len(self.classes)))
+        if sample.rgb is not None:
+            check_size(ids, str(numbered), np.empty(sample.rgb.shape[1:]), str(files.rgb))
+        sample = sample._replace(labels=torch.from_numpy(ids.astype(np.int64)))
+        return sample if self.transform is None else self.transform(sample)
+
+
+def read_instances(path: Path) -> NDArray[np.uint16]:
+    """Read a PNG of 8-bit or 16-bit instance ids, (H, W).
+
+    Raises:
+        InputError: It is not readable, or has several channels.
+    """
+    try:
+        with Image.open(path) as image:
+            ids = np.asarray(image)
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+    if ids.ndim != 2 or ids.dtype.kind not in "iu":
+        raise InputError(f"{path}: instance ids must be one channel of integers; save the ids")
+    return ids.astype(np.uint16)
+
+
+def components(labels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Number the connected regions (8 neighbours) of (H, W) class ids; class 0 and 255 are none."""
+    numbered = np.zeros(labels.shape, np.uint16)
+    for label in np.setdiff1d(np.unique(labels), [0, IGNORE]):
+        regions, _ = ndimage.label(labels == label, np.ones((3, 3)))
+        numbered[regions > 0] = regions[regions > 0] + numbered.max()
+    return numbered

@@ -1,0 +1,167 @@
+"""Training a promptable SAM of one's own: masks from clicks and boxes (SAM, arXiv 2304.02643)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import lightning as L  # the name its documentation uses
+import torch
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from samantic.config import AugmentConfig, TrainConfig
+from samantic.data.augment import Photometric
+from samantic.data.loading import Batch
+from samantic.losses import dice_loss, focal_loss
+from samantic.models.promptable import Masks, PromptableSAM
+from samantic.tasks import configure_adamw
+
+FOCAL = 20.0
+"""Weight of the focal loss beside the dice loss, as in SAM."""
+
+
+class Prompts(NamedTuple):
+    """Things to be found in N images, P each.
+
+    Attributes:
+        targets: (N, P, H, W) bool.
+        points: (N, P, 1, 2) pixels (x, y), a click on each thing.
+        boxes: (N, P, 4) pixels (left, top, right, bottom) around each thing.
+        real: (N, P) bool; false in images that show nothing.
+    """
+
+    targets: Tensor
+    points: Tensor
+    boxes: Tensor
+    real: Tensor
+
+
+def draw_prompts(
+    instances: Tensor, count: int, *, smallest: int = 25, jitter: float = 0.1
+) -> Prompts:
+    """Choose things at random, and a click and a box for each.
+
+    Args:
+        instances: (N, H, W) int64 ids, 0 where there is no thing.
+        count: Things P an image; drawn with replacement.
+        smallest: Things of fewer pixels are not asked for.
+        jitter: The sides of a box move by up to this share of its size.
+    """
+    drawn = [_draw(ids, count, smallest) for ids in instances]
+    targets = torch.stack([target for target, _ in drawn])
+    points = torch.stack([point for _, point in drawn])
+    boxes = _boxes(targets, points, jitter)
+    return Prompts(targets, points[:, :, None], boxes, targets.any(dim=(2, 3)))
+
+
+def _draw(ids: Tensor, count: int, smallest: int) -> tuple[Tensor, Tensor]:
+    """Masks (P, H, W) of things of one image and a pixel (P, 2) in each."""
+    found, areas = torch.unique(ids[ids > 0], return_counts=True)
+    found = found[areas >= smallest]
+    if len(found) == 0:
+        return torch.zeros(count, *ids.shape, dtype=torch.bool, device=ids.device), torch.zeros(
+            count, 2, device=ids.device
+        )
+    chosen = found[torch.randint(len(found), (count,), device=ids.device)]
+    masks = ids == chosen[:, None, None]
+    pixel = torch.multinomial(masks.flatten(1).float(), 1)[:, 0]
+    return masks, torch.stack([pixel % ids.shape[1], pixel // ids.shape[1]], dim=1).float()
+
+
+def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
+    """Boxes around the targets, loosened or tightened at random."""
+    sides = []
+    for axis, size in ((2, targets.shape[3]), (3, targets.shape[2])):
+        used = targets.any(dim=axis).float()
+        low = used.argmax(dim=2)
+        sides.append((low, size - 1 - used.flip(2).argmax(dim=2)))
+    (left, right), (top, bottom) = sides
+    exact = torch.stack([left, top, right, bottom], dim=2).float()
+    extent = torch.stack([right - left, bottom - top], dim=2).repeat(1, 1, 2) + 1
+    return exact + jitter * extent * (2 * torch.rand_like(exact) - 1)
+
+
+class PromptTask(L.LightningModule):
+    """Learn masks: focal and dice loss of the best of three answers, and its expected IoU.
+
+    Logs the terms, and after each validation `val/miou`, the mean IoU of the answer that the
+    network trusts most, over clicks and boxes alike, and each alone as `val/miou_click` and
+    `val/miou_box`.
+
+    Args:
+        network: The network.
+        augment: Changes of the images.
+        train: The optimisation.
+        prompts: Things asked for in an image.
+    """
+
+    def __init__(
+        self, network: PromptableSAM, augment: AugmentConfig, train: TrainConfig, prompts: int = 6
+    ) -> None:
+        super().__init__()
+        self.network, self.options, self.prompts = network, train, prompts
+        self.photometric = Photometric(augment)
+        self.click, self.box = MeanMetric(), MeanMetric()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """Ask by clicks in even steps and by boxes in odd ones."""
+        prompts = draw_prompts(batch.labels, self.prompts)
+        encoded = self.network.encode(self.photometric(batch).rgb)
+        asked: dict[str, Tensor] = (
+            {"boxes": prompts.boxes} if index % 2 else {"points": prompts.points}
+        )
+        terms = mask_losses(self.network.decode(encoded, **asked), prompts)
+        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        total = torch.stack(list(terms.values())).sum()
+        self.log("train/loss", total.detach())
+        return total
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Ask for the same things by click and by box; the draw is the same every time."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(index)
+            prompts = draw_prompts(batch.labels.cpu(), self.prompts)
+        prompts = Prompts(*(part.to(self.device) for part in prompts))
+        encoded = self.network.encode(batch.rgb)
+        for metric, asked in (
+            (self.click, {"points": prompts.points}),
+            (self.box, {"boxes": prompts.boxes}),
+        ):
+            logits, _ = self.network.decode(encoded, **asked).best()
+            metric.update(mask_iou(logits, prompts.targets)[prompts.real])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over the whole split."""
+        click, box = self.click.compute(), self.box.compute()
+        self.log_dict({"val/miou_click": click, "val/miou_box": box, "val/miou": (click + box) / 2})
+        self.click.reset()
+        self.box.reset()
+
+    def configure_optimizers(self) -> Any:
+        """As for SARTM."""
+        return configure_adamw(self.network, self.options, self.trainer)
+
+
+def mask_losses(masks: Masks, prompts: Prompts) -> dict[str, Tensor]:
+    """Of the three answers to a prompt the best one learns; all three learn to know their IoU.
+
+    Returns:
+        `mask`, the mean of 20 focal + dice, and `quality`, the mean squared error of the expected
+        IoU; both zero, with gradients, if there is nothing to be found.
+    """
+    targets = prompts.targets[:, :, None].expand_as(masks.logits).float()
+    losses = FOCAL * focal_loss(masks.logits, targets) + dice_loss(masks.logits, targets)
+    error = (masks.quality - mask_iou(masks.logits, targets > 0).detach()).square()
+    real = prompts.real.float()
+    share = real.sum().clamp(min=1)
+    return {
+        "mask": (losses.amin(dim=2) * real).sum() / share,
+        "quality": (error.mean(dim=2) * real).sum() / share,
+    }
+
+
+def mask_iou(logits: Tensor, targets: Tensor) -> Tensor:
+    """IoU (...) of masks (..., H, W), inside where the logits are above 0; 0 if both are empty."""
+    inside = logits > 0
+    overlap = (inside & targets).sum(dim=(-2, -1))
+    return overlap / (inside | targets).sum(dim=(-2, -1)).clamp(min=1)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from samantic.data.instances import InstanceFolder, components, read_instances
+from samantic.data.synthetic import write_scenes
+from samantic.errors import InputError
+from samantic.losses import dice_loss, focal_loss
+from samantic.models import load_sam2
+from samantic.models.promptable import Masks
+from samantic.pretraining import draw_prompts, mask_iou, mask_losses
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_focal_and_dice_equal_loops_over_pixels() -> None:
+    logits, targets = 2 * torch.randn(2, 3, 4), torch.randint(2, (2, 3, 4))
+    for mask in range(2):
+        focal = overlap = total = 0.0
+        for z, y in zip(
+            logits[mask].flatten().tolist(), targets[mask].flatten().tolist(), strict=True
+        ):
+            p = 1 / (1 + np.exp(-z))
+            right, weight = (p, 0.25) if y else (1 - p, 0.75)
+            focal += -weight * (1 - right) ** 2 * np.log(right) / 12
+            overlap += p * y
+            total += p + y
+        assert focal_loss(logits, targets)[mask].item() == pytest.approx(focal, rel=1e-4)
+        dice = 1 - (2 * overlap + 1) / (total + 1)
+        assert dice_loss(logits, targets)[mask].item() == pytest.approx(dice, rel=1e-4)
+
+
+def test_prompts_point_at_their_things() -> None:
+    instances = torch.zeros(2, 20, 30, dtype=torch.int64)
+    instances[0, 2:9, 4:16] = 7
+    instances[0, 12:18, 20:26] = 300
+    instances[0, 0, 0] = 5  # too small to be asked for
+    prompts = draw_prompts(instances, 8, jitter=0.0)
+    exact = {7: [4, 2, 15, 8], 300: [20, 12, 25, 17]}
+    seen = set()
+    for target, point, box in zip(*(part[0] for part in prompts[:3]), strict=True):
+        x, y = point[0].long().tolist()
+        thing = int(instances[0, y, x])
+        seen.add(thing)
+        assert torch.equal(target, instances[0] == thing)
+        assert box.tolist() == exact[thing]
+    assert seen == {7, 300}
+    assert prompts.real.tolist() == [[True] * 8, [False] * 8]
+    loose = draw_prompts(instances, 8, jitter=0.1).boxes[0]
+    assert (loose - torch.tensor([exact[7], exact[300]])[:, None]).abs().amin(0).max() <= 1.2
+
+
+def test_the_best_answer_learns_and_all_know_their_iou() -> None:
+    instances = torch.zeros(2, 16, 16, dtype=torch.int64)
+    instances[0, 2:12, 2:12] = 1
+    prompts = draw_prompts(instances, 2)
+    logits = torch.randn(2, 2, 3, 16, 16, requires_grad=True)
+    quality = torch.rand(2, 2, 3)
+    terms = mask_losses(Masks(logits, quality), prompts)
+    best = []
+    for p in range(2):
+        target = prompts.targets[0, p].float()
+        values = [20 * focal_loss(z, target) + dice_loss(z, target) for z in logits[0, p]]
+        best.append(min(values))
+    torch.testing.assert_close(terms["mask"], torch.stack(best).mean())
+    iou = mask_iou(logits[0], prompts.targets[0][:, None].expand(2, 3, 16, 16))
+    torch.testing.assert_close(terms["quality"], (quality[0] - iou).square().mean())
+    terms["mask"].backward()
+    assert logits.grad is not None
+    touched = logits.grad.abs().sum(dim=(3, 4)) > 0
+    assert touched.sum(dim=2).tolist() == [[1, 1], [0, 0]]
+
+
+def test_mask_iou() -> None:
+    logits = torch.tensor([[[1.0, 1, -1, -1]], [[-1.0, -1, -1, -1]]])
+    targets = torch.tensor([[[True, False, True, False]], [[False] * 4]])
+    assert mask_iou(logits, targets).tolist() == [pytest.approx(1 / 3), 0]
+
+
+def test_things_are_instances_or_connected_regions(mfnet: Path, tmp_path: Path) -> None:
+    data = InstanceFolder(mfnet, "mfnet", "train")
+    name = data.files[0].name
+    expected = np.asarray(Image.open(mfnet / "instances" / f"{name}.png"))
+    ids = data[0].labels
+    assert ids is not None
+    assert np.array_equal(ids.numpy(), expected)
+    labels = np.array([[1, 1, 0, 2], [0, 0, 1, 2], [3, 255, 0, 2]], np.uint8)
+    numbered = components(labels)
+    assert numbered.tolist() == [[1, 1, 0, 2], [0, 0, 1, 2], [3, 0, 0, 2]]  # by 8 neighbours
+    write_scenes(tmp_path, "mfnet", {"train": [0]}, seed=1, size=(48, 64))
+    for path in (tmp_path / "instances").iterdir():
+        path.unlink()
+    without = InstanceFolder(tmp_path, "mfnet", "train")[0].labels
+    assert without is not None
+    assert without.max() > 0
+
+
+def test_broken_instances(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"no image")
+    with pytest.raises(InputError, match="not a readable image"):
+        read_instances(path)
+    Image.new("RGB", (4, 4)).save(path)
+    with pytest.raises(InputError, match="one channel of integers"):
+        read_instances(path)
+
+
+@pytest.mark.slow
+def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
+    """Pre-train, resume, and start SARTM from the result."""
+    command = [sys.executable, str(ROOT / "training" / "pretrain_sam.py"), "--data", str(mfnet)]
+    command += ["--base", "random-micro", "--out", str(tmp_path), "--crop", "32", "48"]
+    command += ["--batch-size", "2", "--validations", "1", "--workers", "0"]
+    subprocess.run([*command, "--steps", "2"], check=True)
+    subprocess.run([*command, "--steps", "3", "--resume"], check=True)
+    trained, fresh = load_sam2(str(tmp_path / "sam")), load_sam2("random-micro")
+    assert trained.state_dict().keys() == fresh.state_dict().keys()
+    assert (tmp_path / "recipe.json").exists()

@@ -1,0 +1,85 @@
+"""Pre-train a small SAM on RGB images whose things are numbered, and save it as a base.
+
+    samantic synthesize --layout mfnet --out data/scenes --count 4000 --seed 0 --size 240x320
+    python training/pretrain_sam.py --data data/scenes --out runs/sam-nano
+    samantic train configs/mfnet.yaml --model.base runs/sam-nano/sam --data.root FOLDER
+
+Generated scenes bring their instance ids; of other data sets every connected region of a class is a
+thing. Several --data are learnt together. A stopped run goes on with --resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import get_args
+
+import lightning as L  # the name its documentation uses
+from torch.utils.data import ConcatDataset
+
+from samantic.callbacks import KeepRun, ProgressBar
+from samantic.config import AugmentConfig, Layout, TrainConfig
+from samantic.data.augment import RandomCrop
+from samantic.data.instances import InstanceFolder
+from samantic.data.loading import eval_loader, train_loader
+from samantic.files import write_json
+from samantic.models import load_sam2
+from samantic.models.promptable import PromptableSAM
+from samantic.pretraining import PromptTask
+from samantic.run import fit
+
+
+def main() -> None:
+    options = parse()
+    L.seed_everything(options.seed, verbose=False)
+    augment = AugmentConfig(crop=tuple(options.crop), scale=(0.7, 1.5), modality_dropout=0.0)
+    train = TrainConfig(
+        steps=options.steps,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        validations=options.validations,
+        seed=options.seed,
+    )
+    splits = {
+        name: ConcatDataset([InstanceFolder(root, options.layout, name) for root in options.data])
+        for name in ("train", "val")
+    }
+    for part in splits["train"].datasets:
+        part.transform = RandomCrop(augment)  # type: ignore[attr-defined]
+    sam = load_sam2(options.base)
+    fit(
+        PromptTask(PromptableSAM(sam), augment, train),
+        options.out,
+        train,
+        train_loader(splits["train"], train.batch_size, options.workers),
+        eval_loader(splits["val"], options.workers),
+        [
+            KeepRun(options.out, lambda: sam.save_pretrained(options.out / "sam")),
+            ProgressBar(f"pre-train {options.out.name}"),
+        ],
+        options.resume,
+    )
+    recipe = {key: str(value) for key, value in vars(options).items() if key != "resume"}
+    write_json(options.out / "recipe.json", recipe)
+    print(f"base: {options.out / 'sam'}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--layout", choices=get_args(Layout), default="mfnet")
+    parser.add_argument("--base", default="random-nano")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("H", "W"))
+    parser.add_argument("--steps", type=int, default=20_000)
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--validations", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
