@@ -171,8 +171,8 @@ def read_info(folder: Path) -> ModelInfo:
             classes=tuple(values["classes"]),
             palette=tuple((r, g, b) for r, g, b in values["palette"]),
             dataset=values["dataset"],
-            language=values["language"],
-            terms=tuple(values["terms"]),
+            language=values.get("language"),
+            terms=tuple(values.get("terms", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -76,7 +76,7 @@ def _demo_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
     sub.add_argument("--eval-seed", type=int, default=2000, help="seed of the unseen scenes")
-    sub.add_argument("--steps", type=int, default=1050, help="optimiser steps of each network")
+    sub.add_argument("--steps", type=int, default=1000, help="optimiser steps of each network")
 
 
 def _synthesize_options(sub: argparse.ArgumentParser) -> None:
