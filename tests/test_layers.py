@@ -13,6 +13,7 @@ LAYERS = [
     ["errors"],
     ["files", "config"],
     ["data", "models", "losses", "metrics"],
+    ["trainer"],
     ["distillation", "checkpoint"],
     ["tasks"],
     ["callbacks", "predict"],

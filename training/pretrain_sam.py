@@ -26,7 +26,7 @@ from samantic.files import write_json
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
 from samantic.pretraining import PromptTask
-from samantic.run import fit
+from samantic.trainer import fit
 
 
 def main() -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # the name its documentation uses
 import torch
-from lightning.pytorch.loggers import CSVLogger
-from torch.utils.data import DataLoader
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar, read_history, read_similarity
 from samantic.checkpoint import (
@@ -21,9 +17,9 @@ from samantic.checkpoint import (
     save_model,
     write_card,
 )
-from samantic.config import Config, Layout, TrainConfig, read_config, to_yaml
+from samantic.config import Config, Layout, read_config, to_yaml
 from samantic.data.augment import RandomCrop
-from samantic.data.loading import Batch, eval_loader, train_loader
+from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.evaluation import (
@@ -40,6 +36,7 @@ from samantic.models.text import TextVectors, class_vectors
 from samantic.predict import Predictor, load
 from samantic.report import write_report
 from samantic.tasks import SegmentationTask
+from samantic.trainer import fit
 
 
 def train(
@@ -71,12 +68,8 @@ def train(
     out, data = Path(config.out), config.data
     _claim(out, config, resume)
     L.seed_everything(config.train.seed, verbose=False)
-    splits = [
-        PairedFolder(data.root, data.layout, split, classes=data.classes)
-        for split in (data.train, data.val, data.test)
-    ]
+    splits = _splits(config)
     train_set, val_set, _ = splits
-    train_set.transform = RandomCrop(config.augment)
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
     network = build_network(info).train()
@@ -102,16 +95,19 @@ def train(
     )
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
-    return evaluate(
-        out,
-        data.root,
-        data.layout,
-        data.test,
-        out=out,
-        robustness=robustness,
-        seed=config.train.seed,
-        quiet=quiet,
-    )
+    options: Any = {"robustness": robustness, "seed": config.train.seed, "quiet": quiet}
+    return evaluate(out, data.root, data.layout, data.test, out=out, **options)
+
+
+def _splits(config: Config) -> list[PairedFolder]:
+    """The pairs to learn from, with their augmentation, to select by and to report on."""
+    data = config.data
+    splits = [
+        PairedFolder(data.root, data.layout, split, classes=data.classes)
+        for split in (data.train, data.val, data.test)
+    ]
+    splits[0].transform = RandomCrop(config.augment)
+    return splits
 
 
 def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> ModelInfo:
@@ -139,65 +135,6 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
     before = read_config(out / "config.yaml")
     if (before.model, before.adapt) != (config.model, config.adapt):
         raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
-
-
-def fit(
-    task: L.LightningModule,
-    out: Path,
-    options: TrainConfig,
-    train_batches: DataLoader[Batch],
-    val_batches: DataLoader[Batch],
-    callbacks: list[L.Callback],
-    resume: bool = False,
-) -> L.Trainer:
-    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    steps = options.steps or options.epochs * len(train_batches)
-    trainer = L.Trainer(
-        max_steps=steps,
-        val_check_interval=max(1, steps // options.validations),
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        precision=_precision(options),
-        devices=options.devices,
-        logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
-        log_every_n_steps=min(10, len(train_batches)),
-        callbacks=callbacks,
-        gradient_clip_val=options.clip,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    with warnings.catch_warnings():
-        # Lightning's advice to start more loading workers does not know this machine's cores.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # A resumed run shuffles the epoch it stopped in anew, which does no harm.
-        warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
-        # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
-        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-        trainer.fit(
-            task,
-            train_batches,
-            val_batches,
-            ckpt_path=out / "last.ckpt" if resume else None,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return trainer
-
-
-def _precision(options: TrainConfig) -> Any:
-    if options.precision != "auto":
-        return options.precision
-    return (
-        "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
-    )
-
-
-def _next_part(out: Path) -> str:
-    """Each start or resume of a run logs into a part of its own; the logger deletes old files."""
-    return f"part-{len(list((out / 'logs').glob('part-*')))}"
 
 
 def evaluate(
