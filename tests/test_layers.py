@@ -20,7 +20,7 @@ LAYERS = [
     ["evaluation"],
     ["figures"],
     ["report"],
-    ["pretraining"],
+    ["pretraining", "masks"],
     ["run"],
     ["ablation"],
     ["demo"],

@@ -1,0 +1,126 @@
+"""Masks of everything in an image: a grid of clicks, and what survives of the answers.
+
+After SAM's automatic mask generation (arXiv 2304.02643, appendix B), on images of any size.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.models.promptable import PromptableSAM
+
+COARSE = 4
+"""Masks are compared with one another on every fourth pixel."""
+
+
+class ImageMasks(NamedTuple):
+    """The masks of one image, the best first.
+
+    Attributes:
+        masks: (M, H, W) bool.
+        quality: (M,), the IoU that the network expects of each.
+    """
+
+    masks: Tensor
+    quality: Tensor
+
+
+@torch.inference_mode()
+def grid_masks(
+    sam: PromptableSAM,
+    image: Tensor,
+    *,
+    side: int = 16,
+    quality: float = 0.7,
+    stability: float = 0.8,
+    overlap: float = 0.7,
+    smallest: int = 64,
+    chunk: int = 64,
+) -> ImageMasks:
+    """Click on a grid, and keep the masks that are sure, stable, large enough and no duplicates.
+
+    Args:
+        sam: The network.
+        image: (3, H, W) in [0, 1].
+        side: Clicks along the longer side; as many along the other as keep the grid square.
+        quality: Least IoU that the network must expect of a mask.
+        stability: Least IoU of the mask cut at logit +1 and at logit -1.
+        overlap: Of two masks with a larger IoU the one of less quality is dropped.
+        smallest: Least area in pixels.
+        chunk: Clicks at a time, which bounds the memory.
+    """
+    encoded = sam.encode(image[None])
+    height, width = image.shape[-2:]
+    found, scores = [], []
+    for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
+        answers = sam.decode(encoded, points=points[None, :, None])
+        logits, expected = answers.logits.flatten(0, 2), answers.quality.flatten()
+        keep = (expected >= quality) & (stabilities(logits) >= stability)
+        keep &= (logits > 0).sum(dim=(1, 2)) >= smallest
+        found.append(logits[keep] > 0)
+        scores.append(expected[keep])
+    masks, expected = torch.cat(found), torch.cat(scores)
+    chosen = without_duplicates(masks, expected, overlap)
+    return ImageMasks(masks[chosen], expected[chosen])
+
+
+def click_grid(height: int, width: int, side: int) -> Tensor:
+    """(P, 2) evenly spaced pixels (x, y), `side` of them along the longer side of the image."""
+    step = max(height, width) / side
+    x, y = (
+        (torch.arange(max(1, round(size / step))) + 0.5) * size / max(1, round(size / step)) - 0.5
+        for size in (width, height)
+    )
+    return torch.stack([x.repeat(len(y)), y.repeat_interleave(len(x))], dim=1)
+
+
+def stabilities(logits: Tensor, offset: float = 1.0) -> Tensor:
+    """(M,) IoU of every mask (M, H, W) cut at +offset with itself cut at -offset; 1 if empty."""
+    narrow = (logits > offset).sum(dim=(1, 2))
+    wide = (logits > -offset).sum(dim=(1, 2))
+    return torch.where(wide > 0, narrow / wide.clamp(min=1), 1.0)
+
+
+def without_duplicates(masks: Tensor, quality: Tensor, overlap: float) -> Tensor:
+    """Indices of the masks (M, H, W) that no better one resembles, the best first."""
+    small = masks[:, ::COARSE, ::COARSE].flatten(1).float()
+    areas = small.sum(1)
+    common = small @ small.T
+    iou = common / (areas[:, None] + areas - common).clamp(min=1)
+    kept: list[int] = []
+    for index in quality.argsort(descending=True).tolist():
+        if not kept or bool((iou[index, kept] <= overlap).all()):
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.int64, device=masks.device)
+
+
+def boundaries(masks: Tensor) -> Tensor:
+    """Pixels (M, H, W) of masks that touch the outside through one of four neighbours."""
+    inside = F.pad(masks, (1, 1, 1, 1), value=True)
+    surrounded = (
+        inside[:, 1:-1, :-2] & inside[:, 1:-1, 2:] & inside[:, :-2, 1:-1] & inside[:, 2:, 1:-1]
+    )
+    return masks & ~surrounded
+
+
+def boundary_recall(masks: Tensor, labels: Tensor, distance: int = 3) -> float:
+    """Share of the class boundaries of an image that lie near a mask's boundary.
+
+    Args:
+        masks: (M, H, W) bool.
+        labels: (H, W) class ids; boundaries are where horizontal or vertical neighbours differ.
+        distance: Pixels, in the maximum norm, that count as near.
+
+    Returns:
+        In 0..1; NaN for an image of one class.
+    """
+    edges = torch.zeros_like(labels, dtype=torch.bool)
+    edges[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edges[1:] |= labels[1:] != labels[:-1]
+    drawn = boundaries(masks).any(0)[None, None].float()
+    near = F.max_pool2d(drawn, 2 * distance + 1, stride=1, padding=distance)[0, 0] > 0
+    return float((edges & near).sum() / edges.sum()) if edges.any() else float("nan")
