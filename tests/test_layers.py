@@ -13,21 +13,19 @@ LAYERS = [
     ["errors"],
     ["files", "config"],
     ["data", "models", "losses", "metrics"],
-    ["trainer"],
+    ["trainer", "masks"],
     ["distillation", "checkpoint"],
     ["tasks"],
-    ["callbacks", "predict"],
+    ["callbacks", "predict", "pretraining"],
     ["evaluation"],
     ["figures"],
     ["report"],
-    ["pretraining", "masks"],
     ["run"],
     ["ablation"],
     ["demo"],
     ["cli"],
     ["__main__"],
 ]
-SIBLINGS = {("losses", "metrics"), ("data", "models")}  # may not import one another
 
 
 def imports(path: Path) -> set[str]:
