@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -95,3 +98,24 @@ def test_class_vectors_are_the_mean_over_all_pixels() -> None:
         torch.cosine_similarity(whole[0], whole[2], dim=0).item(), abs=1e-6
     )
     assert similarity[1].isnan().all()
+
+
+def _worker(rank: int, folder: str) -> None:
+    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
+    )
+    vectors = torch.tensor([[1.0, 2.0], [10.0, 20.0], [5.0, 5.0]]) * (rank + 1)
+    present = torch.tensor([True, rank == 1, False])
+    means = PrototypeMemory(3, 2)(vectors, present)
+    torch.save(means, f"{folder}/{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_memory_is_one_over_devices(tmp_path: Path) -> None:
+    """Two processes end with the same means, over those on which a class is present."""
+    torch.multiprocessing.spawn(_worker, args=(str(tmp_path),), nprocs=2)
+    expected = torch.tensor([[1.5, 3.0], [20.0, 40.0], [0.0, 0.0]])
+    for rank in range(2):
+        torch.testing.assert_close(torch.load(tmp_path / f"{rank}.pt", weights_only=True), expected)
