@@ -90,7 +90,7 @@ def _word(key: str, value: object) -> str:
 
 
 def _cell(config: Config, out: Path) -> Config:
-    """The configuration of a cell; it trains on one device, since processes are what runs abreast."""
+    """The configuration of a cell, which trains on one device: processes run side by side."""
     config = replace(config, train=replace(config.train, devices="1"))
     digest = hashlib.sha256(to_yaml(replace(config, out="")).encode()).hexdigest()[:10]
     return replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
