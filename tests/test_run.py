@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -267,6 +268,16 @@ def test_language_guides_a_run_and_stays_with_its_model(
     assert main([*words, "--out", str(tmp_path / "again")]) == 0
     again = json.loads((tmp_path / "again" / "metrics.json").read_text())
     assert again["text_alignment"] == metrics["text_alignment"]
+
+
+def test_models_from_before_language_load(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained / "model", folder)
+    values = json.loads((folder / "config.json").read_text())
+    del values["language"], values["terms"]
+    (folder / "config.json").write_text(json.dumps(values))
+    info = samantic.load(folder, device="cpu").info
+    assert (info.language, info.terms) == (None, ())
 
 
 def test_evaluation_without_a_modality(
