@@ -105,17 +105,21 @@ def to_csv(results: list[Result]) -> str:
     """Every cell's figures, a line a row and seed."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["row", "seed", "miou", "low", "high", "miou_present", "macc", "f1", *MISSING])
+    figures = ("miou_present", "macc", "f1")
+    header = ["row", "seed", "miou", "low", "high", *figures, "text_alignment", *MISSING]
+    writer.writerow(header)
     for result in results:
         for seed, metrics in result.metrics.items():
             robustness = metrics["robustness"] or {}
+            alignment = (metrics["text_alignment"] or {}).get("spearman", "")
             writer.writerow(
                 [
                     result.row.name,
                     seed,
                     metrics["miou"],
                     *metrics["miou_interval"],
-                    *(metrics[key] for key in ("miou_present", "macc", "f1")),
+                    *(metrics[key] for key in figures),
+                    alignment,
                     *(robustness[key]["miou"] if key in robustness else "" for key in MISSING),
                 ]
             )
