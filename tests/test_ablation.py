@@ -199,7 +199,7 @@ def test_table_of_results(config: Path, tmp_path: Path) -> None:
     reference = [(h / (h + 3) + 3 / 6) / 2 for h in (6, 8)]
     expected = 50 * (sum(difference) - sum(reference))
     assert lines[1][2].startswith(f"{expected:+.2f} (")
-    page = markdown(table, results, ["A fact."])
+    page = markdown(table, header, lines, ["A fact."])
     assert page.startswith("# Title\n\nA fact.\n\nA note.\n\n|  | mIoU |")
     rows_of_csv = list(csv.reader(to_csv(results).splitlines()))
     assert rows_of_csv[1] == [

@@ -16,13 +16,13 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from jinja2 import Environment, PackageLoader
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
 from samantic.config import AdaptConfig, ModelConfig, TextConfig
 from samantic.errors import InputError
-from samantic.files import read_json, replacing, write_json, write_text
+from samantic.files import read_json, write_json, write_tensors, write_text
 from samantic.models import SARTM, load_sam2
 from samantic.models.sam import is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
@@ -81,12 +81,7 @@ def save_model(
 ) -> None:
     """Write a model folder; an older model in it is replaced only once the new one is whole."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
-    with replacing(folder / WEIGHTS) as temporary:
-        try:
-            save_file(tensors, temporary, metadata={"format": "pt"})
-        except SafetensorError as error:  # its word for a full disk
-            raise OSError(f"{folder / WEIGHTS}: {error}") from error
-        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
+    write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
     write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})

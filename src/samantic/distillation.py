@@ -12,9 +12,10 @@ from samantic.losses import (
     cross_modal_distillation,
     language_distillation,
     prototype_distillation,
+    similarity,
 )
 from samantic.models import Output
-from samantic.models.text import TextVectors, cosines
+from samantic.models.text import TextVectors
 
 
 class Distillation(nn.Module):
@@ -131,7 +132,7 @@ class ClassVectors(Metric):
     def similarity(self) -> Tensor:
         """(K, K) cosines on the CPU, NaN where a class did not occur."""
         vectors, known = self.compute()
-        return cosines(vectors, known).cpu()
+        return similarity(vectors, known).cpu()
 
 
 def _over_devices(vectors: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:

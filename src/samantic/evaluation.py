@@ -23,7 +23,7 @@ from samantic.data.loading import Batch, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.files import replacing
-from samantic.losses import class_prototypes
+from samantic.losses import class_prototypes, similarity
 from samantic.metrics import (
     Scores,
     bootstrap,
@@ -32,7 +32,7 @@ from samantic.metrics import (
     scores,
     to_json,
 )
-from samantic.models.text import TextVectors, cosines
+from samantic.models.text import TextVectors
 from samantic.predict import Predictor
 
 
@@ -96,7 +96,7 @@ class Evaluation:
         if self.vectors is None or self.counts is None:
             raise ValueError("evaluate with features=True for the similarity of classes")
         total = self.counts.sum(0)
-        return cosines(torch.einsum("nkd,nk->kd", self.vectors, self.counts), total > 0)
+        return similarity(torch.einsum("nkd,nk->kd", self.vectors, self.counts), total > 0)
 
 
 @torch.inference_mode()
@@ -212,7 +212,7 @@ def metrics_json(
 def _alignment(evaluation: Evaluation, text: TextVectors) -> dict[str, float | int | None]:
     """Spearman's correlation of text and visual similarity, over the pairs that have both."""
     visual = evaluation.similarity()
-    value = rank_correlation(visual, text.similarity())
+    value = rank_correlation(visual, similarity(text.vectors, text.known))
     classes = int((text.known & ~visual.diagonal().isnan()).sum())
     return {
         "spearman": None if isnan(value) else value,

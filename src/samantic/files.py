@@ -42,6 +42,23 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str]) -> None:
+    """Write safetensors atomically.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with replacing(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:  # its word for a full disk
+            raise OSError(f"{path}: {error}") from error
+        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
+
+
 def read_json(path: Path) -> Any:
     """Read JSON.
 

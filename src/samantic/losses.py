@@ -128,10 +128,11 @@ def language_distillation(visual: Tensor, text: Tensor, *, tau: float = 1.0) -> 
         return F.kl_div(found, target, reduction="sum", log_target=True) / found.numel()
 
 
-def similarity(vectors: Tensor) -> Tensor:
-    """Cosine of every pair of (K, D) vectors, (K, K) float32."""
+def similarity(vectors: Tensor, known: Tensor | None = None) -> Tensor:
+    """Cosine of every pair of (K, D) vectors, (K, K) float32; NaN for classes not `known`, (K,)."""
     unit = F.normalize(vectors.float(), dim=1)
-    return unit @ unit.T
+    cosines = unit @ unit.T
+    return cosines if known is None else torch.where(known[:, None] & known, cosines, torch.nan)
 
 
 def prototype_distillation(visual: Tensor, memory: Tensor) -> Tensor:

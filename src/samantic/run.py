@@ -30,6 +30,7 @@ from samantic.evaluation import (
     write_confusion,
 )
 from samantic.files import write_json, write_text
+from samantic.losses import similarity
 from samantic.metrics import scores
 from samantic.models import SARTM
 from samantic.models.text import TextVectors, class_vectors
@@ -83,7 +84,7 @@ def train(
         ProgressBar(f"train {out.name}", line),
     ]
     if text is not None:
-        callbacks.append(KeepSimilarity(out, text.similarity()))
+        callbacks.append(KeepSimilarity(out, similarity(text.vectors, text.known)))
     trainer = fit(
         SegmentationTask(network, config, weights, text),
         out,
@@ -180,13 +181,13 @@ def evaluate(
     write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, predictor.info, metrics)
-    history, similarity = read_history(out), read_similarity(out / "similarity.npz")
-    write_report(out, predictor.info, metrics, evaluation, history, similarity)
+    history, matrices = read_history(out), read_similarity(out / "similarity.npz")
+    write_report(out, predictor.info, metrics, evaluation, history, matrices)
     write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
     if not quiet:
-        matrices = evaluation.by_subset()
-        matrices |= {key: part.matrix for key, part in (disturbed or {}).items()}
-        columns = {key: scores(matrix) for key, matrix in matrices.items()}
+        parts = evaluation.by_subset()
+        parts |= {key: part.matrix for key, part in (disturbed or {}).items()}
+        columns = {key: scores(matrix) for key, matrix in parts.items()}
         print(f"\n{name} on {split} ({len(evaluation.names)} pairs)")
         print(table(scores(evaluation.matrix), dataset.classes, columns))
         print(f"report: {out / 'report.html'}")

@@ -13,7 +13,7 @@ from samantic.config import IGNORE, Config, Head, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.distillation import ClassVectors, Distillation
-from samantic.losses import cross_entropy, ohem_cross_entropy
+from samantic.losses import cross_entropy, ohem_cross_entropy, similarity
 from samantic.metrics import rank_correlation, scores
 from samantic.models import SARTM
 from samantic.models.text import TextVectors
@@ -106,7 +106,8 @@ class SegmentationTask(L.LightningModule):
         if self.class_vectors is not None and self.text is not None:
             self.similarity = self.class_vectors.similarity()
             self.class_vectors.reset()
-            self.log("val/alignment", rank_correlation(self.similarity, self.text.similarity()))
+            names = similarity(self.text.vectors, self.text.known)
+            self.log("val/alignment", rank_correlation(self.similarity, names))
 
     def configure_optimizers(self) -> Any:
         """AdamW; see `configure_adamw`."""

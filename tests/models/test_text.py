@@ -11,10 +11,10 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from samantic.config import TextConfig
 from samantic.errors import InputError
+from samantic.losses import similarity
 from samantic.models.text import (
     TextVectors,
     class_vectors,
-    cosines,
     read_vectors,
     write_vectors,
 )
@@ -36,9 +36,9 @@ def test_names_are_found_by_alias_and_class_zero_is_left_out(vectors: Path) -> N
     assert text.terms == (None, "car", "person", "bicycle", "traffic cone")
     assert text.known.tolist() == [False, True, True, True, True]
     assert torch.equal(text.vectors, torch.cat([torch.zeros(1, 6), torch.eye(4, 6)]))
-    similarity = text.similarity()
-    assert similarity[0].isnan().all()
-    assert torch.equal(similarity[1:, 1:], torch.eye(4))
+    cosines = similarity(text.vectors, text.known)
+    assert cosines[0].isnan().all()
+    assert torch.equal(cosines[1:, 1:], torch.eye(4))
 
 
 def test_unknown_and_emptied_names_are_left_out(vectors: Path) -> None:
@@ -171,5 +171,5 @@ def test_real_clip_vectors_are_read_as_they_are(realdata: Path) -> None:
     config = TextConfig(str(path), alias="bike=bicycle,color cone=traffic cone")
     text = class_vectors(config, CLASSES)
     torch.testing.assert_close(text.vectors[1:].norm(dim=1), torch.ones(4), atol=1e-3, rtol=0)
-    similarity = cosines(text.vectors, text.known)
-    assert similarity[1, 3] > similarity[2, 4]  # a car is more like a bicycle than a man a cone
+    cosines = similarity(text.vectors, text.known)
+    assert cosines[1, 3] > cosines[2, 4]  # a car is more like a bicycle than a man a cone

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from markupsafe import Markup
 
 from samantic.ablation.grid import Grid
-from samantic.ablation.results import Result, collect, columns, markdown, to_csv
+from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
+from samantic.checkpoint import ModelInfo
 from samantic.config import Config, read_config
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
@@ -18,7 +20,7 @@ from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import tsne
 from samantic.files import write_text
 from samantic.predict import load
-from samantic.report import Section, side_by_side, write_sections
+from samantic.report import Panel, Section, side_by_side, write_sections
 
 
 def ablate(
@@ -58,14 +60,16 @@ def ablate(
         print(f"failed: {folder}: {problem}")
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
     facts = _facts(read_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))])
-    sections, seen = [], dict[str, Evaluation]()
+    sections, seen = [], dict[str, tuple[ModelInfo, Evaluation]]()
     for table in asked:
         results = collect(grid, table)
-        page = markdown(table, results, facts)
+        header, lines = columns(table, results)
+        page = markdown(table, header, lines, facts)
         write_text(out / f"{table.name}.md", page)
         write_text(out / f"{table.name}.csv", to_csv(results))
         print(page)
-        sections.append(_section(grid, table, results, seen))
+        figures, panels = _pictures(grid, table, seen)
+        sections.append(Section(table.title, table.note, header, lines, figures, panels))
     write_sections(out / "report.html", "Ablations", facts, sections)
     print(f"report: {out / 'report.html'}")
     return failed
@@ -85,35 +89,29 @@ def _facts(config: Config, words: list[str]) -> list[str]:
     ]
 
 
-def _section(
-    grid: Grid, table: Table, results: list[Result], seen: dict[str, Evaluation]
-) -> Section:
-    """A table with figures of its first seed's models."""
-    header, lines = columns(table, results)
+def _pictures(
+    grid: Grid, table: Table, seen: dict[str, tuple[ModelInfo, Evaluation]]
+) -> tuple[list[Markup], list[Panel]]:
+    """t-SNE and predictions of a table's models of the first seed; `seen` spares shared cells."""
     shown: dict[str, Evaluation] = {}
     info = None
     for row in table.rows:
         config = grid.cells[table.name, row.name, grid.seeds[0]]
-        if not grid.finished(config):
-            continue
-        predictor = load(config.out)
-        info = predictor.info
-        if config.out not in seen:
-            data = config.data
-            split = PairedFolder(data.root, data.layout, data.test, classes=data.classes)
-            seen[config.out] = evaluate_predictor(predictor, split, features=True, pictures=6)
-        shown[row.name] = seen[config.out]
+        if grid.finished(config):
+            if config.out not in seen:
+                seen[config.out] = _evaluate(config)
+            info, shown[row.name] = seen[config.out]
     if info is None:
-        return Section(table.title, table.note, header, lines, [], [])
+        return [], []
     vectors = {name: _class_features(evaluation) for name, evaluation in shown.items()}
-    return Section(
-        table.title,
-        table.note,
-        header,
-        lines,
-        [tsne(vectors, info.classes, info.palette)],
-        side_by_side({name: evaluation.frames for name, evaluation in shown.items()}, info),
-    )
+    frames = {name: evaluation.frames for name, evaluation in shown.items()}
+    return [tsne(vectors, info.classes, info.palette)], side_by_side(frames, info)
+
+
+def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
+    predictor, data = load(config.out), config.data
+    split = PairedFolder(data.root, data.layout, data.test, classes=data.classes)
+    return predictor.info, evaluate_predictor(predictor, split, features=True, pictures=6)
 
 
 def _class_features(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:

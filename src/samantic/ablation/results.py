@@ -86,15 +86,15 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
     return header, lines
 
 
-def markdown(table: Table, results: list[Result], facts: list[str]) -> str:
+def markdown(table: Table, header: list[str], lines: list[list[str]], facts: list[str]) -> str:
     """The table as a Markdown page.
 
     Args:
         table: What was asked.
-        results: What came out.
+        header: From `columns`.
+        lines: From `columns`.
         facts: Sentences on how it was measured.
     """
-    header, lines = columns(table, results)
     rule = ["---", *["---:"] * (len(header) - 1)]
     rows = ["| " + " | ".join(line) + " |" for line in (header, rule, *lines)]
     paragraphs = [f"# {table.title}", *facts, *([table.note] if table.note else [])]

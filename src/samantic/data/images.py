@@ -26,11 +26,11 @@ GRAY_TOLERANCE = 8
 """Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
 
 
-def open_image(path: Path) -> Image.Image:
-    """Open and decode an image file.
+def decode_image(path: Path) -> Image.Image:
+    """Open and decode an image file of any depth.
 
     Raises:
-        InputError: The file is missing, truncated, not an image, or has 16 bits a channel.
+        InputError: The file is missing, truncated, or not an image.
     """
     try:
         with Image.open(path) as image:
@@ -39,6 +39,16 @@ def open_image(path: Path) -> Image.Image:
         raise InputError(f"{path}: no such image") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+    return image
+
+
+def open_image(path: Path) -> Image.Image:
+    """Open and decode an image file of 8 bits a channel.
+
+    Raises:
+        InputError: The file is missing, truncated, not an image, or has 16 bits a channel.
+    """
+    image = decode_image(path)
     if image.mode.startswith(("I", "F")):
         raise InputError(
             f"{path}: more than 8 bits a channel ({image.mode}); convert it to 8 bits, scaling its "

@@ -8,11 +8,10 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from samantic.config import IGNORE
-from samantic.data.images import check_size, read_labels
+from samantic.data.images import check_size, decode_image, read_labels
 from samantic.data.pairs import PairedFolder, Sample, read_sample
 from samantic.errors import InputError
 
@@ -27,13 +26,14 @@ class InstanceFolder(PairedFolder):
     def __getitem__(self, index: int) -> Sample:
         files = self.files[index]
         sample = read_sample(files._replace(labels=None), len(self.classes))
-        numbered = self.root / "instances" / f"{files.name}.png"
-        if numbered.exists():
-            ids = read_instances(numbered)
+        source = self.root / "instances" / f"{files.name}.png"
+        if source.exists():
+            ids = read_instances(source)
         else:
-            ids = components(read_labels(cast(Path, files.labels), len(self.classes)))
+            source = cast(Path, files.labels)
+            ids = components(read_labels(source, len(self.classes)))
         if sample.rgb is not None:
-            check_size(ids, str(numbered), np.empty(sample.rgb.shape[1:]), str(files.rgb))
+            check_size(ids, str(source), np.empty(sample.rgb.shape[1:]), str(files.rgb))
         sample = sample._replace(labels=torch.from_numpy(ids.astype(np.int64)))
         return sample if self.transform is None else self.transform(sample)
 
@@ -44,11 +44,7 @@ def read_instances(path: Path) -> NDArray[np.uint16]:
     Raises:
         InputError: It is not readable, or has several channels.
     """
-    try:
-        with Image.open(path) as image:
-            ids = np.asarray(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+    ids = np.asarray(decode_image(path))
     if ids.ndim != 2 or ids.dtype.kind not in "iu":
         raise InputError(f"{path}: instance ids must be one channel of integers; save the ids")
     return ids.astype(np.uint16)

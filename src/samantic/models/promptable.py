@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, normalise, position_grid
+from samantic.models.sam import ImageEncoder, Pyramid, encode_pyramid, position_grid, to_image
 
 
 class Encoded(NamedTuple):
@@ -75,10 +74,7 @@ class PromptableSAM(nn.Module):
             images: (N, 3, H, W) in [0, 1].
         """
         height, width = images.shape[-2:]
-        padded = F.pad(normalise(images), (0, -width % STRIDE, 0, -height % STRIDE))
-        stride4, stride8, stride16 = self.encoder(padded)
-        features = Pyramid(self.decoder.conv_s0(stride4), self.decoder.conv_s1(stride8), stride16)
-        return Encoded(features, (height, width))
+        return Encoded(encode_pyramid(self.encoder, self.decoder, images), (height, width))
 
     def decode(
         self,
@@ -101,7 +97,7 @@ class PromptableSAM(nn.Module):
         """
         if points is None and boxes is None:
             raise ValueError("a prompt is a click or a box: give points, boxes or both")
-        features, (height, width) = encoded
+        features, size = encoded
         if points is not None and labels is None:
             labels = torch.ones(points.shape[:-1], dtype=torch.int64, device=points.device)
         sparse, _ = self.prompts(
@@ -118,9 +114,8 @@ class PromptableSAM(nn.Module):
             multimask_output=True,
             high_resolution_features=[features.fine, features.intermediate],
         )[:2]
-        full = F.interpolate(masks.flatten(0, 1), scale_factor=4.0, mode="bilinear")
-        logits = full.view(*masks.shape[:3], *full.shape[-2:])
-        return Masks(logits[..., :height, :width], quality)
+        logits = to_image(masks.flatten(0, 1), size)
+        return Masks(logits.reshape(*masks.shape[:3], *size), quality)
 
     def _corners(self, boxes: Tensor, features: Pyramid) -> Tensor:
         return self._scale(boxes.view(*boxes.shape[:2], 2, 2), features).flatten(2)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 import transformers
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model, Sam2VisionModel
+from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
 
@@ -185,6 +187,23 @@ def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
     grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
     position: Tensor = positional(grid).permute(2, 0, 1)
     return position.expand(batch, -1, -1, -1)
+
+
+def encode_pyramid(encoder: nn.Module, decoder: Sam2MaskDecoder, images: Tensor) -> Pyramid:
+    """Normalise (N, 3, H, W) images in [0, 1], pad them to multiples of 32, and encode them.
+
+    The decoder's 1x1 convolutions reduce the finer two maps.
+    """
+    height, width = images.shape[-2:]
+    padded = F.pad(normalise(images), (0, -width % STRIDE, 0, -height % STRIDE))
+    stride4, stride8, stride16 = encoder(padded)
+    return Pyramid(decoder.conv_s0(stride4), decoder.conv_s1(stride8), stride16)
+
+
+def to_image(logits: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Stride-4 logits (N, C, h, w) to pixels: bilinear times 4, then the padding is cut off."""
+    full = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
+    return full[..., : size[0], : size[1]]
 
 
 def frozen_view(module: nn.Module) -> nn.Module:

@@ -6,7 +6,6 @@ import copy
 from typing import Literal, NamedTuple, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Sam2Model
 
@@ -15,7 +14,7 @@ from samantic.models.auxiliary import build_auxiliary
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
-from samantic.models.sam import STRIDE, ImageEncoder, Pyramid, frozen_view, normalise
+from samantic.models.sam import ImageEncoder, Pyramid, encode_pyramid, frozen_view, to_image
 
 MODALITIES = ("rgb", "thermal")
 
@@ -125,13 +124,8 @@ class SARTM(nn.Module):
 
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
-        height, width = images.shape[-2:]
-        padded = F.pad(
-            normalise(images.expand(-1, 3, -1, -1)), (0, -width % STRIDE, 0, -height % STRIDE)
-        )
-        stride4, stride8, stride16 = self.encoders[modality](padded)
-        decoder = self.mask_head.decoder
-        return Pyramid(decoder.conv_s0(stride4), decoder.conv_s1(stride8), stride16)
+        colour = images.expand(-1, 3, -1, -1)
+        return encode_pyramid(self.encoders[modality], self.mask_head.decoder, colour)
 
     def merge(self) -> None:
         """Fold all LoRA updates into the weights they adapt; `unmerge` takes them out again."""
@@ -183,10 +177,10 @@ class SARTM(nn.Module):
 
     def _heads(self, features: Pyramid, size: torch.Size) -> tuple[Tensor, Tensor | None]:
         """Logits of both heads in the image's size."""
-        logits = _to_image(self.mask_head(features), size)
+        logits = to_image(self.mask_head(features), size)
         if self.auxiliary_head is None:
             return logits, None
-        return logits, _to_image(self.auxiliary_head(features), size)
+        return logits, to_image(self.auxiliary_head(features), size)
 
 
 def _adapted_encoders(
@@ -246,9 +240,3 @@ def _average(maps: list[Tensor], present: Tensor) -> Tensor:
     weights = present / present.sum(dim=1, keepdim=True).clamp(min=1)
     both = torch.stack(maps, dim=1)
     return (weights[:, :, None, None, None].to(both.dtype) * both).sum(dim=1)
-
-
-def _to_image(logits: Tensor, size: torch.Size) -> Tensor:
-    """Stride-4 logits to pixels: bilinear times 4, then the padding is cropped away."""
-    full = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
-    return full[..., : size[0], : size[1]]

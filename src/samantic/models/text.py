@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 import transformers
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from samantic.config import TextConfig
 from samantic.errors import InputError
-from samantic.files import replacing
+from samantic.files import write_tensors
 
 SENTENCE_ENCODER = "sentence-encoder"
 UNNAMED = ("unlabelled", "unlabeled")
@@ -44,10 +42,6 @@ class TextVectors(NamedTuple):
     def known(self) -> Tensor:
         """(K,) bool, the classes that have a vector."""
         return torch.tensor([term is not None for term in self.terms])
-
-    def similarity(self) -> Tensor:
-        """(K, K) cosines, NaN where a class has no vector."""
-        return cosines(self.vectors, self.known)
 
 
 def class_vectors(config: TextConfig, classes: tuple[str, ...]) -> TextVectors:
@@ -119,15 +113,7 @@ def write_vectors(path: Path, text: TextVectors, classes: tuple[str, ...]) -> No
     """Write the vectors of the classes that have one, as `read_vectors` reads them."""
     known = text.known
     names = [name for name, has in zip(classes, known, strict=True) if has]
-    with replacing(path) as temporary:
-        save_file({"embeddings": text.vectors[known]}, temporary, {"names": json.dumps(names)})
-        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
-
-
-def cosines(vectors: Tensor, known: Tensor) -> Tensor:
-    """(K, K) cosines of (K, D) vectors; NaN in the rows and columns of classes not `known`."""
-    unit = F.normalize(vectors, dim=1)
-    return torch.where(known[:, None] & known, unit @ unit.T, torch.nan)
+    write_tensors(path, {"embeddings": text.vectors[known]}, {"names": json.dumps(names)})
 
 
 def _aliases(text: str, classes: tuple[str, ...]) -> dict[str, str]:
