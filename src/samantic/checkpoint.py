@@ -143,7 +143,7 @@ def find_model(name_or_path: str | Path) -> Path:
             f"{path}: no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
         )
     try:
-        return Path(snapshot_download(str(name_or_path), allow_patterns=[WEIGHTS, CONFIG]))
+        return Path(snapshot_download(str(name_or_path), allow_patterns=[WEIGHTS, CONFIG, TEXT]))
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
