@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +145,41 @@ def test_a_finished_run_is_not_overwritten(
     nothing = write_config(mfnet)
     assert main(["train", str(nothing), "--resume"]) == 2
     assert "no last.ckpt to resume from" in capsys.readouterr().err
+
+
+def parameters(run: Path) -> dict[str, torch.Tensor]:
+    return dict(load_model(run)[0].named_parameters())
+
+
+def test_training_starts_from_a_trained_model(
+    trained: Path, write_config: WriteConfig, mfnet: Path
+) -> None:
+    """Without a learning rate, the new run's weights are those it started from."""
+    still = {"start": str(trained), "steps": 1, "validations": 1, "learning_rate": 0.0}
+    config = read_config(write_config(mfnet, train=still))
+    train(config, quiet=True)
+    before, after = (parameters(folder) for folder in (trained, Path(config.out)))
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"model": {"fusion": "late"}}, "has model.fusion paper, this run late"),
+        ({"adapt": "full-separate"}, "has adapt.method full, this run full-separate"),
+    ],
+)
+def test_a_start_of_another_network_is_refused(
+    trained: Path,
+    write_config: WriteConfig,
+    mfnet: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    problem: str,
+) -> None:
+    path = write_config(mfnet, train={"start": str(trained)}, **changes)
+    assert main(["train", str(path)]) == 2
+    assert problem in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("adapt", ["lora", "frozen"])
@@ -363,7 +399,8 @@ def test_history_of_a_resumed_run(tmp_path: Path) -> None:
     assert read_history(tmp_path / "nowhere") == []
 
 
-CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("training/*.yaml")])
 
 
 @pytest.mark.parametrize("shipped", CONFIGS, ids=lambda path: path.stem)
@@ -377,6 +414,7 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         "data.root": tmp_path / "data",
         "data.workers": 0,
         "model.base": "random-micro",
+        "train.start": "null",
         "adapt.random-ok": "true",
         "augment.crop": "[64,96]",
         "train.steps": 1,

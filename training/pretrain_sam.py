@@ -41,8 +41,8 @@ def main() -> None:
         seed=options.seed,
     )
     splits = {
-        name: ConcatDataset([InstanceFolder(root, options.layout, name) for root in options.data])
-        for name in ("train", "val")
+        key: ConcatDataset([InstanceFolder(root, options.layout, name) for root in options.data])
+        for key, name in (("train", options.train), ("val", options.val))
     }
     for part in splits["train"].datasets:
         part.transform = RandomCrop(augment)  # type: ignore[attr-defined]
@@ -68,6 +68,8 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True)
     parser.add_argument("--layout", choices=get_args(Layout), default="mfnet")
+    parser.add_argument("--train", default="train", help="split to learn from")
+    parser.add_argument("--val", default="val", help="split to select by, e.g. val[:20%%]")
     parser.add_argument("--base", default="random-nano")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("H", "W"))

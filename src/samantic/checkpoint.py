@@ -26,6 +26,8 @@ from samantic.files import read_json, write_json, write_tensors, write_text
 from samantic.models import SARTM, load_sam2
 from samantic.models.sam import is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
+from samantic.models.transfer import take_over
+from samantic.weights import shipped
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TEXT = "text.safetensors"
@@ -102,7 +104,8 @@ def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
-        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
+        name_or_path: A run folder, a model folder, nano (ships with the package), or a hub id
+            `owner/name`.
 
     Raises:
         InputError: There is no model, or its files do not fit together.
@@ -128,13 +131,44 @@ def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
     return network.eval(), info
 
 
+def start_from(network: SARTM, info: ModelInfo, name_or_path: str | Path) -> None:
+    """Give a new network the weights of a trained one; see `take_over`.
+
+    Args:
+        network: The network that `info` describes.
+        info: What it is built from.
+        name_or_path: A run folder, a model folder, or a hub id of a model of the same network.
+
+    Raises:
+        InputError: There is no such model, or it describes another network.
+    """
+    source, other = load_model(name_or_path)
+    for key in ("base", "fusion", "auxiliary"):
+        _must_equal(
+            name_or_path, f"model.{key}", getattr(other.model, key), getattr(info.model, key)
+        )
+    for key in ("method", "rank", "shared"):
+        _must_equal(
+            name_or_path, f"adapt.{key}", getattr(other.adapt, key), getattr(info.adapt, key)
+        )
+    take_over(network, info.classes, source, other.classes)
+
+
+def _must_equal(source: str | Path, key: str, theirs: object, ours: object) -> None:
+    if theirs != ours:
+        raise InputError(
+            f"{source}: has {key} {theirs}, this run {ours}; set {key} alike, or train without "
+            "train.start"
+        )
+
+
 def find_model(name_or_path: str | Path) -> Path:
-    """The model folder of a run folder, a model folder or a hub id.
+    """The model folder of a run folder, a model folder, a shipped model or a hub id.
 
     Raises:
         InputError: There is none.
     """
-    path = Path(name_or_path)
+    path = shipped(name_or_path) or Path(name_or_path)
     for folder in (path / "model", path):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder

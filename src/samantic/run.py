@@ -15,6 +15,7 @@ from samantic.checkpoint import (
     find_model,
     read_text,
     save_model,
+    start_from,
     write_card,
 )
 from samantic.config import Config, Layout, read_config, to_yaml
@@ -74,6 +75,8 @@ def train(
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
     network = build_network(info).train()
+    if config.train.start is not None:
+        start_from(network, info, config.train.start)
     if not quiet:
         print(describe(network, config, splits, info))
     write_text(out / "config.yaml", to_yaml(config))
