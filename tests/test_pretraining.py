@@ -15,7 +15,8 @@ from samantic.errors import InputError
 from samantic.losses import dice_loss, focal_loss
 from samantic.models import load_sam2
 from samantic.models.promptable import Masks
-from samantic.pretraining import draw_prompts, mask_iou, mask_losses
+from samantic.models.sam import position_grid
+from samantic.pretraining import bind_prompts, draw_prompts, mask_iou, mask_losses
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,7 +43,7 @@ def test_prompts_point_at_their_things() -> None:
     instances[0, 2:9, 4:16] = 7
     instances[0, 12:18, 20:26] = 300
     instances[0, 0, 0] = 5  # too small to be asked for
-    prompts = draw_prompts(instances, 8, jitter=0.0)
+    prompts = draw_prompts(instances, 8, smallest=25, jitter=0.0)
     exact = {7: [4, 2, 15, 8], 300: [20, 12, 25, 17]}
     seen = set()
     for target, point, box in zip(*(part[0] for part in prompts[:3]), strict=True):
@@ -53,7 +54,7 @@ def test_prompts_point_at_their_things() -> None:
         assert box.tolist() == exact[thing]
     assert seen == {7, 300}
     assert prompts.real.tolist() == [[True] * 8, [False] * 8]
-    loose = draw_prompts(instances, 8, jitter=0.1).boxes[0]
+    loose = draw_prompts(instances, 8, smallest=25, jitter=0.1).boxes[0]
     assert (loose - torch.tensor([exact[7], exact[300]])[:, None]).abs().amin(0).max() <= 1.2
 
 
@@ -123,3 +124,23 @@ def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
     trained, fresh = load_sam2(str(tmp_path / "sam")), load_sam2("random-micro")
     assert trained.state_dict().keys() == fresh.state_dict().keys()
     assert (tmp_path / "recipe.json").exists()
+
+
+def test_prompts_are_bound_to_their_places() -> None:
+    """Of all places the one that was clicked answers a click most strongly, before any training."""
+    sam = load_sam2("random-nano")
+    bind_prompts(sam)
+    grid = position_grid(sam.shared_image_embedding, torch.zeros(1, 1, 9, 12))[0].flatten(1).T
+    for layer in sam.mask_decoder.transformer.layers:
+        for attention in (layer.cross_attn_image_to_token, layer.cross_attn_token_to_image):
+            strength = attention.q_proj(grid) @ attention.k_proj(grid).T
+            assert torch.equal(strength.argmax(1), torch.arange(len(grid)))
+
+
+def test_large_things_are_drawn_more_often() -> None:
+    ids = torch.zeros(1, 40, 40, dtype=torch.int64)
+    ids[0, :, :20], ids[0, :5, 30:] = 1, 2  # 800 and 50 pixels: a ratio of 2 at power 1/4
+    targets = draw_prompts(ids, 2000, power=0.25).targets[0]
+    large = float((targets.sum(dim=(1, 2)) == 800).float().mean())
+    assert large == pytest.approx(2 / 3, abs=0.04)
+    assert not (draw_prompts(ids, 200, smallest=51).targets[0].sum(dim=(1, 2)) == 50).any()

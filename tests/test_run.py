@@ -155,7 +155,9 @@ def test_training_starts_from_a_trained_model(
     trained: Path, write_config: WriteConfig, mfnet: Path
 ) -> None:
     """Without a learning rate, the new run's weights are those it started from."""
-    still = {"start": str(trained), "steps": 1, "validations": 1, "learning_rate": 0.0}
+    start = str(trained).replace("tiny", "t{seed}ny")
+    (trained.parent / "t7ny").symlink_to(trained)
+    still = {"start": start, "seed": 7, "steps": 1, "validations": 1, "learning_rate": 0.0}
     config = read_config(write_config(mfnet, train=still))
     train(config, quiet=True)
     before, after = (parameters(folder) for folder in (trained, Path(config.out)))

@@ -25,14 +25,17 @@ from samantic.data.loading import eval_loader, train_loader
 from samantic.files import write_json
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
-from samantic.pretraining import PromptTask
+from samantic.models.sam import is_random
+from samantic.pretraining import PromptTask, bind_prompts
 from samantic.trainer import fit
 
 
 def main() -> None:
     options = parse()
     L.seed_everything(options.seed, verbose=False)
-    augment = AugmentConfig(crop=tuple(options.crop), scale=(0.7, 1.5), modality_dropout=0.0)
+    augment = AugmentConfig(
+        crop=tuple(options.crop), scale=tuple(options.scale), modality_dropout=0.0
+    )
     train = TrainConfig(
         steps=options.steps,
         batch_size=options.batch_size,
@@ -47,6 +50,8 @@ def main() -> None:
     for part in splits["train"].datasets:
         part.transform = RandomCrop(augment)  # type: ignore[attr-defined]
     sam = load_sam2(options.base)
+    if is_random(options.base):
+        bind_prompts(sam)
     fit(
         PromptTask(PromptableSAM(sam), augment, train),
         options.out,
@@ -75,7 +80,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("H", "W"))
     parser.add_argument("--steps", type=int, default=20_000)
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--learning-rate", type=float, default=5e-4)
+    parser.add_argument("--scale", type=float, nargs=2, default=(0.7, 1.5), metavar=("MIN", "MAX"))
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--validations", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)

@@ -178,7 +178,7 @@ class TrainConfig:
         seed: Seed of the weights, the order and the augmentation.
         start: Trained model (run folder, model folder, nano or hub id) of the same network whose
             weights training starts from; classes of equal names keep what they learnt, others
-            start anew.
+            start anew. {seed} in it stands for `seed`.
     """
 
     epochs: int = 100

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MeanMetric
+from transformers import Sam2Model
+from transformers.models.sam2.modeling_sam2 import Sam2Attention
 
 from samantic.config import AugmentConfig, TrainConfig
 from samantic.data.augment import Photometric
@@ -18,6 +20,30 @@ from samantic.tasks import configure_adamw
 
 FOCAL = 20.0
 """Weight of the focal loss beside the dice loss, as in SAM."""
+
+TOKEN_STD, ATTENTION_GAIN = 0.3, 3.0
+"""Of a random decoder's tokens and of its queries and keys; see `bind_prompts`."""
+
+
+@torch.no_grad()
+def bind_prompts(sam: Sam2Model) -> None:
+    """Draw a random decoder's attention and tokens such that a prompt is found where it was put.
+
+    Queries and keys are projected by one orthogonal matrix, so that what lies at one place attends
+    to itself from the start. From independent matrices the decoder learns to answer nothing, and
+    nothing else: after 250 steps on discs around clicks, the easiest of all tasks, its IoU is still
+    zero, and 0.5 from here.
+    """
+    for module in [*sam.prompt_encoder.modules(), *sam.mask_decoder.modules()]:
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=TOKEN_STD)
+        elif isinstance(module, Sam2Attention):
+            nn.init.orthogonal_(module.q_proj.weight, ATTENTION_GAIN)
+            module.k_proj.weight.copy_(module.q_proj.weight)
+            for linear in (module.v_proj, module.o_proj):
+                nn.init.orthogonal_(linear.weight)
+            for linear in (module.q_proj, module.k_proj):
+                nn.init.zeros_(linear.bias)
 
 
 class Prompts(NamedTuple):
@@ -37,7 +63,7 @@ class Prompts(NamedTuple):
 
 
 def draw_prompts(
-    instances: Tensor, count: int, *, smallest: int = 25, jitter: float = 0.1
+    instances: Tensor, count: int, *, smallest: int = 50, power: float = 0.25, jitter: float = 0.1
 ) -> Prompts:
     """Choose things at random, and a click and a box for each.
 
@@ -45,24 +71,25 @@ def draw_prompts(
         instances: (N, H, W) int64 ids, 0 where there is no thing.
         count: Things P an image; drawn with replacement.
         smallest: Things of fewer pixels are not asked for.
+        power: A thing is drawn with probability proportional to its area to this power.
         jitter: The sides of a box move by up to this share of its size.
     """
-    drawn = [_draw(ids, count, smallest) for ids in instances]
+    drawn = [_draw(ids, count, smallest, power) for ids in instances]
     targets = torch.stack([target for target, _ in drawn])
     points = torch.stack([point for _, point in drawn])
     boxes = _boxes(targets, points, jitter)
     return Prompts(targets, points[:, :, None], boxes, targets.any(dim=(2, 3)))
 
 
-def _draw(ids: Tensor, count: int, smallest: int) -> tuple[Tensor, Tensor]:
+def _draw(ids: Tensor, count: int, smallest: int, power: float) -> tuple[Tensor, Tensor]:
     """Masks (P, H, W) of things of one image and a pixel (P, 2) in each."""
     found, areas = torch.unique(ids[ids > 0], return_counts=True)
-    found = found[areas >= smallest]
+    found, areas = found[areas >= smallest], areas[areas >= smallest]
     if len(found) == 0:
         return torch.zeros(count, *ids.shape, dtype=torch.bool, device=ids.device), torch.zeros(
             count, 2, device=ids.device
         )
-    chosen = found[torch.randint(len(found), (count,), device=ids.device)]
+    chosen = found[torch.multinomial(areas**power, count, replacement=True)]
     masks = ids == chosen[:, None, None]
     pixel = torch.multinomial(masks.flatten(1).float(), 1)[:, 0]
     return masks, torch.stack([pixel % ids.shape[1], pixel // ids.shape[1]], dim=1).float()

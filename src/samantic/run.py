@@ -75,8 +75,8 @@ def train(
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
     network = build_network(info).train()
-    if config.train.start is not None:
-        start_from(network, info, config.train.start)
+    if config.train.start is not None and not resume:
+        start_from(network, info, config.train.start.format(seed=config.train.seed))
     if not quiet:
         print(describe(network, config, splits, info))
     write_text(out / "config.yaml", to_yaml(config))
