@@ -1,0 +1,97 @@
+"""How well bases segment everything: boundary recall of their grid masks on labelled images.
+
+    python training/measure_sam.py sam-nano random-nano --data FOLDER --split val --pictures out
+
+Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
+boundary, and how many masks an image has; random-nano keeps its untrained weights (seed 0). In
+`--pictures` three panels per image show a click's mask, a box's mask and the grid's masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import cast, get_args
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.config import IGNORE, Layout
+from samantic.data import PairedFolder
+from samantic.data.instances import components
+from samantic.files import replacing
+from samantic.masks import boundary_recall, grid_masks
+from samantic.models import load_sam2
+from samantic.models.promptable import PromptableSAM
+
+
+def main() -> None:
+    options = parse()
+    pairs = PairedFolder(options.data, options.layout, options.split)
+    for base in options.bases:
+        torch.manual_seed(0)
+        sam = PromptableSAM(load_sam2(base)).eval()
+        recalls, counts = [], []
+        # the quality that an untrained network expects of its masks means nothing: keep them all
+        quality = -10.0 if base.startswith("random-") else options.quality
+        for index in tqdm(range(len(pairs)), desc=base, unit="image"):
+            sample = pairs[index]
+            rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
+            found = grid_masks(sam, rgb, side=options.side, quality=quality).masks
+            counts.append(len(found))
+            recall = boundary_recall(found, labels.where(labels != IGNORE, 0))
+            recalls += [recall] if recall == recall else []
+            if options.pictures and index < options.count:
+                path = options.pictures / f"{Path(base).name}_{sample.name}.png"
+                with replacing(path) as temporary:
+                    draw(sam, rgb, labels, found).save(temporary)
+        print(
+            f"{base}: boundary recall {np.mean(recalls):.3f} on {len(recalls)} images, "
+            f"{np.mean(counts):.0f} masks an image"
+        )
+
+
+@torch.inference_mode()
+def draw(sam: PromptableSAM, rgb: Tensor, labels: Tensor, masks: Tensor) -> Image.Image:
+    """Three panels: a click in the largest thing, the box around it, and the grid's masks."""
+    regions = torch.from_numpy(components(labels.byte().numpy()).astype(np.int64))
+    thing = regions == regions[regions > 0].mode().values if (regions > 0).any() else labels >= 0
+    y, x = thing.nonzero()[len(thing.nonzero()) // 2].tolist()
+    rows, columns = thing.any(1).nonzero(), thing.any(0).nonzero()
+    box = [int(v) for v in (columns[0], rows[0], columns[-1], rows[-1])]
+    encoded = sam.encode(rgb[None])
+    click = sam.decode(encoded, points=torch.tensor([[[[float(x), float(y)]]]])).best()[0][0, 0]
+    boxed = sam.decode(encoded, boxes=torch.tensor([[box]]).float()).best()[0][0, 0]
+    panels = [paint(rgb, part) for part in ((click > 0)[None], (boxed > 0)[None], masks)]
+    ImageDraw.Draw(panels[0]).ellipse((x - 4, y - 4, x + 4, y + 4), fill="white", outline="black")
+    ImageDraw.Draw(panels[1]).rectangle(box, outline="white", width=2)
+    return Image.fromarray(np.concatenate([np.asarray(panel) for panel in panels], axis=1))
+
+
+def paint(rgb: Tensor, masks: Tensor) -> Image.Image:
+    """Masks (M, H, W) in random colours over an image (3, H, W), the largest at the bottom."""
+    image = rgb.clone()
+    colours = torch.rand(len(masks), 3, 1, generator=torch.Generator().manual_seed(0))
+    for index in masks.flatten(1).sum(1).argsort(descending=True).tolist():
+        image[:, masks[index]] = 0.4 * rgb[:, masks[index]] + 0.6 * colours[index]
+    return Image.fromarray((255 * image).byte().permute(1, 2, 0).numpy())
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bases", nargs="+")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--layout", choices=get_args(Layout), default="mfnet")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--side", type=int, default=16, help="clicks along the longer side")
+    parser.add_argument("--quality", type=float, default=0.5, help="least expected IoU of a mask")
+    parser.add_argument("--pictures", type=Path, help="folder for panels")
+    parser.add_argument("--count", type=int, default=4, help="images to draw")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
