@@ -45,6 +45,7 @@ class ModelInfo:
         dataset: Title of the data it learnt from.
         language: Source of the vectors of the class names; None without language.
         terms: What stood for each class there; None for a class that was left out.
+        thermal_scaling: How thermal values became 0..1: 8-bit, frame or LOW,HIGH.
     """
 
     model: ModelConfig
@@ -54,6 +55,7 @@ class ModelInfo:
     dataset: str
     language: str | None = None
     terms: tuple[str | None, ...] = ()
+    thermal_scaling: str = "8-bit"
 
 
 def build_network(info: ModelInfo) -> SARTM:
@@ -202,6 +204,7 @@ def read_info(folder: Path) -> ModelInfo:
             dataset=values["dataset"],
             language=values.get("language"),
             terms=tuple(values.get("terms", ())),
+            thermal_scaling=values.get("thermal_scaling", "8-bit"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

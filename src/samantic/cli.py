@@ -108,6 +108,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
         "--robustness", action="store_true", help="measure without RGB and without thermal too"
     )
     sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
+    _scaling_option(sub)
 
 
 def _predict_options(sub: argparse.ArgumentParser) -> None:
@@ -119,6 +120,15 @@ def _predict_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument("--device", default="auto")
+    _scaling_option(sub)
+
+
+def _scaling_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--thermal-scaling",
+        metavar="8-bit|frame|LOW,HIGH",
+        help="how thermal values become 0..1, if their unit is another than in training",
+    )
 
 
 def _ablate_options(sub: argparse.ArgumentParser) -> None:
@@ -199,6 +209,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         options.split,
         out=options.out,
         robustness=options.robustness,
+        thermal_scaling=options.thermal_scaling,
     )
 
 
@@ -208,7 +219,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
-    predictor = load(folder, options.device)
+    predictor = load(folder, options.device, options.thermal_scaling)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
 

@@ -81,6 +81,9 @@ class DataConfig:
         train: Split to learn from; "train[:90%]" is its first nine tenths.
         val: Split that selects the model, e.g. "train[90%:]" where the data set has none.
         test: Split that is reported, and never used for any choice.
+        thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
+            refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training split)
+            or frame (each image's own range); see docs/thermal-images.md.
         workers: Processes that load and augment images; 0 loads in the main one.
     """
 
@@ -90,6 +93,7 @@ class DataConfig:
     train: str = "train"
     val: str = "val"
     test: str = "test"
+    thermal_scaling: str = "8-bit"
     workers: int = 2
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from samantic.checkpoint import ModelInfo, load_model
 from samantic.data.images import ImageLike, open_image, rgb_array, thermal_array
 from samantic.data.pairs import Files, read_pair, stems, to_tensor
+from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.models import SARTM
@@ -60,9 +61,18 @@ class Predictor:
         network: The network; its LoRA updates are merged.
         info: Its options, classes and colours.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+        thermal_scaling: How thermal values become 0..1, where they come in another unit than in
+            training: 8-bit, frame or LOW,HIGH. None means as in training.
     """
 
-    def __init__(self, network: SARTM, info: ModelInfo, device: str = "auto") -> None:
+    def __init__(
+        self,
+        network: SARTM,
+        info: ModelInfo,
+        device: str = "auto",
+        thermal_scaling: str | None = None,
+    ) -> None:
+        self.scaling = parse_scaling(thermal_scaling or info.thermal_scaling)
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = "cpu" if accelerator is None else accelerator.type
@@ -76,7 +86,8 @@ class Predictor:
 
         Args:
             rgb: Path, PIL image or (H, W, 3) uint8; None if the camera is missing.
-            thermal: Path, PIL image or (H, W) uint8; None if the camera is missing.
+            thermal: Path, PIL image or (H, W) array of uint8, uint16 or floats; None if the camera
+                is missing.
 
         Raises:
             InputError: An image cannot be used, sizes differ, or the model reads neither image.
@@ -87,25 +98,27 @@ class Predictor:
         )
 
     @torch.inference_mode()
-    def segment(
-        self, rgb: NDArray[np.uint8] | None, thermal: NDArray[np.uint8] | None
-    ) -> Prediction:
-        """Segment arrays: RGB (H, W, 3) and thermal (H, W), uint8; either may be None.
+    def segment(self, rgb: NDArray[np.uint8] | None, thermal: RawThermal | None) -> Prediction:
+        """Segment arrays: RGB (H, W, 3) uint8 and raw thermal (H, W); either may be None.
 
         Raises:
-            InputError: Sizes differ, or the model reads neither image.
+            InputError: Sizes differ, the model reads neither image, or the thermal image does not
+                fit the scaling.
         """
-        images = [None if x is None else to_tensor(x)[None].to(self.device) for x in (rgb, thermal)]
+        heat = None if thermal is None else scale_thermal(thermal, self.scaling)
+        images = (
+            None if rgb is None else to_tensor(rgb),
+            None if heat is None else torch.from_numpy(heat)[None],
+        )
         try:
-            out = self.network(*images)
+            out = self.network(*(None if x is None else x[None].to(self.device) for x in images))
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
         confidence, labels = out.probabilities(self.info.model.prediction)[0].max(0)
-        background = rgb if rgb is not None else thermal
-        if background is None:  # pragma: no cover - the network has refused it above
+        shown = images[0] if images[0] is not None else images[1]
+        if shown is None:  # pragma: no cover - the network has refused it above
             raise InputError("no image was given")
-        if background.ndim == 2:
-            background = np.repeat(background[..., None], 3, axis=2)
+        background = (255 * shown).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
         return Prediction(
             labels.byte().cpu().numpy(),
             confidence.cpu().numpy(),
@@ -115,12 +128,16 @@ class Predictor:
         )
 
 
-def load(name_or_path: str | Path, device: str = "auto") -> Predictor:
+def load(
+    name_or_path: str | Path, device: str = "auto", thermal_scaling: str | None = None
+) -> Predictor:
     """Load a trained model for prediction.
 
     Args:
         name_or_path: A run folder, a model folder, or a hub id `owner/name`.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
+            or LOW,HIGH.
 
     Raises:
         InputError: There is no such model, or its files do not fit together.
@@ -131,7 +148,7 @@ def load(name_or_path: str | Path, device: str = "auto") -> Predictor:
         (480, 640)
     """
     network, info = load_model(name_or_path)
-    return Predictor(network, info, device)
+    return Predictor(network, info, device, thermal_scaling)
 
 
 def overlay(
@@ -227,7 +244,10 @@ def predict_files(
         if done.exists():
             ids = np.asarray(open_image(done))
         else:
-            prediction = predictor.segment(*read_pair(pair))
+            try:
+                prediction = predictor.segment(*read_pair(pair))
+            except InputError as error:
+                raise InputError(f"{pair.name}: {error}") from None
             prediction.save(out, pair.name)
             ids = prediction.labels
         frames[pair.name] = {

@@ -22,6 +22,7 @@ from samantic.config import Config, Layout, read_config, to_yaml
 from samantic.data.augment import RandomCrop
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.data.thermal import parse_scaling
 from samantic.errors import InputError
 from samantic.evaluation import (
     Evaluation,
@@ -110,6 +111,10 @@ def _splits(config: Config) -> list[PairedFolder]:
         PairedFolder(data.root, data.layout, split, classes=data.classes)
         for split in (data.train, data.val, data.test)
     ]
+    wanted = data.thermal_scaling
+    scaling = splits[0].estimate_scaling() if wanted == "dataset" else parse_scaling(wanted)
+    for part in splits:
+        part.scaling = scaling
     splits[0].transform = RandomCrop(config.augment)
     return splits
 
@@ -123,6 +128,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         dataset.spec.title,
         None if text is None else text.source,
         () if text is None else text.terms,
+        str(dataset.scaling),
     )
 
 
@@ -149,6 +155,7 @@ def evaluate(
     *,
     out: Path | None = None,
     robustness: bool = False,
+    thermal_scaling: str | None = None,
     seed: int | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -163,6 +170,8 @@ def evaluate(
         split: Name of the split.
         out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
         robustness: Measure it without RGB and without thermal too.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
+            or LOW,HIGH.
         seed: Seed of the training, for the record.
         quiet: Print no table.
 
@@ -173,8 +182,9 @@ def evaluate(
         InputError: The model or the data cannot be used.
     """
     folder = find_model(model)
-    predictor = load(folder)
-    dataset = PairedFolder(root, layout, split, classes=predictor.info.classes)
+    predictor = load(folder, thermal_scaling=thermal_scaling)
+    classes, scaling = predictor.info.classes, predictor.scaling
+    dataset = PairedFolder(root, layout, split, classes=classes, scaling=scaling)
     name = folder.parent.name if folder.name == "model" else folder.name
     out = out or Path("runs", "evaluate", f"{name}-{split}")
     text = read_text(folder, predictor.info)

@@ -148,7 +148,7 @@ def spoil_twice(root: Path, name: str) -> None:
         (spoil_label_id, r"labels/\S+: label id 17, but there are 9 classes \(0\.\.8"),
         (spoil_label_mode, r"labels/\S+: labels must be one 8-bit channel"),
         (spoil_truncated, r"rgb/\S+: not a readable image \(.*; copy it anew"),
-        (spoil_depth, r"thermal/\S+: more than 8 bits a channel \(I;16\)"),
+        (spoil_depth, r"thermal/\S+: uint16 values up to 3000, deeper than 8 bits; say how"),
         (spoil_colours, r"thermal/\S+: a thermal image in false colours"),
         (spoil_not_an_image, r"rgb/\S+: not a readable image"),
         (spoil_twice, r"rgb/\S+: \S+ has the same stem"),
@@ -197,9 +197,12 @@ def test_bad_rgb_arrays(image: np.ndarray, message: str) -> None:
 
 
 def test_bad_thermal_arrays() -> None:
-    for image in (np.zeros((4, 4), np.uint16), np.zeros((4, 4, 2), np.uint8)):
-        with pytest.raises(InputError, match="thermal: must be 8-bit with 1 or 3 channels"):
+    for image in (np.zeros((4, 4, 3), np.uint16), np.zeros((4, 4, 2), np.uint8)):
+        with pytest.raises(InputError, match="must have one channel, or three equal ones"):
             thermal_array(image)  # type: ignore[arg-type]
+    for image in (np.full((4, 4), -1), np.full((4, 4), 70000)):
+        with pytest.raises(InputError, match="do not fit 16 bits"):
+            thermal_array(image)
 
 
 def test_palette_follows_pascal_voc() -> None:

@@ -110,7 +110,9 @@ def _pictures(
 
 def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
     predictor, data = load(config.out), config.data
-    split = PairedFolder(data.root, data.layout, data.test, classes=data.classes)
+    split = PairedFolder(
+        data.root, data.layout, data.test, classes=data.classes, scaling=predictor.scaling
+    )
     return predictor.info, evaluate_predictor(predictor, split, features=True, pictures=6)
 
 

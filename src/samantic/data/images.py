@@ -1,7 +1,7 @@
 """Reading image files, with a clear line for every file that cannot be used.
 
-Arrays are numpy, height first. Thermal is one 8-bit channel; some writers store it as three equal
-ones, which JPEG keeps equal only nearly.
+Arrays are numpy, height first. Thermal is one channel of any depth; some writers store it as three
+equal ones, which JPEG keeps equal only nearly.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from samantic.config import IGNORE
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
-ImageLike = str | Path | Image.Image | NDArray[np.uint8]
+ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -34,11 +35,16 @@ def decode_image(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
+            deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
             image.load()
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+    if deep:  # Pillow has kept the high bytes alone
+        raise InputError(
+            f"{path}: 16 bits in several channels; save thermal as one channel, RGB with 8 bits"
+        )
     return image
 
 
@@ -90,36 +96,51 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
         raise InputError(
             f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
         )
-    return image
+    return np.asarray(image, np.uint8)
 
 
-def thermal_array(image: ImageLike) -> NDArray[np.uint8]:
-    """A thermal image as (H, W) uint8, from one channel or three equal ones.
+def thermal_array(image: ImageLike) -> RawThermal:
+    """A thermal image as (H, W) in its own depth, from one channel or three equal ones.
 
     Args:
-        image: Path, PIL image, (H, W) or (H, W, 3) uint8.
+        image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
+            16-bit integers and floats are read as they are.
 
     Raises:
-        InputError: It is no readable 8-bit image, or its channels differ (false colours).
+        InputError: It is no readable image of that kind, or its channels differ (false colours).
     """
     name = "thermal"
     if isinstance(image, str | Path):
         name = str(image)
-        image = open_image(Path(image))
+        image = decode_image(Path(image))
     pixels = np.asarray(image)
-    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)):
+    if pixels.ndim == 2 and pixels.dtype.kind in "uif":
+        return _plain_depth(pixels, name)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise InputError(
-            f"{name}: must be 8-bit with 1 or 3 channels, got {pixels.shape} {pixels.dtype}; "
-            "export it as 8-bit gray levels"
+            f"{name}: must have one channel, or three equal ones of 8 bits, got {pixels.shape} "
+            f"{pixels.dtype}; export it as gray levels"
         )
-    if pixels.ndim == 2:
-        return pixels
     if np.ptp(pixels.astype(np.int16), axis=-1).max() > GRAY_TOLERANCE:
         raise InputError(
             f"{name}: a thermal image in false colours; export it as gray levels, colours cannot "
             "be turned back into temperatures"
         )
     return pixels[..., 0]
+
+
+def _plain_depth(pixels: NDArray[Any], name: str) -> RawThermal:
+    """uint8 and uint16 as they are, floats as float32; other integers must fit 16 bits."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind == "f":
+        return pixels.astype(np.float32)
+    if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
+        raise InputError(
+            f"{name}: values {pixels.min()} to {pixels.max()} do not fit 16 bits; save counts from "
+            "0 to 65535, or temperatures as floats"
+        )
+    return pixels.astype(np.uint16)
 
 
 def read_labels(path: Path, num_classes: int) -> NDArray[np.uint8]:

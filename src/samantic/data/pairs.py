@@ -24,6 +24,7 @@ from samantic.data.images import (
     rgb_array,
     thermal_array,
 )
+from samantic.data.thermal import RawThermal, Scaling, dataset_scaling, scale_thermal
 from samantic.errors import InputError
 
 
@@ -66,6 +67,7 @@ class PairedFolder(Dataset[Sample]):
         split: Name of the split.
         classes: Class names by label id, where the layout does not define them.
         transform: Applied to every sample, e.g. `augment.RandomCrop`.
+        scaling: How thermal values become 0..1.
 
     Raises:
         InputError: A folder, split or partner file is missing, or the split is empty. Broken
@@ -85,7 +87,9 @@ class PairedFolder(Dataset[Sample]):
         *,
         classes: list[str] | tuple[str, ...] | None = None,
         transform: Callable[[Sample], Sample] | None = None,
+        scaling: Scaling = Scaling(),  # noqa: B008  # a tuple cannot change
     ) -> None:
+        self.scaling = scaling
         self.root, self.spec, self.split = Path(root), CATALOG[layout], split
         self.classes = class_names(layout, classes)
         self.palette = self.spec.palette or palette(len(self.classes))
@@ -96,7 +100,7 @@ class PairedFolder(Dataset[Sample]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = read_sample(self.files[index], num_classes=len(self.classes))
+        sample = read_sample(self.files[index], len(self.classes), self.scaling)
         return sample if self.transform is None else self.transform(sample)
 
     def subset(self, name: str) -> str | None:
@@ -116,6 +120,12 @@ class PairedFolder(Dataset[Sample]):
             counts += torch.from_numpy(np.bincount(ids.ravel(), minlength=256))
         shares = counts[: len(self.classes)] / counts[: len(self.classes)].sum()
         return torch.where(shares > 0, shares.clamp(min=1e-9) ** -balance, 0.0)
+
+    def estimate_scaling(self) -> Scaling:
+        """A fixed range for the thermal values of this split."""
+        pairs = tqdm(self.files, "thermal range", unit="pair", disable=None, delay=1)
+        images = (read_pair(files)[1] for files in pairs)
+        return dataset_scaling(image for image in images if image is not None)
 
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
@@ -193,8 +203,8 @@ def stems(folder: Path) -> dict[str, Path]:
     return found
 
 
-def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
-    """Read RGB (H, W, 3) and thermal (H, W) of a pair, uint8; None for a missing modality.
+def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:
+    """Read RGB (H, W, 3) uint8 and raw thermal (H, W) of a pair; None for a missing modality.
 
     Raises:
         InputError: A file is broken, or sizes differ.
@@ -208,11 +218,12 @@ def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8]
     return rgb, thermal
 
 
-def read_sample(files: Files, num_classes: int) -> Sample:
+def read_sample(files: Files, num_classes: int, scaling: Scaling) -> Sample:
     """Read one pair with its labels, if it has any.
 
     Raises:
-        InputError: A file is broken, sizes differ, or a label id is out of range.
+        InputError: A file is broken, sizes differ, a label id is out of range, or the thermal
+            image does not fit the scaling.
     """
     rgb, thermal = read_pair(files)
     labels = None
@@ -225,12 +236,14 @@ def read_sample(files: Files, num_classes: int) -> Sample:
     return Sample(
         files.name,
         None if rgb is None else to_tensor(rgb),
-        None if thermal is None else to_tensor(thermal),
+        None
+        if thermal is None
+        else torch.from_numpy(scale_thermal(thermal, scaling, str(files.thermal)))[None],
         labels,
     )
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """(H, W) or (H, W, C) uint8 to (C, H, W) float32 in [0, 1]."""
-    channels_first = np.atleast_3d(pixels).transpose(2, 0, 1)
+    """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
+    channels_first = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255

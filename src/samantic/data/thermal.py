@@ -1,0 +1,128 @@
+"""Thermal images as sensors give them: 8 or 16 bits or floats, scaled to what a network reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from samantic.errors import InputError
+
+RawThermal = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
+"""(H, W) in the sensor's own unit: gray levels, counts, centikelvin, kelvin, degrees Celsius."""
+
+PERCENTILES = (1.0, 99.0)
+"""Share of the pixels in per cent below the low and the high end of a scale that is estimated."""
+
+OUTLIER = 0.5
+"""A pixel this share of the image's range away from its neighbours' median is hot or dead."""
+
+
+class Scaling(NamedTuple):
+    """How thermal values become 0..1.
+
+    Attributes:
+        kind: `8-bit` reads gray levels 0..255 and refuses anything deeper, `fixed` maps low..high,
+            `frame` each image's own percentiles.
+        low: The value that becomes 0, in the unit of the files.
+        high: The value that becomes 1.
+    """
+
+    kind: Literal["8-bit", "fixed", "frame"] = "8-bit"
+    low: float = 0.0
+    high: float = 255.0
+
+    def __str__(self) -> str:
+        return f"{self.low:g},{self.high:g}" if self.kind == "fixed" else self.kind
+
+
+def parse_scaling(text: str) -> Scaling:
+    """Read `8-bit`, `frame` or `LOW,HIGH`.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if text == "8-bit":
+        return Scaling()
+    if text == "frame":
+        return Scaling("frame")
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low = high = 0.0
+    if not low < high < float("inf"):
+        raise InputError(
+            f"thermal scaling {text!r}: give 8-bit, frame, or LOW,HIGH in the files' unit, e.g. "
+            "27315,31315 for centikelvin from 0 to 40 degrees Celsius"
+        )
+    return Scaling("fixed", low, high)
+
+
+def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> NDArray[np.float32]:
+    """Map a thermal image to (H, W) float32 in 0..1; values beyond the range are cut off.
+
+    Pixels that are no number, and in images deeper than 8 bits hot and dead ones, take the median
+    of their neighbours first.
+
+    Args:
+        raw: The image.
+        scaling: How.
+        name: What to call the image in an error.
+
+    Raises:
+        InputError: The image is deeper than 8 bits and the scaling says nothing of it.
+    """
+    if scaling.kind == "8-bit":
+        if raw.dtype != np.uint8:
+            raise InputError(
+                f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits; say how "
+                "to scale them: frame, or LOW,HIGH in their unit (in a configuration "
+                "data.thermal-scaling, which also takes dataset; else --thermal-scaling)"
+            )
+        return raw.astype(np.float32) / np.float32(255)
+    values, _ = clean(raw)
+    low, high = scaling.low, scaling.high
+    if scaling.kind == "frame":
+        low, high = np.percentile(values, PERCENTILES)
+    scaled = (values - low) / max(high - low, 1e-12)
+    return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+
+
+def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
+    """Replace pixels that are no number, hot or dead by the median of their 3x3 neighbourhood.
+
+    Hot and dead pixels are looked for in images deeper than 8 bits only.
+
+    Returns:
+        (H, W) float64 and how many pixels were replaced.
+    """
+    values = raw.astype(np.float64)
+    wrong = ~np.isfinite(values)
+    if wrong.all():
+        return np.zeros_like(values), values.size
+    values[wrong] = np.median(values[~wrong])
+    if raw.dtype == np.uint8:
+        return values, 0
+    around = ndimage.median_filter(values, size=3, mode="nearest")
+    low, high = np.percentile(values, PERCENTILES)
+    wrong |= np.abs(values - around) > OUTLIER * max(high - low, 1e-12)
+    values[wrong] = around[wrong]
+    return values, int(wrong.sum())
+
+
+def dataset_scaling(images: Iterable[RawThermal]) -> Scaling:
+    """A fixed range for a data set, estimated from its images.
+
+    Args:
+        images: Thermal images of one unit.
+
+    Returns:
+        From the tenth percentile of the images' low ends to the ninetieth of their high ends, so
+        that a few odd frames do not set the range.
+    """
+    ends = np.array([np.percentile(clean(image)[0], PERCENTILES) for image in images])
+    low, high = np.percentile(ends[:, 0], 10), np.percentile(ends[:, 1], 90)
+    return Scaling("fixed", float(low), float(max(high, low + 1e-6)))
