@@ -15,7 +15,7 @@ import yaml
 
 from samantic.errors import InputError
 
-Layout = Literal["mfnet", "pst900", "fmb", "pairs"]
+Layout = Literal["mfnet", "pst900", "fmb", "msrs", "cart", "pairs"]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
@@ -77,7 +77,13 @@ class DataConfig:
     Args:
         root: Folder of the data set.
         layout: How files lie in it; see docs/datasets.md.
-        classes: Class names by label id, for layouts that do not define them (pairs).
+        classes: Class names by label id, for the layout pairs.
+        rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
+            the layout pairs; what the stars stand for pairs the files.
+        thermal: The same for thermal images.
+        labels: The same for label images.
+        colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
+            these colours in place of ids.
         train: Split to learn from; "train[:90%]" is its first nine tenths.
         val: Split that selects the model, e.g. "train[90%:]" where the data set has none.
         test: Split that is reported, and never used for any choice.
@@ -90,6 +96,10 @@ class DataConfig:
     root: str
     layout: Layout = "mfnet"
     classes: list[str] | None = None
+    rgb: str | None = None
+    thermal: str | None = None
+    labels: str | None = None
+    colors: list[str] | None = None
     train: str = "train"
     val: str = "val"
     test: str = "test"

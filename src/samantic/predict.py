@@ -13,8 +13,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from samantic.checkpoint import ModelInfo, load_model
+from samantic.data.folders import stems
 from samantic.data.images import ImageLike, open_image, rgb_array, thermal_array
-from samantic.data.pairs import Files, read_pair, stems, to_tensor
+from samantic.data.pairs import Files, read_pair, to_tensor
 from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json

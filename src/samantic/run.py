@@ -20,6 +20,7 @@ from samantic.checkpoint import (
 )
 from samantic.config import Config, Layout, read_config, to_yaml
 from samantic.data.augment import RandomCrop
+from samantic.data.catalog import DatasetSpec, dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.data.thermal import parse_scaling
@@ -101,14 +102,14 @@ def train(
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
     options: Any = {"robustness": robustness, "seed": config.train.seed, "quiet": quiet}
-    return evaluate(out, data.root, data.layout, data.test, out=out, **options)
+    return evaluate(out, data.root, dataset_spec(data), data.test, out=out, **options)
 
 
 def _splits(config: Config) -> list[PairedFolder]:
     """The pairs to learn from, with their augmentation, to select by and to report on."""
     data = config.data
     splits = [
-        PairedFolder(data.root, data.layout, split, classes=data.classes)
+        PairedFolder(data.root, dataset_spec(data), split)
         for split in (data.train, data.val, data.test)
     ]
     wanted = data.thermal_scaling
@@ -150,7 +151,7 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
 def evaluate(
     model: str | Path,
     root: str | Path,
-    layout: Layout,
+    layout: Layout | DatasetSpec,
     split: str,
     *,
     out: Path | None = None,
@@ -166,7 +167,7 @@ def evaluate(
     Args:
         model: Run folder, model folder or hub id.
         root: Folder of the data set.
-        layout: How files lie in it.
+        layout: How files lie in it, or its data card.
         split: Name of the split.
         out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
         robustness: Measure it without RGB and without thermal too.

@@ -141,8 +141,8 @@ def spoil_twice(root: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_partner, r"thermal/\S+\.png: missing; add the partner"),
-        (spoil_label_partner, r"labels/\S+\.png: missing; add the partner"),
+        (spoil_partner, r"thermal: \S+ is missing; add the partner"),
+        (spoil_label_partner, r"labels: \S+ is missing; add the partner"),
         (spoil_size, r"thermal/\S+: 32x24 pixels, but \S+rgb/\S+ has 64x48; align"),
         (spoil_label_size, r"labels/\S+: 32x24 pixels, but \S+ has 64x48"),
         (spoil_label_id, r"labels/\S+: label id 17, but there are 9 classes \(0\.\.8"),
@@ -180,7 +180,7 @@ def test_bad_folders(copy: Path, own: Path) -> None:
     shutil.rmtree(copy / "labels")
     with pytest.raises(InputError, match="labels: no such folder of images"):
         PairedFolder(copy, "mfnet", "test")
-    with pytest.raises(InputError, match="name 2 to 255 classes"):
+    with pytest.raises(InputError, match="name 2 to 254 classes"):
         PairedFolder(own, "pairs", "train")
 
 

@@ -215,7 +215,7 @@ def test_bad_arguments_are_refused_by_name(tmp_path: Path) -> None:
         draw_scene(-1, 0)
     with pytest.raises(ValueError, match="32 x 32"):
         draw_scene(0, 0, (16, 128))
-    with pytest.raises(ValueError, match="mfnet, pst900, fmb, pairs"):
+    with pytest.raises(ValueError, match="mfnet, pst900, fmb, msrs, cart, pairs"):
         write_scenes(tmp_path, "kitti", {"train": [0]}, seed=0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no split"):
         write_scenes(tmp_path, "mfnet", {}, seed=0)

@@ -14,6 +14,7 @@ from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
 from samantic.checkpoint import ModelInfo
 from samantic.config import Config, read_config
+from samantic.data.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.evaluation import Evaluation, evaluate_predictor
@@ -110,9 +111,8 @@ def _pictures(
 
 def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
     predictor, data = load(config.out), config.data
-    split = PairedFolder(
-        data.root, data.layout, data.test, classes=data.classes, scaling=predictor.scaling
-    )
+    spec = dataset_spec(data)
+    split = PairedFolder(data.root, spec, data.test, scaling=predictor.scaling)
     return predictor.info, evaluate_predictor(predictor, split, features=True, pictures=6)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from samantic.config import Layout
+from samantic.config import DataConfig, Layout
+from samantic.errors import InputError
+
+MOST_CLASSES = 254
 
 
 @dataclass(frozen=True)
@@ -15,15 +19,20 @@ class DatasetSpec:
         title: Its name in prose.
         classes: Class names by label id; empty where the user gives them.
         palette: RGB colour of each class, 0..255.
-        images: Folder of 4-channel images (RGB + thermal), or "" where the modalities are apart.
-            "{split}" in a folder stands for the name of the split.
-        rgb: Folder of RGB images, or "".
-        thermal: Folder of thermal images, or "".
-        labels: Folder of label PNGs.
+        images: Folder or pattern (see `folders.find_images`) of 4-channel images (RGB + thermal),
+            or "" where the modalities are apart. "{split}" stands for the name of the split.
+        rgb: Folder or pattern of RGB images, or "".
+        thermal: Folder or pattern of thermal images, or "".
+        labels: Folder or pattern of label images.
         subsets: File-name endings that name a subset, e.g. {"D": "day"}.
         paper: Reference.
         source: Where its owners publish it.
         terms: Licence or terms of use.
+        listing: File that lists the names of a split.
+        bits: Bits of a thermal value.
+        ids: Label id in the files of each class; empty for 0, 1, 2, ...
+        ignored: Label ids that do not count.
+        colours: Whether label images may hold the palette's colours in place of ids.
     """
 
     title: str
@@ -37,6 +46,11 @@ class DatasetSpec:
     paper: str
     source: str
     terms: str
+    listing: str = "{split}.txt"
+    bits: int = 8
+    ids: tuple[int, ...] = ()
+    ignored: tuple[int, ...] = ()
+    colours: bool = False
 
 
 MFNET = DatasetSpec(
@@ -136,6 +150,62 @@ FMB = DatasetSpec(
     terms="research data, no licence stated",
 )
 
+MSRS = DatasetSpec(
+    title="MSRS",
+    classes=MFNET.classes,
+    palette=MFNET.palette,
+    images="",
+    rgb="{split}/vi",
+    thermal="{split}/ir",
+    labels="{split}/Segmentation_labels",
+    subsets=MFNET.subsets,
+    paper="Tang et al., PIAFusion: A progressive infrared and visible image fusion network based "
+    "on illumination aware, Information Fusion 2022",
+    source="https://github.com/Linfeng-Tang/MSRS",
+    terms="research data made from MFNet's, no licence stated",
+)
+
+CART = DatasetSpec(
+    title="CART (Caltech Aerial RGB-Thermal)",
+    classes=(
+        "bare ground",
+        "rocky terrain",
+        "human-made structures",
+        "road",
+        "shrubs",
+        "trees",
+        "sky",
+        "water",
+        "vehicles",
+        "person",
+    ),
+    palette=(
+        (242, 216, 196),
+        (89, 70, 54),
+        (166, 166, 166),
+        (82, 89, 90),
+        (155, 230, 0),
+        (0, 138, 53),
+        (0, 216, 245),
+        (13, 127, 252),
+        (255, 249, 0),
+        (254, 0, 170),
+    ),
+    images="",
+    rgb="color/*_eo-*.jpg",
+    thermal="thermal16/*_thermal-*.tiff",
+    labels="annotations/*_mask-*.png",
+    subsets={},
+    paper="Lee et al., CART: Caltech Aerial RGB-Thermal Dataset in the Wild, ECCV 2024, arXiv "
+    "2403.08997",
+    source="https://github.com/aerorobotics/caltech-aerial-rgbt-dataset",
+    terms="CC BY-SA 4.0, non-commercial",
+    listing="rgb_{split}.txt",
+    bits=16,
+    ids=tuple(range(2, 12)),
+    ignored=(0, 1),
+)
+
 PAIRS = DatasetSpec(
     title="Your own pairs",
     classes=(),
@@ -154,9 +224,63 @@ CATALOG: dict[Layout, DatasetSpec] = {
     "mfnet": MFNET,
     "pst900": PST900,
     "fmb": FMB,
+    "msrs": MSRS,
+    "cart": CART,
     "pairs": PAIRS,
 }
 """Every layout by the name that `data.layout` and `--layout` take."""
+
+
+def dataset_spec(config: DataConfig) -> DatasetSpec:
+    """The data card of a configuration: the layout's, with what the user says of own pairs.
+
+    Raises:
+        InputError: There are no or too many classes, a colour is none, their number differs, or
+            files are given for a layout that has its own.
+    """
+    spec = CATALOG[config.layout]
+    own = {
+        key: getattr(config, key) for key in ("rgb", "thermal", "labels") if getattr(config, key)
+    }
+    if config.layout != "pairs":
+        if own or config.colors:
+            key = next(iter(own), "colors")
+            raise InputError(f"data.{key}: layout {config.layout} has its own; use layout pairs")
+        return spec
+    spec = named(replace(spec, **own), config.classes)
+    if config.colors is None:
+        return spec
+    colours = tuple(map(_colour, config.colors))
+    if len(colours) != len(spec.classes):
+        raise InputError(
+            f"data.colors: {len(colours)} colours for {len(spec.classes)} classes; give one each"
+        )
+    return replace(spec, palette=colours, colours=True)
+
+
+def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:
+    """A data card with class names and a palette: its own, or the given names.
+
+    Raises:
+        InputError: It has none and none, or too many, are given.
+    """
+    names = spec.classes or tuple(classes or ())
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise InputError(
+            f"layout pairs: name 2 to {MOST_CLASSES} classes in the order of their label ids, e.g. "
+            '--data.classes "[background, person, car]"'
+        )
+    return replace(spec, classes=names, palette=spec.palette or palette(len(names)))
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    try:
+        red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    except ValueError:
+        raise InputError(
+            f"data.colors: {text!r} is no colour; write red, green and blue as #rrggbb"
+        ) from None
+    return red, green, blue
 
 
 def palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:

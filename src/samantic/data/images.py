@@ -13,15 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from samantic.config import IGNORE
 from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-"""File names that are taken for images."""
 
 GRAY_TOLERANCE = 8
 """Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
@@ -141,28 +137,6 @@ def _plain_depth(pixels: NDArray[Any], name: str) -> RawThermal:
             "0 to 65535, or temperatures as floats"
         )
     return pixels.astype(np.uint16)
-
-
-def read_labels(path: Path, num_classes: int) -> NDArray[np.uint8]:
-    """Read a label image, (H, W) uint8 of class ids 0..num_classes-1 and 255 (ignored).
-
-    Raises:
-        InputError: It has several channels, or an id outside the classes.
-    """
-    image = open_image(path)
-    if image.mode not in ("L", "P"):
-        raise InputError(
-            f"{path}: labels must be one 8-bit channel of class ids, this is {image.mode}; save "
-            "the ids, not colours"
-        )
-    labels = np.asarray(image)
-    wrong = np.unique(labels[(labels >= num_classes) & (labels != IGNORE)])
-    if wrong.size:
-        raise InputError(
-            f"{path}: label id {wrong[0]}, but there are {num_classes} classes "
-            f"(0..{num_classes - 1}, {IGNORE} is ignored); correct the file or the class list"
-        )
-    return labels
 
 
 def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: str) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from samantic.config import IGNORE
-from samantic.data.images import check_size, decode_image, read_labels
+from samantic.data.images import check_size, decode_image
 from samantic.data.pairs import PairedFolder, Sample, read_sample
 from samantic.errors import InputError
 
@@ -25,13 +25,13 @@ class InstanceFolder(PairedFolder):
 
     def __getitem__(self, index: int) -> Sample:
         files = self.files[index]
-        sample = read_sample(files._replace(labels=None), len(self.classes), self.scaling)
+        sample = read_sample(files._replace(labels=None), self.code, self.scaling)
         source = self.root / "instances" / f"{files.name}.png"
         if source.exists():
             ids = read_instances(source)
         else:
             source = cast(Path, files.labels)
-            ids = components(read_labels(source, len(self.classes)))
+            ids = components(self.code.read(source))
         if sample.rgb is not None:
             check_size(ids, str(source), np.empty(sample.rgb.shape[1:]), str(files.rgb))
         sample = sample._replace(labels=torch.from_numpy(ids.astype(np.int64)))

@@ -15,15 +15,10 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from samantic.config import Layout
-from samantic.data.catalog import CATALOG, palette
-from samantic.data.images import (
-    SUFFIXES,
-    check_size,
-    read_labels,
-    read_rgbt,
-    rgb_array,
-    thermal_array,
-)
+from samantic.data.catalog import CATALOG, DatasetSpec, named
+from samantic.data.folders import find_images, listed
+from samantic.data.images import check_size, read_rgbt, rgb_array, thermal_array
+from samantic.data.labels import LabelCode
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling, scale_thermal
 from samantic.errors import InputError
 
@@ -63,7 +58,7 @@ class PairedFolder(Dataset[Sample]):
 
     Args:
         root: Folder of the data set.
-        layout: Key of `CATALOG`.
+        layout: Key of `CATALOG`, or a data card.
         split: Name of the split.
         classes: Class names by label id, where the layout does not define them.
         transform: Applied to every sample, e.g. `augment.RandomCrop`.
@@ -82,7 +77,7 @@ class PairedFolder(Dataset[Sample]):
     def __init__(
         self,
         root: str | Path,
-        layout: Layout = "pairs",
+        layout: Layout | DatasetSpec = "pairs",
         split: str = "all",
         *,
         classes: list[str] | tuple[str, ...] | None = None,
@@ -90,9 +85,12 @@ class PairedFolder(Dataset[Sample]):
         scaling: Scaling = Scaling(),  # noqa: B008  # a tuple cannot change
     ) -> None:
         self.scaling = scaling
-        self.root, self.spec, self.split = Path(root), CATALOG[layout], split
-        self.classes = class_names(layout, classes)
-        self.palette = self.spec.palette or palette(len(self.classes))
+        self.root, self.split = Path(root), split
+        spec = layout if isinstance(layout, DatasetSpec) else CATALOG[layout]
+        self.spec = spec = named(spec, classes)
+        self.classes, self.palette = spec.classes, spec.palette
+        colours = spec.palette if spec.colours else ()
+        self.code = LabelCode(len(spec.classes), spec.ids, spec.ignored, colours)
         self.transform = transform
         self.files = self._files()
 
@@ -100,7 +98,7 @@ class PairedFolder(Dataset[Sample]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = read_sample(self.files[index], len(self.classes), self.scaling)
+        sample = read_sample(self.files[index], self.code, self.scaling)
         return sample if self.transform is None else self.transform(sample)
 
     def subset(self, name: str) -> str | None:
@@ -116,7 +114,7 @@ class PairedFolder(Dataset[Sample]):
         """
         counts = torch.zeros(256, dtype=torch.int64)
         for files in tqdm(self.files, "count classes", unit="pair", disable=None, delay=1):
-            ids = read_labels(cast(Path, files.labels), len(self.classes))
+            ids = self.code.read(cast(Path, files.labels))
             counts += torch.from_numpy(np.bincount(ids.ravel(), minlength=256))
         shares = counts[: len(self.classes)] / counts[: len(self.classes)].sum()
         return torch.where(shares > 0, shares.clamp(min=1e-9) ** -balance, 0.0)
@@ -131,18 +129,18 @@ class PairedFolder(Dataset[Sample]):
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; give the data set's with --data")
         split, spec = self._part()[0], self.spec
-        images, thermal, labels = (
-            self.root / folder.format(split=split)
-            for folder in (spec.images or spec.rgb, spec.images or spec.thermal, spec.labels)
-        )
-        found = [stems(folder) for folder in (images, thermal, labels)]
-        names = self._names(found[0])
-        for folder, known in zip((images, thermal, labels), found, strict=True):
+        patterns = [
+            pattern.format(split=split)
+            for pattern in (spec.images or spec.rgb, spec.images or spec.thermal, spec.labels)
+        ]
+        found = [find_images(self.root, pattern) for pattern in patterns]
+        names = self._names(list(found[0]), patterns[0])
+        for pattern, known in zip(patterns, found, strict=True):
             missing = next((name for name in names if name not in known), None)
             if missing is not None:
                 raise InputError(
-                    f"{folder / missing}.png: missing; add the partner or take {missing} out of "
-                    f"the split '{self.split}'"
+                    f"{self.root / pattern}: {missing} is missing; add the partner or take "
+                    f"{missing} out of the split '{self.split}'"
                 )
         return [Files(name, *(known[name] for known in found)) for name in names]
 
@@ -152,13 +150,13 @@ class PairedFolder(Dataset[Sample]):
         name, start, end = match.groups() if match else (self.split, None, None)
         return name, int(start or 0) / 100, int(end or 100) / 100
 
-    def _names(self, rgb: dict[str, Path]) -> list[str]:
+    def _names(self, present: list[str], pattern: str) -> list[str]:
         split, start, end = self._part()
-        listing = self.root / f"{split}.txt"
+        listing = self.root / self.spec.listing.format(split=split)
         if listing.is_file():
-            names = listing.read_text(encoding="utf-8").split()
+            names = listed(listing, pattern)
         elif split == "all" or "{split}" in self.spec.labels:
-            names = list(rgb)
+            names = present
         else:
             raise InputError(
                 f"{listing}: no such file; list the split's file stems in it, one a line, or use "
@@ -169,38 +167,6 @@ class PairedFolder(Dataset[Sample]):
         if not names:
             raise InputError(f"{self.root}: the split '{self.split}' is empty; add pairs to it")
         return names
-
-
-def class_names(layout: Layout, given: list[str] | tuple[str, ...] | None) -> tuple[str, ...]:
-    """The layout's own class names, or the given ones.
-
-    Raises:
-        InputError: The layout defines none and none, or too many, are given.
-    """
-    names = CATALOG[layout].classes or tuple(given or ())
-    if len(names) < 2 or len(names) > 255:
-        raise InputError(
-            f"layout {layout}: name 2 to 255 classes in the order of their label ids, e.g. "
-            '--data.classes "[background, person, car]"'
-        )
-    return names
-
-
-def stems(folder: Path) -> dict[str, Path]:
-    """The images of a folder by file stem, sorted.
-
-    Raises:
-        InputError: The folder is missing, or two images differ in their ending only.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder of images")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise InputError(f"{path}: {found[path.stem].name} has the same stem; remove one")
-            found[path.stem] = path
-    return found
 
 
 def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:
@@ -218,17 +184,17 @@ def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None
     return rgb, thermal
 
 
-def read_sample(files: Files, num_classes: int, scaling: Scaling) -> Sample:
+def read_sample(files: Files, code: LabelCode, scaling: Scaling) -> Sample:
     """Read one pair with its labels, if it has any.
 
     Raises:
-        InputError: A file is broken, sizes differ, a label id is out of range, or the thermal
+        InputError: A file is broken, sizes differ, a label stands for no class, or the thermal
             image does not fit the scaling.
     """
     rgb, thermal = read_pair(files)
     labels = None
     if files.labels is not None:
-        ids = read_labels(files.labels, num_classes)
+        ids = code.read(files.labels)
         for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
             if pixels is not None:
                 check_size(ids, str(files.labels), pixels, str(path))

@@ -13,7 +13,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from samantic.config import Layout
-from samantic.data.catalog import CATALOG
+from samantic.data.catalog import CATALOG, DatasetSpec
+from samantic.data.folders import filled
 from samantic.data.scenes import Scene, draw_scene
 from samantic.files import replacing, write_text
 
@@ -21,10 +22,18 @@ LABELS: dict[Layout, tuple[int, ...]] = {
     "mfnet": tuple(range(9)),
     "pst900": (0, 0, 4, 2, 0, 0, 0, 1, 3),
     "fmb": (0, 9, 8, 13, 2, 14, 3, 5, 1),
+    "msrs": tuple(range(9)),
+    "cart": (2, 10, 11, 6, 5, 3, 4, 7, 9),
     "pairs": tuple(range(9)),
 }
 """Label ids that stand for MFNet's nine classes, of which the scenes are made, in each layout;
-those of PST900 and FMB are as large, or as warm."""
+those of PST900, FMB and CART are as large, or as warm."""
+
+COUNTS = (27000, 20)
+"""Of a 16-bit thermal image: the count of gray level 0, and counts in a level."""
+
+
+_COMPRESSION: dict[str, dict[str, Any]] = {".png": {"compress_level": 3}, ".jpg": {"quality": 95}}
 
 
 def write_scenes(
@@ -67,21 +76,25 @@ def write_scenes(
             _write_pictures(root, names[index], _pictures(scene, layout, split))
     if "{split}" not in CATALOG[layout].labels:
         for split, indices in splits.items():
-            _write_lists(root, split, [names[index] for index in indices])
+            _write_lists(root, CATALOG[layout], split, [names[index] for index in indices])
 
 
 def _write_pictures(root: Path, name: str, pictures: Mapping[str, Image.Image]) -> None:
-    """Write the picture of each folder, complete or not at all."""
-    for folder, picture in pictures.items():
-        with replacing(root / folder / f"{name}.png") as temporary:
-            picture.save(temporary, compress_level=3)
+    """Write the picture of each folder or pattern, complete or not at all."""
+    for place, picture in pictures.items():
+        path = filled(place, name) if "*" in place else f"{place}/{name}.png"
+        with replacing(root / path) as temporary:
+            picture.save(temporary, **_COMPRESSION.get(temporary.suffix, {}))
 
 
-def _write_lists(root: Path, split: str, names: Sequence[str]) -> None:
+def _write_lists(root: Path, spec: DatasetSpec, split: str, names: Sequence[str]) -> None:
     """Write the lists of all scenes of a split, of those by day and of those by night."""
     for ending, times in (("", "DN"), ("_day", "D"), ("_night", "N")):
-        listing = "".join(f"{name}\n" for name in names if name[-1] in times)
-        write_text(root / f"{split}{ending}.txt", listing)
+        chosen = [name for name in names if name[-1] in times]
+        if "*" in spec.rgb:  # such a list names the files
+            chosen = [f"{filled(spec.rgb, n)},{filled(spec.labels, n)}" for n in chosen]
+        listing = spec.listing.format(split=split + ending)
+        write_text(root / listing, "".join(f"{line}\n" for line in chosen))
 
 
 def _check(layout: str, splits: Mapping[str, Sequence[int]]) -> None:
@@ -103,10 +116,14 @@ def _pictures(scene: Scene, layout: Layout, split: str) -> dict[str, Image.Image
     """Return the picture of a scene that goes into each folder."""
     spec = CATALOG[layout]
     labels = np.array(LABELS[layout], np.uint8)[scene.labels]
+    thermal: NDArray[Any] = scene.thermal
+    if spec.bits == 16:
+        low, step = COUNTS
+        thermal = (low + step * thermal.astype(np.uint16)).astype(np.uint16)
     folders: dict[str, NDArray[Any]] = (
-        {spec.images: np.dstack([scene.rgb, scene.thermal])}
+        {spec.images: np.dstack([scene.rgb, thermal])}
         if spec.images
-        else {spec.rgb: scene.rgb, spec.thermal: scene.thermal}
+        else {spec.rgb: scene.rgb, spec.thermal: thermal}
     )
     folders |= {spec.labels: labels, "instances": scene.instances}
     return {

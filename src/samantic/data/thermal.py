@@ -18,7 +18,9 @@ PERCENTILES = (1.0, 99.0)
 """Share of the pixels in per cent below the low and the high end of a scale that is estimated."""
 
 OUTLIER = 0.5
-"""A pixel this share of the image's range away from its neighbours' median is hot or dead."""
+"""A pixel is hot or dead if it lies this share of the image's range beyond all its neighbours."""
+
+_NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 
 
 class Scaling(NamedTuple):
@@ -92,7 +94,7 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
 
 
 def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
-    """Replace pixels that are no number, hot or dead by the median of their 3x3 neighbourhood.
+    """Replace pixels that are no number, hot or dead by the median of their eight neighbours.
 
     Hot and dead pixels are looked for in images deeper than 8 bits only.
 
@@ -106,10 +108,12 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     values[wrong] = np.median(values[~wrong])
     if raw.dtype == np.uint8:
         return values, 0
-    around = ndimage.median_filter(values, size=3, mode="nearest")
     low, high = np.percentile(values, PERCENTILES)
-    wrong |= np.abs(values - around) > OUTLIER * max(high - low, 1e-12)
-    values[wrong] = around[wrong]
+    margin = OUTLIER * max(high - low, 1e-12)
+    wrong |= values > ndimage.maximum_filter(values, footprint=_NEIGHBOURS) + margin
+    wrong |= values < ndimage.minimum_filter(values, footprint=_NEIGHBOURS) - margin
+    if wrong.any():
+        values[wrong] = ndimage.median_filter(values, footprint=_NEIGHBOURS)[wrong]
     return values, int(wrong.sum())
 
 
