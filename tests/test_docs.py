@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def run_blocks(document: Path, folder: Path) -> int:
 
 @pytest.mark.slow
 def test_quickstart(tmp_path: Path) -> None:
-    assert run_blocks(ROOT / "docs" / "quickstart.md", tmp_path) == 4
+    assert run_blocks(ROOT / "docs" / "quickstart.md", tmp_path) == 5
     assert len(list((tmp_path / "predictions" / "overlays").iterdir())) == 20
     assert (tmp_path / "overlay.png").exists()
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
@@ -45,8 +46,6 @@ def test_readme(tmp_path: Path) -> None:
 
 def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     """A copy is built, since the tool writes beside what it reads."""
-    import shutil
-
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     command = [sys.executable, "-m", "zensical", "build", "--strict"]

@@ -20,7 +20,7 @@ LAYERS = [
     ["evaluation"],
     ["figures"],
     ["report"],
-    ["run"],
+    ["run", "check"],
     ["ablation"],
     ["demo"],
     ["cli"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     for name, run, options, text in (
         ("demo", _demo, _demo_options, "the whole story on generated scenes, in minutes"),
         ("synthesize", _synthesize, _synthesize_options, "write generated labelled scenes"),
+        ("check", _check, _check_options, "look at a data set before training on it"),
         ("train", _train, _train_options, "train on labelled pairs, select on val, report on test"),
         ("evaluate", _evaluate, _evaluate_options, "measure a model on a labelled split"),
         ("predict", _predict, _predict_options, "segment pairs: label PNGs and overlays"),
@@ -89,6 +91,19 @@ def _synthesize_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--size", type=_size, default=(480, 640), metavar="HxW", help="default 480x640"
     )
+
+
+def _check_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+    sub.add_argument(
+        "--split", action="append", help="split to look at, may be repeated (default: all of them)"
+    )
+    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    for kind in ("rgb", "thermal", "labels"):
+        sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+    sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
+    sub.add_argument("--out", type=Path, help="default runs/check/NAME")
 
 
 def _train_options(sub: argparse.ArgumentParser) -> None:
@@ -186,6 +201,21 @@ def _synthesize(options: argparse.Namespace) -> None:
         ", ".join(f"{name} {len(part)}" for name, part in splits.items()),
         f"scenes in {options.out}",
     )
+
+
+def _check(options: argparse.Namespace) -> int:
+    from samantic.check import check, table, write_check
+    from samantic.data.catalog import own_files
+
+    spec = own_files(options.layout, options.rgb, options.thermal, options.labels)
+    if options.classes:
+        spec = replace(spec, classes=tuple(options.classes.split(",")))
+    findings = check(options.data, spec, options.split)
+    out = options.out or Path("runs", "check", options.data.resolve().name)
+    write_check(out, options.data, spec, findings)
+    print(table(findings))
+    print(f"pictures: {out / 'check.html'}")
+    return 2 if findings.errors else int(options.strict and bool(findings.warnings))
 
 
 def _train(options: argparse.Namespace) -> None:

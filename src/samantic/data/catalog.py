@@ -238,16 +238,12 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
         InputError: There are no or too many classes, a colour is none, their number differs, or
             files are given for a layout that has its own.
     """
-    spec = CATALOG[config.layout]
-    own = {
-        key: getattr(config, key) for key in ("rgb", "thermal", "labels") if getattr(config, key)
-    }
+    if config.layout != "pairs" and config.colors:
+        raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
+    spec = own_files(config.layout, config.rgb, config.thermal, config.labels)
     if config.layout != "pairs":
-        if own or config.colors:
-            key = next(iter(own), "colors")
-            raise InputError(f"data.{key}: layout {config.layout} has its own; use layout pairs")
         return spec
-    spec = named(replace(spec, **own), config.classes)
+    spec = named(spec, config.classes)
     if config.colors is None:
         return spec
     colours = tuple(map(_colour, config.colors))
@@ -256,6 +252,23 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
             f"data.colors: {len(colours)} colours for {len(spec.classes)} classes; give one each"
         )
     return replace(spec, palette=colours, colours=True)
+
+
+def own_files(
+    layout: Layout, rgb: str | None = None, thermal: str | None = None, labels: str | None = None
+) -> DatasetSpec:
+    """A layout's data card, with folders or patterns of one's own for the layout pairs.
+
+    Raises:
+        InputError: They are given for a layout that has its own.
+    """
+    spec = CATALOG[layout]
+    for key, given in {"rgb": rgb, "thermal": thermal, "labels": labels}.items():
+        if given and layout != "pairs":
+            raise InputError(f"data.{key}: layout {layout} has its own; use layout pairs")
+    return replace(
+        spec, rgb=rgb or spec.rgb, thermal=thermal or spec.thermal, labels=labels or spec.labels
+    )
 
 
 def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:

@@ -63,6 +63,7 @@ class PairedFolder(Dataset[Sample]):
         classes: Class names by label id, where the layout does not define them.
         transform: Applied to every sample, e.g. `augment.RandomCrop`.
         scaling: How thermal values become 0..1.
+        labelled: Whether there are labels.
 
     Raises:
         InputError: A folder, split or partner file is missing, or the split is empty. Broken
@@ -83,6 +84,7 @@ class PairedFolder(Dataset[Sample]):
         classes: list[str] | tuple[str, ...] | None = None,
         transform: Callable[[Sample], Sample] | None = None,
         scaling: Scaling = Scaling(),  # noqa: B008  # a tuple cannot change
+        labelled: bool = True,
     ) -> None:
         self.scaling = scaling
         self.root, self.split = Path(root), split
@@ -92,6 +94,7 @@ class PairedFolder(Dataset[Sample]):
         colours = spec.palette if spec.colours else ()
         self.code = LabelCode(len(spec.classes), spec.ids, spec.ignored, colours)
         self.transform = transform
+        self.labelled = labelled
         self.files = self._files()
 
     def __len__(self) -> int:
@@ -131,7 +134,11 @@ class PairedFolder(Dataset[Sample]):
         split, spec = self._part()[0], self.spec
         patterns = [
             pattern.format(split=split)
-            for pattern in (spec.images or spec.rgb, spec.images or spec.thermal, spec.labels)
+            for pattern in (
+                spec.images or spec.rgb,
+                spec.images or spec.thermal,
+                *([spec.labels] if self.labelled else []),
+            )
         ]
         found = [find_images(self.root, pattern) for pattern in patterns]
         names = self._names(list(found[0]), patterns[0])

@@ -1,0 +1,183 @@
+"""What a data set holds: every pair read once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from samantic.config import IGNORE
+from samantic.data.alignment import Shift, estimate_shift
+from samantic.data.catalog import DatasetSpec
+from samantic.data.images import check_size
+from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.thermal import PERCENTILES, clean
+from samantic.errors import InputError
+
+ALIGNED = 100
+"""Pairs of a split, evenly spaced, whose alignment is estimated."""
+
+DARK = 50.0
+"""Mean luminance of RGB, 0..255, below which a pair is taken for night."""
+
+ALIKE = 6
+"""Of the 128 bits of two pairs' hashes so many may differ in what counts as the same picture."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What was found in one pair.
+
+    Attributes:
+        name: Its name.
+        size: Height and width in pixels.
+        depth: Type of the thermal values: uint8, uint16 or float32.
+        thermal: 1 % and 99 % of the thermal values.
+        mended: Thermal pixels that are no number, hot or dead.
+        night: Whether RGB is dark.
+        counts: (K + 1,) pixels of each class, and of those that do not count; None without labels.
+        shift: Where thermal lies; None where it was not estimated.
+        hash: (128,) bool, alike for pictures that look alike.
+    """
+
+    name: str
+    size: tuple[int, int]
+    depth: str
+    thermal: tuple[float, float]
+    mended: int
+    night: bool
+    counts: NDArray[np.int64] | None
+    shift: Shift | None
+    hash: NDArray[np.bool_]
+
+
+@dataclass
+class Split:
+    """What was found in one split.
+
+    Attributes:
+        name: Its name.
+        pairs: The pairs that could be read.
+        broken: Why the others could not.
+    """
+
+    name: str
+    pairs: list[Pair] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+
+    def shares(self) -> NDArray[np.float64] | None:
+        """(K,) share of each class of the pixels that count; None without labels."""
+        counted = [pair.counts for pair in self.pairs if pair.counts is not None]
+        if not counted:
+            return None
+        total = np.sum(counted, axis=0)[:-1]
+        shares: NDArray[np.float64] = total / max(total.sum(), 1)
+        return shares
+
+    def shifts(self) -> list[Shift]:
+        """The estimates that are worth believing."""
+        found = (pair.shift for pair in self.pairs)
+        return [shift for shift in found if shift is not None and shift.confident]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the split, as check.json has them."""
+        tried = sum(pair.shift is not None for pair in self.pairs)
+        distances = [shift.distance for shift in self.shifts()]
+        shares = self.shares()
+        return {
+            "pairs": len(self.pairs),
+            "unreadable": self.broken,
+            "sizes": {f"{h}x{w}": n for (h, w), n in Counter(p.size for p in self.pairs).items()},
+            "thermal_depth": dict(Counter(pair.depth for pair in self.pairs)),
+            "thermal_range": _span([pair.thermal for pair in self.pairs]),
+            "thermal_pixels_mended": sum(pair.mended for pair in self.pairs),
+            "night": sum(pair.night for pair in self.pairs),
+            "class_shares": None if shares is None else [round(float(s), 6) for s in shares],
+            "misalignment": {
+                "estimated": tried,
+                "confident": len(distances),
+                "median_px": round(float(np.median(distances)), 2) if distances else None,
+                "worst_px": round(max(distances), 2) if distances else None,
+            },
+        }
+
+
+def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
+    """The splits train, val and test that are there, or `all`."""
+    found = [
+        name
+        for name in ("train", "val", "test")
+        if (root / spec.listing.format(split=name)).is_file()
+        or ("{split}" in spec.labels and (root / spec.labels.format(split=name)).is_dir())
+    ]
+    return found or ["all"]
+
+
+def inspect_split(root: Path, spec: DatasetSpec, name: str) -> Split:
+    """Read every pair of a split.
+
+    Raises:
+        InputError: The split itself is broken: no folder, no list, a partner missing.
+    """
+    labelled = bool(list(root.glob(spec.labels.format(split=name))))
+    data = PairedFolder(root, spec, name, labelled=labelled)
+    stride = max(1, -(-len(data) // ALIGNED))
+    split = Split(name)
+    for index, files in enumerate(tqdm(data.files, f"check {name}", unit="pair", disable=None)):
+        try:
+            split.pairs.append(_inspect(data, files, align=index % stride == 0))
+        except InputError as error:
+            split.broken.append(str(error))
+    return split
+
+
+def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
+    rgb, thermal = read_pair(files)
+    if rgb is None or thermal is None:  # pragma: no cover - a split has both
+        raise InputError(f"{files.name}: has one image only")
+    counts = None
+    if files.labels is not None:
+        ids = data.code.read(files.labels)
+        check_size(ids, str(files.labels), rgb, str(files.rgb))
+        folded = np.where(ids == IGNORE, len(data.classes), ids)
+        counts = np.bincount(folded.ravel(), minlength=len(data.classes) + 1)
+    values, mended = clean(thermal)
+    low, high = (float(v) for v in np.percentile(values, PERCENTILES))
+    return Pair(
+        files.name,
+        (rgb.shape[0], rgb.shape[1]),
+        str(thermal.dtype),
+        (low, high),
+        mended,
+        bool(rgb.mean() < DARK),
+        counts,
+        estimate_shift(rgb, values) if align else None,
+        np.concatenate([_hash(rgb.mean(axis=2)), _hash(values)]),
+    )
+
+
+def _hash(gray: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """64 bits: which of two neighbours in an 8x9 grid of means is brighter."""
+    rows = np.array_split(gray, 8, axis=0)
+    means = np.array([[cell.mean() for cell in np.array_split(row, 9, axis=1)] for row in rows])
+    bits: NDArray[np.bool_] = (means[:, 1:] > means[:, :-1]).ravel()
+    return bits
+
+
+def duplicates(a: Sequence[Pair], b: Sequence[Pair]) -> list[tuple[str, str]]:
+    """Names of pairs of two splits that look the same."""
+    if not a or not b:
+        return []
+    ours, theirs = (np.stack([pair.hash for pair in part]).astype(np.int16) for part in (a, b))
+    differing = ours @ (1 - theirs).T + (1 - ours) @ theirs.T
+    return [(a[i].name, b[j].name) for i, j in np.argwhere(differing <= ALIKE)]
+
+
+def _span(ends: list[tuple[float, float]]) -> list[float] | None:
+    return [min(low for low, _ in ends), max(high for _, high in ends)] if ends else None

@@ -1,0 +1,144 @@
+"""What follows from the facts: what would fail in training, and what to mind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from samantic.check.facts import Split, duplicates, find_splits, inspect_split
+from samantic.data.catalog import MOST_CLASSES, DatasetSpec
+from samantic.errors import InputError
+
+APART = 3.0
+"""Median misalignment in pixels from which it is worth a warning."""
+
+RARE = 0.0005
+"""Share of the pixels below which a class is rare."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The result of a check.
+
+    Attributes:
+        classes: Class names by label id.
+        splits: What was found, by split.
+        errors: Why a training would fail.
+        warnings: What to mind, with advice.
+    """
+
+    classes: tuple[str, ...]
+    splits: list[Split]
+    errors: list[str]
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of check.json."""
+        return {
+            "classes": self.classes,
+            "splits": {split.name: split.summary() for split in self.splits},
+            "errors": self.errors,
+            "warnings": self.warnings,
+        }
+
+
+def check(root: Path, spec: DatasetSpec, names: list[str] | None = None) -> Findings:
+    """Read a data set and judge it.
+
+    Args:
+        root: Its folder.
+        spec: Its data card; without class names, label ids stand for them.
+        names: Splits to look at; None means those that are there.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the data set's with --data")
+    numbered = not spec.classes
+    if numbered:
+        spec = replace(spec, classes=tuple(str(label) for label in range(MOST_CLASSES)))
+    splits, errors = [], []
+    for name in names or find_splits(root, spec):
+        try:
+            splits.append(inspect_split(root, spec, name))
+        except InputError as error:
+            errors.append(str(error))
+    classes = _occurring(splits, spec.classes) if numbered else spec.classes
+    for split in splits:
+        errors += split.broken
+        if split.name == "train" and split.pairs and split.shares() is None:
+            errors.append(f"train: no labels in {root / spec.labels}; label it, or only predict")
+    warnings = [line for split in splits for line in _mind(split, classes)]
+    for a, b in combinations(splits, 2):
+        warnings += _twins(a, b)
+    return Findings(classes, splits, errors, warnings)
+
+
+def _occurring(splits: list[Split], classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Label ids up to the largest that occurs."""
+    shares = [s for s in (split.shares() for split in splits) if s is not None]
+    if not shares:
+        return ()
+    return classes[: int(np.flatnonzero(np.sum(shares, axis=0)).max(initial=0)) + 1]
+
+
+def _mind(split: Split, classes: tuple[str, ...]) -> list[str]:
+    lines = []
+    depths = {pair.depth for pair in split.pairs}
+    ends = np.array([pair.thermal for pair in split.pairs] or [(0, 1)])
+    if depths - {"uint8"}:
+        lines.append(
+            f"{split.name}: thermal has {', '.join(sorted(depths))} values, {ends.min():g} to "
+            f"{ends.max():g} (1 % to 99 %); say how to scale them: --data.thermal-scaling "
+            "dataset, frame or LOW,HIGH"
+        )
+    flat = [pair.name for pair in split.pairs if pair.thermal[1] - pair.thermal[0] == 0]
+    if flat:
+        lines.append(f"{split.name}: {len(flat)} thermal images are of one value, first {flat[0]}")
+    if len(depths) > 1:
+        lines.append(f"{split.name}: thermal images of several depths; convert them to one")
+    distances = [shift.distance for shift in split.shifts()]
+    if distances and np.median(distances) >= APART:
+        lines.append(
+            f"{split.name}: RGB and thermal lie {np.median(distances):.0f} pixels apart (median of "
+            f"{len(distances)} pairs, worst {max(distances):.0f}); calibrate the cameras to one "
+            "another, or expect thin things to be lost"
+        )
+    return lines + _mind_classes(split, classes)
+
+
+def _mind_classes(split: Split, classes: tuple[str, ...]) -> list[str]:
+    shares = split.shares()
+    if shares is None:
+        return []
+    named = dict(zip(classes, shares, strict=False))
+    lines = []
+    absent = [name for name, share in named.items() if share == 0]
+    if absent:
+        lines.append(
+            f"{split.name}: no pixel of {', '.join(absent)}"
+            + ("; they cannot be learnt" if split.name == "train" else "; they count 0 in mIoU")
+        )
+    rare = [name for name, share in named.items() if 0 < share < RARE]
+    if rare and split.name == "train":
+        lines.append(
+            f"train: {', '.join(rare)} hold less than {RARE:.2%} of the pixels; try "
+            "--loss.class-balance 0.3"
+        )
+    return lines
+
+
+def _twins(a: Split, b: Split) -> list[str]:
+    found = duplicates(a.pairs, b.pairs)
+    if not found:
+        return []
+    first, second = found[0]
+    return [
+        f"{a.name} and {b.name}: {len(found)} times the same picture, first {first} and {second}; "
+        "what is tested on must not be learnt"
+    ]

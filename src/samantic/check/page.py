@@ -1,0 +1,105 @@
+"""The check on the terminal, as check.json and as check.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from samantic.check.facts import Pair, Split
+from samantic.check.findings import Findings
+from samantic.data.catalog import DatasetSpec
+from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.thermal import Scaling, scale_thermal
+from samantic.files import write_json
+from samantic.report import Panel, Section, picture, write_sections
+
+WORST = 6
+"""Pairs of a split that the page shows: those that lie furthest apart."""
+
+HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "night", "apart (px)"]
+
+
+def table(findings: Findings) -> str:
+    """What was found, as text for a terminal."""
+    text = _aligned([HEADER, *(_line(split) for split in findings.splits)])
+    if len(_shares(findings)) > 1:
+        text += ["", "share of the pixels, %", *_aligned(_shares(findings))]
+    text += ["", *(f"error: {line}" for line in findings.errors)]
+    text += [f"warning: {line}" for line in findings.warnings]
+    if not findings.errors and not findings.warnings:
+        text.append("nothing to mind")
+    return "\n".join(line.rstrip() for line in text)
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+
+
+def _line(split: Split) -> list[str]:
+    facts = split.summary()
+    apart = facts["misalignment"]
+    span = facts["thermal_range"]
+    return [
+        split.name,
+        str(facts["pairs"]),
+        str(len(split.broken)),
+        ", ".join(facts["sizes"]) if len(facts["sizes"]) < 4 else f"{len(facts['sizes'])} sizes",
+        ", ".join(facts["thermal_depth"]),
+        f"{span[0]:g} to {span[1]:g}" if span else "",
+        str(facts["night"]),
+        f"{apart['median_px']:g}, worst {apart['worst_px']:g} "
+        f"({apart['confident']} of {apart['estimated']} sure)"
+        if apart["confident"]
+        else "not to be told",
+    ]
+
+
+def _shares(findings: Findings) -> list[list[str]]:
+    """A line of split names, and a line of shares for each class."""
+    known = [(s.name, shares) for s in findings.splits if (shares := s.shares()) is not None]
+    if not known:
+        return [["class"]]
+    lines = [["class", *(name for name, _ in known)]]
+    for label, name in enumerate(findings.classes):
+        lines.append([name, *(f"{100 * shares[label]:.3f}" for _, shares in known)])
+    return lines
+
+
+def write_check(out: Path, root: Path, spec: DatasetSpec, findings: Findings) -> None:
+    """Write out/check.html and out/check.json."""
+    header, *shares = _shares(findings)
+    told = [["error", line] for line in findings.errors]
+    told += [["warning", line] for line in findings.warnings]
+    sections = [
+        Section("Splits", "", HEADER, [_line(split) for split in findings.splits], [], []),
+        Section("What to mind", "", ["", ""], told or [["", "nothing"]], [], []),
+        Section("Share of the pixels, %", "", header, shares, [], []),
+    ]
+    for split in findings.splits:
+        panels = [_panel(root, spec, split, pair) for pair in _furthest(split)]
+        note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
+        sections.append(Section(f"Alignment of {split.name}", note, [], [], [], panels))
+    facts = [f"{root.name}, layout {spec.title}."]
+    write_sections(out / "check.html", f"Check of {root.name}", facts, sections)
+    write_json(out / "check.json", findings.to_json())
+
+
+def _furthest(split: Split) -> list[Pair]:
+    sure = [pair for pair in split.pairs if pair.shift is not None and pair.shift.confident]
+    return sorted(sure, key=lambda p: -p.shift.distance if p.shift else 0.0)[:WORST]
+
+
+def _panel(root: Path, spec: DatasetSpec, split: Split, pair: Pair) -> Panel:
+    data = PairedFolder(root, spec, split.name, classes=["a", "b"], labelled=False)
+    files = next(files for files in data.files if files.name == pair.name)
+    rgb, raw = read_pair(files)
+    if rgb is None or raw is None or pair.shift is None:  # pragma: no cover
+        raise ValueError(pair.name)
+    heat = (255 * scale_thermal(raw, Scaling("frame"))).astype(np.uint8)
+    gray = rgb.mean(axis=2).astype(np.uint8)
+    both = np.stack([gray, heat, heat], axis=-1)
+    note = f"thermal {pair.shift.x:+d} right, {pair.shift.y:+d} down"
+    pictures = [picture("RGB", rgb), picture("thermal", heat), picture("both", both)]
+    return Panel(pair.name, note, pictures)
