@@ -15,8 +15,8 @@ NEIGHBOURHOOD = 41
 """Side in pixels of the window within which edges are judged strong or weak."""
 
 CONFIDENT = 1.3
-"""Least ratio of the best shift's agreement to the next best place's. Three in four real pairs reach
-it, and one in thirty pairs of unrelated noise."""
+"""Least ratio of the best shift's agreement to the next best place's. Three in four real pairs
+reach it, and one in thirty pairs of unrelated noise."""
 
 
 class Shift(NamedTuple):
