@@ -14,7 +14,7 @@ LAYERS = [
     ["files", "config", "weights"],
     ["data", "models", "losses", "metrics"],
     ["trainer", "masks"],
-    ["distillation", "checkpoint"],
+    ["distillation", "checkpoint", "tiling"],
     ["tasks"],
     ["callbacks", "predict", "pretraining"],
     ["evaluation"],

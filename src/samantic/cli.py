@@ -135,6 +135,13 @@ def _predict_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument("--device", default="auto")
+    sub.add_argument(
+        "--tile",
+        type=_side,
+        default=1536,
+        metavar="N",
+        help="predict images with a longer side in overlapping tiles of N pixels (default 1536)",
+    )
     _scaling_option(sub)
 
 
@@ -168,6 +175,12 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
     return int(match[1]), int(match[2])
+
+
+def _side(text: str) -> int:
+    if not text.isdigit() or int(text) < 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels from 64 on")
+    return int(text)
 
 
 def _seeds(text: str) -> list[int]:
@@ -249,7 +262,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
-    predictor = load(folder, options.device, options.thermal_scaling)
+    predictor = load(folder, options.device, options.thermal_scaling, options.tile)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 from tqdm import tqdm
 
 from samantic.checkpoint import ModelInfo, load_model
@@ -20,6 +22,10 @@ from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.models import SARTM
+from samantic.tiling import blend_tiles
+
+TILE = 1536
+"""Images with a longer side than this many pixels are predicted in tiles of this side."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Predictor:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
         thermal_scaling: How thermal values become 0..1, where they come in another unit than in
             training: 8-bit, frame or LOW,HIGH. None means as in training.
+        tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
+            this side.
     """
 
     def __init__(
@@ -72,12 +80,13 @@ class Predictor:
         info: ModelInfo,
         device: str = "auto",
         thermal_scaling: str | None = None,
+        tile: int = TILE,
     ) -> None:
         self.scaling = parse_scaling(thermal_scaling or info.thermal_scaling)
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = "cpu" if accelerator is None else accelerator.type
-        self.info = info
+        self.info, self.tile = info, tile
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.network.merge()
@@ -111,11 +120,12 @@ class Predictor:
             None if rgb is None else to_tensor(rgb),
             None if heat is None else torch.from_numpy(heat)[None],
         )
-        try:
-            out = self.network(*(None if x is None else x[None].to(self.device) for x in images))
-        except ValueError as error:
-            raise InputError(f"the pair does not fit the model: {error}") from None
-        confidence, labels = out.probabilities(self.info.model.prediction)[0].max(0)
+        height, width = next((x.shape[-2:] for x in images if x is not None), (0, 0))
+        if max(height, width) > self.tile:
+            parts = partial(self._probabilities, *images)
+            confidence, labels = blend_tiles(parts, height, width, self.tile)
+        else:
+            confidence, labels = self._probabilities(*images).max(0)
         shown = images[0] if images[0] is not None else images[1]
         if shown is None:  # pragma: no cover - the network has refused it above
             raise InputError("no image was given")
@@ -128,9 +138,28 @@ class Predictor:
             background,
         )
 
+    def _probabilities(
+        self,
+        rgb: Tensor | None,
+        thermal: Tensor | None,
+        rows: slice = slice(None),
+        columns: slice = slice(None),
+    ) -> Tensor:
+        """Class probabilities (K, h, w) of a part of a pair of (C, H, W) images."""
+        parts = (None if x is None else x[None, :, rows, columns] for x in (rgb, thermal))
+        try:
+            out = self.network(*(None if x is None else x.to(self.device) for x in parts))
+        except ValueError as error:
+            raise InputError(f"the pair does not fit the model: {error}") from None
+        probabilities: Tensor = out.probabilities(self.info.model.prediction)[0]
+        return probabilities
+
 
 def load(
-    name_or_path: str | Path, device: str = "auto", thermal_scaling: str | None = None
+    name_or_path: str | Path,
+    device: str = "auto",
+    thermal_scaling: str | None = None,
+    tile: int = TILE,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -139,6 +168,7 @@ def load(
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
+        tile: Larger images are predicted in overlapping tiles of this side, in pixels.
 
     Raises:
         InputError: There is no such model, or its files do not fit together.
@@ -149,7 +179,7 @@ def load(
         (480, 640)
     """
     network, info = load_model(name_or_path)
-    return Predictor(network, info, device, thermal_scaling)
+    return Predictor(network, info, device, thermal_scaling, tile)
 
 
 def overlay(

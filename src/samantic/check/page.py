@@ -69,14 +69,16 @@ def _shares(findings: Findings) -> list[list[str]]:
 
 def write_check(out: Path, root: Path, spec: DatasetSpec, findings: Findings) -> None:
     """Write out/check.html and out/check.json."""
-    header, *shares = _shares(findings)
     told = [["error", line] for line in findings.errors]
     told += [["warning", line] for line in findings.warnings]
+    note = "" if told else "Nothing."
     sections = [
         Section("Splits", "", HEADER, [_line(split) for split in findings.splits], [], []),
-        Section("What to mind", "", ["", ""], told or [["", "nothing"]], [], []),
-        Section("Share of the pixels, %", "", header, shares, [], []),
+        Section("What to mind", note, ["", ""] if told else [], told, [], []),
     ]
+    header, *shares = _shares(findings)
+    if shares:
+        sections.append(Section("Share of the pixels, %", "", header, shares, [], []))
     for split in findings.splits:
         panels = [_panel(root, spec, split, pair) for pair in _furthest(split)]
         note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
