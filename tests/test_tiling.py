@@ -80,7 +80,7 @@ def test_tile_must_be_a_number_of_pixels(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_memory_of_a_large_pair(tmp_path: Path) -> None:
-    """Two rows of tiles, 4000 pixels wide, with the largest built-in network; more rows add none."""
+    """Two rows of tiles, 4000 pixels wide, largest built-in network; more rows add none."""
     code = """
 import resource, numpy as np, torch
 from samantic.checkpoint import ModelInfo

@@ -21,6 +21,7 @@ from torch import Tensor
 
 import samantic
 from samantic.config import AdaptConfig, ModelConfig, TextConfig
+from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_tensors, write_text
 from samantic.models import SARTM, load_sam2
@@ -45,7 +46,7 @@ class ModelInfo:
         dataset: Title of the data it learnt from.
         language: Source of the vectors of the class names; None without language.
         terms: What stood for each class there; None for a class that was left out.
-        thermal_scaling: How thermal values became 0..1: 8-bit, frame or LOW,HIGH.
+        camera: How thermal images became what the network reads.
     """
 
     model: ModelConfig
@@ -55,7 +56,7 @@ class ModelInfo:
     dataset: str
     language: str | None = None
     terms: tuple[str | None, ...] = ()
-    thermal_scaling: str = "8-bit"
+    camera: Camera = ALIGNED_8_BIT
 
 
 def build_network(info: ModelInfo) -> SARTM:
@@ -88,7 +89,9 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    write_json(folder / CONFIG, {"samantic": samantic.__version__, **asdict(info)})
+    values = {"samantic": samantic.__version__, **asdict(info)}
+    del values["camera"]
+    write_json(folder / CONFIG, values | info.camera.stored())
     write_card(folder, info)
 
 
@@ -204,7 +207,7 @@ def read_info(folder: Path) -> ModelInfo:
             dataset=values["dataset"],
             language=values.get("language"),
             terms=tuple(values.get("terms", ())),
-            thermal_scaling=values.get("thermal_scaling", "8-bit"),
+            camera=stored_camera(values),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

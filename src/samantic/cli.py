@@ -102,6 +102,7 @@ def _check_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
     for kind in ("rgb", "thermal", "labels"):
         sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+    _rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
     sub.add_argument("--out", type=Path, help="default runs/check/NAME")
 
@@ -123,7 +124,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
         "--robustness", action="store_true", help="measure without RGB and without thermal too"
     )
     sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
-    _scaling_option(sub)
+    _camera_options(sub)
 
 
 def _predict_options(sub: argparse.ArgumentParser) -> None:
@@ -142,14 +143,23 @@ def _predict_options(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="predict images with a longer side in overlapping tiles of N pixels (default 1536)",
     )
-    _scaling_option(sub)
+    _camera_options(sub)
 
 
-def _scaling_option(sub: argparse.ArgumentParser) -> None:
+def _camera_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--thermal-scaling",
         metavar="8-bit|frame|LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
+    )
+    _rig_option(sub)
+
+
+def _rig_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--rig",
+        metavar="FILE|resize",
+        help="calibration of cameras that are not aligned: YAML with a matrix thermal_to_rgb",
     )
 
 
@@ -218,14 +228,16 @@ def _synthesize(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from samantic.check import check, table, write_check
+    from samantic.data.camera import Camera
     from samantic.data.catalog import own_files
 
     spec = own_files(options.layout, options.rgb, options.thermal, options.labels)
     if options.classes:
         spec = replace(spec, classes=tuple(options.classes.split(",")))
-    findings = check(options.data, spec, options.split)
+    camera = Camera().changed(None, options.rig)
+    findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name)
-    write_check(out, options.data, spec, findings)
+    write_check(out, options.data, spec, findings, camera)
     print(table(findings))
     print(f"pictures: {out / 'check.html'}")
     return 2 if findings.errors else int(options.strict and bool(findings.warnings))
@@ -253,6 +265,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         out=options.out,
         robustness=options.robustness,
         thermal_scaling=options.thermal_scaling,
+        rig=options.rig,
     )
 
 
@@ -262,7 +275,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
-    predictor = load(folder, options.device, options.thermal_scaling, options.tile)
+    predictor = load(folder, options.device, options.thermal_scaling, options.rig, options.tile)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
 

@@ -90,6 +90,8 @@ class DataConfig:
         thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
             refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training split)
             or frame (each image's own range); see docs/thermal-images.md.
+        rig: Where the thermal camera looks: a YAML file with a matrix thermal_to_rgb, or resize for
+            images of one view and two sizes; null for aligned images; see docs/own-data.md.
         workers: Processes that load and augment images; 0 loads in the main one.
     """
 
@@ -104,6 +106,7 @@ class DataConfig:
     val: str = "val"
     test: str = "test"
     thermal_scaling: str = "8-bit"
+    rig: str | None = None
     workers: int = 2
 
 
@@ -119,6 +122,7 @@ class AugmentConfig:
         blur: Probability of a Gaussian blur of the RGB image.
         thermal_gain: Thermal contrast and offset change by up to this fraction.
         thermal_noise: Largest standard deviation of noise added to thermal (range 0..1).
+        misalign: Thermal is shifted by up to this many pixels each way, as cameras out of place do.
         modality_dropout: Probability of hiding each modality from a sample; never both.
     """
 
@@ -129,6 +133,7 @@ class AugmentConfig:
     blur: float = 0.1
     thermal_gain: float = 0.2
     thermal_noise: float = 0.02
+    misalign: int = 0
     modality_dropout: float = 0.1
 
 

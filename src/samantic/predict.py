@@ -15,10 +15,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from samantic.checkpoint import ModelInfo, load_model
+from samantic.data.camera import Camera
 from samantic.data.folders import stems
 from samantic.data.images import ImageLike, open_image, rgb_array, thermal_array
 from samantic.data.pairs import Files, read_pair, to_tensor
-from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.models import SARTM
@@ -68,8 +69,7 @@ class Predictor:
         network: The network; its LoRA updates are merged.
         info: Its options, classes and colours.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
-        thermal_scaling: How thermal values become 0..1, where they come in another unit than in
-            training: 8-bit, frame or LOW,HIGH. None means as in training.
+        camera: How thermal images become what the network reads; None means as in training.
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
             this side.
     """
@@ -79,10 +79,10 @@ class Predictor:
         network: SARTM,
         info: ModelInfo,
         device: str = "auto",
-        thermal_scaling: str | None = None,
+        camera: Camera | None = None,
         tile: int = TILE,
     ) -> None:
-        self.scaling = parse_scaling(thermal_scaling or info.thermal_scaling)
+        self.camera = info.camera if camera is None else camera
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = "cpu" if accelerator is None else accelerator.type
@@ -113,9 +113,9 @@ class Predictor:
 
         Raises:
             InputError: Sizes differ, the model reads neither image, or the thermal image does not
-                fit the scaling.
+                fit the camera.
         """
-        heat = None if thermal is None else scale_thermal(thermal, self.scaling)
+        heat = None if thermal is None else self.camera.see(thermal, rgb)
         images = (
             None if rgb is None else to_tensor(rgb),
             None if heat is None else torch.from_numpy(heat)[None],
@@ -159,6 +159,7 @@ def load(
     name_or_path: str | Path,
     device: str = "auto",
     thermal_scaling: str | None = None,
+    rig: str | None = None,
     tile: int = TILE,
 ) -> Predictor:
     """Load a trained model for prediction.
@@ -168,6 +169,7 @@ def load(
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
+        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         tile: Larger images are predicted in overlapping tiles of this side, in pixels.
 
     Raises:
@@ -179,7 +181,7 @@ def load(
         (480, 640)
     """
     network, info = load_model(name_or_path)
-    return Predictor(network, info, device, thermal_scaling, tile)
+    return Predictor(network, info, device, info.camera.changed(thermal_scaling, rig), tile)
 
 
 def overlay(

@@ -23,7 +23,6 @@ from samantic.data.augment import RandomCrop
 from samantic.data.catalog import DatasetSpec, dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
-from samantic.data.thermal import parse_scaling
 from samantic.errors import InputError
 from samantic.evaluation import (
     Evaluation,
@@ -113,9 +112,10 @@ def _splits(config: Config) -> list[PairedFolder]:
         for split in (data.train, data.val, data.test)
     ]
     wanted = data.thermal_scaling
-    scaling = splits[0].estimate_scaling() if wanted == "dataset" else parse_scaling(wanted)
+    if wanted == "dataset":
+        wanted = str(splits[0].estimate_scaling())
     for part in splits:
-        part.scaling = scaling
+        part.camera = part.camera.changed(wanted, data.rig)
     splits[0].transform = RandomCrop(config.augment)
     return splits
 
@@ -129,7 +129,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         dataset.spec.title,
         None if text is None else text.source,
         () if text is None else text.terms,
-        str(dataset.scaling),
+        dataset.camera,
     )
 
 
@@ -157,6 +157,7 @@ def evaluate(
     out: Path | None = None,
     robustness: bool = False,
     thermal_scaling: str | None = None,
+    rig: str | None = None,
     seed: int | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -173,6 +174,7 @@ def evaluate(
         robustness: Measure it without RGB and without thermal too.
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
+        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         seed: Seed of the training, for the record.
         quiet: Print no table.
 
@@ -183,9 +185,9 @@ def evaluate(
         InputError: The model or the data cannot be used.
     """
     folder = find_model(model)
-    predictor = load(folder, thermal_scaling=thermal_scaling)
-    classes, scaling = predictor.info.classes, predictor.scaling
-    dataset = PairedFolder(root, layout, split, classes=classes, scaling=scaling)
+    predictor = load(folder, thermal_scaling=thermal_scaling, rig=rig)
+    classes, camera = predictor.info.classes, predictor.camera
+    dataset = PairedFolder(root, layout, split, classes=classes, camera=camera)
     name = folder.parent.name if folder.name == "model" else folder.name
     out = out or Path("runs", "evaluate", f"{name}-{split}")
     text = read_text(folder, predictor.info)

@@ -15,6 +15,7 @@ from PIL import Image
 from samantic.cli import main
 from samantic.config import DataConfig, Layout
 from samantic.data import CATALOG, PairedFolder
+from samantic.data.camera import Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.folders import filled, find_images, matched
 from samantic.data.labels import LabelCode
@@ -38,7 +39,7 @@ def test_what_is_written_is_read(tmp_path: Path, layout: Layout) -> None:
     write(tmp_path, layout)
     spec = CATALOG[layout]
     data = PairedFolder(
-        tmp_path, layout, "test", classes=NAMES, scaling=SCALING.get(spec.bits, Scaling())
+        tmp_path, layout, "test", classes=NAMES, camera=Camera(SCALING.get(spec.bits, Scaling()))
     )
     assert len(data) == 2
     scene, sample = draw_scene(3, 6, (48, 64)), data[0]

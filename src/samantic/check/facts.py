@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from samantic.config import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
+from samantic.data.camera import Camera
 from samantic.data.catalog import DatasetSpec
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
@@ -119,14 +120,14 @@ def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
     return found or ["all"]
 
 
-def inspect_split(root: Path, spec: DatasetSpec, name: str) -> Split:
+def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> Split:
     """Read every pair of a split.
 
     Raises:
         InputError: The split itself is broken: no folder, no list, a partner missing.
     """
     labelled = bool(list(root.glob(spec.labels.format(split=name))))
-    data = PairedFolder(root, spec, name, labelled=labelled)
+    data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
     split = Split(name)
     for index, files in enumerate(tqdm(data.files, f"check {name}", unit="pair", disable=None)):
@@ -148,6 +149,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
         folded = np.where(ids == IGNORE, len(data.classes), ids)
         counts = np.bincount(folded.ravel(), minlength=len(data.classes) + 1)
     values, mended = clean(thermal)
+    aligned = data.camera.align(values.astype(np.float32), rgb, str(files.thermal), str(files.rgb))
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
     return Pair(
         files.name,
@@ -157,7 +159,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
         mended,
         bool(rgb.mean() < DARK),
         counts,
-        estimate_shift(rgb, values) if align else None,
+        estimate_shift(rgb, aligned) if align else None,
         np.concatenate([_hash(rgb.mean(axis=2)), _hash(values)]),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from samantic.check.facts import Split, duplicates, find_splits, inspect_split
+from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import MOST_CLASSES, DatasetSpec
 from samantic.errors import InputError
 
@@ -46,13 +47,19 @@ class Findings:
         }
 
 
-def check(root: Path, spec: DatasetSpec, names: list[str] | None = None) -> Findings:
+def check(
+    root: Path,
+    spec: DatasetSpec,
+    names: list[str] | None = None,
+    camera: Camera = ALIGNED_8_BIT,
+) -> Findings:
     """Read a data set and judge it.
 
     Args:
         root: Its folder.
         spec: Its data card; without class names, label ids stand for them.
         names: Splits to look at; None means those that are there.
+        camera: Its rig is applied before the alignment is estimated.
 
     Raises:
         InputError: There is no such folder.
@@ -65,7 +72,7 @@ def check(root: Path, spec: DatasetSpec, names: list[str] | None = None) -> Find
     splits, errors = [], []
     for name in names or find_splits(root, spec):
         try:
-            splits.append(inspect_split(root, spec, name))
+            splits.append(inspect_split(root, spec, name, camera))
         except InputError as error:
             errors.append(str(error))
     classes = _occurring(splits, spec.classes) if numbered else spec.classes
@@ -107,7 +114,7 @@ def _mind(split: Split, classes: tuple[str, ...]) -> list[str]:
         lines.append(
             f"{split.name}: RGB and thermal lie {np.median(distances):.0f} pixels apart (median of "
             f"{len(distances)} pairs, worst {max(distances):.0f}); calibrate the cameras to one "
-            "another, or expect thin things to be lost"
+            "another (data.rig), or train with --augment.misalign"
         )
     return lines + _mind_classes(split, classes)
 

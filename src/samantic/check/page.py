@@ -8,9 +8,10 @@ import numpy as np
 
 from samantic.check.facts import Pair, Split
 from samantic.check.findings import Findings
+from samantic.data.camera import Camera
 from samantic.data.catalog import DatasetSpec
 from samantic.data.pairs import PairedFolder, read_pair
-from samantic.data.thermal import Scaling, scale_thermal
+from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report import Panel, Section, picture, write_sections
 
@@ -67,7 +68,9 @@ def _shares(findings: Findings) -> list[list[str]]:
     return lines
 
 
-def write_check(out: Path, root: Path, spec: DatasetSpec, findings: Findings) -> None:
+def write_check(
+    out: Path, root: Path, spec: DatasetSpec, findings: Findings, camera: Camera
+) -> None:
     """Write out/check.html and out/check.json."""
     told = [["error", line] for line in findings.errors]
     told += [["warning", line] for line in findings.warnings]
@@ -80,7 +83,7 @@ def write_check(out: Path, root: Path, spec: DatasetSpec, findings: Findings) ->
     if shares:
         sections.append(Section("Share of the pixels, %", "", header, shares, [], []))
     for split in findings.splits:
-        panels = [_panel(root, spec, split, pair) for pair in _furthest(split)]
+        panels = [_panel(root, spec, split, pair, camera) for pair in _furthest(split)]
         note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
         sections.append(Section(f"Alignment of {split.name}", note, [], [], [], panels))
     facts = [f"{root.name}, layout {spec.title}."]
@@ -93,13 +96,13 @@ def _furthest(split: Split) -> list[Pair]:
     return sorted(sure, key=lambda p: -p.shift.distance if p.shift else 0.0)[:WORST]
 
 
-def _panel(root: Path, spec: DatasetSpec, split: Split, pair: Pair) -> Panel:
+def _panel(root: Path, spec: DatasetSpec, split: Split, pair: Pair, camera: Camera) -> Panel:
     data = PairedFolder(root, spec, split.name, classes=["a", "b"], labelled=False)
     files = next(files for files in data.files if files.name == pair.name)
     rgb, raw = read_pair(files)
     if rgb is None or raw is None or pair.shift is None:  # pragma: no cover
         raise ValueError(pair.name)
-    heat = (255 * scale_thermal(raw, Scaling("frame"))).astype(np.uint8)
+    heat = (255 * camera._replace(scaling=Scaling("frame")).see(raw, rgb)).astype(np.uint8)
     gray = rgb.mean(axis=2).astype(np.uint8)
     both = np.stack([gray, heat, heat], axis=-1)
     note = f"thermal {pair.shift.x:+d} right, {pair.shift.y:+d} down"

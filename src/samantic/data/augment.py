@@ -62,7 +62,8 @@ class RandomCrop:
 class Photometric:
     """Change colours of RGB, and gain, offset and noise of thermal, of a batch on its device.
 
-    Thermal values t become clamp(0.5 + (1 + g)(t - 0.5) + o + σ n) with g and o uniform within
+    Thermal is shifted by whole pixels, uniform within ± `misalign` each way, its border repeated;
+    its values t become clamp(0.5 + (1 + g)(t - 0.5) + o + σ n) with g and o uniform within
     ± `thermal_gain`, σ uniform up to `thermal_noise` and n standard normal.
     """
 
@@ -76,7 +77,7 @@ class Photometric:
             self.rgb.append(K.RandomGaussianBlur((5, 5), (0.1, 2.0), p=config.blur))
 
     def __call__(self, batch: Batch) -> Batch:
-        thermal, gain = batch.thermal, self.config.thermal_gain
+        thermal, gain = shifted(batch.thermal, self.config.misalign), self.config.thermal_gain
         shape = (len(thermal), 1, 1, 1)
         factor, offset = (
             torch.empty(shape, device=thermal.device).uniform_(-gain, gain) for _ in range(2)
@@ -88,6 +89,19 @@ class Photometric:
             thermal=thermal.clamp(0, 1),
             present=modality_dropout(batch.present, self.config.modality_dropout),
         )
+
+
+def shifted(images: Tensor, most: int) -> Tensor:
+    """Move each of (N, C, H, W) images by up to `most` whole pixels each way; borders repeat."""
+    if most == 0:
+        return images
+    height, width = images.shape[-2:]
+    down, right = (torch.randint(-most, most + 1, (len(images), 1)) for _ in range(2))
+    rows = (torch.arange(height) - down).clamp(0, height - 1).to(images.device)
+    columns = (torch.arange(width) - right).clamp(0, width - 1).to(images.device)
+    each = torch.arange(len(images), device=images.device)[:, None, None]
+    moved = images.movedim(1, -1)[each, rows[:, :, None], columns[:, None, :]]
+    return moved.movedim(-1, 1)
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:

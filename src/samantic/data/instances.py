@@ -25,7 +25,7 @@ class InstanceFolder(PairedFolder):
 
     def __getitem__(self, index: int) -> Sample:
         files = self.files[index]
-        sample = read_sample(files._replace(labels=None), self.code, self.scaling)
+        sample = read_sample(files._replace(labels=None), self.code, self.camera)
         source = self.root / "instances" / f"{files.name}.png"
         if source.exists():
             ids = read_instances(source)

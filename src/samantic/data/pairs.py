@@ -15,11 +15,12 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from samantic.config import Layout
+from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import CATALOG, DatasetSpec, named
 from samantic.data.folders import find_images, listed
 from samantic.data.images import check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode
-from samantic.data.thermal import RawThermal, Scaling, dataset_scaling, scale_thermal
+from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
 
 
@@ -62,7 +63,7 @@ class PairedFolder(Dataset[Sample]):
         split: Name of the split.
         classes: Class names by label id, where the layout does not define them.
         transform: Applied to every sample, e.g. `augment.RandomCrop`.
-        scaling: How thermal values become 0..1.
+        camera: How thermal values become 0..1 and thermal pixels RGB's.
         labelled: Whether there are labels.
 
     Raises:
@@ -83,10 +84,10 @@ class PairedFolder(Dataset[Sample]):
         *,
         classes: list[str] | tuple[str, ...] | None = None,
         transform: Callable[[Sample], Sample] | None = None,
-        scaling: Scaling = Scaling(),  # noqa: B008  # a tuple cannot change
+        camera: Camera = ALIGNED_8_BIT,
         labelled: bool = True,
     ) -> None:
-        self.scaling = scaling
+        self.camera = camera
         self.root, self.split = Path(root), split
         spec = layout if isinstance(layout, DatasetSpec) else CATALOG[layout]
         self.spec = spec = named(spec, classes)
@@ -101,7 +102,7 @@ class PairedFolder(Dataset[Sample]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = read_sample(self.files[index], self.code, self.scaling)
+        sample = read_sample(self.files[index], self.code, self.camera)
         return sample if self.transform is None else self.transform(sample)
 
     def subset(self, name: str) -> str | None:
@@ -177,28 +178,28 @@ class PairedFolder(Dataset[Sample]):
 
 
 def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:
-    """Read RGB (H, W, 3) uint8 and raw thermal (H, W) of a pair; None for a missing modality.
+    """Read RGB (H, W, 3) uint8 and raw thermal (h, w) of a pair; None for a missing modality.
 
     Raises:
-        InputError: A file is broken, or sizes differ.
+        InputError: A file is broken.
     """
     if files.rgb is not None and files.rgb == files.thermal:
         return read_rgbt(files.rgb)
-    rgb = None if files.rgb is None else rgb_array(files.rgb)
-    thermal = None if files.thermal is None else thermal_array(files.thermal)
-    if rgb is not None and thermal is not None:
-        check_size(thermal, str(files.thermal), rgb, str(files.rgb))
-    return rgb, thermal
+    return (
+        None if files.rgb is None else rgb_array(files.rgb),
+        None if files.thermal is None else thermal_array(files.thermal),
+    )
 
 
-def read_sample(files: Files, code: LabelCode, scaling: Scaling) -> Sample:
+def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
     """Read one pair with its labels, if it has any.
 
     Raises:
         InputError: A file is broken, sizes differ, a label stands for no class, or the thermal
-            image does not fit the scaling.
+            image does not fit the camera.
     """
-    rgb, thermal = read_pair(files)
+    rgb, raw = read_pair(files)
+    thermal = None if raw is None else camera.see(raw, rgb, str(files.thermal), str(files.rgb))
     labels = None
     if files.labels is not None:
         ids = code.read(files.labels)
@@ -209,9 +210,7 @@ def read_sample(files: Files, code: LabelCode, scaling: Scaling) -> Sample:
     return Sample(
         files.name,
         None if rgb is None else to_tensor(rgb),
-        None
-        if thermal is None
-        else torch.from_numpy(scale_thermal(thermal, scaling, str(files.thermal)))[None],
+        None if thermal is None else torch.from_numpy(thermal)[None],
         labels,
     )
 

@@ -38,7 +38,7 @@ class Scaling(NamedTuple):
     high: float = 255.0
 
     def __str__(self) -> str:
-        return f"{self.low:g},{self.high:g}" if self.kind == "fixed" else self.kind
+        return f"{self.low:.9g},{self.high:.9g}" if self.kind == "fixed" else self.kind
 
 
 def parse_scaling(text: str) -> Scaling:

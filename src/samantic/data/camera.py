@@ -1,0 +1,95 @@
+"""The thermal camera of a rig: its values brought to 0..1, its pixels to RGB's."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samantic.data.images import check_size
+from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
+from samantic.data.thermal import RawThermal, Scaling, parse_scaling, scale_thermal
+
+
+class Camera(NamedTuple):
+    """How a raw thermal image becomes what a network reads.
+
+    Attributes:
+        scaling: How values become 0..1.
+        rig: How pixels become RGB's; None where both images are aligned and of one size.
+    """
+
+    scaling: Scaling = Scaling()
+    rig: Rig | None = None
+
+    def see(
+        self,
+        raw: RawThermal,
+        rgb: NDArray[np.uint8] | None,
+        name: str = "thermal",
+        rgb_name: str = "rgb",
+    ) -> NDArray[np.float32]:
+        """Scale a thermal image, and align it with RGB if there is one.
+
+        Args:
+            raw: (h, w) as the file has it.
+            rgb: (H, W, 3), or None: then thermal stays where it is.
+            name: What to call the thermal image in an error.
+            rgb_name: What to call the other.
+
+        Returns:
+            (H, W) in 0..1.
+
+        Raises:
+            InputError: The scaling does not fit, or sizes differ and there is no rig.
+        """
+        return self.align(scale_thermal(raw, self.scaling, name), rgb, name, rgb_name)
+
+    def align(
+        self,
+        thermal: NDArray[np.float32],
+        rgb: NDArray[Any] | None,
+        name: str = "thermal",
+        rgb_name: str = "rgb",
+    ) -> NDArray[np.float32]:
+        """Bring (h, w) thermal values into RGB's (H, W); as they are without RGB.
+
+        Raises:
+            InputError: Sizes differ and there is no rig.
+        """
+        if rgb is None:
+            return thermal
+        if self.rig is not None:
+            return self.rig.warp(thermal, (rgb.shape[0], rgb.shape[1]))
+        check_size(thermal, name, rgb, rgb_name)
+        return thermal
+
+    def stored(self) -> dict[str, Any]:
+        """What a model's config.json says of it; `stored_camera` reads it back."""
+        rig = None if self.rig is None else self.rig.matrix or RESIZE
+        return {"thermal_scaling": str(self.scaling), "rig": rig}
+
+    def changed(self, scaling: str | None, rig: str | None) -> Camera:
+        """With another scaling (`8-bit`, `frame`, `LOW,HIGH`) or rig (`resize`, a YAML file).
+
+        Raises:
+            InputError: One of them is none of these.
+        """
+        return Camera(
+            self.scaling if scaling is None else parse_scaling(scaling),
+            self.rig if rig is None else read_rig(rig),
+        )
+
+
+ALIGNED_8_BIT = Camera()
+"""The camera of the benchmarks: gray levels, aligned with RGB."""
+
+
+def stored_camera(values: dict[str, Any]) -> Camera:
+    """The camera in a model's config.json; 8-bit and aligned where it says nothing."""
+    rig = values.get("rig")
+    scaling = parse_scaling(values.get("thermal_scaling", "8-bit"))
+    if rig is None or rig == RESIZE:
+        return Camera(scaling, None if rig is None else Rig(None))
+    return Camera(scaling, rig_from(rig, "config.json"))

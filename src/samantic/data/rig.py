@@ -1,0 +1,91 @@
+"""Two cameras that see one scene from their own places: thermal is brought into RGB's image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from samantic.errors import InputError
+
+RESIZE = "resize"
+"""In place of a calibration: both cameras see the same, only the sizes differ."""
+
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
+
+
+class Rig(NamedTuple):
+    """How thermal pixels map to RGB pixels.
+
+    Attributes:
+        matrix: 3x3 homography from thermal (x, y, 1) to RGB (x, y, 1) in pixels, centres at whole
+            numbers; None where both cameras see the same and only the sizes differ.
+    """
+
+    matrix: Matrix | None
+
+    def warp(self, thermal: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+        """Resample (h, w) thermal into RGB's (H, W), bilinearly; 0 where thermal sees nothing."""
+        back = np.linalg.inv(self._homography(thermal.shape, size))
+        y, x = np.indices(size, dtype=np.float64)
+        there = np.tensordot(back, np.stack([x, y, np.ones_like(x)]), axes=1)
+        columns, rows = there[0] / there[2], there[1] / there[2]
+        if self.matrix is None:  # half a pixel of the border lies outside of the last centres
+            columns = columns.clip(0, thermal.shape[1] - 1)
+            rows = rows.clip(0, thermal.shape[0] - 1)
+        warped: NDArray[np.float32] = ndimage.map_coordinates(
+            thermal, [rows, columns], order=1, mode="constant", cval=0.0
+        )
+        return warped
+
+    def _homography(self, thermal: tuple[int, ...], rgb: tuple[int, ...]) -> NDArray[np.float64]:
+        if self.matrix is not None:
+            return np.array(self.matrix)
+        sy, sx = rgb[0] / thermal[0], rgb[1] / thermal[1]
+        return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
+
+
+def read_rig(text: str) -> Rig:
+    """`resize`, or a YAML file whose key `thermal_to_rgb` is a 3x3 or, affine, a 2x3 matrix.
+
+    Raises:
+        InputError: There is no such file, or it holds no matrix that can be inverted.
+    """
+    if text == RESIZE:
+        return Rig(None)
+    path = Path(text)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such calibration; give a YAML file, or resize") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    given = values.get("thermal_to_rgb") if isinstance(values, dict) else None
+    return rig_from(given, str(path))
+
+
+def rig_from(matrix: Any, name: str) -> Rig:
+    """A rig of a nested list of numbers.
+
+    Raises:
+        InputError: It is no 3x3 or 2x3 matrix, or cannot be inverted.
+    """
+    try:
+        numbers = np.array(matrix, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    if numbers.shape == (2, 3):
+        numbers = np.vstack([numbers, [0, 0, 1]])
+    if numbers.shape != (3, 3) or not np.isfinite(numbers).all():
+        raise InputError(
+            f"{name}: needs the key thermal_to_rgb, a 3x3 homography or a 2x3 affine matrix that "
+            "takes thermal pixels to RGB pixels"
+        )
+    if abs(np.linalg.det(numbers)) < 1e-9:
+        raise InputError(f"{name}: thermal_to_rgb is singular; calibrate anew")
+    a, b, c = (tuple(float(v) for v in row) for row in numbers)
+    return Rig((a, b, c))  # type: ignore[arg-type]
