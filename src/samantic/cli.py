@@ -16,6 +16,9 @@ from samantic.errors import InputError
 
 LAYOUTS = get_args(Layout)
 
+MOST_LINES = 10
+"""So many bad pairs are told one by one."""
+
 
 def entry() -> None:
     """Entry point of the `samantic` command."""
@@ -269,7 +272,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
 
 
-def _predict(options: argparse.Namespace) -> None:
+def _predict(options: argparse.Namespace) -> int:
     from samantic.checkpoint import find_model, fingerprint
     from samantic.predict import find_files, load, predict_files
 
@@ -277,7 +280,16 @@ def _predict(options: argparse.Namespace) -> None:
     folder = find_model(options.model)
     predictor = load(folder, options.device, options.thermal_scaling, options.rig, options.tile)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
+    problems = list(summary["failed"].values())
+    for line in problems[:MOST_LINES]:
+        print(f"samantic: {line}", file=sys.stderr)
+    if len(problems) > MOST_LINES:
+        rest = len(problems) - MOST_LINES
+        print(f"samantic: {rest} more in {options.out / 'summary.json'}", file=sys.stderr)
+    if not summary["count"]:
+        return 2
     print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
+    return 1 if summary["failed"] else 0
 
 
 def _ablate(options: argparse.Namespace) -> int:

@@ -19,7 +19,6 @@ from samantic.data.camera import Camera
 from samantic.data.folders import stems
 from samantic.data.images import ImageLike, open_image, rgb_array, thermal_array
 from samantic.data.pairs import Files, read_pair, to_tensor
-from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.models import SARTM
@@ -102,23 +101,26 @@ class Predictor:
         Raises:
             InputError: An image cannot be used, sizes differ, or the model reads neither image.
         """
-        return self.segment(
-            None if rgb is None else rgb_array(rgb),
-            None if thermal is None else thermal_array(thermal),
-        )
+        colour = None if rgb is None else rgb_array(rgb)
+        heat = None if thermal is None else self.camera.see(thermal_array(thermal), colour)
+        return self.segment(colour, heat)
 
     @torch.inference_mode()
-    def segment(self, rgb: NDArray[np.uint8] | None, thermal: RawThermal | None) -> Prediction:
-        """Segment arrays: RGB (H, W, 3) uint8 and raw thermal (H, W); either may be None.
+    def segment(
+        self, rgb: NDArray[np.uint8] | None, thermal: NDArray[np.float32] | None
+    ) -> Prediction:
+        """Segment arrays of one size; either may be None.
+
+        Args:
+            rgb: (H, W, 3).
+            thermal: (H, W) in 0..1, as the model's camera sees it.
 
         Raises:
-            InputError: Sizes differ, the model reads neither image, or the thermal image does not
-                fit the camera.
+            InputError: Sizes differ, or the model reads neither image.
         """
-        heat = None if thermal is None else self.camera.see(thermal, rgb)
         images = (
             None if rgb is None else to_tensor(rgb),
-            None if heat is None else torch.from_numpy(heat)[None],
+            None if thermal is None else torch.from_numpy(thermal)[None],
         )
         height, width = next((x.shape[-2:] for x in images if x is not None), (0, 0))
         if max(height, width) > self.tile:
@@ -253,7 +255,7 @@ def predict_files(
     """Predict pairs into a folder: labels/, overlays/ and summary.json.
 
     Pairs whose files are there already are not predicted again, so a run continues where it
-    stopped.
+    stopped. Pairs that cannot be predicted are left out.
 
     Args:
         predictor: The model.
@@ -262,34 +264,49 @@ def predict_files(
         fingerprint: Identity of the model's weights.
 
     Returns:
-        The summary: model, number of frames, and per frame its size and class shares.
+        The summary: model, number of frames, per frame its size and class shares, and why others
+        failed.
 
     Raises:
-        InputError: A file is broken, or `out` holds another model's predictions.
+        InputError: `out` holds another model's predictions.
     """
     summary_path = out / "summary.json"
     if summary_path.exists() and read_json(summary_path).get("model") != fingerprint:
         raise InputError(f"{out}: holds another model's predictions; give another --out")
     write_json(summary_path, {"model": fingerprint, "complete": False})
-    frames = {}
+    frames, failed = {}, {}
     for pair in tqdm(files, desc="predict", unit="pair", disable=None):
-        done = out / "labels" / f"{pair.name}.png"
-        if done.exists():
-            ids = np.asarray(open_image(done))
-        else:
-            try:
-                prediction = predictor.segment(*read_pair(pair))
-            except InputError as error:
-                raise InputError(f"{pair.name}: {error}") from None
-            prediction.save(out, pair.name)
-            ids = prediction.labels
+        try:
+            ids = _predict_pair(predictor, pair, out)
+        except InputError as error:
+            failed[pair.name] = str(error)
+            continue
         frames[pair.name] = {
             "size": list(ids.shape),
             "shares": class_shares(ids, predictor.info.classes),
         }
-    summary = {"model": fingerprint, "complete": True, "count": len(frames), "frames": frames}
+    summary = {
+        "model": fingerprint,
+        "complete": not failed,
+        "count": len(frames),
+        "frames": frames,
+        "failed": failed,
+    }
     write_json(summary_path, summary)
     return summary
+
+
+def _predict_pair(predictor: Predictor, pair: Files, out: Path) -> NDArray[np.uint8]:
+    """The labels of a pair: those in `out`, or else predicted and saved there."""
+    done = out / "labels" / f"{pair.name}.png"
+    if done.exists():
+        return np.asarray(open_image(done))
+    rgb, raw = read_pair(pair)
+    see = predictor.camera.see
+    thermal = None if raw is None else see(raw, rgb, str(pair.thermal), str(pair.rgb))
+    prediction = predictor.segment(rgb, thermal)
+    prediction.save(out, pair.name)
+    return prediction.labels
 
 
 def _images(path: Path) -> dict[str, Path]:

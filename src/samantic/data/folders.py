@@ -71,8 +71,14 @@ def listed(listing: Path, pattern: str) -> list[str]:
     """The names in a list, one a line: plain names, or paths that the pattern fits.
 
     Of a line with commas the first part counts.
+
+    Raises:
+        InputError: It is no text.
     """
-    lines = listing.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = listing.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{listing}: not UTF-8 text; list one name a line") from None
     return [matched(pattern, line.split(",")[0].strip()) for line in lines if line.strip()]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
@@ -19,29 +19,47 @@ from samantic.errors import InputError
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
 
+SMALLEST = 16
+"""Least side of an image in pixels."""
+
 GRAY_TOLERANCE = 8
 """Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
 
 
 def decode_image(path: Path) -> Image.Image:
-    """Open and decode an image file of any depth.
+    """Open and decode an image file of any depth, turned as its EXIF orientation says.
 
     Raises:
-        InputError: The file is missing, truncated, or not an image.
+        InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
     try:
         with Image.open(path) as image:
-            deep = image.mode == "RGB" and any("16" in str(tile.args) for tile in image.tile)
+            problem = _unusable(image)
             image.load()
+            upright = ImageOps.exif_transpose(image)
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; change its permissions") from None
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: {error}; cut it into parts") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
-    if deep:  # Pillow has kept the high bytes alone
-        raise InputError(
-            f"{path}: 16 bits in several channels; save thermal as one channel, RGB with 8 bits"
-        )
-    return image
+    if problem:
+        raise InputError(f"{path}: {problem}")
+    return upright
+
+
+def _unusable(image: Image.Image) -> str:
+    """What is wrong with an opened image that could be decoded all the same."""
+    if getattr(image, "n_frames", 1) > 1:
+        return "several images in one file; save each by itself"
+    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+        return f"colours as {image.mode}; save it as RGB"
+    if image.mode == "RGB" and any("16" in str(tile) for tile in getattr(image, "tile", [])):
+        # Pillow would keep the high bytes alone
+        return "16 bits in several channels; save thermal as one channel, RGB with 8 bits"
+    return ""
 
 
 def open_image(path: Path) -> Image.Image:
@@ -137,6 +155,20 @@ def _plain_depth(pixels: NDArray[Any], name: str) -> RawThermal:
             "0 to 65535, or temperatures as floats"
         )
     return pixels.astype(np.uint16)
+
+
+def check_extent(pixels: NDArray[Any], name: str) -> None:
+    """Refuse images too small to show anything.
+
+    Raises:
+        InputError: A side is below `SMALLEST`.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < SMALLEST:
+        raise InputError(
+            f"{name}: {width}x{height} pixels; nothing smaller than {SMALLEST}x{SMALLEST} can be "
+            "segmented"
+        )
 
 
 def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.config import IGNORE
-from samantic.data.images import open_image
+from samantic.data.images import decode_image
 from samantic.errors import InputError
 
 Colour = tuple[int, int, int]
@@ -42,7 +42,7 @@ class LabelCode:
             InputError: It has several channels without known colours, or a value that stands for
                 no class.
         """
-        image = open_image(path)
+        image = decode_image(path)
         if image.mode in ("RGB", "RGBA") and self.colours:
             return self._from_colours(np.asarray(image.convert("RGB")), path)
         if image.mode not in ("L", "P"):

@@ -18,7 +18,7 @@ from samantic.config import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import CATALOG, DatasetSpec, named
 from samantic.data.folders import find_images, listed
-from samantic.data.images import check_size, read_rgbt, rgb_array, thermal_array
+from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
@@ -181,14 +181,19 @@ def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None
     """Read RGB (H, W, 3) uint8 and raw thermal (h, w) of a pair; None for a missing modality.
 
     Raises:
-        InputError: A file is broken.
+        InputError: A file is broken, or too small.
     """
+    rgb: NDArray[np.uint8] | None = None
+    thermal: RawThermal | None = None
     if files.rgb is not None and files.rgb == files.thermal:
-        return read_rgbt(files.rgb)
-    return (
-        None if files.rgb is None else rgb_array(files.rgb),
-        None if files.thermal is None else thermal_array(files.thermal),
-    )
+        rgb, thermal = read_rgbt(files.rgb)
+    else:
+        rgb = None if files.rgb is None else rgb_array(files.rgb)
+        thermal = None if files.thermal is None else thermal_array(files.thermal)
+    for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
+        if pixels is not None:
+            check_extent(pixels, str(path))
+    return rgb, thermal
 
 
 def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
