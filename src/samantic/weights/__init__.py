@@ -8,8 +8,8 @@ HERE = Path(__file__).parent
 
 
 def shipped(name: str | Path) -> Path | None:
-    """The folder of what ships under `name`; None for anything else, or if a local path has it."""
+    """The folder of what ships under `name`, or None; a folder of one's own is ./NAME."""
     folder = HERE / name
-    if Path(name).exists() or Path(name).name != str(name) or not (folder / "config.json").exists():
+    if "/" in str(name) or not (folder / "config.json").exists():
         return None
     return folder
