@@ -1,10 +1,11 @@
 # make demo: install, then train, evaluate and predict on generated scenes (about 4 minutes).
-# make test: install, then the whole suite. PIP_ARGS passes options to pip.
+# make test: install, then the whole suite. make docs: the documentation site, in site/.
+# PIP_ARGS passes options to pip.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_ARGS ?=
 
-.PHONY: install demo test lint
+.PHONY: install demo test lint docs
 
 install: .venv/installed
 
@@ -24,3 +25,6 @@ lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+docs: install
+	$(BIN)/python -m zensical build --strict

@@ -409,7 +409,7 @@ CONFIGS = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("training/*.yaml")])
 def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
     """Every YAML, on a micro base and generated data in its own layout, for one step."""
     layout = read_config(shipped).data.layout
-    splits = {"train": range(10), "val": range(10, 12), "test": range(12, 14)}
+    splits = {"train": range(10), "val": range(10, 15), "test": range(15, 17)}
     write_scenes(tmp_path / "data", layout, splits, seed=1, size=(64, 96))
     changes = {
         "out": tmp_path / "run",
