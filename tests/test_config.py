@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from samantic.config import Config, DataConfig, read_config, to_yaml
+from samantic.config import Config, DataConfig
+from samantic.config_files import read_config, to_yaml
 from samantic.errors import InputError
 
 CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))

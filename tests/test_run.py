@@ -17,7 +17,8 @@ import samantic
 from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import load_model
 from samantic.cli import main
-from samantic.config import Config, read_config
+from samantic.config import Config
+from samantic.config_files import read_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.loading import collate
 from samantic.data.synthetic import write_scenes

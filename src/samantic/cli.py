@@ -103,11 +103,15 @@ def _check_options(sub: argparse.ArgumentParser) -> None:
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
     )
     sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
-    for kind in ("rgb", "thermal", "labels"):
-        sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+    _file_options(sub)
     _rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
     sub.add_argument("--out", type=Path, help="default runs/check/NAME")
+
+
+def _file_options(sub: argparse.ArgumentParser) -> None:
+    for kind in ("rgb", "thermal", "labels"):
+        sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
 
 
 def _train_options(sub: argparse.ArgumentParser) -> None:
@@ -127,6 +131,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
         "--robustness", action="store_true", help="measure without RGB and without thermal too"
     )
     sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
+    _file_options(sub)
     _camera_options(sub)
 
 
@@ -204,7 +209,7 @@ def _seeds(text: str) -> list[int]:
 
 
 def _train_help(parser: argparse.ArgumentParser) -> str:
-    from samantic.config import config_help
+    from samantic.config_files import config_help
 
     return argparse.ArgumentParser.format_help(parser) + "\nconfiguration keys:\n" + config_help()
 
@@ -247,7 +252,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from samantic.config import read_config
+    from samantic.config_files import read_config
 
     config = read_config(options.config, options.overrides)
     from samantic.run import train
@@ -256,6 +261,7 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from samantic.data.catalog import own_files
     from samantic.run import evaluate
 
     if options.out is not None and (options.out / "last.ckpt").exists():
@@ -263,7 +269,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(
         options.model,
         options.data,
-        options.layout,
+        own_files(options.layout, options.rgb, options.thermal, options.labels),
         options.split,
         out=options.out,
         robustness=options.robustness,
@@ -273,8 +279,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    from samantic.batch import find_files, predict_files
     from samantic.checkpoint import find_model, fingerprint
-    from samantic.predict import find_files, load, predict_files
+    from samantic.predict import load
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)

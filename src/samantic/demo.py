@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from samantic.batch import predict_files
 from samantic.checkpoint import fingerprint
 from samantic.config import (
     AdaptConfig,
@@ -26,7 +27,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor
-from samantic.predict import load, predict_files
+from samantic.predict import load
 from samantic.report import side_by_side, write_page
 from samantic.run import train
 

@@ -18,7 +18,8 @@ from samantic.checkpoint import (
     start_from,
     write_card,
 )
-from samantic.config import Config, Layout, read_config, to_yaml
+from samantic.config import Config, Layout
+from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
 from samantic.data.catalog import DatasetSpec, dataset_spec
 from samantic.data.loading import eval_loader, train_loader

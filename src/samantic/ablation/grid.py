@@ -15,7 +15,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from samantic.ablation.tables import Table
-from samantic.config import Config, read_config, to_yaml
+from samantic.config import Config
+from samantic.config_files import read_config, to_yaml
 from samantic.errors import InputError
 from samantic.files import read_json
 

@@ -13,7 +13,8 @@ from samantic.ablation.grid import Grid
 from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
 from samantic.checkpoint import ModelInfo
-from samantic.config import Config, read_config
+from samantic.config import Config
+from samantic.config_files import read_config
 from samantic.data.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
