@@ -11,7 +11,7 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
     ["errors"],
-    ["files", "config", "weights"],
+    ["files", "config"],
     ["config_files"],
     ["data", "models", "losses", "metrics"],
     ["trainer", "masks"],

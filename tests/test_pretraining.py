@@ -127,21 +127,6 @@ def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
     assert (tmp_path / "recipe.json").exists()
 
 
-def test_what_ships_is_rounded_and_works_in_full_precision(tmp_path: Path) -> None:
-    base = load_sam2("random-micro")
-    base.save_pretrained(tmp_path / "sam")
-    script = str(ROOT / "training" / "ship.py")
-    subprocess.run([sys.executable, script, tmp_path / "sam", tmp_path / "out"], check=True)
-    size, whole = (
-        (tmp_path / name / "model.safetensors").stat().st_size for name in ("out", "sam")
-    )
-    assert size < 0.52 * whole
-    loaded = load_sam2(str(tmp_path / "out")).state_dict()
-    for name, tensor in base.state_dict().items():
-        assert loaded[name].dtype == tensor.dtype
-        assert torch.equal(loaded[name], tensor.half().float()), name
-
-
 @pytest.mark.slow
 def test_bases_are_measured_and_drawn(mfnet: Path, tmp_path: Path) -> None:
     script = str(ROOT / "training" / "measure_sam.py")

@@ -1,6 +1,6 @@
 """How well bases segment everything: boundary recall of their grid masks on labelled images.
 
-    python training/measure_sam.py sam-nano random-nano --data FOLDER --split val --pictures out
+    python training/measure_sam.py runs/sam/sam random-nano --data FOLDER --split val --pictures out
 
 Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
 boundary, and how many masks an image has; random-nano keeps its untrained weights (seed 0). In

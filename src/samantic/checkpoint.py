@@ -28,7 +28,6 @@ from samantic.models import SARTM, load_sam2
 from samantic.models.sam import is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
-from samantic.weights import shipped
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TEXT = "text.safetensors"
@@ -109,8 +108,7 @@ def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
-        name_or_path: A run folder, a model folder, nano (ships with the package), or a hub id
-            `owner/name`.
+        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
 
     Raises:
         InputError: There is no model, or its files do not fit together.
@@ -168,12 +166,12 @@ def _must_equal(source: str | Path, key: str, theirs: object, ours: object) -> N
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The model folder of a run folder, a model folder, a shipped model or a hub id.
+    """The model folder of a run folder, a model folder or a hub id.
 
     Raises:
         InputError: There is none.
     """
-    path = shipped(name_or_path) or Path(name_or_path)
+    path = Path(name_or_path)
     for folder in (path / "model", path):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder

@@ -25,8 +25,7 @@ class ModelConfig:
 
     Args:
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
-            the same files, sam-nano (ships with the package), or random-nano, random-mini,
-            random-micro (built-in, without weights).
+            the same files, or random-nano, random-mini, random-micro (built-in, without weights).
         fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
             heads see the weighted average, FRM + FFM serve the language distillation alone),
             average (weights only), late (decode each, average the logits), rgb or thermal (one
@@ -190,8 +189,8 @@ class TrainConfig:
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on, e.g. auto, 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
-        start: Trained model (run folder, model folder, nano or hub id) of the same network whose
-            weights training starts from; classes of equal names keep what they learnt, others
+        start: Trained model (run folder, model folder or hub id) of the same network whose weights
+            training starts from; classes of equal names keep what they learnt, others
             start anew. {seed} in it stands for `seed`.
     """
 

@@ -18,7 +18,6 @@ from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
-from samantic.weights import shipped
 
 STRIDE = 32
 """Height and width of an image must be multiples of this many pixels inside the encoder."""
@@ -68,7 +67,7 @@ def load_sam2(base: str) -> Sam2Model:
     """Load SAM2, or build a random one.
 
     Args:
-        base: Hub id, local folder, sam-nano (ships with the package), or a key of `RANDOM_BASES`.
+        base: Hub id, local folder, or a key of `RANDOM_BASES`.
 
     Raises:
         InputError: The base cannot be reached or read, or lacks a tensor.
@@ -81,7 +80,7 @@ def load_sam2(base: str) -> Sam2Model:
     transformers.logging.set_verbosity(logging.ERROR)  # what it warns of is checked below
     try:
         loaded: Any = Sam2Model.from_pretrained(
-            shipped(base) or base,
+            base,
             output_loading_info=True,
             dtype=torch.float32,
             ignore_mismatched_sizes=True,
@@ -108,7 +107,7 @@ def _unreachable(base: str, error: Exception) -> str:
         return f"base {base}: not a SAM2 folder ({first_line}); it needs config.json and weights"
     return (
         f"base {base}: neither a local folder nor reachable on the hub ({first_line}); offline, "
-        "give a folder with its config.json and model.safetensors, or use sam-nano"
+        "give a folder with its config.json and model.safetensors, or use random-nano"
     )
 
 
