@@ -110,7 +110,7 @@ def _check_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _file_options(sub: argparse.ArgumentParser) -> None:
-    for kind in ("rgb", "thermal", "labels"):
+    for kind in ("rgb", "thermal", "labels", "rgbt"):
         sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
 
 
@@ -239,7 +239,7 @@ def _check(options: argparse.Namespace) -> int:
     from samantic.data.camera import Camera
     from samantic.data.catalog import own_files
 
-    spec = own_files(options.layout, options.rgb, options.thermal, options.labels)
+    spec = own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
     if options.classes:
         spec = replace(spec, classes=tuple(options.classes.split(",")))
     camera = Camera().changed(None, options.rig)
@@ -269,7 +269,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(
         options.model,
         options.data,
-        own_files(options.layout, options.rgb, options.thermal, options.labels),
+        own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt),
         options.split,
         out=options.out,
         robustness=options.robustness,

@@ -76,6 +76,7 @@ class DataConfig:
             the layout pairs; what the stars stand for pairs the files.
         thermal: The same for thermal images.
         labels: The same for label images.
+        rgbt: The same for 4-channel images, in place of rgb and thermal.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
             these colours in place of ids.
         train: Split to learn from; "train[:90%]" is its first nine tenths.
@@ -84,8 +85,9 @@ class DataConfig:
         thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
             refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training split)
             or frame (each image's own range); see docs/thermal-images.md.
-        rig: Where the thermal camera looks: a YAML file with a matrix thermal_to_rgb, or resize for
-            images of one view and two sizes; null for aligned images; see docs/own-data.md.
+        rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
+            pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
+            and two sizes; null for aligned images; see docs/own-data.md.
         workers: Processes that load and augment images; 0 loads in the main one.
     """
 
@@ -95,12 +97,13 @@ class DataConfig:
     rgb: str | None = None
     thermal: str | None = None
     labels: str | None = None
+    rgbt: str | None = None
     colors: list[str] | None = None
     train: str = "train"
     val: str = "val"
     test: str = "test"
     thermal_scaling: str = "8-bit"
-    rig: str | None = None
+    rig: str | list[list[float]] | None = None
     workers: int = 2
 
 

@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 
@@ -130,9 +131,17 @@ def test_own_folders_patterns_and_colours(
     assert "_label.png: the colour #0000ff is no class's" in capsys.readouterr().err
 
 
+def test_own_four_channel_files(mfnet: Path) -> None:
+    spec = dataset_spec(DataConfig("", "pairs", NAMES, rgbt="images/*.png"))
+    ours, theirs = PairedFolder(mfnet, spec, "test")[0], PairedFolder(mfnet, "mfnet", "test")[0]
+    for a, b in zip(ours[1:], theirs[1:], strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"rgbt": "a", "thermal": "b"}, r"data\.rgbt: stands for data\.rgb and data\.thermal"),
         ({"layout": "mfnet", "rgb": "x"}, r"data\.rgb: layout mfnet has its own"),
         ({"layout": "fmb", "colors": ["#000000"]}, r"data\.colors: layout fmb has its own"),
         ({"colors": ["#000000"]}, r"data\.colors: 1 colours for 2 classes"),

@@ -66,6 +66,7 @@ def test_resize_keeps_the_view() -> None:
 def test_affine_matrices_have_two_rows(tmp_path: Path) -> None:
     two = read_rig(calibration(tmp_path / "a.yaml", [[1, 0, 3], [0, 1, -2]]))
     assert two == rig_from([[1, 0, 3], [0, 1, -2], [0, 0, 1]], "x")
+    assert read_rig([[1, 0, 3], [0, 1, -2]]) == two
     image = np.random.default_rng(0).random((10, 12)).astype(np.float32)
     assert np.allclose(two.warp(image, (10, 12))[:8, 3:], image[2:, :9])
 
@@ -120,7 +121,9 @@ def test_a_rig_through_every_verb(
     config = write_config(root, data=data, train={"steps": 1, "validations": 1})
     assert main(["train", str(config)]) == 2
     assert "64x48 pixels, but" in capsys.readouterr().err
-    assert main(["train", str(config), "--data.rig", rig]) == 0
+    assert main(["train", str(config), "--data.rig", "[[1, 2], [3, 4]]"]) == 2
+    assert "data.rig: needs" in capsys.readouterr().err
+    assert main(["train", str(config), "--data.rig", "[[2, 0, 10], [0, 2, -6]]"]) == 0
     run = tmp_path / "run"
     assert json.loads((run / "model" / "config.json").read_text())["rig"][0] == [2, 0, 10]
     words = ["--rgb", str(root / "rgb"), "--thermal", str(root / "thermal")]

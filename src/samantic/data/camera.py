@@ -70,8 +70,12 @@ class Camera(NamedTuple):
         rig = None if self.rig is None else self.rig.matrix or RESIZE
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
-    def changed(self, scaling: str | None, rig: str | None) -> Camera:
-        """With another scaling (`8-bit`, `frame`, `LOW,HIGH`) or rig (`resize`, a YAML file).
+    def changed(self, scaling: str | None, rig: str | list[list[float]] | None) -> Camera:
+        """The same with another scaling or rig, where one is given.
+
+        Args:
+            scaling: `8-bit`, `frame` or `LOW,HIGH`.
+            rig: `resize`, a matrix, or a YAML file that holds one.
 
         Raises:
             InputError: One of them is none of these.

@@ -240,7 +240,7 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
     """
     if config.layout != "pairs" and config.colors:
         raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
-    spec = own_files(config.layout, config.rgb, config.thermal, config.labels)
+    spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
     if config.layout != "pairs":
         return spec
     spec = named(spec, config.classes)
@@ -255,7 +255,11 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
 
 
 def own_files(
-    layout: Layout, rgb: str | None = None, thermal: str | None = None, labels: str | None = None
+    layout: Layout,
+    rgb: str | None = None,
+    thermal: str | None = None,
+    labels: str | None = None,
+    rgbt: str | None = None,
 ) -> DatasetSpec:
     """A layout's data card, with folders or patterns of one's own for the layout pairs.
 
@@ -263,11 +267,18 @@ def own_files(
         InputError: They are given for a layout that has its own.
     """
     spec = CATALOG[layout]
-    for key, given in {"rgb": rgb, "thermal": thermal, "labels": labels}.items():
+    own = {"rgb": rgb, "thermal": thermal, "labels": labels, "rgbt": rgbt}
+    for key, given in own.items():
         if given and layout != "pairs":
             raise InputError(f"data.{key}: layout {layout} has its own; use layout pairs")
+    if rgbt and (rgb or thermal):
+        raise InputError("data.rgbt: stands for data.rgb and data.thermal; give it or those")
     return replace(
-        spec, rgb=rgb or spec.rgb, thermal=thermal or spec.thermal, labels=labels or spec.labels
+        spec,
+        images=rgbt or spec.images,
+        rgb=rgb or spec.rgb,
+        thermal=thermal or spec.thermal,
+        labels=labels or spec.labels,
     )
 
 

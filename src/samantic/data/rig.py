@@ -49,14 +49,16 @@ class Rig(NamedTuple):
         return np.array([[sx, 0, (sx - 1) / 2], [0, sy, (sy - 1) / 2], [0, 0, 1]])
 
 
-def read_rig(text: str) -> Rig:
-    """`resize`, or a YAML file whose key `thermal_to_rgb` is a 3x3 or, affine, a 2x3 matrix.
+def read_rig(text: str | list[list[float]]) -> Rig:
+    """`resize`, a 3x3 or, affine, 2x3 matrix, or a YAML file that holds it as `thermal_to_rgb`.
 
     Raises:
         InputError: There is no such file, or it holds no matrix that can be inverted.
     """
     if text == RESIZE:
         return Rig(None)
+    if isinstance(text, list):
+        return rig_from(text, "data.rig")
     path = Path(text)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -82,7 +84,7 @@ def rig_from(matrix: Any, name: str) -> Rig:
         numbers = np.vstack([numbers, [0, 0, 1]])
     if numbers.shape != (3, 3) or not np.isfinite(numbers).all():
         raise InputError(
-            f"{name}: needs the key thermal_to_rgb, a 3x3 homography or a 2x3 affine matrix that "
+            f"{name}: needs thermal_to_rgb, a 3x3 homography or a 2x3 affine matrix that "
             "takes thermal pixels to RGB pixels"
         )
     if abs(np.linalg.det(numbers)) < 1e-9:
