@@ -10,6 +10,7 @@ import yaml
 
 from samantic.config import Config
 from samantic.errors import InputError
+from samantic.files import read_yaml
 
 
 def _parser() -> Any:
@@ -40,12 +41,7 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
     """
     import jsonargparse
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such configuration file") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    values = read_yaml(path, "configuration file")
     if not isinstance(values, dict):
         raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
     unknown = sorted(values.keys() - Config.__dataclass_fields__.keys())

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from samantic.errors import InputError
 
 
@@ -71,3 +73,21 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: no such file") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: not valid JSON ({error}); write it anew") from None
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Read YAML.
+
+    Args:
+        path: The file.
+        what: What it should be, for the error if there is none.
+
+    Raises:
+        InputError: The file is missing or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such {what}") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None

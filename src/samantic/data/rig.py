@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from samantic.errors import InputError
+from samantic.files import read_yaml
 
 RESIZE = "resize"
 """In place of a calibration: both cameras see the same, only the sizes differ."""
@@ -59,15 +59,9 @@ def read_rig(text: str | list[list[float]]) -> Rig:
         return Rig(None)
     if isinstance(text, list):
         return rig_from(text, "data.rig")
-    path = Path(text)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such calibration; give a YAML file, or resize") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    values = read_yaml(Path(text), "calibration; give a YAML file, or resize")
     given = values.get("thermal_to_rgb") if isinstance(values, dict) else None
-    return rig_from(given, str(path))
+    return rig_from(given, text)
 
 
 def rig_from(matrix: Any, name: str) -> Rig:
