@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from samantic.data.folders import stems
 from samantic.data.images import open_image
-from samantic.data.pairs import Files, read_pair
+from samantic.data.pairs import Files, read_images
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict import Predictor, class_shares
@@ -104,10 +104,7 @@ def _predict_pair(predictor: Predictor, pair: Files, out: Path) -> NDArray[np.ui
     done = out / "labels" / f"{pair.name}.png"
     if done.exists():
         return np.asarray(open_image(done))
-    rgb, raw = read_pair(pair)
-    see = predictor.camera.see
-    thermal = None if raw is None else see(raw, rgb, str(pair.thermal), str(pair.rgb))
-    prediction = predictor.segment(rgb, thermal)
+    prediction = predictor.segment(*read_images(pair, predictor.camera))
     prediction.save(out, pair.name)
     return prediction.labels
 

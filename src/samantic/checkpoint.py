@@ -146,23 +146,18 @@ def start_from(network: SARTM, info: ModelInfo, name_or_path: str | Path) -> Non
         InputError: There is no such model, or it describes another network.
     """
     source, other = load_model(name_or_path)
-    for key in ("base", "fusion", "auxiliary"):
-        _must_equal(
-            name_or_path, f"model.{key}", getattr(other.model, key), getattr(info.model, key)
-        )
-    for key in ("method", "rank", "shared"):
-        _must_equal(
-            name_or_path, f"adapt.{key}", getattr(other.adapt, key), getattr(info.adapt, key)
-        )
+    for part, keys in {
+        "model": ("base", "fusion", "auxiliary"),
+        "adapt": ("method", "rank", "shared"),
+    }.items():
+        for key in keys:
+            theirs, ours = (getattr(getattr(model, part), key) for model in (other, info))
+            if theirs != ours:
+                raise InputError(
+                    f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
+                    "alike, or train without train.start"
+                )
     take_over(network, info.classes, source, other.classes)
-
-
-def _must_equal(source: str | Path, key: str, theirs: object, ours: object) -> None:
-    if theirs != ours:
-        raise InputError(
-            f"{source}: has {key} {theirs}, this run {ours}; set {key} alike, or train without "
-            "train.start"
-        )
 
 
 def find_model(name_or_path: str | Path) -> Path:

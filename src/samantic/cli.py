@@ -8,11 +8,14 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import samantic
-from samantic.config import Layout
+from samantic.config import TILE, Layout
 from samantic.errors import InputError
+
+if TYPE_CHECKING:
+    from samantic.data.catalog import DatasetSpec
 
 LAYOUTS = get_args(Layout)
 
@@ -147,9 +150,9 @@ def _predict_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--tile",
         type=_side,
-        default=1536,
+        default=TILE,
         metavar="N",
-        help="predict images with a longer side in overlapping tiles of N pixels (default 1536)",
+        help=f"predict images with a longer side in overlapping tiles of N pixels (default {TILE})",
     )
     _camera_options(sub)
 
@@ -234,15 +237,21 @@ def _synthesize(options: argparse.Namespace) -> None:
     )
 
 
-def _check(options: argparse.Namespace) -> int:
-    from samantic.check import check, table, write_check
-    from samantic.data.camera import Camera
+def _data_card(options: argparse.Namespace) -> DatasetSpec:
+    """What `_file_options` and --layout say of the files."""
     from samantic.data.catalog import own_files
 
-    spec = own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
+    return own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from samantic.check import check, table, write_check
+    from samantic.data.camera import ALIGNED_8_BIT
+
+    spec = _data_card(options)
     if options.classes:
         spec = replace(spec, classes=tuple(options.classes.split(",")))
-    camera = Camera().changed(None, options.rig)
+    camera = ALIGNED_8_BIT.changed(None, options.rig)
     findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name)
     write_check(out, options.data, spec, findings, camera)
@@ -261,7 +270,6 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from samantic.data.catalog import own_files
     from samantic.run import evaluate
 
     if options.out is not None and (options.out / "last.ckpt").exists():
@@ -269,7 +277,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate(
         options.model,
         options.data,
-        own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt),
+        _data_card(options),
         options.split,
         out=options.out,
         robustness=options.robustness,

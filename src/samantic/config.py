@@ -18,6 +18,9 @@ Head = Literal["mask", "auxiliary", "mean"]
 IGNORE = 255
 """Label of pixels that count neither in losses nor in metrics."""
 
+TILE = 1536
+"""Images with a longer side than this many pixels are predicted in tiles of this side."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:

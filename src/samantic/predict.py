@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from samantic.checkpoint import ModelInfo, load_model
+from samantic.config import TILE
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
@@ -20,9 +21,6 @@ from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.models import SARTM
 from samantic.tiling import blend_tiles
-
-TILE = 1536
-"""Images with a longer side than this many pixels are predicted in tiles of this side."""
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,8 @@ def train(
 def _splits(config: Config) -> list[PairedFolder]:
     """The pairs to learn from, with their augmentation, to select by and to report on."""
     data = config.data
-    splits = [
-        PairedFolder(data.root, dataset_spec(data), split)
-        for split in (data.train, data.val, data.test)
-    ]
+    spec = dataset_spec(data)
+    splits = [PairedFolder(data.root, spec, split) for split in (data.train, data.val, data.test)]
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits[0].estimate_scaling())

@@ -36,7 +36,7 @@ class Pair:
     """What was found in one pair.
 
     Attributes:
-        name: Its name.
+        files: Its files.
         size: Height and width in pixels.
         depth: Type of the thermal values: uint8, uint16 or float32.
         thermal: 1 % and 99 % of the thermal values.
@@ -47,7 +47,7 @@ class Pair:
         hash: (128,) bool, alike for pictures that look alike.
     """
 
-    name: str
+    files: Files
     size: tuple[int, int]
     depth: str
     thermal: tuple[float, float]
@@ -56,6 +56,11 @@ class Pair:
     counts: NDArray[np.int64] | None
     shift: Shift | None
     hash: NDArray[np.bool_]
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.files.name
 
 
 @dataclass
@@ -126,7 +131,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     Raises:
         InputError: The split itself is broken: no folder, no list, a partner missing.
     """
-    labelled = bool(list(root.glob(spec.labels.format(split=name))))
+    labelled = any(root.glob(spec.labels.format(split=name)))
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
     split = Split(name)
@@ -152,7 +157,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
     aligned = data.camera.align(values.astype(np.float32), rgb, str(files.thermal), str(files.rgb))
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
     return Pair(
-        files.name,
+        files,
         (rgb.shape[0], rgb.shape[1]),
         str(thermal.dtype),
         (low, high),

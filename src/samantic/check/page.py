@@ -10,7 +10,7 @@ from samantic.check.facts import Pair, Split
 from samantic.check.findings import Findings
 from samantic.data.camera import Camera
 from samantic.data.catalog import DatasetSpec
-from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.pairs import read_images
 from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report import Panel, Section, picture, write_sections
@@ -24,8 +24,9 @@ HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "ni
 def table(findings: Findings) -> str:
     """What was found, as text for a terminal."""
     text = _aligned([HEADER, *(_line(split) for split in findings.splits)])
-    if len(_shares(findings)) > 1:
-        text += ["", "share of the pixels, %", *_aligned(_shares(findings))]
+    shares = _shares(findings)
+    if len(shares) > 1:
+        text += ["", "share of the pixels, %", *_aligned(shares)]
     text += ["", *(f"error: {line}" for line in findings.errors)]
     text += [f"warning: {line}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
@@ -83,7 +84,7 @@ def write_check(
     if shares:
         sections.append(Section("Share of the pixels, %", "", header, shares, [], []))
     for split in findings.splits:
-        panels = [_panel(root, spec, split, pair, camera) for pair in _furthest(split)]
+        panels = [_panel(pair, camera) for pair in _furthest(split)]
         note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
         sections.append(Section(f"Alignment of {split.name}", note, [], [], [], panels))
     facts = [f"{root.name}, layout {spec.title}."]
@@ -96,13 +97,11 @@ def _furthest(split: Split) -> list[Pair]:
     return sorted(sure, key=lambda p: -p.shift.distance if p.shift else 0.0)[:WORST]
 
 
-def _panel(root: Path, spec: DatasetSpec, split: Split, pair: Pair, camera: Camera) -> Panel:
-    data = PairedFolder(root, spec, split.name, classes=["a", "b"], labelled=False)
-    files = next(files for files in data.files if files.name == pair.name)
-    rgb, raw = read_pair(files)
-    if rgb is None or raw is None or pair.shift is None:  # pragma: no cover
+def _panel(pair: Pair, camera: Camera) -> Panel:
+    rgb, thermal = read_images(pair.files, camera._replace(scaling=Scaling("frame")))
+    if rgb is None or thermal is None or pair.shift is None:  # pragma: no cover
         raise ValueError(pair.name)
-    heat = (255 * camera._replace(scaling=Scaling("frame")).see(raw, rgb)).astype(np.uint8)
+    heat = (255 * thermal).astype(np.uint8)
     gray = rgb.mean(axis=2).astype(np.uint8)
     both = np.stack([gray, heat, heat], axis=-1)
     note = f"thermal {pair.shift.x:+d} right, {pair.shift.y:+d} down"

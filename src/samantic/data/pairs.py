@@ -196,6 +196,20 @@ def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None
     return rgb, thermal
 
 
+def read_images(
+    files: Files, camera: Camera
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
+    """Read RGB (H, W, 3) uint8 and thermal (H, W) in 0..1 as a camera sees it.
+
+    Raises:
+        InputError: A file is broken or too small, or the thermal image does not fit the camera.
+    """
+    rgb, raw = read_pair(files)
+    if raw is None:
+        return rgb, None
+    return rgb, camera.see(raw, rgb, str(files.thermal), str(files.rgb))
+
+
 def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
     """Read one pair with its labels, if it has any.
 
@@ -203,8 +217,7 @@ def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
         InputError: A file is broken, sizes differ, a label stands for no class, or the thermal
             image does not fit the camera.
     """
-    rgb, raw = read_pair(files)
-    thermal = None if raw is None else camera.see(raw, rgb, str(files.thermal), str(files.rgb))
+    rgb, thermal = read_images(files, camera)
     labels = None
     if files.labels is not None:
         ids = code.read(files.labels)
