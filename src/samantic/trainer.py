@@ -27,6 +27,7 @@ def fit(
 ) -> L.Trainer:
     """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    task.to(memory_format=torch.channels_last)  # convolutions are faster so
     steps = options.steps or options.epochs * len(train_batches)
     trainer = L.Trainer(
         max_steps=steps,

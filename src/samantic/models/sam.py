@@ -163,11 +163,19 @@ class ImageEncoder(nn.Module):
     def __init__(self, sam: Sam2Model) -> None:
         super().__init__()
         self.vision: Sam2VisionModel = sam.vision_encoder
+        self.vision.neck.position_encoding = _NoPositions()
         self.no_memory_embedding = sam.no_memory_embedding
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         stride4, stride8, stride16 = self.vision(images).fpn_hidden_states
         return stride4, stride8, stride16 + self.no_memory_embedding.view(1, -1, 1, 1)
+
+
+class _NoPositions(nn.Module):
+    """In place of the sine maps that SAM2's neck adds to its memory: here nothing reads them."""
+
+    def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
+        return torch.empty(0, device=device, dtype=dtype)
 
 
 def normalise(images: Tensor) -> Tensor:
