@@ -375,6 +375,15 @@ def test_single_modality_networks_know_no_modality_dropout(
         assert any(present is not None and not present.all() for present in seen) == hides
 
 
+def test_mixed_precision_clips_gradients(mfnet: Path, write_config: WriteConfig) -> None:
+    """What `auto` means on a GPU: Lightning clips no gradients of a fused optimiser there."""
+    path = write_config(mfnet, train={"precision": "bf16-mixed"})
+    assert main(["train", str(path)]) == 0
+    losses = [row["train/loss"] for row in read_history(path.parent / "run") if "train/loss" in row]
+    assert losses
+    assert np.isfinite(losses).all()
+
+
 def test_learning_rate_schedule() -> None:
     factors = [learning_rate_factor(step, 100, 10) for step in range(101)]
     assert factors[0] == pytest.approx(0.1)

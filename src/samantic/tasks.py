@@ -121,7 +121,9 @@ def configure_adamw(network: nn.Module, options: TrainConfig, trainer: L.Trainer
         {"params": [p for p in trainable if p.ndim > 1], "weight_decay": options.weight_decay},
         {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=True)
+    # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
+    fused = trainer.precision == "32-true"
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
     total = int(trainer.estimated_stepping_batches)
 
     def rate(step: int) -> float:
