@@ -15,7 +15,7 @@ from samantic.config import TILE, Layout
 from samantic.errors import InputError
 
 if TYPE_CHECKING:
-    from samantic.data.catalog import DatasetSpec
+    from samantic.data.spec import DatasetSpec
 
 LAYOUTS = get_args(Layout)
 
@@ -126,12 +126,25 @@ def _train_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _evaluate_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
+    sub.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="run folder, model folder or hub id; several are compared with the first",
+    )
     sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, required=True)
     sub.add_argument("--split", required=True)
     sub.add_argument(
-        "--robustness", action="store_true", help="measure without RGB and without thermal too"
+        "--robustness",
+        action="store_true",
+        help="measure with missing, noisy, badly exposed and misaligned images too (takes 15 times "
+        "as long)",
+    )
+    sub.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="go on past pairs that cannot be read, and name them",
     )
     sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
     _file_options(sub)
@@ -270,17 +283,21 @@ def _train(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from samantic.run import evaluate
+    from samantic.disturbances import SUITE
+    from samantic.run import compare, evaluate
 
     if options.out is not None and (options.out / "last.ckpt").exists():
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
-    evaluate(
-        options.model,
+    alone = len(options.models) == 1
+    job, models = (evaluate, options.models[0]) if alone else (compare, options.models)
+    job(
+        models,
         options.data,
         _data_card(options),
         options.split,
         out=options.out,
-        robustness=options.robustness,
+        disturbances=tuple(SUITE) if options.robustness else (),
+        skip_bad=options.skip_bad,
         thermal_scaling=options.thermal_scaling,
         rig=options.rig,
     )

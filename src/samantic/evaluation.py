@@ -1,59 +1,46 @@
-"""Measuring a model on a labelled split: one confusion matrix, in all and per subset."""
+"""Measuring a model on a labelled split, frame by frame."""
 
 from __future__ import annotations
 
-import platform
-import subprocess
-from collections.abc import Iterable
-from dataclasses import dataclass
-from math import isnan
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import NamedTuple
 
-import lightning
 import numpy as np
 import torch
-import transformers
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-import samantic
-from samantic.data.loading import Batch, eval_loader
-from samantic.data.pairs import PairedFolder
+from samantic.data.loading import one_by_one
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.disturbances import SUITE, Pair, disturb
 from samantic.errors import InputError
-from samantic.files import replacing
+from samantic.frames import Frame, Gallery
 from samantic.losses import class_prototypes, similarity
-from samantic.metrics import (
-    Scores,
-    bootstrap,
-    confusion_matrix,
-    rank_correlation,
-    scores,
-    to_json,
-)
-from samantic.models.text import TextVectors
+from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
+from samantic.models import Output
 from samantic.predict import Predictor
 
 
-class Frame(NamedTuple):
-    """One evaluated frame, kept for pictures.
+class Counts(NamedTuple):
+    """What is counted of one frame.
 
     Attributes:
-        name: File stem.
-        rgb: (H, W, 3) uint8.
-        thermal: (H, W) uint8.
-        truth: (H, W) uint8 class ids, 255 ignored.
-        prediction: (H, W) uint8 class ids.
-        miou: Mean IoU of the classes present in this frame.
+        matrix: (K, K) confusion matrix, rows are the truth.
+        boundary: (3, K), see `metrics.boundary_counts`.
+        calibration: (3, 15), see `metrics.calibration_counts`.
+        disturbed: Confusion matrix by disturbance; None where the model cannot answer.
+        features: Mean semantic feature (K, D) of each class and the (K,) pixels at stride 16 behind
+            it, if asked for.
     """
 
-    name: str
-    rgb: NDArray[np.uint8]
-    thermal: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
-    prediction: NDArray[np.uint8]
-    miou: float
+    matrix: Tensor
+    boundary: Tensor
+    calibration: Tensor
+    disturbed: dict[str, Tensor | None]
+    features: tuple[Tensor, Tensor] | None
 
 
 @dataclass(frozen=True)
@@ -62,19 +49,26 @@ class Evaluation:
 
     Attributes:
         names: File stems.
-        matrices: (n, K, K) int64 confusion matrices, rows are the truth.
         subsets: The subset of each frame, such as day or night; None where its name tells none.
-        frames: Evenly spaced frames for pictures.
-        vectors: (n, K, D) mean semantic feature of each class and frame, if asked for.
-        counts: (n, K) pixels at stride 16 behind each of them.
+        counts: What was counted of each frame.
+        frames: Frames for pictures.
+        skipped: What is wrong with each frame that could not be read, by file stem.
+        network_seconds: Time that the network took.
+        seconds: Time in all.
     """
 
     names: list[str]
-    matrices: Tensor
     subsets: list[str | None]
+    counts: list[Counts]
     frames: list[Frame]
-    vectors: Tensor | None
-    counts: Tensor | None
+    skipped: dict[str, str] = field(default_factory=dict)
+    network_seconds: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def matrices(self) -> Tensor:
+        """(n, K, K), the confusion matrix of each frame."""
+        return torch.stack([counts.matrix for counts in self.counts])
 
     @property
     def matrix(self) -> Tensor:
@@ -82,10 +76,30 @@ class Evaluation:
         return self.matrices.sum(0)
 
     def by_subset(self) -> dict[str, Tensor]:
-        """The confusion matrix of the frames of each subset."""
+        """The confusion matrices (m, K, K) of the frames of each subset."""
         names = sorted({name for name in self.subsets if name is not None})
         chosen = {name: torch.tensor([name == s for s in self.subsets]) for name in names}
-        return {name: self.matrices[frames].sum(0) for name, frames in chosen.items()}
+        return {name: self.matrices[frames] for name, frames in chosen.items()}
+
+    def by_disturbance(self) -> dict[str, Tensor | None]:
+        """The confusion matrices (n, K, K) under each disturbance; None without an answer."""
+        found: dict[str, Tensor | None] = {}
+        for name in self.counts[0].disturbed:
+            matrices = [m for c in self.counts if (m := c.disturbed[name]) is not None]
+            found[name] = torch.stack(matrices) if matrices else None
+        return found
+
+    def vectors(self) -> tuple[Tensor, Tensor]:
+        """Mean feature (n, K, D) of each class and frame, and the pixels (n, K) behind it.
+
+        Raises:
+            ValueError: The features were not asked for.
+        """
+        pooled = [counts.features for counts in self.counts if counts.features is not None]
+        if not pooled:
+            raise ValueError("evaluate with features=True for the features of classes")
+        vectors, pixels = (torch.stack(parts) for parts in zip(*pooled, strict=True))
+        return vectors, pixels
 
     def similarity(self) -> Tensor:
         """(K, K) cosines of the classes' mean features; NaN for a class that does not occur.
@@ -93,10 +107,8 @@ class Evaluation:
         Raises:
             ValueError: The features were not asked for.
         """
-        if self.vectors is None or self.counts is None:
-            raise ValueError("evaluate with features=True for the similarity of classes")
-        total = self.counts.sum(0)
-        return similarity(torch.einsum("nkd,nk->kd", self.vectors, self.counts), total > 0)
+        vectors, pixels = self.vectors()
+        return similarity(torch.einsum("nkd,nk->kd", vectors, pixels), pixels.sum(0) > 0)
 
 
 @torch.inference_mode()
@@ -104,48 +116,98 @@ def evaluate_predictor(
     predictor: Predictor,
     dataset: PairedFolder,
     *,
-    missing: Literal["rgb", "thermal"] | None = None,
+    disturbances: Sequence[str] = (),
     features: bool = False,
     pictures: int = 12,
+    extremes: int = 0,
+    skip_bad: bool = False,
 ) -> Evaluation:
     """Predict every pair of a split and count.
 
     Args:
         predictor: The model.
         dataset: The labelled split; its classes must be the model's.
-        missing: A modality to withhold from the model.
+        disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
         features: Keep the mean feature of every class and frame.
-        pictures: How many frames to keep for pictures.
+        pictures: How many evenly spaced frames to keep for pictures.
+        extremes: How many of the worst and of the best frames to keep for pictures.
+        skip_bad: Go on past pairs that cannot be read.
 
     Raises:
-        InputError: The classes differ, or a file is broken.
+        InputError: The classes differ, a file is broken and not to be skipped, or all are.
     """
     _check_classes(predictor, dataset)
-    num_classes, device = len(dataset.classes), predictor.device
-    kept = set(np.linspace(0, len(dataset) - 1, min(pictures, len(dataset))).round().astype(int))
-    names, matrices, frames, pooled = [], [], [], []
-    title = f"evaluate without {missing}" if missing else "evaluate"
-    batches = tqdm(eval_loader(dataset, 0), desc=title, unit="pair", disable=None)
-    for index, batch in enumerate(batches):
-        out = predictor.network(
-            None if missing == "rgb" else batch.rgb.to(device),
-            None if missing == "thermal" else batch.thermal.to(device),
+    start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
+    gallery = Gallery(len(dataset), pictures, extremes)
+    names, counts, skipped = [], [], {}
+    samples = tqdm(one_by_one(dataset), "evaluate", unit="pair", disable=None)
+    for index, sample in enumerate(samples):
+        if isinstance(sample, InputError):
+            if not skip_bad:
+                raise sample
+            skipped[dataset.files[index].name] = str(sample)
+            continue
+        rgb, thermal, truth = _parts(sample)
+        labels, counted = measure(sample.name, Pair(rgb[None], thermal[None]), truth)
+        names.append(sample.name)
+        counts.append(counted)
+        images = (_pixels(rgb), _pixels(thermal)[..., 0])
+        ids = (truth.byte().numpy(), labels.byte().numpy())
+        miou = scores(counted.matrix).miou_present
+        gallery.add(index, Frame(sample.name, *images, *ids, miou))
+    if not names:
+        raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
+    subsets = [dataset.subset(name) for name in names]
+    seconds = perf_counter() - start
+    return Evaluation(names, subsets, counts, gallery.frames(), skipped, measure.seconds, seconds)
+
+
+class _Measure:
+    """Counts frames, and the seconds that the network takes."""
+
+    def __init__(self, predictor: Predictor, disturbances: tuple[str, ...], features: bool) -> None:
+        self.predictor, self.disturbances, self.features = predictor, disturbances, features
+        self.classes = len(predictor.info.classes)
+        self.seconds = 0.0
+
+    def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, Counts]:
+        """Predicted class ids (H, W) of a labelled pair, and what is counted of it."""
+        out, confidence, labels = self._predict(pair)
+        matrix = confusion_matrix(labels, truth, self.classes)
+        counted = Counts(
+            matrix,
+            boundary_counts(labels, truth, self.classes),
+            calibration_counts(confidence, labels, truth),
+            {
+                key: matrix if changed is pair else self._disturbed(changed, truth)
+                for key, changed in self._disturb(name, pair)
+            },
+            class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
+            if self.features
+            else None,
         )
-        labels = out.probabilities(predictor.info.model.prediction).argmax(1).cpu()
-        names.append(batch.names[0])
-        matrices.append(confusion_matrix(labels, batch.labels, num_classes))
-        if features:
-            pooled.append(class_prototypes(out.features.semantic.cpu(), batch.labels, num_classes))
-        if index in kept:
-            frames.append(_frame(batch, labels[0], scores(matrices[-1]).miou_present))
-    return Evaluation(
-        names,
-        torch.stack(matrices),
-        [dataset.subset(name) for name in names],
-        frames,
-        torch.stack([vectors for vectors, _ in pooled]) if features else None,
-        torch.stack([counts for _, counts in pooled]) if features else None,
-    )
+        return labels, counted
+
+    def _predict(self, pair: Pair) -> tuple[Output, Tensor, Tensor]:
+        """The network's output, and confidence and class ids (H, W) on the CPU."""
+        start, device = perf_counter(), self.predictor.device
+        out = self.predictor.network(*(None if x is None else x.to(device) for x in pair))
+        probabilities = out.probabilities(self.predictor.info.model.prediction)
+        confidence, labels = (part[0].cpu() for part in probabilities.max(1))
+        self.seconds += perf_counter() - start
+        return out, confidence, labels
+
+    def _disturb(self, name: str, pair: Pair) -> Iterator[tuple[str, Pair]]:
+        """The pair under each disturbance; itself where the model reads nothing of what changes."""
+        for key in self.disturbances:
+            touched = set(SUITE[key].touches) & set(self.predictor.network.modalities)
+            yield key, disturb(pair, key, name) if touched else pair
+
+    def _disturbed(self, pair: Pair, truth: Tensor) -> Tensor | None:
+        """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
+        if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
+            return None
+        return confusion_matrix(self._predict(pair)[2], truth, self.classes)
 
 
 def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
@@ -156,122 +218,11 @@ def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
         )
 
 
-def _frame(batch: Batch, labels: Tensor, miou: float) -> Frame:
-    return Frame(
-        batch.names[0],
-        _pixels(batch.rgb[0]),
-        _pixels(batch.thermal[0])[..., 0],
-        batch.labels[0].byte().numpy(),
-        labels.byte().numpy(),
-        miou,
-    )
-
-
-def metrics_json(
-    evaluation: Evaluation,
-    dataset: PairedFolder,
-    *,
-    seed: int | None = None,
-    text: TextVectors | None = None,
-    robustness: dict[str, Evaluation] | None = None,
-) -> dict[str, Any]:
-    """The content of metrics.json: the scores, per subset too, and where they come from.
-
-    Args:
-        evaluation: What was measured; with features if there is a text.
-        dataset: On which data.
-        seed: Seed of the training, for the record.
-        text: Vectors of the class names, to compare the features with.
-        robustness: What was measured under each disturbance; None if nothing was asked.
-    """
-    classes = dataset.classes
-    subsets = evaluation.by_subset()
-    disturbed = None
-    if robustness is not None:
-        disturbed = {n: to_json(scores(part.matrix), classes) for n, part in robustness.items()}
-    return {
-        "split": dataset.split,
-        "frames": len(evaluation.names),
-        **to_json(scores(evaluation.matrix), classes),
-        "miou_interval": list(bootstrap(evaluation.matrices)),
-        "per_subset": {name: to_json(scores(matrix), classes) for name, matrix in subsets.items()},
-        "robustness": disturbed,
-        "text_alignment": None if text is None else _alignment(evaluation, text),
-        "seed": seed,
-        "git": git_revision(),
-        "versions": {
-            "samantic": samantic.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "lightning": lightning.__version__,
-        },
-    }
-
-
-def _alignment(evaluation: Evaluation, text: TextVectors) -> dict[str, float | int | None]:
-    """Spearman's correlation of text and visual similarity, over the pairs that have both."""
-    visual = evaluation.similarity()
-    value = rank_correlation(visual, similarity(text.vectors, text.known))
-    classes = int((text.known & ~visual.diagonal().isnan()).sum())
-    return {
-        "spearman": None if isnan(value) else value,
-        "pairs": classes * (classes - 1) // 2,
-    }
-
-
-def write_confusion(path: Path, evaluation: Evaluation) -> None:
-    """Write `names` (n,) and `matrices` (n, K, K) as .npz: intervals need them by frame."""
-    with replacing(path) as temporary:
-        np.savez_compressed(
-            temporary, names=np.array(evaluation.names), matrices=evaluation.matrices.numpy()
-        )
-
-
-def read_confusion(path: Path) -> tuple[list[str], Tensor]:
-    """Read the names of the frames and their confusion matrices.
-
-    Raises:
-        InputError: There is no such file, or it has another content.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return file["names"].tolist(), torch.from_numpy(file["matrices"])
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: no confusion matrices ({error}); evaluate anew") from None
-
-
-def git_revision() -> str | None:
-    """The commit of the checkout that samantic runs from; None for an installed package."""
-    folder = Path(__file__).parent
-    if not (folder.parents[1] / ".git").exists():
-        return None
-    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]  # a fixed command
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    return result.stdout.strip() or None
-
-
-def table(result: Scores, classes: tuple[str, ...], subsets: dict[str, Scores]) -> str:
-    """Per-class IoU in per cent, one column for all frames and one per subset, as text."""
-    columns = {"all": result, **subsets}
-    widths = [max(8, len(name) + 2) for name in columns]
-    margin = max(len(name) for name in (*classes, "mIoU (present)"))
-
-    def line(title: str, cells: Iterable[str]) -> str:
-        aligned = (f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        return f"{title:{margin}}" + "".join(aligned)
-
-    rows = [line("IoU %", columns)]
-    for index, name in enumerate(classes):
-        rows.append(line(name, (_percent(c.iou[index].item()) for c in columns.values())))
-    rows.append("-" * len(rows[0]))
-    for title, field in (("mIoU", "miou"), ("mIoU (present)", "miou_present")):
-        rows.append(line(title, (_percent(getattr(c, field)) for c in columns.values())))
-    return "\n".join(rows)
-
-
-def _percent(value: float) -> str:
-    return "absent" if value != value else f"{100 * value:.2f}"
+def _parts(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """RGB, thermal and labels."""
+    if sample.rgb is None or sample.thermal is None or sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs both images and labels")
+    return sample.rgb, sample.thermal, sample.labels
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

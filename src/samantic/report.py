@@ -13,9 +13,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from samantic.checkpoint import ModelInfo
-from samantic.evaluation import Evaluation, Frame
+from samantic.evaluation import Evaluation
 from samantic.figures import curves, similarity_matrices
 from samantic.files import write_text
+from samantic.frames import Frame
 from samantic.predict import overlay
 
 THUMBNAIL = 320

@@ -11,9 +11,9 @@ from PIL import Image
 
 from samantic.config import Layout
 from samantic.data import CATALOG, PairedFolder
-from samantic.data.catalog import palette
 from samantic.data.images import rgb_array, thermal_array
 from samantic.data.scenes import draw_scene
+from samantic.data.spec import palette
 from samantic.data.synthetic import LABELS, write_scenes
 from samantic.errors import InputError
 

@@ -123,12 +123,13 @@ def _train(config: Config, threads: int, robustness: bool) -> None:
         os.dup2(log.fileno(), 2)
     import torch
 
+    from samantic.disturbances import MISSING
     from samantic.run import train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user says so
     resume = (Path(config.out) / "last.ckpt").exists()
     try:
-        train(config, resume=resume, quiet=True, robustness=robustness)
+        train(config, resume=resume, quiet=True, disturbances=MISSING if robustness else ())
     except InputError as error:
         sys.exit(f"samantic: {error}")
 

@@ -119,7 +119,6 @@ def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
 
 def _class_features(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
     """(n, D) features of a class in a frame each, and their classes (n,)."""
-    if evaluation.vectors is None or evaluation.counts is None:
-        raise ValueError("evaluate with features=True")
-    frames, classes = torch.nonzero(evaluation.counts, as_tuple=True)
-    return evaluation.vectors[frames, classes].numpy(), classes.numpy()
+    vectors, pixels = evaluation.vectors()
+    frames, classes = torch.nonzero(pixels, as_tuple=True)
+    return vectors[frames, classes].numpy(), classes.numpy()

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from samantic.ablation.grid import Grid
 from samantic.ablation.tables import Row, Table
-from samantic.evaluation import read_confusion
+from samantic.disturbances import MISSING
 from samantic.files import read_json
 from samantic.metrics import paired_difference
-
-MISSING = ("rgb missing", "thermal missing")
+from samantic.records import read_confusion
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def to_csv(results: list[Result]) -> str:
                     *metrics["miou_interval"],
                     *(metrics[key] for key in figures),
                     alignment,
-                    *(robustness[key]["miou"] if key in robustness else "" for key in MISSING),
+                    *(part["miou"] if (part := robustness.get(key)) else "" for key in MISSING),
                 ]
             )
     return buffer.getvalue()
@@ -143,5 +142,5 @@ def _alignment(result: Result) -> str:
 
 def _robustness(result: Result, key: str) -> str:
     """A model of one modality has no figure without the other."""
-    able = all(key in m["robustness"] for m in result.metrics.values())
+    able = all(m["robustness"][key] for m in result.metrics.values())
     return result.figure("robustness", key, "miou") if able else ""

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from samantic.config import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
 from samantic.data.camera import Camera
-from samantic.data.catalog import DatasetSpec
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.spec import DatasetSpec
 from samantic.data.thermal import PERCENTILES, clean
 from samantic.errors import InputError
 

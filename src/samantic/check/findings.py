@@ -11,7 +11,7 @@ import numpy as np
 
 from samantic.check.facts import Split, duplicates, find_splits, inspect_split
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.catalog import MOST_CLASSES, DatasetSpec
+from samantic.data.spec import MOST_CLASSES, DatasetSpec
 from samantic.errors import InputError
 
 APART = 3.0

@@ -1,6 +1,6 @@
 """Data sets of RGB-thermal pairs."""
 
-from samantic.data.catalog import CATALOG, DatasetSpec
+from samantic.data.catalog import CATALOG
 from samantic.data.pairs import PairedFolder, Sample
 
 __all__ = ["CATALOG", "DatasetSpec", "PairedFolder", "Sample"]

@@ -95,13 +95,18 @@ def shifted(images: Tensor, most: int) -> Tensor:
     """Move each of (N, C, H, W) images by up to `most` whole pixels each way; borders repeat."""
     if most == 0:
         return images
-    height, width = images.shape[-2:]
     down, right = (torch.randint(-most, most + 1, (len(images), 1)) for _ in range(2))
+    return moved(images, down, right)
+
+
+def moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Move each of (N, C, H, W) images by its own whole pixels, (N, 1) each; borders repeat."""
+    height, width = images.shape[-2:]
     rows = (torch.arange(height) - down).clamp(0, height - 1).to(images.device)
     columns = (torch.arange(width) - right).clamp(0, width - 1).to(images.device)
     each = torch.arange(len(images), device=images.device)[:, None, None]
-    moved = images.movedim(1, -1)[each, rows[:, :, None], columns[:, None, :]]
-    return moved.movedim(-1, 1)
+    by_pixel = images.movedim(1, -1)[each, rows[:, :, None], columns[:, None, :]]
+    return by_pixel.movedim(-1, 1)
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:

@@ -1,57 +1,13 @@
-"""Data cards: what a data set is, as constants. A new data set is a new constant."""
+"""The data cards of this package, as constants. A new data set is a new constant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from samantic.config import DataConfig, Layout
+from samantic.data.spec import DatasetSpec, colour, named
 from samantic.errors import InputError
-
-MOST_CLASSES = 254
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """A data set, or a way of laying out files.
-
-    Attributes:
-        title: Its name in prose.
-        classes: Class names by label id; empty where the user gives them.
-        palette: RGB colour of each class, 0..255.
-        images: Folder or pattern (see `folders.find_images`) of 4-channel images (RGB + thermal),
-            or "" where the modalities are apart. "{split}" stands for the name of the split.
-        rgb: Folder or pattern of RGB images, or "".
-        thermal: Folder or pattern of thermal images, or "".
-        labels: Folder or pattern of label images.
-        subsets: File-name endings that name a subset, e.g. {"D": "day"}.
-        paper: Reference.
-        source: Where its owners publish it.
-        terms: Licence or terms of use.
-        listing: File that lists the names of a split.
-        bits: Bits of a thermal value.
-        ids: Label id in the files of each class; empty for 0, 1, 2, ...
-        ignored: Label ids that do not count.
-        colours: Whether label images may hold the palette's colours in place of ids.
-    """
-
-    title: str
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    images: str
-    rgb: str
-    thermal: str
-    labels: str
-    subsets: dict[str, str]
-    paper: str
-    source: str
-    terms: str
-    listing: str = "{split}.txt"
-    bits: int = 8
-    ids: tuple[int, ...] = ()
-    ignored: tuple[int, ...] = ()
-    colours: bool = False
-
+from samantic.metrics.protocols import PRESENT_CLASSES, Protocol
 
 MFNET = DatasetSpec(
     title="MFNet",
@@ -86,6 +42,10 @@ MFNET = DatasetSpec(
     "Multi-Spectral Scenes, IROS 2017",
     source="https://www.mi.t.u-tokyo.ac.jp/static/projects/mil_multispectral/",
     terms="research data, no licence stated",
+    protocols=(
+        Protocol("9 classes, an absent one counts 0", "RTFNet and most since, SARTM"),
+        PRESENT_CLASSES,
+    ),
 )
 
 PST900 = DatasetSpec(
@@ -101,7 +61,11 @@ PST900 = DatasetSpec(
     "ICRA 2020, arXiv 1909.10980",
     source="https://github.com/ShreyasSkandanS/pst900_thermal_rgb",
     terms="GPL-3.0",
+    protocols=(Protocol("5 classes with background", "PST900 and all since"),),
 )
+
+LABELLED = tuple(range(1, 15))
+"""FMB's classes without unlabelled."""
 
 FMB = DatasetSpec(
     title="FMB",
@@ -148,6 +112,24 @@ FMB = DatasetSpec(
     "for Image Fusion and Segmentation, ICCV 2023, arXiv 2308.02097",
     source="https://github.com/JinyuanLiu-CV/SegMiF",
     terms="research data, no licence stated",
+    # its test split has no bicycle (github.com/JinyuanLiu-CV/SegMiF/issues/28), which is why means
+    # over 13, 14 and 15 classes all stand in papers
+    protocols=(
+        Protocol(
+            "13 classes that occur",
+            "RoadFormer+, which ignores unlabelled pixels",
+            classes=LABELLED,
+            ignored=(0,),
+            absent="left out",
+        ),
+        Protocol(
+            "14 classes, bicycle counts 0",
+            "whoever sets the NaN of an absent class to 0",
+            classes=LABELLED,
+            ignored=(0,),
+        ),
+        Protocol("15 classes with unlabelled", "networks that learn unlabelled as a class"),
+    ),
 )
 
 MSRS = DatasetSpec(
@@ -246,7 +228,7 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
     spec = named(spec, config.classes)
     if config.colors is None:
         return spec
-    colours = tuple(map(_colour, config.colors))
+    colours = tuple(map(colour, config.colors))
     if len(colours) != len(spec.classes):
         raise InputError(
             f"data.colors: {len(colours)} colours for {len(spec.classes)} classes; give one each"
@@ -280,44 +262,3 @@ def own_files(
         thermal=thermal or spec.thermal,
         labels=labels or spec.labels,
     )
-
-
-def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:
-    """A data card with class names and a palette: its own, or the given names.
-
-    Raises:
-        InputError: It has none and none, or too many, are given.
-    """
-    names = spec.classes or tuple(classes or ())
-    if not 2 <= len(names) <= MOST_CLASSES:
-        raise InputError(
-            f"layout pairs: name 2 to {MOST_CLASSES} classes in the order of their label ids, e.g. "
-            '--data.classes "[background, person, car]"'
-        )
-    return replace(spec, classes=names, palette=spec.palette or palette(len(names)))
-
-
-def _colour(text: str) -> tuple[int, int, int]:
-    try:
-        red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    except ValueError:
-        raise InputError(
-            f"data.colors: {text!r} is no colour; write red, green and blue as #rrggbb"
-        ) from None
-    return red, green, blue
-
-
-def palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:
-    """Distinct colours for classes that come without any: class 0 black, then PASCAL VOC's.
-
-    The bits of the class id are dealt to the high bits of red, green and blue in turn.
-    """
-    colours = []
-    for label in range(num_classes):
-        red = green = blue = 0
-        for place in range(8):
-            red |= (label >> (3 * place) & 1) << (7 - place)
-            green |= (label >> (3 * place + 1) & 1) << (7 - place)
-            blue |= (label >> (3 * place + 2) & 1) << (7 - place)
-        colours.append((red, green, blue))
-    return tuple(colours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from samantic.data.pairs import PairedFolder, Sample
+from samantic.errors import InputError
 
 
 class Batch(NamedTuple):
@@ -55,6 +57,15 @@ def train_loader(dataset: PairedFolder, batch_size: int, workers: int) -> DataLo
         pin_memory=torch.cuda.is_available(),
         collate_fn=collate,
     )
+
+
+def one_by_one(dataset: PairedFolder) -> Iterator[Sample | InputError]:
+    """The pairs in order; in place of one that cannot be read, what is wrong with it."""
+    for index in range(len(dataset)):
+        try:
+            yield dataset[index]
+        except InputError as error:
+            yield error
 
 
 def eval_loader(dataset: PairedFolder, workers: int) -> DataLoader[Batch]:

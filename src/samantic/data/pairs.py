@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from samantic.config import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.catalog import CATALOG, DatasetSpec, named
+from samantic.data.catalog import CATALOG
 from samantic.data.folders import find_images, listed
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode
+from samantic.data.spec import DatasetSpec, named
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
 

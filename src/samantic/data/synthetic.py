@@ -13,9 +13,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from samantic.config import Layout
-from samantic.data.catalog import CATALOG, DatasetSpec
+from samantic.data.catalog import CATALOG
 from samantic.data.folders import filled
 from samantic.data.scenes import Scene, draw_scene
+from samantic.data.spec import DatasetSpec
 from samantic.files import replacing, write_text
 
 LABELS: dict[Layout, tuple[int, ...]] = {

@@ -1,44 +1,28 @@
-"""Whole jobs: train a model into a run folder, evaluate a trained model on a split."""
+"""Train a model into a run folder."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L  # the name its documentation uses
 import torch
 
-from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar, read_history, read_similarity
-from samantic.checkpoint import (
-    ModelInfo,
-    build_network,
-    find_model,
-    read_text,
-    save_model,
-    start_from,
-    write_card,
-)
-from samantic.config import Config, Layout
+from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
+from samantic.checkpoint import ModelInfo, build_network, save_model, start_from
+from samantic.config import Config
 from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
-from samantic.data.catalog import DatasetSpec, dataset_spec
+from samantic.data.catalog import dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
-from samantic.evaluation import (
-    Evaluation,
-    evaluate_predictor,
-    metrics_json,
-    table,
-    write_confusion,
-)
-from samantic.files import write_json, write_text
+from samantic.files import write_text
 from samantic.losses import similarity
-from samantic.metrics import scores
 from samantic.models import SARTM
 from samantic.models.text import TextVectors, class_vectors
-from samantic.predict import Predictor, load
-from samantic.report import write_report
+from samantic.run.evaluate import evaluate
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
 
@@ -47,7 +31,7 @@ def train(
     config: Config,
     *,
     resume: bool = False,
-    robustness: bool = False,
+    disturbances: Sequence[str] = (),
     quiet: bool = False,
     line: int = 0,
 ) -> dict[str, Any]:
@@ -59,7 +43,7 @@ def train(
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
-        robustness: Evaluate without RGB and without thermal too.
+        disturbances: Keys of `disturbances.SUITE`, under which the model is evaluated too.
         quiet: Print nothing but the progress bar.
         line: Line of the terminal for the bar, where several runs go on at once.
 
@@ -101,7 +85,7 @@ def train(
     )
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
-    options: Any = {"robustness": robustness, "seed": config.train.seed, "quiet": quiet}
+    options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(out, data.root, dataset_spec(data), data.test, out=out, **options)
 
 
@@ -145,79 +129,6 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
     before = read_config(out / "config.yaml")
     if (before.model, before.adapt) != (config.model, config.adapt):
         raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
-
-
-def evaluate(
-    model: str | Path,
-    root: str | Path,
-    layout: Layout | DatasetSpec,
-    split: str,
-    *,
-    out: Path | None = None,
-    robustness: bool = False,
-    thermal_scaling: str | None = None,
-    rig: str | None = None,
-    seed: int | None = None,
-    quiet: bool = False,
-) -> dict[str, Any]:
-    """Measure a trained model on a labelled split.
-
-    Writes metrics.json, confusion.npz and report.html.
-
-    Args:
-        model: Run folder, model folder or hub id.
-        root: Folder of the data set.
-        layout: How files lie in it, or its data card.
-        split: Name of the split.
-        out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
-        robustness: Measure it without RGB and without thermal too.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        seed: Seed of the training, for the record.
-        quiet: Print no table.
-
-    Returns:
-        The content of metrics.json.
-
-    Raises:
-        InputError: The model or the data cannot be used.
-    """
-    folder = find_model(model)
-    predictor = load(folder, thermal_scaling=thermal_scaling, rig=rig)
-    classes, camera = predictor.info.classes, predictor.camera
-    dataset = PairedFolder(root, layout, split, classes=classes, camera=camera)
-    name = folder.parent.name if folder.name == "model" else folder.name
-    out = out or Path("runs", "evaluate", f"{name}-{split}")
-    text = read_text(folder, predictor.info)
-    evaluation = evaluate_predictor(predictor, dataset, features=text is not None)
-    disturbed = _without_a_modality(predictor, dataset) if robustness else None
-    metrics = metrics_json(evaluation, dataset, seed=seed, text=text, robustness=disturbed)
-    write_confusion(out / "confusion.npz", evaluation)
-    if folder.parent == out:
-        write_card(folder, predictor.info, metrics)
-    history, matrices = read_history(out), read_similarity(out / "similarity.npz")
-    write_report(out, predictor.info, metrics, evaluation, history, matrices)
-    write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
-    if not quiet:
-        parts = evaluation.by_subset()
-        parts |= {key: part.matrix for key, part in (disturbed or {}).items()}
-        columns = {key: scores(matrix) for key, matrix in parts.items()}
-        print(f"\n{name} on {split} ({len(evaluation.names)} pairs)")
-        print(table(scores(evaluation.matrix), dataset.classes, columns))
-        print(f"report: {out / 'report.html'}")
-    return metrics
-
-
-def _without_a_modality(predictor: Predictor, dataset: PairedFolder) -> dict[str, Evaluation]:
-    """Evaluate without RGB and without thermal, where the model reads both."""
-    modalities = predictor.network.modalities
-    if len(modalities) == 1:
-        return {}
-    return {
-        f"{missing} missing": evaluate_predictor(predictor, dataset, missing=missing, pictures=0)
-        for missing in ("rgb", "thermal")
-    }
 
 
 def describe(network: SARTM, config: Config, splits: list[PairedFolder], info: ModelInfo) -> str:

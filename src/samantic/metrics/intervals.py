@@ -1,0 +1,109 @@
+"""How sure a mean IoU is: bootstrap intervals over the images of a split."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from samantic.metrics.confusion import scores
+from samantic.metrics.protocols import ALL_CLASSES, Protocol, counted_pixels
+
+LEVEL = torch.tensor([0.025, 0.975], dtype=torch.float64)
+"""Quantiles that bound a 95 % interval."""
+
+
+def bootstrap(
+    matrices: Tensor, protocol: Protocol = ALL_CLASSES, *, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of the mIoU over images, by resampling the images with replacement.
+
+    A class that a resample lacks is left out of its mean; one that the whole split lacks counts as
+    the protocol says in all of them.
+
+    Args:
+        matrices: (n, K, K) confusion matrices of n images, or (s, n, K, K) of s models whose mean
+            mIoU is wanted.
+        protocol: Which classes the mean is over.
+        samples: Resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        The 2.5th and the 97.5th percentile.
+    """
+    return _interval(_resampled_miou(matrices, protocol, samples, seed))
+
+
+def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> Tensor:
+    """95 % interval of every class's IoU over the resamples that have the class.
+
+    Args:
+        matrices: (n, K, K) confusion matrices of n images.
+        samples: Resamples.
+        seed: Seed of the resampling.
+
+    Returns:
+        (K, 2); NaN for a class that the split lacks.
+    """
+    return _resampled_iou(matrices, _draws(matrices, samples, seed)).nanquantile(LEVEL, dim=0).T
+
+
+def paired_difference(
+    first: Tensor, second: Tensor, *, samples: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """By how much the mIoU of the first model exceeds the second's, on the same images.
+
+    Args:
+        first: (n, K, K) confusion matrices by image, or (s, n, K, K) of several trainings, whose
+            mean mIoU counts.
+        second: The same of the other model; it may have another number of trainings.
+        samples: Resamples of the images, the same for both.
+        seed: Seed of the resampling.
+
+    Returns:
+        The difference, and the 2.5th and the 97.5th percentile of its bootstrap distribution.
+
+    Raises:
+        ValueError: The numbers of images differ.
+    """
+    if first.shape[-3:] != second.shape[-3:]:
+        raise ValueError(f"{first.shape[-3]} and {second.shape[-3]} images cannot be paired")
+    whole = [
+        sum(scores(m.sum(0)).miou for m in part.flatten(0, -4)) / part.flatten(0, -4).shape[0]
+        for part in (first[None], second[None])
+    ]
+    drawn = _resampled_miou(first, ALL_CLASSES, samples, seed)
+    drawn = drawn - _resampled_miou(second, ALL_CLASSES, samples, seed)
+    return (whole[0] - whole[1], *_interval(drawn))
+
+
+def _resampled_miou(matrices: Tensor, protocol: Protocol, samples: int, seed: int) -> Tensor:
+    """(samples,) mean mIoU of the models on resampled images."""
+    models = counted_pixels(matrices[None] if matrices.ndim == 3 else matrices, protocol)
+    draws = _draws(models[0], samples, seed)
+    ids = list(protocol.classes) or list(range(models.shape[-1]))
+    present = models[0].sum((0, 2))[ids] > 0  # classes that the split has at all
+    share = present.double().mean() if protocol.absent == "zero" else 1.0
+    means = [_resampled_iou(model, draws)[:, ids].nanmean(1) * share for model in models]
+    return torch.stack(means).mean(0)
+
+
+def _draws(matrices: Tensor, samples: int, seed: int) -> Tensor:
+    """(samples, n) float64: how often each of n images is in each resample."""
+    images = len(matrices)
+    generator = torch.Generator().manual_seed(seed)
+    draws = torch.randint(images, (samples, images), generator=generator)
+    weights = torch.zeros(samples, images, dtype=torch.float64)
+    return weights.scatter_add_(1, draws, torch.ones_like(draws, dtype=torch.float64))
+
+
+def _resampled_iou(matrices: Tensor, draws: Tensor) -> Tensor:
+    """(samples, K) IoU on the resamples of (n, K, K) matrices; NaN where one lacks a class."""
+    classes = matrices.shape[-1]
+    resampled = (draws @ matrices.double().flatten(1)).view(-1, classes, classes)
+    hits, truth = resampled.diagonal(dim1=1, dim2=2), resampled.sum(2)
+    return torch.where(truth > 0, hits / (truth + resampled.sum(1) - hits), torch.nan)
+
+
+def _interval(values: Tensor) -> tuple[float, float]:
+    low, high = values.quantile(LEVEL).tolist()
+    return low, high

@@ -1,0 +1,18 @@
+"""How alike two orders of class similarities are."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics.functional import spearman_corrcoef
+
+
+def rank_correlation(first: Tensor, second: Tensor) -> float:
+    """Spearman's correlation of two (K, K) similarity matrices over the pairs of classes.
+
+    Pairs with NaN in either are left out; NaN if fewer than three remain.
+    """
+    rows, columns = torch.triu_indices(len(first), len(first), 1)
+    pairs = torch.stack([first[rows, columns].cpu(), second[rows, columns].cpu()])
+    pairs = pairs[:, ~pairs.isnan().any(0)]
+    return float(spearman_corrcoef(*pairs)) if pairs.shape[1] > 2 else float("nan")

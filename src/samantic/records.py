@@ -1,0 +1,227 @@
+"""What is written of an evaluation: metrics.json, confusion matrices by frame, a table."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+import samantic
+from samantic.data.pairs import PairedFolder
+from samantic.disturbances import FAILURE_PROBABILITIES, MISSING, averages, expected_miou
+from samantic.errors import InputError
+from samantic.evaluation import Evaluation
+from samantic.files import replacing
+from samantic.losses import similarity
+from samantic.metrics import (
+    bootstrap,
+    boundary_iou,
+    calibration_error,
+    class_intervals,
+    protocol_miou,
+    rank_correlation,
+    scores,
+    to_json,
+)
+from samantic.models.text import TextVectors
+
+
+def metrics_json(
+    evaluation: Evaluation,
+    dataset: PairedFolder,
+    *,
+    seed: int | None = None,
+    text: TextVectors | None = None,
+) -> dict[str, Any]:
+    """The content of metrics.json, as docs/metrics.schema.json describes it.
+
+    Args:
+        evaluation: What was measured; with features if there is a text.
+        dataset: On which data.
+        seed: Seed of the training, for the record.
+        text: Vectors of the class names, to compare the features with.
+    """
+    classes, matrices = dataset.classes, evaluation.matrices
+    boundaries = boundary_iou(torch.stack([c.boundary for c in evaluation.counts]).sum(0))
+    calibration = torch.stack([c.calibration for c in evaluation.counts]).sum(0)
+    present = matrices.sum((0, 2)) > 0
+    subsets = evaluation.by_subset()
+    robustness = _robustness(evaluation, classes)
+    return {
+        "dataset": dataset.spec.title,
+        "split": dataset.split,
+        "skipped": evaluation.skipped,
+        **_measured(matrices, classes),
+        "iou_interval": _by_class(classes, class_intervals(matrices)),
+        "boundary_iou": boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item(),
+        "boundary": _by_class(classes, boundaries),
+        "ece": calibration_error(calibration),
+        "protocols": [
+            {
+                "name": protocol.name,
+                "users": protocol.users,
+                "miou": protocol_miou(matrices.sum(0), protocol),
+                "interval": list(bootstrap(matrices, protocol)),
+            }
+            for protocol in dataset.spec.protocols
+        ],
+        "per_subset": {name: _measured(part, classes) for name, part in subsets.items()},
+        "robustness": robustness,
+        "robustness_summary": robustness and _summary(evaluation, robustness),
+        "text_alignment": None if text is None else _alignment(evaluation, text),
+        "seconds": {"network": evaluation.network_seconds, "all": evaluation.seconds},
+        "seed": seed,
+        "git": git_revision(),
+        "versions": {
+            "samantic": samantic.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "lightning": lightning.__version__,
+        },
+    }
+
+
+def _measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Frames, scores and the interval of the mIoU of (n, K, K) confusion matrices."""
+    return {
+        "frames": len(matrices),
+        **to_json(scores(matrices.sum(0)), classes),
+        "miou_interval": list(bootstrap(matrices)),
+    }
+
+
+def _by_class(classes: tuple[str, ...], values: Tensor) -> dict[str, Any]:
+    """(K,) or (K, 2) values by class name; null where they are NaN."""
+    return {
+        name: None if value.isnan().any() else value.tolist()
+        for name, value in zip(classes, values, strict=True)
+    }
+
+
+def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | None:
+    """The scores under each disturbance; null where the model cannot answer."""
+    disturbed = evaluation.by_disturbance()
+    if not disturbed:
+        return None
+    return {n: None if m is None else _measured(m, classes) for n, m in disturbed.items()}
+
+
+def _summary(evaluation: Evaluation, robustness: dict[str, Any]) -> dict[str, Any]:
+    """Mean mIoU of each kind of disturbance, and what to expect of cameras that fail at times."""
+    mious = {name: part and part["miou"] for name, part in robustness.items()}
+    if not set(MISSING) <= set(mious):
+        return averages(mious)
+    both = scores(evaluation.matrix).miou
+    no_rgb, no_thermal = (mious[name] or 0.0 for name in MISSING)
+    expected = {str(p): expected_miou(both, no_rgb, no_thermal, p) for p in FAILURE_PROBABILITIES}
+    return {**averages(mious), "expected": expected}
+
+
+def _alignment(evaluation: Evaluation, text: TextVectors) -> dict[str, float | int | None]:
+    """Spearman's correlation of text and visual similarity, over the pairs that have both."""
+    visual = evaluation.similarity()
+    value = rank_correlation(visual, similarity(text.vectors, text.known))
+    classes = int((text.known & ~visual.diagonal().isnan()).sum())
+    return {
+        "spearman": None if isnan(value) else value,
+        "pairs": classes * (classes - 1) // 2,
+    }
+
+
+def write_confusion(path: Path, evaluation: Evaluation) -> None:
+    """Write `names` (n,) and `matrices` (n, K, K) as .npz: intervals need them by frame."""
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary, names=np.array(evaluation.names), matrices=evaluation.matrices.numpy()
+        )
+
+
+def read_confusion(path: Path) -> tuple[list[str], Tensor]:
+    """Read the names of the frames and their confusion matrices.
+
+    Raises:
+        InputError: There is no such file, or it has another content.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return file["names"].tolist(), torch.from_numpy(file["matrices"])
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{path}: no confusion matrices ({error}); evaluate anew") from None
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout that samantic runs from; None for an installed package."""
+    folder = Path(__file__).parent
+    if not (folder.parents[1] / ".git").exists():
+        return None
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]  # a fixed command
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return result.stdout.strip() or None
+
+
+def table(columns: dict[str, dict[str, Any]]) -> str:
+    """Per-class IoU and its mean in per cent, as text.
+
+    Args:
+        columns: Scores by title, such as those of a model, or of a subset.
+    """
+    classes = next(iter(columns.values()))["iou"]
+    lines = {name: [_percent(c["iou"][name]) for c in columns.values()] for name in classes}
+    means = {
+        "mIoU": [_percent(c["miou"]) for c in columns.values()],
+        "95 % interval": [interval(c["miou_interval"]) for c in columns.values()],
+        "mIoU (present)": [_percent(c["miou_present"]) for c in columns.values()],
+    }
+    head, *body = in_columns({"IoU %": list(columns)} | lines | means)
+    return "\n".join([head, *body[: len(lines)], "-" * len(head), *body[len(lines) :]])
+
+
+def robustness_table(models: dict[str, dict[str, Any]]) -> str:
+    """MIoU in per cent under each disturbance, their means and expectations, as text.
+
+    Args:
+        models: Content of metrics.json by model, all under the same disturbances.
+    """
+    first = next(iter(models.values()))["robustness"]
+    parts = [metrics["robustness"] for metrics in models.values()]
+    lines = {
+        n: ["no answer" if p[n] is None else _percent(p[n]["miou"]) for p in parts] for n in first
+    }
+    summaries = [metrics["robustness_summary"] for metrics in models.values()]
+    for group in summaries[0]:
+        if group != "expected":
+            lines[f"mean: {group}"] = [_percent(summary[group]) for summary in summaries]
+    for probability in summaries[0].get("expected", ()):
+        values = [_percent(summary["expected"][probability]) for summary in summaries]
+        lines[f"expected, p = {probability}"] = values
+    return "\n".join(in_columns({"mIoU % disturbed": list(models)} | lines))
+
+
+def in_columns(lines: dict[str, list[str]]) -> list[str]:
+    """Lines of cells, aligned: titles to the left, cells to the right."""
+    margin = max(map(len, lines))
+    widths = [2 + max(map(len, cells)) for cells in zip(*lines.values(), strict=True)]
+    return [
+        f"{title:{margin}}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+        for title, cells in lines.items()
+    ]
+
+
+def interval(bounds: Sequence[float]) -> str:
+    """Bounds in per cent."""
+    low, high = (100 * value for value in bounds)
+    return f"{low:.2f} to {high:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "absent" if value is None else f"{100 * value:.2f}"

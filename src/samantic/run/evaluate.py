@@ -1,0 +1,132 @@
+"""Evaluate a trained model on a labelled split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from samantic.callbacks import read_history, read_similarity
+from samantic.checkpoint import find_model, read_text, write_card
+from samantic.config import Layout
+from samantic.data.pairs import PairedFolder
+from samantic.data.spec import DatasetSpec
+from samantic.evaluation import Evaluation, evaluate_predictor
+from samantic.files import write_json
+from samantic.predict import load
+from samantic.published import beside_published
+from samantic.records import metrics_json, robustness_table, table, write_confusion
+from samantic.report import write_report
+
+EVEN, EXTREMES = 16, 12
+"""Evenly spaced frames, worst frames and best frames in a report."""
+
+
+class Split(NamedTuple):
+    """A split of a data set as `evaluate` describes it."""
+
+    root: str | Path
+    layout: Layout | DatasetSpec
+    split: str
+    thermal_scaling: str | None = None
+    rig: str | None = None
+
+
+def evaluate(
+    model: str | Path,
+    root: str | Path,
+    layout: Layout | DatasetSpec,
+    split: str,
+    *,
+    out: Path | None = None,
+    disturbances: Sequence[str] = (),
+    skip_bad: bool = False,
+    thermal_scaling: str | None = None,
+    rig: str | None = None,
+    seed: int | None = None,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Measure a trained model on a labelled split.
+
+    Writes metrics.json, confusion.npz and report.html.
+
+    Args:
+        model: Run folder, model folder or hub id.
+        root: Folder of the data set.
+        layout: How files lie in it, or its data card.
+        split: Name of the split.
+        out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
+        disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
+        skip_bad: Go on past pairs that cannot be read, and name them.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
+            or LOW,HIGH.
+        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
+        seed: Seed of the training, for the record.
+        quiet: Print no table.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        InputError: The model or the data cannot be used.
+    """
+    data = Split(root, layout, split, thermal_scaling, rig)
+    folder = find_model(model)
+    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split}")
+    metrics, _ = measure(folder, data, out, disturbances, skip_bad, seed)
+    if not quiet:
+        print(f"\n{model_name(folder)} on {split} ({metrics['frames']} pairs)")
+        print(_text(metrics))
+        print(f"report: {out / 'report.html'}")
+    return metrics
+
+
+def measure(
+    folder: Path,
+    data: Split,
+    out: Path,
+    disturbances: Sequence[str] = (),
+    skip_bad: bool = False,
+    seed: int | None = None,
+) -> tuple[dict[str, Any], Evaluation]:
+    """Measure a model and write what was measured; see `evaluate`."""
+    predictor = load(folder, thermal_scaling=data.thermal_scaling, rig=data.rig)
+    info = predictor.info
+    dataset = PairedFolder(
+        data.root, data.layout, data.split, classes=info.classes, camera=predictor.camera
+    )
+    text = read_text(folder, info)
+    evaluation = evaluate_predictor(
+        predictor,
+        dataset,
+        disturbances=disturbances,
+        features=text is not None,
+        pictures=EVEN,
+        extremes=EXTREMES,
+        skip_bad=skip_bad,
+    )
+    metrics = metrics_json(evaluation, dataset, seed=seed, text=text)
+    write_confusion(out / "confusion.npz", evaluation)
+    if folder.parent == out:
+        write_card(folder, info, metrics)
+    history, matrices = read_history(out), read_similarity(out / "similarity.npz")
+    write_report(out, info, metrics, evaluation, history, matrices)
+    write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
+    return metrics, evaluation
+
+
+def _text(metrics: dict[str, Any]) -> str:
+    """What the terminal shows."""
+    parts = [table({"all": metrics, **metrics["per_subset"]})]
+    if metrics["robustness"]:
+        parts.append(robustness_table({"all": metrics}))
+    if beside := beside_published(metrics):
+        parts.append(beside)
+    for name, problem in metrics["skipped"].items():
+        parts.append(f"skipped {name}: {problem}")
+    return "\n\n".join(parts)
+
+
+def model_name(folder: Path) -> str:
+    """What to call a model: its run folder's name, or its own."""
+    return folder.parent.name if folder.name == "model" else folder.name
