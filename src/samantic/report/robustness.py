@@ -1,0 +1,88 @@
+"""What disturbances cost a model, as a section of its report."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from samantic.figures import disturbance_dots, misalignment_curve
+from samantic.report.pages import Section, interval, percent
+
+NO_ANSWER = "cannot answer"
+"""In the place of a number: the model does not predict under this disturbance."""
+
+
+_SHIFT = re.compile(r"misaligned (\d+) px")
+
+
+class Robustness(NamedTuple):
+    """Figures with the means, and every value."""
+
+    means: Section
+    values: Section
+
+
+def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
+    """What to show of the disturbances; None if none was measured.
+
+    Args:
+        metrics: Content of metrics.json.
+    """
+    disturbed: dict[str, dict[str, Any] | None] | None = metrics["robustness"]
+    if not disturbed:
+        return None
+    shifts = {
+        int(match[1]): None if part is None else part["miou"]
+        for name, part in disturbed.items()
+        if (match := _SHIFT.fullmatch(name))
+    }
+    others = {
+        name: None if part is None else (part["miou"], *part["miou_interval"])
+        for name, part in disturbed.items()
+        if not _SHIFT.fullmatch(name)
+    }
+    figures = []
+    if any(value is not None for value in shifts.values()):
+        figures.append(misalignment_curve({0: metrics["miou"]} | shifts))
+    if any(value is not None for value in others.values()):
+        figures.append(disturbance_dots(metrics["miou"], others))
+    summary, header = metrics["robustness_summary"], ["mean over", "mIoU, %"]
+    lines = [] if summary is None else _means(summary)
+    return Robustness(
+        Section("Robustness", _note(disturbed), header, lines, figures, []),
+        Section("Every disturbance", "", *_values(metrics["miou"], disturbed), [], []),
+    )
+
+
+def _note(disturbed: dict[str, dict[str, Any] | None]) -> str:
+    note = "The same frames, disturbed before the model sees them."
+    unanswered = [name for name, part in disturbed.items() if part is None]
+    if unanswered:
+        note += f" The model {NO_ANSWER} under: {', '.join(unanswered)}."
+    return note
+
+
+def _means(summary: dict[str, Any]) -> list[list[str]]:
+    """A line for each mean, and one for each rate of failure that one may expect."""
+    lines = [
+        [name, percent(value, NO_ANSWER)] for name, value in summary.items() if name != "expected"
+    ]
+    for rate, value in summary["expected"].items():
+        lines.append(
+            [f"expected at a failure rate of {float(rate):.0%}", percent(value, NO_ANSWER)]
+        )
+    return lines
+
+
+def _values(
+    miou: float, disturbed: dict[str, dict[str, Any] | None]
+) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of all values with their intervals and what was lost."""
+    lines = []
+    for name, part in disturbed.items():
+        if part is None:
+            lines.append([name, NO_ANSWER, "", ""])
+        else:
+            change = f"{100 * (part['miou'] - miou):+.1f}"
+            lines.append([name, percent(part["miou"]), interval(part["miou_interval"]), change])
+    return ["disturbance", "mIoU, %", "95 % interval", "change"], lines
