@@ -69,7 +69,7 @@ def _means(summary: dict[str, Any]) -> list[list[str]]:
     ]
     for rate, value in summary["expected"].items():
         lines.append(
-            [f"expected at a failure rate of {float(rate):.0%}", percent(value, NO_ANSWER)]
+            [f"expected at a failure rate of {100 * float(rate):g} %", percent(value, NO_ANSWER)]
         )
     return lines
 
