@@ -147,14 +147,10 @@ def test_a_page_of_several_models_has_the_controls_that_make_sense(
 ) -> None:
     page = browser.new_page()
     page.goto((pages / "demo.html").as_uri())
-    assert shown_layers(page) == ["RGB", "thermal", "truth", "fused", "thermal"]
-    page.get_by_role("radio", name="thermal").last.check()
-    assert shown_layers(page) == ["thermal"]
-    assert (
-        page.locator(".pictures div:visible img")
-        .first.get_attribute("src")
-        .startswith("data:image/png")
-    )  # the prediction, not the camera's image of the same title
+    predictions = ["prediction, fused", "prediction, thermal"]
+    assert shown_layers(page) == ["RGB", "thermal", "truth", *predictions]
+    page.get_by_role("radio", name=predictions[1]).check()
+    assert shown_layers(page) == predictions[1:]
     assert page.locator("select").count() == 1
     page.close()
 

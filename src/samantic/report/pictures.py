@@ -104,7 +104,7 @@ def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]
                 "mIoU: " + ", ".join(f"{name} {100 * frame.miou:.1f} %" for name, frame in named),
                 [
                     *inputs(shown[0], info),
-                    *(labels_picture(name, frame.prediction, info) for name, frame in named),
+                    *(labels_picture(f"prediction, {n}", f.prediction, info) for n, f in named),
                 ],
                 _classes(shown[0].truth, *(frame.prediction for frame in shown)),
             )

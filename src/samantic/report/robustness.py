@@ -5,21 +5,31 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from markupsafe import Markup
+
 from samantic.figures import disturbance_dots, misalignment_curve
-from samantic.report.pages import Section, interval, percent
+from samantic.report.pages import interval, percent
 
 NO_ANSWER = "cannot answer"
 """In the place of a number: the model does not predict under this disturbance."""
-
 
 _SHIFT = re.compile(r"misaligned (\d+) px")
 
 
 class Robustness(NamedTuple):
-    """Figures with the means, and every value."""
+    """What to show of the disturbances.
 
-    means: Section
-    values: Section
+    Attributes:
+        note: Words on what was done.
+        figures: mIoU by misalignment, and under every other disturbance.
+        means: Header and lines of the means over disturbances; no line where there are none.
+        values: Header and lines of every disturbance.
+    """
+
+    note: str
+    figures: list[Markup]
+    means: list[list[str]]
+    values: list[list[str]]
 
 
 def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
@@ -46,11 +56,11 @@ def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
         figures.append(misalignment_curve({0: metrics["miou"]} | shifts))
     if any(value is not None for value in others.values()):
         figures.append(disturbance_dots(metrics["miou"], others))
-    summary, header = metrics["robustness_summary"], ["mean over", "mIoU, %"]
-    lines = [] if summary is None else _means(summary)
     return Robustness(
-        Section("Robustness", _note(disturbed), header, lines, figures, []),
-        Section("Every disturbance", "", *_values(metrics["miou"], disturbed), [], []),
+        _note(disturbed),
+        figures,
+        _means(metrics["robustness_summary"]),
+        _values(metrics["miou"], disturbed),
     )
 
 
@@ -62,27 +72,28 @@ def _note(disturbed: dict[str, dict[str, Any] | None]) -> str:
     return note
 
 
-def _means(summary: dict[str, Any]) -> list[list[str]]:
+def _means(summary: dict[str, Any] | None) -> list[list[str]]:
     """A line for each mean, and one for each rate of failure that one may expect."""
-    lines = [
-        [name, percent(value, NO_ANSWER)] for name, value in summary.items() if name != "expected"
-    ]
-    for rate, value in summary["expected"].items():
-        lines.append(
-            [f"expected at a failure rate of {100 * float(rate):g} %", percent(value, NO_ANSWER)]
-        )
+    lines = [["mean over", "mIoU, %"]]
+    for name, value in (summary or {}).items():
+        if name == "expected":
+            rates = {f"{100 * float(rate):g} %": part for rate, part in value.items()}
+            lines += [
+                [f"expected at a failure rate of {rate}", percent(part, NO_ANSWER)]
+                for rate, part in rates.items()
+            ]
+        else:
+            lines.append([name, percent(value, NO_ANSWER)])
     return lines
 
 
-def _values(
-    miou: float, disturbed: dict[str, dict[str, Any] | None]
-) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of all values with their intervals and what was lost."""
-    lines = []
+def _values(miou: float, disturbed: dict[str, dict[str, Any] | None]) -> list[list[str]]:
+    """Every value with its interval and what was lost."""
+    lines = [["disturbance", "mIoU, %", "95 % interval", "change"]]
     for name, part in disturbed.items():
         if part is None:
             lines.append([name, NO_ANSWER, "", ""])
         else:
             change = f"{100 * (part['miou'] - miou):+.1f}"
             lines.append([name, percent(part["miou"]), interval(part["miou_interval"]), change])
-    return ["disturbance", "mIoU, %", "95 % interval", "change"], lines
+    return lines
