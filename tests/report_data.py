@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from samantic.checkpoint import ModelInfo
 from samantic.config import AdaptConfig, ModelConfig
-from samantic.evaluation import Evaluation, Frame
+from samantic.evaluation import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
 from samantic.report import Section, side_by_side, write_page, write_report, write_sections
 
@@ -42,24 +42,38 @@ FRAMES = [
 ]
 
 
-def evaluation_of(frames: list[Frame]) -> Evaluation:
-    """The frames as an evaluation; names that end in N are by night."""
+class Measured(NamedTuple):
+    """What the report reads of an `Evaluation`."""
+
+    names: list[str]
+    subsets: list[str | None]
+    frames: list[Frame]
+    matrices: torch.Tensor
+
+    @property
+    def matrix(self) -> torch.Tensor:
+        return self.matrices.sum(0)
+
+
+def evaluation_of(frames: list[Frame]) -> Any:
+    """The frames as they are measured; names that end in N are by night."""
     pairs = [
         [torch.from_numpy(part.astype(int)) for part in (f.prediction, f.truth)] for f in frames
     ]
     matrices = torch.stack([confusion_matrix(*pair, len(CLASSES)) for pair in pairs])
-    subsets = ["night" if f.name.endswith("N") else "day" for f in frames]
-    return Evaluation([f.name for f in frames], matrices, subsets, frames, None, None)  # type: ignore[arg-type]
+    subsets: list[str | None] = ["night" if f.name.endswith("N") else "day" for f in frames]
+    return Measured([f.name for f in frames], subsets, list(frames), matrices)
 
 
-def metrics_of(evaluation: Evaluation, **changes: Any) -> dict[str, Any]:
+def metrics_of(evaluation: Measured, **changes: Any) -> dict[str, Any]:
     """Content of metrics.json; intervals and what needs images are made up."""
     result: dict[str, Any] = to_json(scores(evaluation.matrix), CLASSES)
     interval = [result["miou"] - 0.02, result["miou"] + 0.03]
-    parts = {
-        name: to_json(scores(matrix), CLASSES) | {"frames": 1, "miou_interval": interval}
-        for name, matrix in evaluation.by_subset().items()
-    }
+    parts = {}
+    for name in ("day", "night"):
+        chosen = torch.tensor([subset == name for subset in evaluation.subsets])
+        part = to_json(scores(evaluation.matrices[chosen].sum(0)), CLASSES)
+        parts[name] = part | {"frames": int(chosen.sum()), "miou_interval": interval}
     seen = {name: value for name, value in result["iou"].items() if value is not None}
     return {
         "split": "test",

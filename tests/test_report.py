@@ -61,8 +61,8 @@ def test_numbers(pages: Path) -> None:
     assert f"{100 * car:.1f} {50 * car:.1f} to {100 * car:.1f} {100 * car / 3:.1f}" in said
     assert "bump absent" in said
     assert "thermal missing 31.0 26.0 to 36.0" in said
-    assert "cannot answer under: rgb missing." in said
-    assert "expected at a failure rate of 5 % 44.4" in said
+    assert "cannot answer under: rgb missing; there it scores 0 in means." in said
+    assert "expected, each camera failing with 5 % 44.4" in said
     assert "out: &#39;&lt;here&gt;&#39;" in said
 
 

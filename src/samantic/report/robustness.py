@@ -68,18 +68,20 @@ def _note(disturbed: dict[str, dict[str, Any] | None]) -> str:
     note = "The same frames, disturbed before the model sees them."
     unanswered = [name for name, part in disturbed.items() if part is None]
     if unanswered:
-        note += f" The model {NO_ANSWER} under: {', '.join(unanswered)}."
+        note += (
+            f" The model {NO_ANSWER} under: {', '.join(unanswered)}; there it scores 0 in means."
+        )
     return note
 
 
 def _means(summary: dict[str, Any] | None) -> list[list[str]]:
-    """A line for each mean, and one for each rate of failure that one may expect."""
+    """A line for each mean, and one for each probability that a camera fails."""
     lines = [["mean over", "mIoU, %"]]
     for name, value in (summary or {}).items():
         if name == "expected":
             rates = {f"{100 * float(rate):g} %": part for rate, part in value.items()}
             lines += [
-                [f"expected at a failure rate of {rate}", percent(part, NO_ANSWER)]
+                [f"expected, each camera failing with {rate}", percent(part, NO_ANSWER)]
                 for rate, part in rates.items()
             ]
         else:
