@@ -207,6 +207,6 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert (tmp_path / name / "metrics.json").exists()
     assert out.strip().splitlines()[-1] == f"report: {tmp_path / 'report.html'}"
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<figure>") == 12
+    assert page.count("<figure ") == 12
     assert len(list((tmp_path / "predictions" / "overlays").iterdir())) == 8
     assert len((tmp_path / "data" / "test.txt").read_text().split()) == 80

@@ -1,8 +1,13 @@
-"""Figures as SVG, to be put into a page: training curves, similarity of classes, t-SNE."""
+"""Figures as SVG, to be put into a page: curves, disturbances, similarity of classes, t-SNE.
+
+They have no background and draw what is black in the colour of the page's text, so that they suit
+a light and a dark page.
+"""
 
 from __future__ import annotations
 
 import io
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+
+_BLUE, _ORANGE = "#4a86c5", "#d9822b"  # to be seen on a light and on a dark page
 
 
 def curves(history: list[dict[str, float]]) -> list[Markup]:
@@ -32,7 +39,56 @@ def _curves(history: list[dict[str, float]], keys: list[str], label: str) -> Mar
     axes.set_ylabel(label)
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure)
+    return _svg(figure, f"{label} by training step")
+
+
+def misalignment_curve(miou: dict[int, float | None]) -> Markup:
+    """The mIoU as thermal is moved off RGB.
+
+    Args:
+        miou: mIoU in 0..1 by pixels of misalignment; None, where there is no value, breaks the
+            line.
+    """
+    pixels = sorted(miou)
+    values = [float("nan") if (value := miou[x]) is None else 100 * value for x in pixels]
+    figure = _figure(5.2, 3.0)
+    axes = figure.subplots()
+    axes.plot(pixels, values, marker="o", markersize=4, linewidth=1.2, color=_BLUE)
+    axes.set_xticks(pixels)
+    axes.set_xlabel("misalignment, pixels")
+    axes.set_ylabel("mIoU, %")
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, "mIoU by pixels of misalignment")
+
+
+def disturbance_dots(
+    undisturbed: float, disturbed: dict[str, tuple[float, float, float] | None]
+) -> Markup:
+    """The mIoU under each disturbance with its interval, beside the undisturbed one as a line.
+
+    Args:
+        undisturbed: mIoU in 0..1.
+        disturbed: By name: mIoU and the bounds of its interval; None where the model cannot answer.
+    """
+    figure = _figure(5.2, 0.8 + 0.24 * len(disturbed))
+    axes = figure.subplots()
+    axes.axvline(100 * undisturbed, color=_ORANGE, linewidth=1.2, label="undisturbed")
+    for row, value in enumerate(disturbed.values()):
+        if value is None:
+            axes.text(0.5, row, "cannot answer", va="center", fontsize="small", style="italic")
+        else:
+            miou, low, high = (100 * part for part in value)
+            axes.hlines(row, low, high, color=_BLUE, linewidth=1.2)
+            axes.plot(miou, row, marker="o", markersize=5, color=_BLUE)
+    axes.set_yticks(range(len(disturbed)), list(disturbed), fontsize="small")
+    axes.set_ylim(len(disturbed) - 0.4, -0.6)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("mIoU, %")
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    figure.legend(loc="outside upper right", frameon=False, fontsize="small")
+    return _svg(figure, "mIoU under each disturbance")
 
 
 def similarity_matrices(
@@ -62,7 +118,7 @@ def similarity_matrices(
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize="x-small")
         axes.set_yticks(range(len(names)), names if axes is panels[0] else [], fontsize="x-small")
         figure.colorbar(image, ax=axes, shrink=0.5).ax.tick_params(labelsize="x-small")
-    return [_svg(figure)]
+    return [_svg(figure, "similarity of the classes: " + ", ".join(titles.values()))]
 
 
 def tsne(
@@ -97,7 +153,7 @@ def tsne(
         axes.set_yticks([])
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right", fontsize="x-small", frameon=False)
-    return _svg(figure)
+    return _svg(figure, "t-SNE of class features: " + ", ".join(vectors))
 
 
 def _step(key: str) -> int:
@@ -110,9 +166,12 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Any) -> Markup:
+def _svg(figure: Any, label: str) -> Markup:
+    """The figure as an SVG element that says what it shows."""
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=nothing)
+    figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
     svg = buffer.getvalue()
-    return Markup(svg[svg.index("<svg") :])  # noqa: S704  # drawn here, from numbers
+    svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
+    said = f'<svg role="img" aria-label="{escape(label)}" fill="currentColor"'
+    return Markup(said + svg.removeprefix("<svg"))  # noqa: S704  # drawn here, from numbers

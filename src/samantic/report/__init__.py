@@ -1,0 +1,16 @@
+"""Pages that need no network and no other file: the report of a run, and tables with figures."""
+
+from samantic.report.pages import Section, write_page, write_sections
+from samantic.report.pictures import Panel, Picture, picture, side_by_side
+from samantic.report.run_page import write_report
+
+__all__ = [
+    "Panel",
+    "Picture",
+    "Section",
+    "picture",
+    "side_by_side",
+    "write_page",
+    "write_report",
+    "write_sections",
+]

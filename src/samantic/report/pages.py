@@ -1,0 +1,64 @@
+"""Pages from the templates: of several networks, and of tables with figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from samantic.checkpoint import ModelInfo
+from samantic.files import write_text
+from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
+
+
+class Section(NamedTuple):
+    """A table of text with what illustrates it."""
+
+    title: str
+    note: str
+    header: list[str]
+    lines: list[list[str]]
+    figures: list[Markup]
+    panels: list[Panel]
+
+
+def write_page(path: Path, *, columns: dict[str, Any], info: ModelInfo, **content: Any) -> None:
+    """Render the page of several networks; `columns` are metrics to stand side by side."""
+    render("comparison.html", path, columns=columns, legend=legend(info), **content)
+
+
+def write_sections(path: Path, title: str, facts: list[str], sections: list[Section]) -> None:
+    """Render a page of tables with figures and panels, led by sentences on how they came about."""
+    render("sections.html", path, title=title, facts=facts, sections=sections)
+
+
+def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int]]]:
+    """Name and colour of each class, by label id."""
+    return list(zip(info.classes, info.palette, strict=True))
+
+
+def render(template: str, path: Path, **content: Any) -> None:
+    """Write a page from a template; every text in it is escaped."""
+    pages = Environment(
+        loader=PackageLoader("samantic", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["percent"] = percent
+    pages.filters["interval"] = interval
+    pages.globals["errors"] = [("wrong", WRONG), ("right", RIGHT)]
+    pages.globals["hatch"] = HATCH
+    write_text(path, pages.get_template(template).render(**content))
+
+
+def percent(value: float | None, without: str = "absent") -> str:
+    """A share in per cent with one decimal, or what to say where there is none."""
+    return without if value is None else f"{100 * value:.1f}"
+
+
+def interval(bounds: list[float] | None) -> str:
+    """An interval in per cent; nothing where there is none."""
+    return "" if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"

@@ -1,0 +1,175 @@
+"""Frames as small pictures inside a page: photographs, labels in class colours, errors."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from samantic.checkpoint import ModelInfo
+from samantic.config import IGNORE
+from samantic.frames import Frame
+
+WIDTH = 480
+"""Widest picture, pixels; smaller images stay as they are."""
+
+QUALITY = 80
+"""Of photographs, as JPEG."""
+
+RIGHT, WRONG = (76, 76, 76), (255, 87, 34)
+"""Colours of right and wrong pixels in the map of errors."""
+
+HATCH = ((0, 0, 0), (112, 112, 112))
+"""Two colours in stripes: pixels without a label."""
+
+_STRIPE = 6  # width of a stripe in pixels
+
+
+class Picture(NamedTuple):
+    """One image of a panel, as a data URI."""
+
+    title: str
+    uri: str
+    width: int
+    height: int
+
+
+class Panel(NamedTuple):
+    """The pictures of one frame, in a row.
+
+    Attributes:
+        name: The frame's name.
+        note: A few words on it.
+        pictures: All panels of a page that can be filtered have the same titles.
+        classes: Label ids that occur in the truth or in a prediction.
+        subset: Such as day or night; None where unknown.
+        score: To order panels by; None where there is no one score.
+    """
+
+    name: str
+    note: str
+    pictures: list[Picture]
+    classes: tuple[int, ...] = ()
+    subset: str | None = None
+    score: float | None = None
+
+
+def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelInfo) -> list[Panel]:
+    """Every frame with its prediction and its errors, ordered by name.
+
+    Args:
+        frames: The frames of one model.
+        subsets: The subset of each frame by its name.
+        info: Classes and colours.
+    """
+    return [
+        Panel(
+            frame.name,
+            ", ".join(
+                [
+                    *([subset] if (subset := subsets[frame.name]) is not None else []),
+                    f"mIoU {100 * frame.miou:.1f} % over the classes present",
+                ]
+            ),
+            [
+                *inputs(frame, info),
+                labels_picture("prediction", frame.prediction, info),
+                errors_picture("errors", frame),
+            ],
+            _classes(frame.truth, frame.prediction),
+            subset,
+            frame.miou,
+        )
+        for frame in sorted(frames, key=lambda frame: frame.name)
+    ]
+
+
+def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]:
+    """The same frames as several models see them (SARTM Figs. 4 to 6).
+
+    Args:
+        frames: By model, all of the same pairs.
+        info: Classes and colours, which the models share.
+    """
+    panels = []
+    for shown in zip(*frames.values(), strict=True):
+        named = list(zip(frames, shown, strict=True))
+        panels.append(
+            Panel(
+                shown[0].name,
+                "mIoU: " + ", ".join(f"{name} {100 * frame.miou:.1f} %" for name, frame in named),
+                [
+                    *inputs(shown[0], info),
+                    *(labels_picture(f"prediction, {n}", f.prediction, info) for n, f in named),
+                ],
+                _classes(shown[0].truth, *(frame.prediction for frame in shown)),
+            )
+        )
+    return panels
+
+
+def _classes(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
+    found = np.unique(np.concatenate([np.unique(part) for part in labels]))
+    return tuple(int(label) for label in found if label != IGNORE)
+
+
+def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
+    """RGB, thermal and truth of a frame."""
+    return [
+        picture("RGB", frame.rgb),
+        picture("thermal", frame.thermal),
+        labels_picture("truth", frame.truth, info),
+    ]
+
+
+def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
+    """A photograph, (H, W) or (H, W, 3) uint8, as a small JPEG."""
+    image = _shrunk(Image.fromarray(pixels), Image.Resampling.LANCZOS)
+    return _encoded(title, image, "jpeg", quality=QUALITY)
+
+
+def labels_picture(title: str, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
+    """(H, W) labels in the colours of their classes; ignored pixels are hatched."""
+    return _flat(title, labels, labels == IGNORE, info.palette)
+
+
+def errors_picture(title: str, frame: Frame) -> Picture:
+    """Where the prediction is right and where it is wrong; ignored pixels are hatched."""
+    wrong = (frame.prediction != frame.truth).astype(np.uint8)
+    return _flat(title, wrong, frame.truth == IGNORE, (RIGHT, WRONG))
+
+
+def _flat(
+    title: str,
+    values: NDArray[np.uint8],
+    hatched: NDArray[np.bool_],
+    colours: tuple[tuple[int, int, int], ...],
+) -> Picture:
+    """A PNG of a few colours, which keeps its edges; `values` count up to 253."""
+    hatch = 254  # and 255: a model has at most 254 classes
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    table[hatch:] = HATCH
+    small = np.asarray(_shrunk(Image.fromarray(values), Image.Resampling.NEAREST))
+    without = np.asarray(_shrunk(Image.fromarray(hatched), Image.Resampling.NEAREST))
+    stripes = (np.add.outer(*map(np.arange, small.shape)) // _STRIPE % 2).astype(np.uint8)
+    image = Image.fromarray(np.where(without, hatch + stripes, small).astype(np.uint8))
+    image.putpalette(table.tobytes())
+    return _encoded(title, image, "png", optimize=True)
+
+
+def _shrunk(image: Image.Image, method: Image.Resampling) -> Image.Image:
+    if image.width <= WIDTH:
+        return image
+    return image.resize((WIDTH, round(image.height * WIDTH / image.width)), method)
+
+
+def _encoded(title: str, image: Image.Image, kind: str, **options: int) -> Picture:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return Picture(title, f"data:image/{kind};base64,{data}", image.width, image.height)

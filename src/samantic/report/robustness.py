@@ -1,0 +1,101 @@
+"""What disturbances cost a model, as a section of its report."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from samantic.figures import disturbance_dots, misalignment_curve
+from samantic.report.pages import interval, percent
+
+NO_ANSWER = "cannot answer"
+"""In the place of a number: the model does not predict under this disturbance."""
+
+_SHIFT = re.compile(r"misaligned (\d+) px")
+
+
+class Robustness(NamedTuple):
+    """What to show of the disturbances.
+
+    Attributes:
+        note: Words on what was done.
+        figures: mIoU by misalignment, and under every other disturbance.
+        means: Header and lines of the means over disturbances; no line where there are none.
+        values: Header and lines of every disturbance.
+    """
+
+    note: str
+    figures: list[Markup]
+    means: list[list[str]]
+    values: list[list[str]]
+
+
+def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
+    """What to show of the disturbances; None if none was measured.
+
+    Args:
+        metrics: Content of metrics.json.
+    """
+    disturbed: dict[str, dict[str, Any] | None] | None = metrics["robustness"]
+    if not disturbed:
+        return None
+    shifts = {
+        int(match[1]): None if part is None else part["miou"]
+        for name, part in disturbed.items()
+        if (match := _SHIFT.fullmatch(name))
+    }
+    others = {
+        name: None if part is None else (part["miou"], *part["miou_interval"])
+        for name, part in disturbed.items()
+        if not _SHIFT.fullmatch(name)
+    }
+    figures = []
+    if any(value is not None for value in shifts.values()):
+        figures.append(misalignment_curve({0: metrics["miou"]} | shifts))
+    if any(value is not None for value in others.values()):
+        figures.append(disturbance_dots(metrics["miou"], others))
+    return Robustness(
+        _note(disturbed),
+        figures,
+        _means(metrics["robustness_summary"]),
+        _values(metrics["miou"], disturbed),
+    )
+
+
+def _note(disturbed: dict[str, dict[str, Any] | None]) -> str:
+    note = "The same frames, disturbed before the model sees them."
+    unanswered = [name for name, part in disturbed.items() if part is None]
+    if unanswered:
+        note += (
+            f" The model {NO_ANSWER} under: {', '.join(unanswered)}; there it scores 0 in means."
+        )
+    return note
+
+
+def _means(summary: dict[str, Any] | None) -> list[list[str]]:
+    """A line for each mean, and one for each probability that a camera fails."""
+    lines = [["mean over", "mIoU, %"]]
+    for name, value in (summary or {}).items():
+        if name == "expected":
+            rates = {f"{100 * float(rate):g} %": part for rate, part in value.items()}
+            lines += [
+                [f"expected, each camera failing with {rate}", percent(part, NO_ANSWER)]
+                for rate, part in rates.items()
+            ]
+        else:
+            lines.append([name, percent(value, NO_ANSWER)])
+    return lines
+
+
+def _values(miou: float, disturbed: dict[str, dict[str, Any] | None]) -> list[list[str]]:
+    """Every value with its interval and what was lost."""
+    lines = [["disturbance", "mIoU, %", "95 % interval", "change"]]
+    for name, part in disturbed.items():
+        if part is None:
+            lines.append([name, NO_ANSWER, "", ""])
+        else:
+            change = f"{100 * (part['miou'] - miou):+.1f}"
+            lines.append([name, percent(part["miou"]), interval(part["miou_interval"]), change])
+    return lines

@@ -1,0 +1,171 @@
+"""The pages in a browser: the controls of the frames, the keyboard, print and accessibility."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.report_data import CLASSES, write_pages
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no chromium, chromium-browser or google-chrome here"),
+]
+
+LAYERS = ["RGB", "thermal", "truth", "prediction", "errors"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    write_pages(folder)
+    return folder
+
+
+@pytest.fixture
+def report(browser: Browser, pages: Path) -> Iterator[Page]:
+    """The report, opened from disk; it must not complain."""
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((pages / "report.html").as_uri())
+    yield page
+    page.close()
+    assert problems == []
+
+
+def shown_frames(page: Page) -> list[str]:
+    return page.locator("figure:visible figcaption b").all_inner_texts()
+
+
+def shown_layers(page: Page) -> list[str]:
+    """What the pictures of the first frame show."""
+    return page.locator(".pictures").first.locator("div:visible").all_inner_texts()
+
+
+def status(page: Page) -> str:
+    return page.get_by_role("status").inner_text()
+
+
+def test_one_layer_at_a_time(report: Page) -> None:
+    assert shown_layers(report) == LAYERS
+    small = report.locator("img:visible").first.bounding_box()
+    for layer in LAYERS:
+        report.get_by_role("radio", name=layer, exact=True).check()
+        assert shown_layers(report) == [layer]
+    large = report.locator("img:visible").first.bounding_box()
+    assert small is not None
+    assert large is not None
+    assert large["width"] > 2 * small["width"]
+    report.get_by_role("radio", name="side by side").check()
+    assert shown_layers(report) == LAYERS
+
+
+def test_filters_and_order(report: Page) -> None:
+    assert shown_frames(report) == ["a1D", "b<2>D", "c3N"]
+    assert status(report) == "3 of 3 frames"
+    classes = report.get_by_role("combobox", name="Class")
+    assert classes.locator("option").all_inner_texts() == ["all", *CLASSES]
+    classes.select_option(label=CLASSES[1])
+    assert shown_frames(report) == ["a1D", "b<2>D"]
+    assert status(report) == "2 of 3 frames"
+    subsets = report.get_by_role("combobox", name="Subset")
+    subsets.select_option(label="night")
+    assert shown_frames(report) == []
+    assert status(report) == "0 of 3 frames"
+    classes.select_option(label="all")
+    assert shown_frames(report) == ["c3N"]
+    subsets.select_option(label="all")
+    order = report.get_by_role("combobox", name="Order")
+    order.select_option(label="best first")
+    assert shown_frames(report) == ["b<2>D", "c3N", "a1D"]
+    order.select_option(label="worst first")
+    assert shown_frames(report) == ["a1D", "b<2>D", "c3N"]
+
+
+def test_keyboard(report: Page) -> None:
+    reached = []
+    for _ in range(30):
+        report.keyboard.press("Tab")
+        reached.append(report.evaluate("document.activeElement.name || ''"))
+        if reached[-1] == "layer":
+            outline = report.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none"
+            report.keyboard.press("ArrowRight")
+            report.keyboard.press("ArrowRight")
+            assert shown_layers(report) == ["thermal"]
+    assert [name for name in reached if name] == ["layer", "class", "subset", "order"]
+
+
+def test_without_script_all_is_shown(browser: Browser, pages: Path) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto((pages / "report.html").as_uri())
+    assert shown_layers(page) == LAYERS
+    assert len(shown_frames(page)) == 3
+    assert not page.locator(".controls").is_visible()
+    page.close()
+
+
+def test_print_shows_frames_side_by_side(report: Page) -> None:
+    report.get_by_role("radio", name="truth").check()
+    report.emulate_media(media="print", color_scheme="dark")
+    assert shown_layers(report) == LAYERS
+    assert not report.locator(".controls").is_visible()
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert report.evaluate(background) == "rgb(255, 255, 255)"
+    report.emulate_media(media="screen", color_scheme="dark")
+    assert report.evaluate(background) != "rgb(255, 255, 255)"
+    assert shown_layers(report) == ["truth"]
+
+
+def test_nothing_sticks_out_of_a_narrow_window(report: Page) -> None:
+    report.set_viewport_size({"width": 360, "height": 700})
+    assert report.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_page_of_several_models_has_the_controls_that_make_sense(
+    browser: Browser, pages: Path
+) -> None:
+    page = browser.new_page()
+    page.goto((pages / "demo.html").as_uri())
+    predictions = ["prediction, fused", "prediction, thermal"]
+    assert shown_layers(page) == ["RGB", "thermal", "truth", *predictions]
+    page.get_by_role("radio", name=predictions[1]).check()
+    assert shown_layers(page) == predictions[1:]
+    assert page.locator("select").count() == 1
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["report", "demo", "tables"])
+def test_accessibility(browser: Browser, pages: Path, name: str, scheme: str) -> None:
+    page = browser.new_page()
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.goto((pages / f"{name}.html").as_uri())
+    found = Axe().run(page).response["violations"]
+    told = [
+        f"{violation['id']}: {node['html']}: {node['failureSummary']}"
+        for violation in found
+        for node in violation["nodes"]
+    ]
+    assert not told, "\n".join(told)
+    page.close()
