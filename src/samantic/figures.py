@@ -91,6 +91,25 @@ def disturbance_dots(
     return _svg(figure, "mIoU under each disturbance")
 
 
+def published_bars(published: dict[str, float], ours: tuple[str, float]) -> Markup:
+    """The mIoU of published methods and of one's own model (SARTM Fig. 1).
+
+    Args:
+        published: In per cent by method.
+        ours: Name of the model, and its mIoU in per cent.
+    """
+    values = dict(sorted((published | dict([ours])).items(), key=lambda item: item[1]))
+    figure = _figure(5.2, 0.6 + 0.24 * len(values))
+    axes = figure.subplots()
+    colours = [_ORANGE if name == ours[0] else _BLUE for name in values]
+    bars = axes.barh(list(values), list(values.values()), color=colours, height=0.7)
+    axes.bar_label(bars, fmt="%.1f", fontsize="small", padding=3)
+    axes.set_xlabel("mIoU, %")
+    axes.tick_params(axis="y", length=0, labelsize="small")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return _svg(figure, "published mIoU and ours")
+
+
 def similarity_matrices(
     matrices: dict[str, Floats], classes: tuple[str, ...], most: int = 3
 ) -> list[Markup]:

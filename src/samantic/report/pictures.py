@@ -13,12 +13,16 @@ from PIL import Image
 from samantic.checkpoint import ModelInfo
 from samantic.config import IGNORE
 from samantic.frames import Frame
+from samantic.predict import overlay
 
 WIDTH = 480
 """Widest picture, pixels; smaller images stay as they are."""
 
 QUALITY = 80
 """Of photographs, as JPEG."""
+
+DIMMED, OPACITY = 0.5, 0.85
+"""Behind class colours stands the dimmed image; so much of a pixel is its class's colour."""
 
 RIGHT, WRONG = (76, 76, 76), (255, 87, 34)
 """Colours of right and wrong pixels in the map of errors."""
@@ -77,7 +81,7 @@ def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelI
             ),
             [
                 *inputs(frame, info),
-                labels_picture("prediction", frame.prediction, info),
+                labels_picture("prediction", frame, frame.prediction, info),
                 errors_picture("errors", frame),
             ],
             _classes(frame.truth, frame.prediction),
@@ -104,7 +108,7 @@ def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]
                 "mIoU: " + ", ".join(f"{name} {100 * frame.miou:.1f} %" for name, frame in named),
                 [
                     *inputs(shown[0], info),
-                    *(labels_picture(f"prediction, {n}", f.prediction, info) for n, f in named),
+                    *(labels_picture(f"prediction, {n}", f, f.prediction, info) for n, f in named),
                 ],
                 _classes(shown[0].truth, *(frame.prediction for frame in shown)),
             )
@@ -122,7 +126,7 @@ def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
     return [
         picture("RGB", frame.rgb),
         picture("thermal", frame.thermal),
-        labels_picture("truth", frame.truth, info),
+        labels_picture("truth", frame, frame.truth, info),
     ]
 
 
@@ -132,34 +136,33 @@ def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
     return _encoded(title, image, "jpeg", quality=QUALITY)
 
 
-def labels_picture(title: str, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
-    """(H, W) labels in the colours of their classes; ignored pixels are hatched."""
-    return _flat(title, labels, labels == IGNORE, info.palette)
+def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
+    """Class colours over the dimmed gray mean of RGB and thermal, which shows things at night too.
+
+    Class 0 is left clear, ignored pixels are hatched.
+    """
+    gray = ((frame.rgb.mean(axis=2) + frame.thermal) / 2 * DIMMED).astype(np.uint8)
+    background = np.asarray(_shrunk(Image.fromarray(gray), Image.Resampling.LANCZOS))
+    small = np.asarray(_shrunk(Image.fromarray(labels), Image.Resampling.NEAREST))
+    shown = overlay(np.repeat(background[..., None], 3, axis=2), small, info.palette, OPACITY)
+    pixels = _hatched(np.asarray(shown), small == IGNORE)
+    return _encoded(title, Image.fromarray(pixels), "jpeg", quality=QUALITY, subsampling=0)
 
 
 def errors_picture(title: str, frame: Frame) -> Picture:
     """Where the prediction is right and where it is wrong; ignored pixels are hatched."""
-    wrong = (frame.prediction != frame.truth).astype(np.uint8)
-    return _flat(title, wrong, frame.truth == IGNORE, (RIGHT, WRONG))
+    wrong = Image.fromarray(frame.prediction != frame.truth)
+    small = np.asarray(_shrunk(wrong, Image.Resampling.NEAREST))
+    ignored = _shrunk(Image.fromarray(frame.truth == IGNORE), Image.Resampling.NEAREST)
+    pixels = np.where(small[..., None], WRONG, RIGHT).astype(np.uint8)
+    flat = Image.fromarray(_hatched(pixels, np.asarray(ignored))).quantize(4)
+    return _encoded(title, flat, "png", optimize=True)
 
 
-def _flat(
-    title: str,
-    values: NDArray[np.uint8],
-    hatched: NDArray[np.bool_],
-    colours: tuple[tuple[int, int, int], ...],
-) -> Picture:
-    """A PNG of a few colours, which keeps its edges; `values` count up to 253."""
-    hatch = 254  # and 255: a model has at most 254 classes
-    table = np.zeros((256, 3), np.uint8)
-    table[: len(colours)] = colours
-    table[hatch:] = HATCH
-    small = np.asarray(_shrunk(Image.fromarray(values), Image.Resampling.NEAREST))
-    without = np.asarray(_shrunk(Image.fromarray(hatched), Image.Resampling.NEAREST))
-    stripes = (np.add.outer(*map(np.arange, small.shape)) // _STRIPE % 2).astype(np.uint8)
-    image = Image.fromarray(np.where(without, hatch + stripes, small).astype(np.uint8))
-    image.putpalette(table.tobytes())
-    return _encoded(title, image, "png", optimize=True)
+def _hatched(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(H, W, 3) pixels with diagonal stripes where (H, W) says so."""
+    stripes = np.add.outer(*map(np.arange, where.shape)) // _STRIPE % 2
+    return np.where(where[..., None], np.array(HATCH, np.uint8)[stripes], pixels)
 
 
 def _shrunk(image: Image.Image, method: Image.Resampling) -> Image.Image:

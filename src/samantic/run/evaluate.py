@@ -12,11 +12,12 @@ from samantic.config import Layout
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import DatasetSpec
 from samantic.evaluation import Evaluation, evaluate_predictor
+from samantic.figures import published_bars
 from samantic.files import write_json
 from samantic.predict import load
-from samantic.published import beside_published
+from samantic.published import OURS, TABLES, beside_published, comparable, with_ours
 from samantic.records import metrics_json, robustness_table, table, write_confusion
-from samantic.report import write_report
+from samantic.report import Section, write_report
 
 EVEN, EXTREMES = 16, 12
 """Evenly spaced frames, worst frames and best frames in a report."""
@@ -110,9 +111,21 @@ def measure(
     if folder.parent == out:
         write_card(folder, info, metrics)
     history, matrices = read_history(out), read_similarity(out / "similarity.npz")
-    write_report(out, info, metrics, evaluation, history, matrices)
+    write_report(out, info, metrics, evaluation, history, matrices, _published(metrics))
     write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
     return metrics, evaluation
+
+
+def _published(metrics: dict[str, Any]) -> list[Section]:
+    """The published table of the data set and its bars, if there is one."""
+    rows = with_ours(metrics)
+    if rows is None:
+        return []
+    header, lines = rows
+    means = TABLES[metrics["dataset"]].means()
+    figure = published_bars(means, (OURS, 100 * metrics["miou"]))
+    title = f"Beside the published: {header[0]}"
+    return [Section(title, comparable(metrics), ["method", *header[1:]], lines, [figure], [])]
 
 
 def _text(metrics: dict[str, Any]) -> str:
