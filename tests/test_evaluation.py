@@ -20,7 +20,7 @@ from samantic.disturbances import SUITE
 from samantic.evaluation import evaluate_predictor
 from samantic.frames import Frame, Gallery
 from samantic.metrics import paired_difference
-from samantic.published import TABLES, with_ours
+from samantic.published import TABLES, comparable, our_name, with_ours
 from samantic.records import read_confusion
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "metrics.schema.json"
@@ -162,7 +162,11 @@ def test_published_rows_stand_beside_ours(
     assert main(["train", str(path)]) == 0
     told = capsys.readouterr().out
     metrics = json.loads((path.parent / "run" / "metrics.json").read_text())
-    assert f"Published rows are of {TABLES[title].split}; ours is of 2 pairs" in told
+    pairs = TABLES[title].pairs
+    assert f"Not comparable: published rows are of the {pairs} test pairs, ours of 2 of" in told
+    assert "this model, other pairs" in told
+    assert our_name(metrics | {"frames": pairs}) == "this model"
+    assert "Not" not in comparable(metrics | {"frames": pairs})
     page = (path.parent / "run" / "report.html").read_text()
     for name, mean in TABLES[title].means().items():
         assert name in told

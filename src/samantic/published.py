@@ -15,8 +15,6 @@ from typing import Any
 
 from samantic.records import in_columns
 
-OURS = "this model"
-
 
 @dataclass(frozen=True)
 class Published:
@@ -24,13 +22,13 @@ class Published:
 
     Attributes:
         title: Number of the table and its source.
-        split: On what it was measured.
+        pairs: Pairs of the test split that it was measured on.
         classes: Columns, named as the data set's classes are here.
         rows: IoU of these classes in per cent by method, None where none is told; mIoU at last.
     """
 
     title: str
-    split: str
+    pairs: int
     classes: tuple[str, ...]
     rows: dict[str, tuple[float | None, ...]]
 
@@ -46,7 +44,7 @@ def _unknown(miou: float, classes: int) -> tuple[float | None, ...]:
 TABLES: dict[str, Published] = {
     "PST900": Published(
         "SARTM, Table I",
-        "the 288 test pairs",
+        288,
         ("background", "fire extinguisher", "backpack", "hand drill", "survivor"),
         {
             "MFNet": (98.6, 41.1, 64.2, 60.3, 20.7, 57.0),
@@ -66,7 +64,7 @@ TABLES: dict[str, Published] = {
     ),
     "MFNet": Published(
         "SARTM, Table II",
-        "the 393 test pairs",
+        393,
         ("unlabelled", "car", "person", "bike", "curve", "car stop", "color cone", "bump"),
         {
             "MFNet": (96.9, 65.9, 58.9, 42.9, 29.9, 9.9, 25.2, 27.7, 39.7),
@@ -86,7 +84,7 @@ TABLES: dict[str, Published] = {
     ),
     "FMB": Published(
         "SARTM, Table III",
-        "the 280 test pairs",
+        280,
         (
             "car",
             "person",
@@ -132,7 +130,7 @@ def with_ours(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]] | No
     ours = [None if value is None else 100 * value for value in (*values, metrics["miou"])]
     lines = [
         [name, *("-" if value is None else f"{value:.1f}" for value in row)]
-        for name, row in (known.rows | {OURS: tuple(ours)}).items()
+        for name, row in (known.rows | {our_name(metrics): tuple(ours)}).items()
     ]
     return [known.title, *known.classes, "mIoU"], lines
 
@@ -147,10 +145,15 @@ def beside_published(metrics: dict[str, Any]) -> str | None:
     return "\n".join([*text, comparable(metrics)])
 
 
+def our_name(metrics: dict[str, Any]) -> str:
+    """What the row of the evaluated model is called; it says where it may not be compared."""
+    same = metrics["frames"] == TABLES[metrics["dataset"]].pairs
+    return "this model" if same else "this model, other pairs"
+
+
 def comparable(metrics: dict[str, Any]) -> str:
-    """A sentence on what the published rows were measured on."""
-    theirs = TABLES[metrics["dataset"]].split
-    return (
-        f"Published rows are of {theirs}; ours is of {metrics['frames']} pairs of "
-        f"'{metrics['split']}' and may be compared if these are the same."
-    )
+    """A sentence on what the published rows and ours were measured on."""
+    pairs, ours = TABLES[metrics["dataset"]].pairs, f"{metrics['frames']} of '{metrics['split']}'"
+    if metrics["frames"] == pairs:
+        return f"Published rows are of the {pairs} test pairs, ours of {ours}."
+    return f"Not comparable: published rows are of the {pairs} test pairs, ours of {ours}."

@@ -15,7 +15,7 @@ from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import published_bars
 from samantic.files import write_json
 from samantic.predict import load
-from samantic.published import OURS, TABLES, beside_published, comparable, with_ours
+from samantic.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.records import metrics_json, robustness_table, table, write_confusion
 from samantic.report import Section, write_report
 
@@ -123,7 +123,7 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
         return []
     header, lines = rows
     means = TABLES[metrics["dataset"]].means()
-    figure = published_bars(means, (OURS, 100 * metrics["miou"]))
+    figure = published_bars(means, (our_name(metrics), 100 * metrics["miou"]))
     title = f"Beside the published: {header[0]}"
     return [Section(title, comparable(metrics), ["method", *header[1:]], lines, [figure], [])]
 
