@@ -28,6 +28,7 @@ from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor
 from samantic.predict import load
+from samantic.records import in_columns, interval
 from samantic.report import side_by_side, write_page
 from samantic.run import train
 
@@ -138,8 +139,11 @@ def _report(out: Path, unseen: PairedFolder, results: dict[str, Any]) -> None:
 
 
 def _table(results: dict[str, Any], eval_seed: int) -> str:
-    lines = [f"\nmIoU % on {UNSEEN} unseen scenes (seed {eval_seed})      all     day   night"]
+    lines = {
+        f"mIoU % on {UNSEEN} unseen scenes (seed {eval_seed})": ["all", "95 %", "day", "night"]
+    }
     for name, metrics in results.items():
-        figures = (metrics, metrics["per_subset"]["day"], metrics["per_subset"]["night"])
-        lines.append(f"{name:>44}" + "".join(f"{100 * part['miou']:8.2f}" for part in figures))
-    return "\n".join(lines)
+        day, night = (metrics["per_subset"][subset]["miou"] for subset in ("day", "night"))
+        alone = [f"{100 * miou:.2f}" for miou in (metrics["miou"], day, night)]
+        lines[name] = [alone[0], interval(metrics["miou_interval"]), *alone[1:]]
+    return "\n".join(["", *in_columns(lines)])
