@@ -176,6 +176,8 @@ def test_published_rows_stand_beside_ours(
     assert rows is not None
     assert rows[1][-1][-1] == f"{100 * metrics['miou']:.1f}"
     assert len(metrics["protocols"]) == {"pst900": 1, "fmb": 3}[layout]
+    for protocol in metrics["protocols"]:
+        assert f"mIoU, {protocol['name']}  " in told
 
 
 def test_published_rows_fit_their_means() -> None:

@@ -186,6 +186,27 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
     return "\n".join([head, *body[: len(lines)], "-" * len(head), *body[len(lines) :]])
 
 
+def means_table(metrics: dict[str, Any]) -> str:
+    """The mIoU under each protocol of the data set, and the other means, in per cent, as text.
+
+    Args:
+        metrics: Content of metrics.json.
+    """
+    lines = {
+        f"mIoU, {part['name']}": [_percent(part["miou"]), interval(part["interval"])]
+        for part in metrics["protocols"]
+    }
+    titles = {
+        "macc": "mAcc",
+        "f1": "F1",
+        "pixel_accuracy": "pixel accuracy",
+        "boundary_iou": "boundary IoU",
+        "ece": "expected calibration error",
+    }
+    lines |= {title: [_percent(metrics[key]), ""] for key, title in titles.items()}
+    return "\n".join(in_columns({"means %": ["", "95 %"]} | lines))
+
+
 def robustness_table(models: dict[str, dict[str, Any]]) -> str:
     """MIoU in per cent under each disturbance, their means and expectations, as text.
 

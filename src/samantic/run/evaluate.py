@@ -16,7 +16,13 @@ from samantic.figures import published_bars
 from samantic.files import write_json
 from samantic.predict import load
 from samantic.published import TABLES, beside_published, comparable, our_name, with_ours
-from samantic.records import metrics_json, robustness_table, table, write_confusion
+from samantic.records import (
+    means_table,
+    metrics_json,
+    robustness_table,
+    table,
+    write_confusion,
+)
 from samantic.report import Section, write_report
 
 EVEN, EXTREMES = 16, 12
@@ -130,7 +136,7 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
 
 def _text(metrics: dict[str, Any]) -> str:
     """What the terminal shows."""
-    parts = [table({"all": metrics, **metrics["per_subset"]})]
+    parts = [table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
     if metrics["robustness"]:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
