@@ -67,10 +67,12 @@ def main() -> None:
         torch.manual_seed(0)
         predictor = Predictor(build_network(info), info)
         profile = cProfile.Profile()
-        evaluation = profile.runcall(evaluate_predictor, predictor, dataset, pictures=16, extremes=12)
+        evaluation = profile.runcall(
+            evaluate_predictor, predictor, dataset, pictures=16, extremes=12
+        )
     outside = evaluation.seconds - evaluation.network_seconds
     first, last = (sum(part) / len(part) for part in (dataset.memory[:100], dataset.memory[-100:]))
-    print(f"{len(evaluation.names)} frames of 480x640, {options.base} on {predictor.device}")
+    print(f"{len(evaluation.names)} frames, {options.base} on {predictor.device}")
     print(f"outside the network: {outside / evaluation.seconds:.1%} of the time")
     print(f"resident memory, first and last hundred frames: {first:.0f} MB, {last:.0f} MB")
     pstats.Stats(profile).sort_stats("cumulative").print_stats("samantic", 22)

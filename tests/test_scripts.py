@@ -1,0 +1,62 @@
+"""The scripts beside the package, through the interpreter as a user runs them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import samantic
+from samantic.data import PairedFolder
+from samantic.data.synthetic import write_scenes
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(script: str, *words: object) -> str:
+    command = [sys.executable, str(ROOT / script), *map(str, words)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.slow
+def test_pseudo_labels_are_the_confident_ones(trained: Path, mfnet: Path, tmp_path: Path) -> None:
+    pairs, out = tmp_path / "pairs", tmp_path / "out"
+    write_scenes(pairs, "pairs", {"all": range(3)}, seed=8, size=(48, 64))
+    model = samantic.load(trained, device="cpu")
+    names = sorted(path.stem for path in (pairs / "rgb").iterdir())
+    paths = [[pairs / kind / f"{name}.png" for kind in ("rgb", "thermal")] for name in names]
+    predictions = [model.predict(rgb=rgb, thermal=thermal) for rgb, thermal in paths]
+    least = float(np.median([part.confidence for part in predictions]))
+    words = ["--rgb", pairs / "rgb", "--thermal", pairs / "thermal", "--labelled", mfnet]
+    options = ["--out", out, "--confidence", least, "--repeat", 3]
+    run("training/pseudo_labels.py", trained, trained, *words, *options)
+    train = PairedFolder(out, "mfnet", "train")
+    labelled = len(PairedFolder(mfnet, "mfnet", "train"))
+    assert len(train) == 3 * labelled + 3
+    for index, prediction in enumerate(predictions):
+        sample = train[3 * labelled + index]
+        assert sample.name == f"pseudo_{names[index]}"
+        expected = np.where(prediction.confidence >= least, prediction.labels, 255)
+        assert sample.labels is not None
+        assert (sample.labels.numpy() == expected).mean() > 0.999
+        with Image.open(paths[index][0]) as image:
+            assert sample.rgb is not None
+            colours = (255 * sample.rgb).round().byte().permute(1, 2, 0).numpy()
+            assert np.array_equal(colours, np.asarray(image.convert("RGB")))
+    kept = [len(PairedFolder(out, "mfnet", split)) for split in ("val", "test")]
+    assert kept == [len(PairedFolder(mfnet, "mfnet", split)) for split in ("val", "test")]
+
+
+@pytest.mark.slow
+def test_benchmark_of_evaluation(mfnet: Path) -> None:
+    words = ["--data", mfnet, "--split", "train", "--frames", 4, "--base", "random-micro"]
+    told = run("benchmarks/evaluation.py", *words)
+    assert "4 frames" in told
+    assert re.search(r"outside the network: \d+\.\d% of the time", told)
+    assert re.search(r"resident memory, first and last hundred frames: \d+ MB, \d+ MB", told)
+    assert "evaluate_predictor" in told
