@@ -418,14 +418,16 @@ CONFIGS = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("training/*.yaml")])
 @pytest.mark.parametrize("shipped", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
     """Every YAML, on a micro base and generated data in its own layout, for one step."""
-    layout = read_config(shipped).data.layout
+    config = read_config(shipped)
+    layout = config.data.layout
+    micro = {"sartm": "random-micro", "student": "segformer-micro"}[config.model.network]
     splits = {"train": range(10), "val": range(10, 15), "test": range(15, 17)}
     write_scenes(tmp_path / "data", layout, splits, seed=1, size=(64, 96))
     changes = {
         "out": tmp_path / "run",
         "data.root": tmp_path / "data",
         "data.workers": 0,
-        "model.base": "random-micro",
+        "model.base": micro,
         "train.start": "null",
         "adapt.random-ok": "true",
         "augment.crop": "[64,96]",
@@ -433,7 +435,7 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         "train.batch-size": 2,
         "train.precision": "32-true",
     }
-    if read_config(shipped).text.source:  # in place of a language model
+    if config.text.source:  # in place of a language model
         names = np.array(CATALOG[layout].classes)
         np.savez(tmp_path / "text.npz", names=names, embeddings=np.random.rand(len(names), 4))
         changes["text.source"] = tmp_path / "text.npz"

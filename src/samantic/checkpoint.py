@@ -3,15 +3,16 @@
 Where language guided the training, text.safetensors holds the vectors of the class names.
 
 What the base already holds is not stored again: a model adapted from a SAM2 checkpoint keeps its
-trained tensors and names the base. A model on a built-in random base stores every parameter.
+trained tensors and names the base. A model on a built-in random base stores every parameter, and
+so does a student, which never needs its base again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from huggingface_hub import snapshot_download
 from jinja2 import Environment, PackageLoader
@@ -20,12 +21,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
-from samantic.config import AdaptConfig, ModelConfig, TextConfig
+from samantic.config import AdaptConfig, Fusion, ModelConfig, StudentFusion, TextConfig
+from samantic.config_files import check_network
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_tensors, write_text
-from samantic.models import SARTM, load_sam2
+from samantic.models import SARTM, Network, Student, load_sam2
 from samantic.models.sam import is_random
+from samantic.models.segformer import SegFormerShape
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
 
@@ -46,6 +49,7 @@ class ModelInfo:
         language: Source of the vectors of the class names; None without language.
         terms: What stood for each class there; None for a class that was left out.
         camera: How thermal images became what the network reads.
+        shape: Sizes of a trained student; None for SARTM, and before a student is built.
     """
 
     model: ModelConfig
@@ -56,15 +60,21 @@ class ModelInfo:
     language: str | None = None
     terms: tuple[str | None, ...] = ()
     camera: Camera = ALIGNED_8_BIT
+    shape: SegFormerShape | None = None
 
 
-def build_network(info: ModelInfo) -> SARTM:
-    """Build the network on its base.
+def build_network(info: ModelInfo) -> Network:
+    """Build the network on its base; a trained student without one.
 
     Raises:
-        InputError: The base cannot be loaded, or has no weights for the adaptation to start from.
+        InputError: The base cannot be loaded, or has no weights for the adaptation to start from,
+            or an option does not fit the network.
     """
     model, adapt = info.model, info.adapt
+    check_network(model, adapt)
+    if model.network == "student":
+        fusion = cast(StudentFusion, model.fusion)
+        return Student(info.shape or model.base, len(info.classes), fusion=fusion)
     if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
         raise InputError(
             f"adapt {adapt.method} on base {model.base}: a frozen random trunk teaches "
@@ -73,7 +83,7 @@ def build_network(info: ModelInfo) -> SARTM:
     return SARTM(
         load_sam2(model.base),
         len(info.classes),
-        fusion=model.fusion,
+        fusion=cast(Fusion, model.fusion),
         auxiliary=model.auxiliary,
         decoder=model.decoder,
         adapt=adapt,
@@ -81,14 +91,14 @@ def build_network(info: ModelInfo) -> SARTM:
 
 
 def save_model(
-    folder: Path, network: SARTM, info: ModelInfo, text: TextVectors | None = None
+    folder: Path, network: Network, info: ModelInfo, text: TextVectors | None = None
 ) -> None:
     """Write a model folder; an older model in it is replaced only once the new one is whole."""
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    values = {"samantic": samantic.__version__, **asdict(info)}
+    values = {"samantic": samantic.__version__, **asdict(replace(info, shape=network.shape))}
     del values["camera"]
     write_json(folder / CONFIG, values | info.camera.stored())
     write_card(folder, info)
@@ -104,7 +114,7 @@ def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = N
     write_text(folder / CARD, template.render(info=info, metrics=metrics))
 
 
-def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
+def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
@@ -134,7 +144,7 @@ def load_model(name_or_path: str | Path) -> tuple[SARTM, ModelInfo]:
     return network.eval(), info
 
 
-def start_from(network: SARTM, info: ModelInfo, name_or_path: str | Path) -> None:
+def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> None:
     """Give a new network the weights of a trained one; see `take_over`.
 
     Args:
@@ -147,7 +157,7 @@ def start_from(network: SARTM, info: ModelInfo, name_or_path: str | Path) -> Non
     """
     source, other = load_model(name_or_path)
     for part, keys in {
-        "model": ("base", "fusion", "auxiliary"),
+        "model": ("network", "base", "fusion", "auxiliary"),
         "adapt": ("method", "rank", "shared"),
     }.items():
         for key in keys:
@@ -201,12 +211,21 @@ def read_info(folder: Path) -> ModelInfo:
             language=values.get("language"),
             terms=tuple(values.get("terms", ())),
             camera=stored_camera(values),
+            shape=_stored_shape(values.get("shape")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
             "was saved with the weights"
         ) from None
+
+
+def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:
+    """The sizes of a student from config.json, where lists stand for tuples."""
+    if values is None:
+        return None
+    decoder, stages = values["decoder"], values.keys() - {"decoder"}
+    return SegFormerShape(decoder=decoder, **{key: tuple(values[key]) for key in stages})
 
 
 def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
@@ -227,10 +246,10 @@ def fingerprint(folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _stored(network: SARTM, info: ModelInfo) -> dict[str, Tensor]:
+def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:
     """The tensors that the base does not provide; a shared one under its first name."""
     parameters = dict(network.named_parameters())
-    if not is_random(info.model.base):
+    if info.model.network == "sartm" and not is_random(info.model.base):
         return {name: p for name, p in parameters.items() if p.requires_grad}
     persistent = network.state_dict().keys()
     buffers = {name: b for name, b in network.named_buffers() if name in persistent}

@@ -12,6 +12,7 @@ from typing import Literal
 
 Layout = Literal["mfnet", "pst900", "fmb", "msrs", "cart", "pairs"]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
+StudentFusion = Literal["early", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
 
@@ -26,21 +27,28 @@ TILE = 1536
 class ModelConfig:
     """The network.
 
+    A student in a YAML file or on the command line starts from other defaults: base segformer-b0,
+    fusion early, auxiliary none and adapt full.
+
     Args:
+        network: sartm, or student: a compact SegFormer, trained in full, with one head.
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
             the same files, or random-nano, random-mini, random-micro (built-in, without weights).
+            For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
+            segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights).
         fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
             heads see the weighted average, FRM + FFM serve the language distillation alone),
             average (weights only), late (decode each, average the logits), rgb or thermal (one
-            modality).
+            modality); for a student early (four channels), rgb or thermal.
         auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
             frozen.
         prediction: Which head answers at inference; mean averages the two heads' probabilities.
     """
 
+    network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
     base: str = "facebook/sam2.1-hiera-base-plus"
-    fusion: Fusion = "paper"
+    fusion: Literal[Fusion, "early"] = "paper"
     auxiliary: Auxiliary = "fpn"
     decoder: Literal["trained", "frozen"] = "trained"
     prediction: Head = "mask"

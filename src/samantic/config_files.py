@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
-from samantic.config import Config
+from samantic.config import AdaptConfig, Config, Fusion, ModelConfig, StudentFusion
 from samantic.errors import InputError
 from samantic.files import read_yaml
+
+STUDENT_DEFAULTS = {
+    "model.base": "segformer-b0",
+    "model.fusion": "early",
+    "model.auxiliary": "none",
+    "adapt.method": "full",
+}
+"""What a student starts from where a configuration says nothing."""
 
 
 def _parser() -> Any:
@@ -52,7 +60,11 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
     parser = _parser()
     try:
         words = ["--config", yaml.safe_dump(values), *_normalise(overrides or [])]
-        config = parser.instantiate(parser.parse_args(words))
+        parsed = parser.parse_args(words)
+        if parsed.model.network == "student":
+            parser.set_defaults(STUDENT_DEFAULTS)
+            parsed = parser.parse_args(words)
+        config = parser.instantiate(parsed)
     except (jsonargparse.ArgumentError, TypeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: {problem}; `samantic train --help` lists every key") from None
@@ -100,7 +112,32 @@ def _check(config: Config) -> Config:
     for rule, holds in rules.items():
         if not holds:
             raise InputError(f"configuration: {rule}")
+    check_network(config.model, config.adapt)
     return config
+
+
+def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
+    """Refuse options that belong to the other network.
+
+    Raises:
+        InputError: One does; it says which, and what the network takes.
+    """
+    allowed: dict[str, tuple[str, tuple[str, ...]]]
+    allowed = {"model.fusion": (model.fusion, get_args(Fusion))}
+    if model.network == "student":
+        allowed = {
+            "model.fusion": (model.fusion, get_args(StudentFusion)),
+            "model.auxiliary": (model.auxiliary, ("none",)),
+            "model.decoder": (model.decoder, ("trained",)),
+            "model.prediction": (model.prediction, ("mask",)),
+            "adapt.method": (adapt.method, ("full",)),
+        }
+    for key, (value, choices) in allowed.items():
+        if value not in choices:
+            raise InputError(
+                f"configuration: {key} {value} does not fit model.network {model.network}, which "
+                f"takes {', '.join(choices)}"
+            )
 
 
 def to_yaml(config: Config) -> str:

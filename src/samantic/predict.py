@@ -19,7 +19,7 @@ from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
 from samantic.errors import InputError
 from samantic.files import replacing
-from samantic.models import SARTM
+from samantic.models import Network
 from samantic.tiling import blend_tiles
 
 
@@ -60,7 +60,7 @@ class Predictor:
     """A trained network, ready for pairs of any size.
 
     Args:
-        network: The network; its LoRA updates are merged.
+        network: The network; LoRA updates are merged.
         info: Its options, classes and colours.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
         camera: How thermal images become what the network reads; None means as in training.
@@ -70,7 +70,7 @@ class Predictor:
 
     def __init__(
         self,
-        network: SARTM,
+        network: Network,
         info: ModelInfo,
         device: str = "auto",
         camera: Camera | None = None,

@@ -15,12 +15,12 @@ from samantic.data.loading import Batch
 from samantic.distillation import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity
 from samantic.metrics import rank_correlation, scores
-from samantic.models import SARTM
+from samantic.models import Network
 from samantic.models.text import TextVectors
 
 
 class SegmentationTask(L.LightningModule):
-    """Train SARTM on labelled pairs.
+    """Train a network on labelled pairs.
 
     Logs every loss term of a step, and after each validation the mIoU of each head as
     `val/miou_mask`, `val/miou_auxiliary` and `val/miou_mean`; `val/miou` is that of the head which
@@ -39,7 +39,7 @@ class SegmentationTask(L.LightningModule):
 
     def __init__(
         self,
-        network: SARTM,
+        network: Network,
         config: Config,
         class_weights: Tensor | None = None,
         text: TextVectors | None = None,
@@ -56,15 +56,12 @@ class SegmentationTask(L.LightningModule):
         self.distillation = Distillation(config.loss, classes, width, text)
         self.text = text
         self.class_vectors = ClassVectors(classes, width) if text is not None else None
-        heads: tuple[Head, ...] = ("mask",)
-        if network.auxiliary_head is not None:
-            heads = ("mask", "auxiliary", "mean")
         wanted = config.model.prediction
-        self.answer = wanted if wanted in heads else "mask"
+        self.answer: Head = wanted if wanted in network.heads else "mask"
         self.matrices = nn.ModuleDict(
             {
                 head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
-                for head in heads
+                for head in network.heads
             }
         )
 

@@ -4,8 +4,10 @@ from samantic.models.auxiliary import AuxiliaryHead
 from samantic.models.fusion import FeatureFusion, FeatureRectification
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA
+from samantic.models.network import Network, Output
 from samantic.models.sam import Pyramid, load_sam2
-from samantic.models.sartm import SARTM, Output
+from samantic.models.sartm import SARTM
+from samantic.models.student import Student
 
 __all__ = [
     "SARTM",
@@ -13,8 +15,10 @@ __all__ = [
     "FeatureFusion",
     "FeatureRectification",
     "MaskHead",
+    "Network",
     "Output",
     "Pyramid",
     "QVLoRA",
+    "Student",
     "load_sam2",
 ]

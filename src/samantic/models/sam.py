@@ -51,6 +51,7 @@ class Pyramid(NamedTuple):
 
     `fine` is (N, D/8, H/4, W/4), `intermediate` (N, D/4, H/8, W/8), `semantic` (N, D, H/16, W/16):
     the paper's FFP, IFP and SFM. D is the width of SAM2's feature pyramid, 256 in its checkpoints.
+    A student's maps have the widths of its encoder's stages instead.
     """
 
     fine: Tensor

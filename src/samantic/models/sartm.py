@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, NamedTuple, cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,37 +14,11 @@ from samantic.models.auxiliary import build_auxiliary
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
+from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.sam import ImageEncoder, Pyramid, encode_pyramid, frozen_view, to_image
 
-MODALITIES = ("rgb", "thermal")
 
-
-class Output(NamedTuple):
-    """What the network computes.
-
-    Attributes:
-        logits: The mask head's logits, (N, K, H, W).
-        auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
-        features: The fused pyramid, from which the class vectors of the language distillation are
-            pooled. In the variant `late`, which fuses none, the average.
-        alone: On request, what RGB alone and thermal alone give, (logits, auxiliary) each.
-    """
-
-    logits: Tensor
-    auxiliary: Tensor | None
-    features: Pyramid
-    alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
-
-    def probabilities(self, head: Head = "mask") -> Tensor:
-        """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
-        mask = self.logits.float().softmax(1)
-        if head == "mask" or self.auxiliary is None:
-            return mask
-        auxiliary = self.auxiliary.float().softmax(1)
-        return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
-
-
-class SARTM(nn.Module):
+class SARTM(Network):
     """Two views of a frozen SAM2 encoder, feature fusion, a mask head and an auxiliary head.
 
     Args:
@@ -72,11 +46,11 @@ class SARTM(nn.Module):
         decoder: Literal["trained", "frozen"] = "trained",
         adapt: AdaptConfig | None = None,
     ) -> None:
-        super().__init__()
-        self.fusion_name = fusion
-        self.num_classes = num_classes
-        self.width = width = sam.hidden_dim
-        self.modalities = (fusion,) if fusion in MODALITIES else MODALITIES
+        width = sam.hidden_dim
+        modalities = (fusion,) if fusion in MODALITIES else MODALITIES
+        heads: tuple[Head, ...] = ("mask", "auxiliary", "mean")
+        heads = ("mask",) if auxiliary == "none" else heads
+        super().__init__(fusion, modalities, num_classes, width, heads)
         self.mask_head = MaskHead(sam, num_classes, train_transformer=decoder == "trained")
         self.auxiliary_head = build_auxiliary(auxiliary, width, num_classes)
         self.fusion = (
@@ -95,19 +69,12 @@ class SARTM(nn.Module):
         *,
         alone: bool = False,
     ) -> Output:
-        """Segment a batch of pairs; either modality may be missing.
-
-        Args:
-            rgb: (N, 3, H, W) in [0, 1], or None if no pair of the batch has it.
-            thermal: (N, 1, H, W) in [0, 1], or None.
-            present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
-                what is given. Nothing of an image that is not present reaches the output.
-            alone: Decode each modality by itself too, where both are given.
+        """Segment a batch of pairs; see `Network.forward`.
 
         Raises:
             ValueError: A shape does not fit, or nothing that the variant reads is given.
         """
-        images = self._select(rgb, thermal)
+        images = self.select(rgb, thermal)
         size = next(iter(images.values())).shape[-2:]
         images, present = _hide(images, present)
         pyramids = self._encode(images)
@@ -138,17 +105,6 @@ class SARTM(nn.Module):
         for module in self.modules():
             if isinstance(module, QVLoRA):
                 module.unmerge()
-
-    def _select(self, rgb: Tensor | None, thermal: Tensor | None) -> dict[str, Tensor]:
-        """The given images of the modalities that this variant reads, with fitting shapes."""
-        given = {"rgb": rgb, "thermal": thermal}
-        images = {name: image for name, image in given.items() if image is not None}
-        _check_shapes(images)
-        images = {name: image for name, image in images.items() if name in self.modalities}
-        if not images:
-            wanted = " or ".join(self.modalities)
-            raise ValueError(f"the variant '{self.fusion_name}' reads {wanted}: none was given")
-        return images
 
     def _encode(self, images: dict[str, Tensor]) -> dict[str, Pyramid]:
         """Encode the modalities: in one pass where they share an encoder, else one by one."""
@@ -205,25 +161,13 @@ def _adapted_encoders(
     return nn.ModuleDict(encoders)
 
 
-def _check_shapes(images: dict[str, Tensor]) -> None:
-    channels = {"rgb": 3, "thermal": 1}
-    fits = all(x.ndim == 4 and x.shape[1] == channels[name] for name, x in images.items())
-    if not fits or len({(len(x), *x.shape[-2:]) for x in images.values()}) > 1:
-        raise ValueError(
-            "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
-            + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())
-        )
-
-
 def _hide(images: dict[str, Tensor], present: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
     """Blank what is not present; return the images and what is left, (N, 2) bool."""
-    first = next(iter(images.values()))
-    given = torch.tensor([name in images for name in MODALITIES], device=first.device)
+    left = shown(images, present)
     if present is None:
-        return images, given.expand(len(first), 2)
+        return images, left
     here = {name: present[:, i, None, None, None] for i, name in enumerate(MODALITIES)}
-    shown = {name: torch.where(here[name], image, 0.0) for name, image in images.items()}
-    return shown, present & given
+    return {name: torch.where(here[name], image, 0.0) for name, image in images.items()}, left
 
 
 def _average_heads(

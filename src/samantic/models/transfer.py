@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
-from samantic.models.sartm import SARTM
+from samantic.models.network import Network
 
 CLASS_ROWS = {
     "mask_head.decoder.mask_tokens.weight": 1,  # row 0 is SAM2's token of the single mask
     "auxiliary_head.classify.weight": 0,
     "auxiliary_head.classify.bias": 0,
+    "decode_head.classifier.weight": 0,
+    "decode_head.classifier.bias": 0,
 }
 """Tensors with a row per class, and the row of the first class."""
 
@@ -21,7 +23,7 @@ CLASS_MODULES = "mask_head.decoder.output_hypernetworks_mlps."
 
 @torch.no_grad()
 def take_over(
-    network: SARTM, classes: Sequence[str], source: SARTM, source_classes: Sequence[str]
+    network: Network, classes: Sequence[str], source: Network, source_classes: Sequence[str]
 ) -> None:
     """Copy a trained network's weights into one of the same structure, in place.
 

@@ -74,6 +74,7 @@ def row_shares(matrix: Tensor) -> list[list[float] | None]:
 
 def _facts(info: ModelInfo, metrics: dict[str, Any]) -> dict[str, Any]:
     return {
+        "network": info.model.network,
         "base": info.model.base,
         "adaptation": info.adapt.method,
         "fusion": info.model.fusion,

@@ -20,7 +20,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.files import write_text
 from samantic.losses import similarity
-from samantic.models import SARTM
+from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
 from samantic.run.evaluate import evaluate
 from samantic.tasks import SegmentationTask
@@ -131,15 +131,16 @@ def _claim(out: Path, config: Config, resume: bool) -> None:
         raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
 
 
-def describe(network: SARTM, config: Config, splits: list[PairedFolder], info: ModelInfo) -> str:
+def describe(network: Network, config: Config, splits: list[PairedFolder], info: ModelInfo) -> str:
     """What is about to be trained: the network and its parameters by part, data, resolution."""
 
     def count(module: torch.nn.Module, trainable: bool = False) -> int:
         return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
 
+    model = config.model
     lines = [
-        f"{config.model.base}, adapt {config.adapt.method}, fusion {config.model.fusion}, "
-        f"auxiliary {config.model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
+        f"{model.network} on {model.base}, adapt {config.adapt.method}, fusion {model.fusion}, "
+        f"auxiliary {model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
         f"{count(network, True) / 1e6:.3f} M of them trained",
         "  "
         + ", ".join(

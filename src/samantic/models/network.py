@@ -1,0 +1,123 @@
+"""What training, evaluation and prediction ask of a network for RGB-thermal pairs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from samantic.config import Head
+from samantic.models.sam import Pyramid
+from samantic.models.segformer import SegFormerShape
+
+MODALITIES = ("rgb", "thermal")
+
+
+class Output(NamedTuple):
+    """What a network computes.
+
+    Attributes:
+        logits: The logits, (N, K, H, W); SARTM's are the mask head's.
+        auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
+        features: The fused pyramid, from which the class vectors of the language distillation are
+            pooled. In the variant `late`, which fuses none, the average.
+        alone: On request, what RGB alone and thermal alone give, (logits, auxiliary) each.
+    """
+
+    logits: Tensor
+    auxiliary: Tensor | None
+    features: Pyramid
+    alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
+
+    def probabilities(self, head: Head = "mask") -> Tensor:
+        """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
+        mask = self.logits.float().softmax(1)
+        if head == "mask" or self.auxiliary is None:
+            return mask
+        auxiliary = self.auxiliary.float().softmax(1)
+        return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
+
+
+class Network(nn.Module):
+    """A network for pairs of which either image may be missing.
+
+    Args:
+        fusion: Name of the variant, for messages.
+        modalities: What it reads: rgb, thermal or both, in this order.
+        num_classes: Classes K.
+        width: Width of the semantic map, `Output.features.semantic`.
+        heads: Which heads can answer.
+        shape: What a model folder needs to know to build the network without its base.
+    """
+
+    def __init__(
+        self,
+        fusion: str,
+        modalities: tuple[str, ...],
+        num_classes: int,
+        width: int,
+        heads: tuple[Head, ...] = ("mask",),
+        shape: SegFormerShape | None = None,
+    ) -> None:
+        super().__init__()
+        self.fusion_name, self.modalities = fusion, modalities
+        self.num_classes, self.width = num_classes, width
+        self.heads, self.shape = heads, shape
+
+    def forward(
+        self,
+        rgb: Tensor | None = None,
+        thermal: Tensor | None = None,
+        present: Tensor | None = None,
+        *,
+        alone: bool = False,
+    ) -> Output:
+        """Segment a batch of pairs; either modality may be missing.
+
+        Args:
+            rgb: (N, 3, H, W) in [0, 1], or None if no pair of the batch has it.
+            thermal: (N, 1, H, W) in [0, 1], or None.
+            present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
+                what is given. Nothing of an image that is not present reaches the output.
+            alone: Decode each modality by itself too, where both are given.
+
+        Raises:
+            ValueError: A shape does not fit, or nothing that the variant reads is given.
+        """
+        raise NotImplementedError
+
+    def merge(self) -> None:
+        """Fold what adapts the weights into them, for inference; by default there is nothing."""
+
+    def select(self, rgb: Tensor | None, thermal: Tensor | None) -> dict[str, Tensor]:
+        """The given images of the modalities that this variant reads, with fitting shapes.
+
+        Raises:
+            ValueError: A shape does not fit, or nothing that the variant reads is given.
+        """
+        given = {"rgb": rgb, "thermal": thermal}
+        images = {name: image for name, image in given.items() if image is not None}
+        _check_shapes(images)
+        images = {name: image for name, image in images.items() if name in self.modalities}
+        if not images:
+            wanted = " or ".join(self.modalities)
+            raise ValueError(f"the variant '{self.fusion_name}' reads {wanted}: none was given")
+        return images
+
+
+def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
+    """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden."""
+    first = next(iter(images.values()))
+    given = torch.tensor([name in images for name in MODALITIES], device=first.device)
+    return given.expand(len(first), 2) if present is None else present & given
+
+
+def _check_shapes(images: dict[str, Tensor]) -> None:
+    channels = {"rgb": 3, "thermal": 1}
+    fits = all(x.ndim == 4 and x.shape[1] == channels[name] for name, x in images.items())
+    if not fits or len({(len(x), *x.shape[-2:]) for x in images.values()}) > 1:
+        raise ValueError(
+            "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
+            + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())
+        )

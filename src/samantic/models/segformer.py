@@ -1,0 +1,165 @@
+"""SegFormer's parts: its layouts, and loading it for any number of classes and channels.
+
+Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transformers' version.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import transformers
+from torch import nn
+from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+from samantic.errors import InputError
+
+HEAD = "decode_head."
+
+
+@dataclass(frozen=True)
+class SegFormerShape:
+    """Sizes of a SegFormer, per stage of its encoder; `decoder` is the width of its MLP decoder.
+
+    Stages have strides 4, 8, 16 and 32. The attention of a stage reads keys and values at a
+    resolution reduced by `reductions`.
+    """
+
+    widths: tuple[int, ...]
+    depths: tuple[int, ...]
+    heads: tuple[int, ...]
+    decoder: int
+    reductions: tuple[int, ...] = (8, 4, 2, 1)
+
+    def config(self, num_classes: int, channels: int) -> SegformerConfig:
+        """The options of transformers' SegFormer of this shape."""
+        options: dict[str, Any] = {"num_labels": num_classes, "num_channels": channels}
+        return SegformerConfig(
+            hidden_sizes=self.widths,
+            depths=self.depths,
+            num_attention_heads=self.heads,
+            sr_ratios=self.reductions,
+            decoder_hidden_size=self.decoder,
+            **options,
+        )
+
+
+HEADS = (1, 2, 5, 8)
+SEGFORMERS = {
+    "segformer-b2": SegFormerShape((64, 128, 320, 512), (3, 4, 6, 3), HEADS, 768),
+    "segformer-b1": SegFormerShape((64, 128, 320, 512), (2, 2, 2, 2), HEADS, 256),
+    "segformer-b0": SegFormerShape((32, 64, 160, 256), (2, 2, 2, 2), HEADS, 256),
+    "segformer-tiny": SegFormerShape((16, 32, 80, 128), (2, 2, 2, 2), HEADS, 128),
+    "segformer-micro": SegFormerShape((8, 16, 24, 32), (1, 1, 1, 1), (1, 2, 3, 4), 32),
+}
+"""Layouts with random weights: the paper's b0 to b2 (3.7, 13.7 and 27.4 M parameters at 19
+classes), tiny with half of b0's widths (0.9 M), micro for tests (below 0.1 M)."""
+
+
+def build_segformer(
+    base: str | SegFormerShape, num_classes: int, channels: int = 3
+) -> tuple[SegformerForSemanticSegmentation, SegFormerShape]:
+    """Build a SegFormer with random weights, or load one and fit it to its task.
+
+    A classifier of another number of classes starts anew, and so does the decoder where the base is
+    an encoder alone. Of weights for three channels, a fourth takes the mean; a single one takes
+    the sum, as if its image were repeated three times.
+
+    Args:
+        base: A key of `SEGFORMERS` or a shape for random weights; else a hub id or a local folder.
+        num_classes: Classes K.
+        channels: Channels of the images: 1, 3 or 4.
+
+    Returns:
+        The network and its shape.
+
+    Raises:
+        InputError: The base cannot be reached or read, lacks a tensor, or is no SegFormer.
+
+    Example:
+        >>> network, shape = build_segformer("segformer-b0", num_classes=9, channels=4)
+        >>> network(torch.rand(1, 4, 64, 96)).logits.shape
+        torch.Size([1, 9, 16, 24])
+    """
+    shape = SEGFORMERS.get(base) if isinstance(base, str) else base
+    if shape is not None:
+        return SegformerForSemanticSegmentation(shape.config(num_classes, channels)), shape
+    model = _load(str(base))
+    shape = _shape(str(base), model.config)
+    if model.config.num_labels != num_classes:
+        model.decode_head.classifier = nn.Conv2d(shape.decoder, num_classes, 1)
+    embedding = cast(nn.Module, model.segformer.stages[0].patch_embeddings)
+    _fit_channels(cast(nn.Conv2d, embedding.proj), channels)
+    return model, shape
+
+
+def _load(base: str) -> SegformerForSemanticSegmentation:
+    """A SegFormer of three channels whose encoder is complete, and its decoder too or new."""
+    if base.startswith(("segformer-", "random-")):
+        raise InputError(f"base {base}: unknown; a student's are {', '.join(SEGFORMERS)}")
+    verbosity = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity(logging.ERROR)  # what it warns of is checked below
+    try:
+        config, _ = SegformerConfig.get_config_dict(base)
+        if config.get("model_type") != "segformer":
+            raise ValueError(f"its model_type is {config.get('model_type')}")
+        loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
+            base, output_loading_info=True, dtype=torch.float32, ignore_mismatched_sizes=True
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(_unreachable(base, error)) from None
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+    model: SegformerForSemanticSegmentation
+    model, report = loaded
+    missing = set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
+    head = {name for name in model.state_dict() if name.startswith(HEAD)}
+    wrong = sorted(missing - head if head <= missing else missing)
+    if wrong:
+        raise InputError(
+            f"base {base}: {len(wrong)} tensors are missing or have another shape, first "
+            f"{wrong[0]}; give a complete SegFormer such as nvidia/mit-b0"
+        )
+    return model
+
+
+def _unreachable(base: str, error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0]
+    if Path(base).is_dir():
+        return f"base {base}: not a SegFormer folder ({first_line}); give one such as nvidia/mit-b0"
+    return (
+        f"base {base}: no SegFormer in a local folder or within reach on the hub ({first_line}); "
+        "offline, give a folder with its config.json and model.safetensors, or use segformer-b0"
+    )
+
+
+def _shape(base: str, config: SegformerConfig) -> SegFormerShape:
+    """The shape behind options of transformers, which must be those of SegFormer elsewhere."""
+    widths, depths, heads, reductions = (
+        tuple(getattr(config, key))
+        for key in ("hidden_sizes", "depths", "num_attention_heads", "sr_ratios")
+    )
+    shape = SegFormerShape(widths, depths, heads, config.decoder_hidden_size, reductions)
+    usual = shape.config(1, 3)
+    for key in ("num_channels", "patch_sizes", "strides", "mlp_ratios", "hidden_act"):
+        theirs, ours = (getattr(options, key) for options in (config, usual))
+        if theirs != ours and list(theirs) != list(ours):
+            raise InputError(f"base {base}: its {key} are {theirs}, SegFormer's are {ours}")
+    return shape
+
+
+@torch.no_grad()
+def _fit_channels(first: nn.Conv2d, channels: int) -> None:
+    """Make the first convolution, which reads three channels, read `channels`."""
+    colour = first.weight
+    match channels:
+        case 1:
+            weight = colour.sum(1, keepdim=True)
+        case 4:
+            weight = torch.cat([colour, colour.mean(1, keepdim=True)], dim=1)
+        case _:
+            return
+    first.in_channels, first.weight = channels, nn.Parameter(weight)
