@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from samantic.config import Config, DataConfig
+from samantic.config import Config, DataConfig, ModelConfig
 from samantic.config_files import read_config, to_yaml
 from samantic.errors import InputError
 
+BASE = "out: x\ndata: {root: d}\n"
+STUDENT = f"{BASE}model: {{network: student}}\n"
 CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
 
 
@@ -37,8 +40,24 @@ def test_overrides(path: Path) -> None:
     assert config.data.classes == ["a", "b"]
 
 
-def test_written_out_and_read_back(path: Path, tmp_path: Path) -> None:
-    config = read_config(path, ["--train.steps", "3", "--data.classes", "[a, b]"])
+def test_a_student_has_other_defaults(tmp_path: Path, path: Path) -> None:
+    """In a file and on the command line; what is said stays, and the rest is SARTM's."""
+    model = ModelConfig("segformer-b0", "early", "none", network="student")
+    plain = tmp_path / "plain.yaml"
+    plain.write_text("out: runs/x\ndata: {root: data}\nmodel: {network: student}\n")
+    for config in (read_config(plain), read_config(path, ["--model.network", "student"])):
+        assert (config.model, config.adapt.method) == (model, "full")
+    said = read_config(plain, ["--model.fusion", "thermal", "--model.base=nvidia/mit-b0"])
+    assert said.model == replace(model, fusion="thermal", base="nvidia/mit-b0")
+    plain.write_text("out: runs/x\ndata: {root: data}\n")
+    assert read_config(plain).model == ModelConfig()
+    assert read_config(plain).adapt.method == "lora"
+
+
+@pytest.mark.parametrize("network", ["sartm", "student"])
+def test_written_out_and_read_back(path: Path, tmp_path: Path, network: str) -> None:
+    words = ["--train.steps", "3", "--data.classes", "[a, b]", "--model.network", network]
+    config = read_config(path, words)
     again = tmp_path / "again.yaml"
     again.write_text(to_yaml(config))
     assert read_config(again) == config
@@ -59,6 +78,18 @@ def test_written_out_and_read_back(path: Path, tmp_path: Path) -> None:
         ("out: x\ndata: {root: d}\n", ["--model.fusion", "figure"], "figure needs loss.language"),
         ("out: x\ndata: {root: d}\n", ["--loss.tau", "0"], "loss.tau must be positive"),
         ("out: x\ndata: {root: d}\n", ["--text.prompt", "a"], "text.prompt must contain {}"),
+        (
+            BASE,
+            ["--model.fusion", "early"],
+            "early does not fit model.network sartm, which takes pap",
+        ),
+        (STUDENT, ["--model.fusion", "late"], "late does not fit model.network student, which tak"),
+        (STUDENT, ["--model.fusion", "paper"], "student, which takes early, rgb, thermal"),
+        (STUDENT, ["--model.auxiliary", "fpn"], "model.auxiliary fpn does not fit"),
+        (STUDENT, ["--model.decoder", "frozen"], "student, which takes trained"),
+        (STUDENT, ["--model.prediction", "mean"], "model.prediction mean does not fit"),
+        (STUDENT, ["--adapt", "lora"], "adapt.method lora does not fit model.network student"),
+        (STUDENT, ["--model.network", "teacher"], "model.network"),
         ("- a\n- b\n", [], "a configuration is a YAML mapping"),
         ("out: [", [], "not valid YAML"),
     ],

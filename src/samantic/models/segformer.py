@@ -145,8 +145,9 @@ def _shape(base: str, config: SegformerConfig) -> SegFormerShape:
     shape = SegFormerShape(widths, depths, heads, config.decoder_hidden_size, reductions)
     usual = shape.config(1, 3)
     for key in ("num_channels", "patch_sizes", "strides", "mlp_ratios", "hidden_act"):
-        theirs, ours = (getattr(options, key) for options in (config, usual))
-        if theirs != ours and list(theirs) != list(ours):
+        values = (getattr(options, key) for options in (config, usual))
+        theirs, ours = (tuple(v) if isinstance(v, list) else v for v in values)
+        if theirs != ours:
             raise InputError(f"base {base}: its {key} are {theirs}, SegFormer's are {ours}")
     return shape
 
