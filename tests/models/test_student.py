@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -13,7 +14,7 @@ from transformers import SegformerForImageClassification, SegformerForSemanticSe
 from samantic.config import StudentFusion
 from samantic.errors import InputError
 from samantic.models import Student
-from samantic.models.segformer import SEGFORMERS, build_segformer
+from samantic.models.segformer import SEGFORMERS, build_segformer, decode
 from samantic.models.transfer import take_over
 
 FUSIONS = get_args(StudentFusion)
@@ -39,8 +40,14 @@ def make_student() -> MakeStudent:
 
 
 def complete(classes: int = 7) -> SegformerForSemanticSegmentation:
+    """transformers' own, with weights, biases and statistics of a norm that all matter."""
     config = SEGFORMERS["segformer-micro"].config(classes, 3)
-    return SegformerForSemanticSegmentation(config).eval()
+    model = SegformerForSemanticSegmentation(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    model.decode_head.batch_norm.running_mean.normal_()
+    model.decode_head.batch_norm.running_var.uniform_(0.5, 2.0)
+    return model
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,29 @@ def test_equals_transformers_segformer(tmp_path: Path, size: tuple[int, int]) ->
     torch.testing.assert_close(out.logits, full)
     for ours, its in zip(out.features, expected.hidden_states[:3], strict=True):
         torch.testing.assert_close(ours, its)
+
+
+def test_a_training_step_equals_transformers_segformer() -> None:
+    """Gradients and the norm's statistics too, though the decoder multiplies in another order."""
+    theirs = complete().double()
+    theirs.decode_head.dropout.p = 0.0
+    ours = copy.deepcopy(theirs.decode_head).train()
+    maps = theirs.segformer(
+        torch.randn(2, 3, 64, 96, dtype=torch.float64), output_hidden_states=True
+    ).hidden_states
+    theirs.decode_head.train()
+    for head, logits in (
+        (theirs.decode_head, theirs.decode_head(maps)),
+        (ours, decode(ours, maps)),
+    ):
+        F.cross_entropy(logits, torch.arange(768).view(2, 16, 24) % 7).backward(retain_graph=True)
+        assert head.linear_fuse.weight.grad is not None
+    for (name, mine), its in zip(
+        ours.named_parameters(), theirs.decode_head.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mine.grad, its.grad, msg=name)
+    for mine, its in zip(ours.buffers(), theirs.decode_head.buffers(), strict=True):
+        torch.testing.assert_close(mine, its)
 
 
 def test_channels_of_early_fusion(make_student: MakeStudent) -> None:

@@ -1,4 +1,4 @@
-"""SegFormer's parts: its layouts, and loading it for any number of classes and channels.
+"""SegFormer's parts: its layouts, loading it for any classes and channels, and a quick decoder.
 
 Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transformers' version.
 """
@@ -6,14 +6,17 @@ Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transfo
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 import transformers
-from torch import nn
+from torch import Tensor, nn
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
+from transformers.models.segformer.modeling_segformer import SegformerDecodeHead
 
 from samantic.errors import InputError
 
@@ -94,6 +97,33 @@ def build_segformer(
     embedding = cast(nn.Module, model.segformer.stages[0].patch_embeddings)
     _fit_channels(cast(nn.Conv2d, embedding.proj), channels)
     return model, shape
+
+
+def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
+    """What SegFormer's decoder makes of its encoder's maps, with a fraction of the work.
+
+    The decoder projects every map (P_i, b_i), brings it to the finest one's size, concatenates, and
+    mixes by W = (W_1 .. W_n). Nothing between is nonlinear and upsampling commutes with 1x1
+    convolutions, so the product of the weights is applied before:
+
+        W [up(P_i x_i + b_i)]_i = Σ_i up(W_i P_i x_i + W_i b_i)
+
+    Args:
+        head: The decoder.
+        maps: (N, C_i, h_i, w_i), the finest first.
+
+    Returns:
+        Logits (N, K, h_1, w_1).
+    """
+    mixing = head.linear_fuse.weight.flatten(1).chunk(len(maps), dim=1)[::-1]  # coarsest first
+    total = maps[0].new_zeros(())
+    for features, linear, mix in zip(maps, head.linear_projections, mixing, strict=True):
+        projection = cast(nn.Linear, linear.proj)
+        weight, bias = mix @ projection.weight, mix @ projection.bias
+        mixed = F.conv2d(features, weight[:, :, None, None], bias)
+        total = total + F.interpolate(mixed, maps[0].shape[-2:], mode="bilinear")
+    logits: Tensor = head.classifier(head.dropout(head.activation(head.batch_norm(total))))
+    return logits
 
 
 def _load(base: str) -> SegformerForSemanticSegmentation:

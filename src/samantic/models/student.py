@@ -13,7 +13,7 @@ from torch import Tensor
 from samantic.config import StudentFusion
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid, normalise
-from samantic.models.segformer import SegFormerShape, build_segformer
+from samantic.models.segformer import SegFormerShape, build_segformer, decode
 
 CHANNELS = {"rgb": 3, "thermal": 1}
 SMALLEST = 32
@@ -74,9 +74,8 @@ class Student(Network):
         """Logits (N, K, H, W), and the encoder's maps at strides 4, 8 and 16."""
         stacked = self._stack(images, present)
         maps = self.encoder(stacked, output_hidden_states=True).hidden_states
-        size = stacked.shape[-2:]
-        logits = F.interpolate(self.decode_head(maps), size, mode="bilinear", align_corners=False)
-        return logits, Pyramid(*maps[:3])
+        logits = decode(self.decode_head, maps)
+        return F.interpolate(logits, stacked.shape[-2:], mode="bilinear"), Pyramid(*maps[:3])
 
     def _stack(self, images: dict[str, Tensor], present: Tensor) -> Tensor:
         """The normalised channels of all modalities, (N, C, H, W); 0 where there is no image."""
