@@ -66,6 +66,14 @@ def test_sizes_of_the_layouts(base: str, millions: float) -> None:
     assert round(sum(p.numel() for p in student.parameters()) / 1e6, 1) == millions
 
 
+def test_random_weights_let_signals_through() -> None:
+    """Not those of deviation 0.02 that transformers draws before it loads a checkpoint."""
+    student = Student("segformer-micro", 5)
+    name = "encoder.stages.0.blocks.0.mlp.dwconv.dwconv.weight"
+    # PyTorch draws uniformly within 1 / sqrt(inputs of a unit), here 3 x 3
+    assert student.state_dict()[name].std().item() == pytest.approx(3**-0.5 / 3, rel=0.1)
+
+
 @pytest.mark.parametrize("size", [(32, 32), (33, 65), (35, 100), (96, 64)])
 @pytest.mark.parametrize("fusion", FUSIONS)
 def test_any_size(make_student: MakeStudent, fusion: StudentFusion, size: tuple[int, int]) -> None:

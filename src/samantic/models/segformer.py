@@ -89,7 +89,7 @@ def build_segformer(
     """
     shape = SEGFORMERS.get(base) if isinstance(base, str) else base
     if shape is not None:
-        return SegformerForSemanticSegmentation(shape.config(num_classes, channels)), shape
+        return _random_model(shape.config(num_classes, channels)), shape
     model = _load(str(base))
     shape = _shape(str(base), model.config)
     if model.config.num_labels != num_classes:
@@ -97,6 +97,15 @@ def build_segformer(
     embedding = cast(nn.Module, model.segformer.stages[0].patch_embeddings)
     _fit_channels(cast(nn.Conv2d, embedding.proj), channels)
     return model, shape
+
+
+def _random_model(config: SegformerConfig) -> SegformerForSemanticSegmentation:
+    """Random weights by PyTorch's own rules, as `load_sam2` has them, and for the same reason."""
+    model = SegformerForSemanticSegmentation(config)
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.reset_parameters()
+    return model
 
 
 def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
