@@ -60,3 +60,11 @@ def test_benchmark_of_evaluation(mfnet: Path) -> None:
     assert re.search(r"outside the network: \d+\.\d% of the time", told)
     assert re.search(r"resident memory, first and last hundred frames: \d+ MB, \d+ MB", told)
     assert "evaluate_predictor" in told
+
+
+@pytest.mark.slow
+def test_benchmark_of_students() -> None:
+    told = run("benchmarks/student.py", "--repeats", 1, "--size", 64, 64)
+    assert "9 classes, 64x64" in told
+    assert re.search(r"student segformer-b0 +3\.72 M +\d+ ms +\d+\.\d\dx +\d+\.\d\dx", told)
+    assert "SARTM sam2.1-hiera-tiny" in told
