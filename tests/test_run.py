@@ -61,9 +61,9 @@ def test_report_of_a_run(trained: Path) -> None:
     page = (trained / "report.html").read_text()
     metrics = json.loads((trained / "metrics.json").read_text())
     assert f"<b>{100 * metrics['miou']:.1f} %</b>" in page
-    assert page.count("data:image/jpeg;base64,") == 2 * 2  # two frames: RGB and thermal,
-    assert page.count("data:image/png;base64,") == 2 * 3  # truth, prediction and errors
-    assert page.count("<svg") == 2  # loss and mIoU
+    assert page.count("data:image/jpeg;base64,") == 2 * 4  # two frames: RGB, thermal, truth, prediction,
+    assert page.count("data:image/png;base64,") == 2 * 1  # and errors
+    assert page.count("<svg") == 3  # loss, mIoU and the published
 
 
 def test_history_holds_every_validation(trained: Path) -> None:
@@ -300,7 +300,7 @@ def test_language_guides_a_run_and_stays_with_its_model(
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["text_alignment"]["pairs"] <= 21
     assert -1 <= metrics["text_alignment"]["spearman"] <= 1
-    assert (run / "report.html").read_text().count("<svg") == 3
+    assert (run / "report.html").read_text().count("<svg") == 4
     assert "bump (left out)" in (run / "model" / "README.md").read_text()
     vectors.unlink()  # what evaluation needs is in the model folder
     words = ["evaluate", str(run), "--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
