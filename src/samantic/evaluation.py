@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,25 +23,6 @@ from samantic.models import Output
 from samantic.predict import Predictor
 
 
-class Counts(NamedTuple):
-    """What is counted of one frame.
-
-    Attributes:
-        matrix: (K, K) confusion matrix, rows are the truth.
-        boundary: (3, K), see `metrics.boundary_counts`.
-        calibration: (3, 15), see `metrics.calibration_counts`.
-        disturbed: Confusion matrix by disturbance; None where the model cannot answer.
-        features: Mean semantic feature (K, D) of each class and the (K,) pixels at stride 16 behind
-            it, if asked for.
-    """
-
-    matrix: Tensor
-    boundary: Tensor
-    calibration: Tensor
-    disturbed: dict[str, Tensor | None]
-    features: tuple[Tensor, Tensor] | None
-
-
 @dataclass(frozen=True)
 class Evaluation:
     """What was measured on a split of n frames.
@@ -50,30 +30,42 @@ class Evaluation:
     Attributes:
         names: File stems.
         subsets: The subset of each frame, such as day or night; None where its name tells none.
-        counts: What was counted of each frame.
+        counts: By name, what was counted of each frame, (n, ...).
         frames: Frames for pictures.
         skipped: What is wrong with each frame that could not be read, by file stem.
         network_seconds: Time that the network took.
         seconds: Time in all.
+        disturbances: Under which it was measured too.
     """
 
     names: list[str]
     subsets: list[str | None]
-    counts: list[Counts]
+    counts: dict[str, Tensor]
     frames: list[Frame]
-    skipped: dict[str, str] = field(default_factory=dict)
-    network_seconds: float = 0.0
-    seconds: float = 0.0
+    skipped: dict[str, str]
+    network_seconds: float
+    seconds: float
+    disturbances: tuple[str, ...]
 
     @property
     def matrices(self) -> Tensor:
-        """(n, K, K), the confusion matrix of each frame."""
-        return torch.stack([counts.matrix for counts in self.counts])
+        """(n, K, K) int64, the confusion matrix of each frame; rows are the truth."""
+        return self.counts["matrix"]
 
     @property
     def matrix(self) -> Tensor:
         """(K, K), the confusion matrix of all frames."""
         return self.matrices.sum(0)
+
+    @property
+    def boundary(self) -> Tensor:
+        """(3, K), `metrics.boundary_counts` of all frames."""
+        return self.counts["boundary"].sum(0)
+
+    @property
+    def calibration(self) -> Tensor:
+        """(3, 15), `metrics.calibration_counts` of all frames."""
+        return self.counts["calibration"].sum(0)
 
     def by_subset(self) -> dict[str, Tensor]:
         """The confusion matrices (m, K, K) of the frames of each subset."""
@@ -83,23 +75,17 @@ class Evaluation:
 
     def by_disturbance(self) -> dict[str, Tensor | None]:
         """The confusion matrices (n, K, K) under each disturbance; None without an answer."""
-        found: dict[str, Tensor | None] = {}
-        for name in self.counts[0].disturbed:
-            matrices = [m for c in self.counts if (m := c.disturbed[name]) is not None]
-            found[name] = torch.stack(matrices) if matrices else None
-        return found
+        return {name: self.counts.get(name) for name in self.disturbances}
 
     def vectors(self) -> tuple[Tensor, Tensor]:
-        """Mean feature (n, K, D) of each class and frame, and the pixels (n, K) behind it.
+        """Mean semantic feature (n, K, D) of each class and frame, and the (n, K) pixels behind it.
 
         Raises:
             ValueError: The features were not asked for.
         """
-        pooled = [counts.features for counts in self.counts if counts.features is not None]
-        if not pooled:
+        if "features" not in self.counts:
             raise ValueError("evaluate with features=True for the features of classes")
-        vectors, pixels = (torch.stack(parts) for parts in zip(*pooled, strict=True))
-        return vectors, pixels
+        return self.counts["features"], self.counts["pixels"]
 
     def similarity(self) -> Tensor:
         """(K, K) cosines of the classes' mean features; NaN for a class that does not occur.
@@ -109,6 +95,30 @@ class Evaluation:
         """
         vectors, pixels = self.vectors()
         return similarity(torch.einsum("nkd,nk->kd", vectors, pixels), pixels.sum(0) > 0)
+
+
+class _Tally:
+    """Tables of what is counted, made for all frames at once.
+
+    A small tensor kept from every frame would lie between the large ones that come and go, and
+    split the memory until hardly any large one fits where another was.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.frames, self.count = frames, 0
+        self.tables: dict[str, Tensor] = {}
+
+    def add(self, counted: dict[str, Tensor]) -> None:
+        """A frame's counts, by name; the names are those of the first frame."""
+        for name, value in counted.items():
+            if name not in self.tables:
+                self.tables[name] = value.new_zeros((self.frames, *value.shape))
+            self.tables[name][self.count] = value
+        self.count += 1
+
+    def counts(self) -> dict[str, Tensor]:
+        """(n, ...) of the n frames that were added, by name."""
+        return {name: table[: self.count] for name, table in self.tables.items()}
 
 
 @torch.inference_mode()
@@ -139,8 +149,8 @@ def evaluate_predictor(
     _check_classes(predictor, dataset)
     start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
     gallery = Gallery(len(dataset), pictures, extremes)
-    names, counts, skipped = [], [], {}
-    samples = tqdm(one_by_one(dataset), "evaluate", unit="pair", disable=None)
+    names, tally, skipped = [], _Tally(len(dataset)), {}
+    samples = tqdm(one_by_one(dataset), "evaluate", len(dataset), unit="pair", disable=None)
     for index, sample in enumerate(samples):
         if isinstance(sample, InputError):
             if not skip_bad:
@@ -150,16 +160,23 @@ def evaluate_predictor(
         rgb, thermal, truth = _parts(sample)
         labels, counted = measure(sample.name, Pair(rgb[None], thermal[None]), truth)
         names.append(sample.name)
-        counts.append(counted)
+        tally.add(counted)
         images = (_pixels(rgb), _pixels(thermal)[..., 0])
         ids = (truth.byte().numpy(), labels.byte().numpy())
-        miou = scores(counted.matrix).miou_present
+        miou = scores(counted["matrix"]).miou_present
         gallery.add(index, Frame(sample.name, *images, *ids, miou))
     if not names:
         raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
-    subsets = [dataset.subset(name) for name in names]
-    seconds = perf_counter() - start
-    return Evaluation(names, subsets, counts, gallery.frames(), skipped, measure.seconds, seconds)
+    return Evaluation(
+        names,
+        [dataset.subset(name) for name in names],
+        tally.counts(),
+        gallery.frames(),
+        skipped,
+        measure.seconds,
+        perf_counter() - start,
+        tuple(disturbances),
+    )
 
 
 class _Measure:
@@ -170,22 +187,21 @@ class _Measure:
         self.classes = len(predictor.info.classes)
         self.seconds = 0.0
 
-    def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, Counts]:
-        """Predicted class ids (H, W) of a labelled pair, and what is counted of it."""
+    def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
         out, confidence, labels = self._predict(pair)
-        matrix = confusion_matrix(labels, truth, self.classes)
-        counted = Counts(
-            matrix,
-            boundary_counts(labels, truth, self.classes),
-            calibration_counts(confidence, labels, truth),
-            {
-                key: matrix if changed is pair else self._disturbed(changed, truth)
-                for key, changed in self._disturb(name, pair)
-            },
-            class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
-            if self.features
-            else None,
-        )
+        counted = {
+            "matrix": confusion_matrix(labels, truth, self.classes),
+            "boundary": boundary_counts(labels, truth, self.classes),
+            "calibration": calibration_counts(confidence, labels, truth),
+        }
+        if self.features:
+            pooled = class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
+            counted["features"], counted["pixels"] = pooled
+        for key, changed in self._disturb(name, pair):
+            matrix = counted["matrix"] if changed is pair else self._disturbed(changed, truth)
+            if matrix is not None:
+                counted[key] = matrix
         return labels, counted
 
     def _predict(self, pair: Pair) -> tuple[Output, Tensor, Tensor]:

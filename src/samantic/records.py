@@ -51,8 +51,7 @@ def metrics_json(
         text: Vectors of the class names, to compare the features with.
     """
     classes, matrices = dataset.classes, evaluation.matrices
-    boundaries = boundary_iou(torch.stack([c.boundary for c in evaluation.counts]).sum(0))
-    calibration = torch.stack([c.calibration for c in evaluation.counts]).sum(0)
+    boundaries = boundary_iou(evaluation.boundary)
     present = matrices.sum((0, 2)) > 0
     subsets = evaluation.by_subset()
     robustness = _robustness(evaluation, classes)
@@ -64,7 +63,7 @@ def metrics_json(
         "iou_interval": _by_class(classes, class_intervals(matrices)),
         "boundary_iou": boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item(),
         "boundary": _by_class(classes, boundaries),
-        "ece": calibration_error(calibration),
+        "ece": calibration_error(evaluation.calibration),
         "protocols": [
             {
                 "name": protocol.name,
