@@ -142,5 +142,5 @@ def _alignment(result: Result) -> str:
 
 def _robustness(result: Result, key: str) -> str:
     """A model of one modality has no figure without the other."""
-    able = all(m["robustness"][key] for m in result.metrics.values())
+    able = all(m["robustness"].get(key) for m in result.metrics.values())
     return result.figure("robustness", key, "miou") if able else ""

@@ -176,7 +176,7 @@ class _NoPositions(nn.Module):
     """In place of the sine maps that SAM2's neck adds to its memory: here nothing reads them."""
 
     def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
-        return torch.empty(0, device=device, dtype=dtype)
+        return torch.empty((0, 0, 0, 0), device=device, dtype=dtype)
 
 
 def normalise(images: Tensor) -> Tensor:
