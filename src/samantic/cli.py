@@ -284,7 +284,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     from samantic.disturbances import SUITE
-    from samantic.run import compare, evaluate
+    from samantic.run import Split, compare, evaluate
 
     if options.out is not None and (options.out / "last.ckpt").exists():
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
@@ -292,14 +292,16 @@ def _evaluate(options: argparse.Namespace) -> None:
     job, models = (evaluate, options.models[0]) if alone else (compare, options.models)
     job(
         models,
-        options.data,
-        _data_card(options),
-        options.split,
+        Split(
+            options.data,
+            _data_card(options),
+            options.split,
+            options.thermal_scaling,
+            options.rig,
+        ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),
         skip_bad=options.skip_bad,
-        thermal_scaling=options.thermal_scaling,
-        rig=options.rig,
     )
 
 

@@ -22,6 +22,7 @@ from samantic.data.augment import moved
 MISSING = ("rgb missing", "thermal missing")
 FAILURE_PROBABILITIES = (0.05, 0.1, 0.2)
 SHIFTS = (2, 4, 8, 16, 32)
+MISALIGNED = {f"misaligned {distance} px": distance for distance in SHIFTS}
 
 
 class Pair(NamedTuple):
@@ -139,9 +140,7 @@ SUITE: dict[str, Disturbance] = {
     "thermal gain": Disturbance("image", ("thermal",), partial(_affine, 0.5, 0.0)),
     "thermal offset": Disturbance("image", ("thermal",), partial(_affine, 1.0, 0.2)),
 } | {
-    f"misaligned {distance} px": Disturbance(
-        "misalignment", ("thermal",), partial(_shift, distance)
-    )
-    for distance in SHIFTS
+    name: Disturbance("misalignment", ("thermal",), partial(_shift, distance))
+    for name, distance in MISALIGNED.items()
 }
 """Every disturbance by name, in the order of reports."""

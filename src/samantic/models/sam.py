@@ -6,18 +6,17 @@ Source of the architecture: Ravi et al., SAM 2 (arXiv 2408.00714), as implemente
 from __future__ import annotations
 
 import copy
-import logging
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-import transformers
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
+from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
 STRIDE = 32
 """Height and width of an image must be multiples of this many pixels inside the encoder."""
@@ -77,28 +76,11 @@ def load_sam2(base: str) -> Sam2Model:
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(logging.ERROR)  # what it warns of is checked below
     try:
-        loaded: Any = Sam2Model.from_pretrained(
-            base,
-            output_loading_info=True,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,
-            attn_implementation="sdpa",
-        )
+        model, missing = load_pretrained(Sam2Model, base, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
         raise InputError(_unreachable(base, error)) from None
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-    model: Sam2Model
-    model, report = loaded
-    missing = sorted(set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]})
-    if missing:
-        raise InputError(
-            f"base {base}: {len(missing)} tensors are missing or have another shape, first "
-            f"{missing[0]}; give a complete SAM2 checkpoint such as facebook/sam2.1-hiera-tiny"
-        )
+    refuse_incomplete(base, missing, "SAM2 checkpoint such as facebook/sam2.1-hiera-tiny")
     return model
 
 
@@ -113,15 +95,9 @@ def _unreachable(base: str, error: Exception) -> str:
 
 
 def _random_model(name: str) -> Sam2Model:
-    """Random weights by PyTorch's own rules, which suit training from scratch.
-
-    transformers draws every weight with deviation 0.02, meant to be overwritten by a checkpoint:
-    through the neck's and the decoder's convolutions, which no norm follows, signals would vanish.
-    """
+    """Random weights; see `reset_weights`."""
     model = Sam2Model(_random_config(name))
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-            module.reset_parameters()
+    reset_weights(model)
     # in a checkpoint both hold one table: where a prompt is and where a feature is must agree
     shared = model.shared_image_embedding.state_dict()
     model.prompt_encoder.shared_embedding.load_state_dict(shared)

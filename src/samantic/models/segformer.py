@@ -5,7 +5,6 @@ Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transfo
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-import transformers
 from torch import Tensor, nn
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from transformers.models.segformer.modeling_segformer import SegformerDecodeHead
 
 from samantic.errors import InputError
+from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
 HEAD = "decode_head."
 
@@ -89,7 +88,9 @@ def build_segformer(
     """
     shape = SEGFORMERS.get(base) if isinstance(base, str) else base
     if shape is not None:
-        return _random_model(shape.config(num_classes, channels)), shape
+        model = SegformerForSemanticSegmentation(shape.config(num_classes, channels))
+        reset_weights(model)
+        return model, shape
     model = _load(str(base))
     shape = _shape(str(base), model.config)
     if model.config.num_labels != num_classes:
@@ -97,15 +98,6 @@ def build_segformer(
     embedding = cast(nn.Module, model.segformer.stages[0].patch_embeddings)
     _fit_channels(cast(nn.Conv2d, embedding.proj), channels)
     return model, shape
-
-
-def _random_model(config: SegformerConfig) -> SegformerForSemanticSegmentation:
-    """Random weights by PyTorch's own rules, as `load_sam2` has them, and for the same reason."""
-    model = SegformerForSemanticSegmentation(config)
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.reset_parameters()
-    return model
 
 
 def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
@@ -139,29 +131,16 @@ def _load(base: str) -> SegformerForSemanticSegmentation:
     """A SegFormer of three channels whose encoder is complete, and its decoder too or new."""
     if base.startswith(("segformer-", "random-")):
         raise InputError(f"base {base}: unknown; a student's are {', '.join(SEGFORMERS)}")
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(logging.ERROR)  # what it warns of is checked below
     try:
         config, _ = SegformerConfig.get_config_dict(base)
         if config.get("model_type") != "segformer":
             raise ValueError(f"its model_type is {config.get('model_type')}")
-        loaded: Any = SegformerForSemanticSegmentation.from_pretrained(
-            base, output_loading_info=True, dtype=torch.float32, ignore_mismatched_sizes=True
-        )
+        model, missing = load_pretrained(SegformerForSemanticSegmentation, base)
     except (OSError, ValueError) as error:
         raise InputError(_unreachable(base, error)) from None
-    finally:
-        transformers.logging.set_verbosity(verbosity)
-    model: SegformerForSemanticSegmentation
-    model, report = loaded
-    missing = set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
     head = {name for name in model.state_dict() if name.startswith(HEAD)}
-    wrong = sorted(missing - head if head <= missing else missing)
-    if wrong:
-        raise InputError(
-            f"base {base}: {len(wrong)} tensors are missing or have another shape, first "
-            f"{wrong[0]}; give a complete SegFormer such as nvidia/mit-b0"
-        )
+    wrong = missing - head if head <= missing else missing
+    refuse_incomplete(base, wrong, "SegFormer such as nvidia/mit-b0")
     return model
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from samantic.disturbances import MISALIGNED
 from samantic.figures import disturbance_dots, misalignment_curve
 from samantic.report.pages import interval, percent
 
 NO_ANSWER = "cannot answer"
 """In the place of a number: the model does not predict under this disturbance."""
-
-_SHIFT = re.compile(r"misaligned (\d+) px")
 
 
 class Robustness(NamedTuple):
@@ -42,14 +40,14 @@ def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
     if not disturbed:
         return None
     shifts = {
-        int(match[1]): None if part is None else part["miou"]
+        MISALIGNED[name]: None if part is None else part["miou"]
         for name, part in disturbed.items()
-        if (match := _SHIFT.fullmatch(name))
+        if name in MISALIGNED
     }
     others = {
         name: None if part is None else (part["miou"], *part["miou_interval"])
         for name, part in disturbed.items()
-        if not _SHIFT.fullmatch(name)
+        if name not in MISALIGNED
     }
     figures = []
     if any(value is not None for value in shifts.values()):

@@ -1,7 +1,7 @@
 """Whole jobs: train a model, evaluate one, compare several."""
 
 from samantic.run.compare import compare
-from samantic.run.evaluate import evaluate
+from samantic.run.evaluate import Split, evaluate
 from samantic.run.train import train
 
-__all__ = ["compare", "evaluate", "train"]
+__all__ = ["Split", "compare", "evaluate", "train"]

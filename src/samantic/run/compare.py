@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from samantic.checkpoint import find_model, read_info
-from samantic.config import Layout
-from samantic.data.spec import DatasetSpec
 from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.frames import Frame
@@ -20,15 +18,11 @@ from samantic.run.evaluate import Split, measure, model_name
 
 def compare(
     models: Sequence[str | Path],
-    root: str | Path,
-    layout: Layout | DatasetSpec,
-    split: str,
+    split: Split,
     *,
     out: Path | None = None,
     disturbances: Sequence[str] = (),
     skip_bad: bool = False,
-    thermal_scaling: str | None = None,
-    rig: str | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Measure several models on the same pairs of a split.
@@ -38,14 +32,10 @@ def compare(
 
     Args:
         models: Run folders, model folders or hub ids, of the same classes.
-        root: Folder of the data set.
-        layout: How files lie in it, or its data card.
-        split: Name of the split.
+        split: On what.
         out: Folder to write to; None means runs/evaluate/NAME-and-others-SPLIT.
         disturbances: Keys of `disturbances.SUITE`, under which the models are measured too.
         skip_bad: Go on past pairs that cannot be read, and name them.
-        thermal_scaling: See `evaluate`.
-        rig: See `evaluate`.
         quiet: Print no table.
 
     Returns:
@@ -56,11 +46,10 @@ def compare(
         InputError: A model or the data cannot be used, or two models have one name.
     """
     folders = _named(models)
-    data = Split(root, layout, split, thermal_scaling, rig)
-    out = out or Path("runs", "evaluate", f"{next(iter(folders))}-and-others-{split}")
+    out = out or Path("runs", "evaluate", f"{next(iter(folders))}-and-others-{split.name}")
     measured, matrices, frames = {}, {}, {}
     for name, folder in folders.items():
-        metrics, evaluation = measure(folder, data, out / name, disturbances, skip_bad)
+        metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
         measured[name], matrices[name] = metrics, evaluation.matrices
         frames[name] = evaluation.frames
     first, *others = folders
@@ -72,7 +61,7 @@ def compare(
     _write_page(out, folders[first], comparison, frames)
     write_json(out / "comparison.json", comparison)
     if not quiet:
-        print(f"\n{len(folders)} models on {split} ({measured[first]['frames']} pairs)")
+        print(f"\n{len(folders)} models on {split.name} ({measured[first]['frames']} pairs)")
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
     return comparison

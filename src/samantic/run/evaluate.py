@@ -30,26 +30,31 @@ EVEN, EXTREMES = 16, 12
 
 
 class Split(NamedTuple):
-    """A split of a data set as `evaluate` describes it."""
+    """What a model is evaluated on.
+
+    Attributes:
+        root: Folder of the data set.
+        layout: How files lie in it, or its data card.
+        name: Name of the split.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
+            or LOW,HIGH.
+        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
+    """
 
     root: str | Path
     layout: Layout | DatasetSpec
-    split: str
+    name: str
     thermal_scaling: str | None = None
     rig: str | None = None
 
 
 def evaluate(
     model: str | Path,
-    root: str | Path,
-    layout: Layout | DatasetSpec,
-    split: str,
+    split: Split,
     *,
     out: Path | None = None,
     disturbances: Sequence[str] = (),
     skip_bad: bool = False,
-    thermal_scaling: str | None = None,
-    rig: str | None = None,
     seed: int | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
@@ -59,15 +64,10 @@ def evaluate(
 
     Args:
         model: Run folder, model folder or hub id.
-        root: Folder of the data set.
-        layout: How files lie in it, or its data card.
-        split: Name of the split.
+        split: On what.
         out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
         disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
         skip_bad: Go on past pairs that cannot be read, and name them.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         seed: Seed of the training, for the record.
         quiet: Print no table.
 
@@ -77,12 +77,11 @@ def evaluate(
     Raises:
         InputError: The model or the data cannot be used.
     """
-    data = Split(root, layout, split, thermal_scaling, rig)
     folder = find_model(model)
-    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split}")
-    metrics, _ = measure(folder, data, out, disturbances, skip_bad, seed)
+    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.name}")
+    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed)
     if not quiet:
-        print(f"\n{model_name(folder)} on {split} ({metrics['frames']} pairs)")
+        print(f"\n{model_name(folder)} on {split.name} ({metrics['frames']} pairs)")
         print(_text(metrics))
         print(f"report: {out / 'report.html'}")
     return metrics
@@ -90,17 +89,17 @@ def evaluate(
 
 def measure(
     folder: Path,
-    data: Split,
+    split: Split,
     out: Path,
     disturbances: Sequence[str] = (),
     skip_bad: bool = False,
     seed: int | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model and write what was measured; see `evaluate`."""
-    predictor = load(folder, thermal_scaling=data.thermal_scaling, rig=data.rig)
+    predictor = load(folder, thermal_scaling=split.thermal_scaling, rig=split.rig)
     info = predictor.info
     dataset = PairedFolder(
-        data.root, data.layout, data.split, classes=info.classes, camera=predictor.camera
+        split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
     )
     text = read_text(folder, info)
     evaluation = evaluate_predictor(

@@ -22,7 +22,7 @@ from samantic.files import write_text
 from samantic.losses import similarity
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
-from samantic.run.evaluate import evaluate
+from samantic.run.evaluate import Split, evaluate
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
 
@@ -86,7 +86,7 @@ def train(
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
-    return evaluate(out, data.root, dataset_spec(data), data.test, out=out, **options)
+    return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
 
 
 def _splits(config: Config) -> list[PairedFolder]:
