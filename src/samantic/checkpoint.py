@@ -21,12 +21,20 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
-from samantic.config import AdaptConfig, Fusion, ModelConfig, StudentFusion, TextConfig
+from samantic.config import (
+    EFFICIENTNETS,
+    AdaptConfig,
+    Fusion,
+    ModelConfig,
+    SegFormerFusion,
+    TextConfig,
+    TwoStreamFusion,
+)
 from samantic.config_files import check_network
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_tensors, write_text
-from samantic.models import SARTM, Network, Student, load_sam2
+from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 from samantic.models.sam import is_random
 from samantic.models.segformer import SegFormerShape
 from samantic.models.text import TextVectors, class_vectors, write_vectors
@@ -63,8 +71,12 @@ class ModelInfo:
     shape: SegFormerShape | None = None
 
 
-def build_network(info: ModelInfo) -> Network:
+def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
     """Build the network on its base; a trained student without one.
+
+    Args:
+        info: What to build.
+        trained: Weights of its own will replace those of the base.
 
     Raises:
         InputError: The base cannot be loaded, or has no weights for the adaptation to start from,
@@ -73,8 +85,12 @@ def build_network(info: ModelInfo) -> Network:
     model, adapt = info.model, info.adapt
     check_network(model, adapt)
     if model.network == "student":
-        fusion = cast(StudentFusion, model.fusion)
-        return Student(info.shape or model.base, len(info.classes), fusion=fusion)
+        classes = len(info.classes)
+        if model.base in EFFICIENTNETS:
+            streams = cast(TwoStreamFusion, model.fusion)
+            return TwoStream(model.base, classes, fusion=streams, pretrained=not trained)
+        fusion = cast(SegFormerFusion, model.fusion)
+        return Student(info.shape or model.base, classes, fusion=fusion)
     if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
         raise InputError(
             f"adapt {adapt.method} on base {model.base}: a frozen random trunk teaches "
@@ -125,7 +141,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """
     folder = find_model(name_or_path)
     info = read_info(folder)
-    network = build_network(info)
+    network = build_network(info, trained=True)
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

@@ -12,12 +12,16 @@ from typing import Literal
 
 Layout = Literal["mfnet", "pst900", "fmb", "msrs", "cart", "pairs"]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
-StudentFusion = Literal["early", "rgb", "thermal"]
+SegFormerFusion = Literal["early", "rgb", "thermal"]
+TwoStreamFusion = Literal["two-stream", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
 
 IGNORE = 255
 """Label of pixels that count neither in losses nor in metrics."""
+
+EFFICIENTNETS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+"""Bases of a student whose ImageNet weights are in packages, the extra imagenet."""
 
 TILE = 1536
 """Images with a longer side than this many pixels are predicted in tiles of this side."""
@@ -28,18 +32,20 @@ class ModelConfig:
     """The network.
 
     A student in a YAML file or on the command line starts from other defaults: base segformer-b0,
-    fusion early, auxiliary none and adapt full.
+    fusion early (two-stream on an EfficientNet), auxiliary none and adapt full.
 
     Args:
-        network: sartm, or student: a compact SegFormer, trained in full, with one head.
+        network: sartm, or student: a compact network, trained in full, with one head.
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
             the same files, or random-nano, random-mini, random-micro (built-in, without weights).
             For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
-            segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights).
+            segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights); or
+            efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet).
         fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
             heads see the weighted average, FRM + FFM serve the language distillation alone),
             average (weights only), late (decode each, average the logits), rgb or thermal (one
-            modality); for a student early (four channels), rgb or thermal.
+            modality); for a student early (four channels; SegFormer), two-stream (an encoder each;
+            EfficientNet), rgb or thermal.
         auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
             frozen.
@@ -48,7 +54,7 @@ class ModelConfig:
 
     network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
     base: str = "facebook/sam2.1-hiera-base-plus"
-    fusion: Literal[Fusion, "early"] = "paper"
+    fusion: Literal[Fusion, "early", "two-stream"] = "paper"
     auxiliary: Auxiliary = "fpn"
     decoder: Literal["trained", "frozen"] = "trained"
     prediction: Head = "mask"

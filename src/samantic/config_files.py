@@ -8,7 +8,15 @@ from typing import Any, get_args
 
 import yaml
 
-from samantic.config import AdaptConfig, Config, Fusion, ModelConfig, StudentFusion
+from samantic.config import (
+    EFFICIENTNETS,
+    AdaptConfig,
+    Config,
+    Fusion,
+    ModelConfig,
+    SegFormerFusion,
+    TwoStreamFusion,
+)
 from samantic.errors import InputError
 from samantic.files import read_yaml
 
@@ -63,6 +71,8 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
         parsed = parser.parse_args(words)
         if parsed.model.network == "student":
             parser.set_defaults(STUDENT_DEFAULTS)
+            if parsed.model.base in EFFICIENTNETS:
+                parser.set_defaults({"model.fusion": "two-stream"})
             parsed = parser.parse_args(words)
         config = parser.instantiate(parsed)
     except (jsonargparse.ArgumentError, TypeError) as error:
@@ -125,8 +135,9 @@ def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
     allowed: dict[str, tuple[str, tuple[str, ...]]]
     allowed = {"model.fusion": (model.fusion, get_args(Fusion))}
     if model.network == "student":
+        fusions = TwoStreamFusion if model.base in EFFICIENTNETS else SegFormerFusion
         allowed = {
-            "model.fusion": (model.fusion, get_args(StudentFusion)),
+            "model.fusion": (model.fusion, get_args(fusions)),
             "model.auxiliary": (model.auxiliary, ("none",)),
             "model.decoder": (model.decoder, ("trained",)),
             "model.prediction": (model.prediction, ("mask",)),
@@ -135,8 +146,8 @@ def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
     for key, (value, choices) in allowed.items():
         if value not in choices:
             raise InputError(
-                f"configuration: {key} {value} does not fit model.network {model.network}, which "
-                f"takes {', '.join(choices)}"
+                f"configuration: {key} {value} does not fit model.network {model.network} on "
+                f"{model.base}, which takes {', '.join(choices)}"
             )
 
 

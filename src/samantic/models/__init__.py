@@ -8,6 +8,7 @@ from samantic.models.network import Network, Output
 from samantic.models.sam import Pyramid, load_sam2
 from samantic.models.sartm import SARTM
 from samantic.models.student import Student
+from samantic.models.two_stream import TwoStream
 
 __all__ = [
     "SARTM",
@@ -20,5 +21,6 @@ __all__ = [
     "Pyramid",
     "QVLoRA",
     "Student",
+    "TwoStream",
     "load_sam2",
 ]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config import StudentFusion
+from samantic.config import SegFormerFusion
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid, normalise
 from samantic.models.segformer import SegFormerShape, build_segformer, decode
@@ -41,7 +41,7 @@ class Student(Network):
     """
 
     def __init__(
-        self, base: str | SegFormerShape, num_classes: int, *, fusion: StudentFusion = "early"
+        self, base: str | SegFormerShape, num_classes: int, *, fusion: SegFormerFusion = "early"
     ) -> None:
         modalities = MODALITIES if fusion == "early" else (fusion,)
         channels = sum(CHANNELS[name] for name in modalities)
