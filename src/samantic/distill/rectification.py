@@ -17,7 +17,7 @@ from samantic.config import IGNORE
 from samantic.masks import boundaries
 
 CHUNK = 32
-"""Masks that are counted at a time, which bounds the memory."""
+"""Masks whose boundaries are drawn at a time, which bounds the memory."""
 
 
 def overlap_consistency(logits: Tensor, starts: Sequence[int], width: int) -> Tensor:
@@ -128,7 +128,7 @@ def complementary_fusion(
     order = areas.argsort(descending=True, stable=True)
     for index in order[usable[order]].tolist():
         owner.masked_fill_(masks[index], index)
-    sure = winners.where(most / areas >= cover, IGNORE)
+    sure = winners.where(most.double() / areas >= cover, IGNORE)
     painted, confident = (
         F.pad(of_mask, (0, 1), value=IGNORE)[owner] for of_mask in (winners, sure)
     )
@@ -136,12 +136,10 @@ def complementary_fusion(
 
 
 def _count_classes(labels: Tensor, masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Pixels of each class in each mask, (M, K), and the masks' areas, (M,), both float64."""
-    members = labels.flatten()[:, None] == torch.arange(num_classes, device=labels.device)
-    ones = torch.ones_like(members[:, :1])
-    columns = torch.cat([members, ones], dim=1).float()
-    with torch.autocast(labels.device.type, enabled=False):  # float32 counts 2^24 pixels exactly
-        counts = torch.cat(
-            [chunk.flatten(1).float() @ columns for chunk in torch.split(masks, CHUNK)]
-        )
-    return counts[:, :-1].double(), counts[:, -1].double()
+    """Pixels of each class in each mask, (M, K), and the masks' areas, (M,), both int64."""
+    mask, pixel = masks.flatten(1).nonzero(as_tuple=True)
+    label = labels.flatten()[pixel]
+    known = label != IGNORE
+    pairs = num_classes * mask[known] + label[known]
+    counts = torch.bincount(pairs, minlength=num_classes * len(masks))
+    return counts.view(len(masks), num_classes), torch.bincount(mask, minlength=len(masks))
