@@ -20,6 +20,7 @@ LAYERS = [
     ["tasks"],
     ["callbacks", "predict", "pretraining", "disturbances", "frames"],
     ["evaluation", "batch"],
+    ["distill"],
     ["records", "figures"],
     ["published"],
     ["report"],

