@@ -77,11 +77,8 @@ class Predictor:
         tile: int = TILE,
     ) -> None:
         self.camera = info.camera if camera is None else camera
-        if device == "auto":
-            accelerator = torch.accelerator.current_accelerator(check_available=True)
-            device = "cpu" if accelerator is None else accelerator.type
         self.info, self.tile = info, tile
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.network = network.eval().to(self.device)
         self.network.merge()
 
@@ -179,6 +176,14 @@ def load(
     """
     network, info = load_model(name_or_path)
     return Predictor(network, info, device, info.camera.changed(thermal_scaling, rig), tile)
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """A device by its name; `auto` is a GPU if there is one."""
+    if name != "auto":
+        return torch.device(name)
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device("cpu") if accelerator is None else accelerator
 
 
 def overlay(

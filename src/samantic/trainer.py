@@ -21,11 +21,14 @@ def fit(
     out: Path,
     options: TrainConfig,
     train_batches: DataLoader[Batch],
-    val_batches: DataLoader[Batch],
+    val_batches: DataLoader[Batch] | None,
     callbacks: list[L.Callback],
     resume: bool = False,
 ) -> L.Trainer:
-    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked."""
+    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked.
+
+    Without validation batches the callbacks alone decide what is kept.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # convolutions are faster so
     steps = options.steps or options.epochs * len(train_batches)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config import AugmentConfig
+from samantic.config import AugmentConfig, PhotometricConfig
 from samantic.data.loading import Batch
 from samantic.data.pairs import Sample
 
@@ -67,7 +67,7 @@ class Photometric:
     ± `thermal_gain`, σ uniform up to `thermal_noise` and n standard normal.
     """
 
-    def __init__(self, config: AugmentConfig) -> None:
+    def __init__(self, config: PhotometricConfig) -> None:
         self.config = config
         self.rgb = nn.Sequential()
         if config.color:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from samantic.config import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.errors import InputError
 
@@ -20,7 +21,7 @@ class Batch(NamedTuple):
         names: N file stems.
         rgb: (N, 3, H, W) float32 in [0, 1].
         thermal: (N, 1, H, W) float32 in [0, 1].
-        labels: (N, H, W) int64, 255 ignored.
+        labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
         present: (N, 2) bool: which of RGB and thermal the network may see of a pair.
     """
 
@@ -32,10 +33,9 @@ class Batch(NamedTuple):
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack labelled pairs of one size into a batch in which nothing is hidden."""
-    rgb, thermal, labels = (
-        [getattr(sample, part) for sample in samples] for part in ("rgb", "thermal", "labels")
-    )
+    """Stack pairs of one size into a batch in which nothing is hidden."""
+    rgb, thermal = ([getattr(sample, part) for sample in samples] for part in ("rgb", "thermal"))
+    labels = [_labels(sample) for sample in samples]
     return Batch(
         [sample.name for sample in samples],
         torch.stack(rgb),
@@ -43,6 +43,13 @@ def collate(samples: list[Sample]) -> Batch:
         torch.stack(labels),
         torch.ones(len(samples), 2, dtype=torch.bool),
     )
+
+
+def _labels(sample: Sample) -> Tensor:
+    if sample.labels is not None:
+        return sample.labels
+    size = next(x.shape[-2:] for x in (sample.rgb, sample.thermal) if x is not None)
+    return torch.full(size, IGNORE)
 
 
 def train_loader(dataset: PairedFolder, batch_size: int, workers: int) -> DataLoader[Batch]:
