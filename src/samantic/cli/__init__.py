@@ -1,0 +1,67 @@
+"""The command line, a module a verb. Heavy imports happen inside the verb that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import samantic
+from samantic.cli import ablate, check, demo, evaluate, predict, synthesize, train
+from samantic.errors import InputError
+
+VERBS = {
+    "demo": demo,
+    "synthesize": synthesize,
+    "check": check,
+    "train": train,
+    "evaluate": evaluate,
+    "predict": predict,
+    "ablate": ablate,
+}
+"""In the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""
+
+
+def entry() -> None:
+    """Entry point of the `samantic` command."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(words: list[str]) -> int:
+    """Run one command.
+
+    Returns:
+        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
+    """
+    parser = build_parser()
+    options, rest = parser.parse_known_args(words)
+    if rest and options.run not in (train.run, ablate.run):
+        parser.error(f"unrecognised arguments: {' '.join(rest)}")
+    options.overrides = rest
+    try:
+        return options.run(options) or 0
+    except InputError as error:
+        print(f"samantic: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"samantic: {place}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("samantic: interrupted; what is written is whole", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="samantic",
+        description="RGB-thermal semantic segmentation with SAM2.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=samantic.__version__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(name, help=verb.HELP, description=verb.HELP, allow_abbrev=False)
+        sub.set_defaults(run=verb.run)
+        verb.add_options(sub)
+    return parser

@@ -1,0 +1,46 @@
+"""The verb `ablate`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "train the settings of tables, write the tables"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="YAML file of a table")
+    sub.add_argument(
+        "--config",
+        type=Path,
+        required=True,
+        help="configuration that the rows change; --key value changes it for all of them",
+    )
+    sub.add_argument(
+        "--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N,...", help="default 0,1,2"
+    )
+    sub.add_argument("--jobs", type=int, default=1, help="runs at a time (default 1)")
+    sub.add_argument(
+        "--out", type=Path, default=Path("runs/ablate"), help="folder (default runs/ablate)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    from samantic.ablation import ablate
+
+    failed = ablate(
+        options.tables,
+        options.config,
+        options.overrides,
+        seeds=options.seeds,
+        jobs=options.jobs,
+        out=options.out,
+    )
+    return 1 if failed else 0
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 0,1,2") from None

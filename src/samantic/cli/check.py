@@ -1,0 +1,40 @@
+"""The verb `check`."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from samantic.cli.options import LAYOUTS, data_card, file_options, rig_option
+
+HELP = "look at a data set before training on it"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+    sub.add_argument(
+        "--split", action="append", help="split to look at, may be repeated (default: all of them)"
+    )
+    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    file_options(sub)
+    rig_option(sub)
+    sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
+    sub.add_argument("--out", type=Path, help="default runs/check/NAME")
+
+
+def run(options: argparse.Namespace) -> int:
+    from samantic.check import check, table, write_check
+    from samantic.data.camera import ALIGNED_8_BIT
+
+    spec = data_card(options)
+    if options.classes:
+        spec = replace(spec, classes=tuple(options.classes.split(",")))
+    camera = ALIGNED_8_BIT.changed(None, options.rig)
+    findings = check(options.data, spec, options.split, camera)
+    out = options.out or Path("runs", "check", options.data.resolve().name)
+    write_check(out, options.data, spec, findings, camera)
+    print(table(findings))
+    print(f"pictures: {out / 'check.html'}")
+    return 2 if findings.errors else int(options.strict and bool(findings.warnings))

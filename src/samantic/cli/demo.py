@@ -1,0 +1,23 @@
+"""The verb `demo`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "the whole story on generated scenes, in minutes"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
+    )
+    sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
+    sub.add_argument("--eval-seed", type=int, default=2000, help="seed of the unseen scenes")
+    sub.add_argument("--steps", type=int, default=1000, help="optimiser steps of each network")
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.demo import demo
+
+    demo(options.out, seed=options.seed, eval_seed=options.eval_seed, steps=options.steps)

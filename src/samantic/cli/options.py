@@ -1,0 +1,42 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, get_args
+
+from samantic.config import Layout
+
+if TYPE_CHECKING:
+    from samantic.data.spec import DatasetSpec
+
+LAYOUTS = get_args(Layout)
+
+
+def file_options(sub: argparse.ArgumentParser) -> None:
+    for kind in ("rgb", "thermal", "labels", "rgbt"):
+        sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+
+
+def data_card(options: argparse.Namespace) -> DatasetSpec:
+    """What `file_options` and --layout say of the files."""
+    from samantic.data.catalog import own_files
+
+    return own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
+
+
+def camera_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--thermal-scaling",
+        metavar="8-bit|frame|LOW,HIGH",
+        help="how thermal values become 0..1, if their unit is another than in training",
+    )
+    rig_option(sub)
+
+
+def rig_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--rig",
+        metavar="FILE|resize",
+        help="calibration of cameras that are not aligned: YAML with a matrix thermal_to_rgb",
+    )

@@ -1,0 +1,61 @@
+"""The verb `predict`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from samantic.cli.options import camera_options
+from samantic.config import TILE
+
+HELP = "segment pairs: label PNGs and overlays"
+
+MOST_LINES = 10
+"""So many bad pairs are told one by one."""
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help="run folder, model folder or hub id")
+    sub.add_argument("--rgb", type=Path, help="RGB image or folder")
+    sub.add_argument("--thermal", type=Path, help="thermal image or folder")
+    sub.add_argument(
+        "--rgbt", type=Path, help="4-channel image or folder, instead of the other two"
+    )
+    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--device", default="auto")
+    sub.add_argument(
+        "--tile",
+        type=_side,
+        default=TILE,
+        metavar="N",
+        help=f"predict images with a longer side in overlapping tiles of N pixels (default {TILE})",
+    )
+    camera_options(sub)
+
+
+def run(options: argparse.Namespace) -> int:
+    from samantic.batch import find_files, predict_files
+    from samantic.checkpoint import find_model, fingerprint
+    from samantic.predict import load
+
+    files = find_files(options.rgb, options.thermal, options.rgbt)
+    folder = find_model(options.model)
+    predictor = load(folder, options.device, options.thermal_scaling, options.rig, options.tile)
+    summary = predict_files(predictor, files, options.out, fingerprint(folder))
+    problems = list(summary["failed"].values())
+    for line in problems[:MOST_LINES]:
+        print(f"samantic: {line}", file=sys.stderr)
+    if len(problems) > MOST_LINES:
+        rest = len(problems) - MOST_LINES
+        print(f"samantic: {rest} more in {options.out / 'summary.json'}", file=sys.stderr)
+    if not summary["count"]:
+        return 2
+    print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
+    return 1 if summary["failed"] else 0
+
+
+def _side(text: str) -> int:
+    if not text.isdigit() or int(text) < 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels from 64 on")
+    return int(text)

@@ -1,0 +1,45 @@
+"""The verb `synthesize`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+from samantic.cli.options import LAYOUTS
+from samantic.errors import InputError
+
+HELP = "write generated labelled scenes"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--layout", choices=LAYOUTS, required=True, help="data set to imitate")
+    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument(
+        "--count", type=int, required=True, help="scenes: 70 %% train, 10 %% val, 20 %% test"
+    )
+    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument(
+        "--size", type=_size, default=(480, 640), metavar="HxW", help="default 480x640"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.data.synthetic import split_indices, write_scenes
+
+    try:
+        splits = split_indices(options.count)
+        write_scenes(options.out, options.layout, splits, seed=options.seed, size=options.size)
+    except ValueError as error:
+        raise InputError(f"synthesize: {error}") from None
+    print(
+        ", ".join(f"{name} {len(part)}" for name, part in splits.items()),
+        f"scenes in {options.out}",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
+    return int(match[1]), int(match[2])
