@@ -151,18 +151,16 @@ def _check(config: Config) -> Config:
 
 def _check_distill(config: DistillConfig) -> DistillConfig:
     """Ranges that types cannot say."""
-    width, masks, loss = config.windows.width, config.masks, config.loss
+    masks, loss = config.masks, config.loss
     _hold(
         _train_rules(config.train)
         | {
-            "windows.width must be an even number of at least 32 pixels": width is None
-            or (width >= 32 and width % 2 == 0),
-            "windows.wrap needs windows.width": width is not None or not config.windows.wrap,
+            "window must be at least 32 pixels": config.window is None or config.window >= 32,
             "masks.folder belongs to masks.source files, which needs it": (
                 (masks.source == "files") == (masks.folder is not None)
             ),
             "masks.side must be at least 1": masks.side >= 1,
-            "masks.damage must lie in 0..1": 0 <= masks.damage <= 1,
+            "masks.damage must lie in 0..5": 0 <= masks.damage <= 5,
             "loss.cover must lie in 0..1": 0 <= loss.cover <= 1,
             "loss.distance must be at least 0": loss.distance >= 0,
             "augment.flip must lie in 0..1": 0 <= config.augment.flip <= 1,

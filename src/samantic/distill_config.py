@@ -28,19 +28,6 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True)
-class WindowConfig:
-    """The windows that the teacher and SAM see of an image; they overlap by half.
-
-    Args:
-        width: Of a window in pixels, its height is the image's; null is the whole image.
-        wrap: Whether images go around: the last windows of a panorama overlap the first.
-    """
-
-    width: int | None = None
-    wrap: bool = False
-
-
-@dataclass(frozen=True)
 class MasksConfig:
     """Masks without classes, which correct the teacher.
 
@@ -48,13 +35,13 @@ class MasksConfig:
         source: sam (everything that SAM2 finds from a grid of clicks), files (of any SAM; see
             docs/distil.md), instances (the numbered things of generated scenes), or none.
         base: SAM2 for the source sam: a name as for SARTM's base.
-        folder: Where the files lie, for the source files; {split} stands for the split's name.
-        side: Clicks along the longer side of a window, for the source sam.
+        folder: Where NAME.json or NAME.png of each image lies, for the source files.
+        side: Clicks along the longer side of an image or a window, for the source sam.
         quality: Least IoU that SAM must expect of a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
         cache: Folder that keeps the masks; null is `masks` in the run folder.
-        damage: Share of the masks to be spoilt (merged, split, eroded or dropped), to measure how
-            much depends on them.
+        damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
+            them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
         seed: Of the damage.
     """
 
@@ -121,7 +108,7 @@ class ViewConfig(PhotometricConfig):
 
     Args:
         flip: Probability of a horizontal flip.
-        roll: Whether panoramas start at a random column; for windows that wrap.
+        roll: Whether panoramas start at a random column.
     """
 
     flip: float = 0.5
@@ -134,12 +121,15 @@ class DistillConfig:
 
     Args:
         out: Run folder.
+        window: Panoramas: width in pixels of the windows that the teacher and SAM see, which
+            overlap by half and go all around. Null for images with a left and a right edge, which
+            are seen as a whole.
     """
 
     out: str
     data: DataConfig
     teacher: TeacherConfig
-    windows: WindowConfig = field(default_factory=WindowConfig)
+    window: int | None = None
     masks: MasksConfig = field(default_factory=MasksConfig)
     student: StudentConfig = field(default_factory=StudentConfig)
     loss: AdaptationConfig = field(default_factory=AdaptationConfig)

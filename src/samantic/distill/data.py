@@ -46,11 +46,11 @@ class Lessons(Dataset[Lesson]):
 
     Args:
         pairs: The folder, without labels.
-        known: What is known of a pair, by its file stem and the width of its images.
+        known: What is known of a pair.
     """
 
     def __init__(
-        self, pairs: PairedFolder, known: Callable[[str, int], Targets | list[Tensor]]
+        self, pairs: PairedFolder, known: Callable[[Sample], Targets | list[Tensor]]
     ) -> None:
         self.pairs, self.known = pairs, known
 
@@ -59,7 +59,7 @@ class Lessons(Dataset[Lesson]):
 
     def __getitem__(self, index: int) -> Lesson:
         sample = self.pairs[index]
-        return Lesson(sample, self.known(sample.name, image_width(sample)))
+        return Lesson(sample, self.known(sample))
 
 
 def image_width(sample: Sample) -> int:

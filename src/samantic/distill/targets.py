@@ -14,7 +14,7 @@ from torch import Tensor
 from samantic.config import IGNORE
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import stitch, window_starts
-from samantic.distill_config import AdaptationConfig, WindowConfig
+from samantic.distill_config import AdaptationConfig
 from samantic.files import replacing
 
 
@@ -34,14 +34,15 @@ class Cut(NamedTuple):
     wrap: bool
 
 
-def plan_windows(config: WindowConfig, width: int) -> Cut:
-    """The windows of images of a width.
+def plan_windows(window: int | None, width: int) -> Cut:
+    """The windows around a panorama; or, for `window` None, one that is the whole image.
 
     Raises:
-        InputError: A window is wider than the images.
+        InputError: A window is wider than the image.
     """
-    window = config.width or width
-    return Cut(window_starts(width, window, config.wrap), window, width, config.wrap)
+    if window is None:
+        return Cut([0], width, width, wrap=False)
+    return Cut(window_starts(width, window), window, width, wrap=True)
 
 
 class Targets(NamedTuple):

@@ -38,7 +38,7 @@ class DistillTask(ScoredTask):
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
-        cut = plan_windows(self.config.windows, batch.images.labels.shape[-1])
+        cut = plan_windows(self.config.window, batch.images.labels.shape[-1])
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
         terms = student_terms(self._student(batch), targets, cut, self.config.loss) | learnt
         total = torch.stack(list(terms.values())).sum()
@@ -59,7 +59,7 @@ class DistillTask(ScoredTask):
         """The student's logits (N, K, H, W), from a changed view and put back."""
         options, images = self.config.augment, self.photometric(batch.images)
         count, width = len(images.labels), images.labels.shape[-1]
-        roll = options.roll and self.config.windows.wrap
+        roll = options.roll and self.config.window is not None
         columns = draw_columns(count, width, options.flip, roll)
         present = images.present if len(self.network.modalities) > 1 else None
         seen = (None if x is None else view(x, columns) for x in (images.rgb, images.thermal))
