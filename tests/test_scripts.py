@@ -68,3 +68,10 @@ def test_benchmark_of_students() -> None:
     assert "9 classes, 64x64" in told
     assert re.search(r"student segformer-b0 +3\.72 M +\d+ ms +\d+\.\d\dx +\d+\.\d\dx", told)
     assert "SARTM sam2.1-hiera-tiny" in told
+
+
+@pytest.mark.slow
+def test_benchmark_of_fusion() -> None:
+    told = run("benchmarks/fusion.py", "--masks", 5, "--size", 40, 64, "--repeats", 1)
+    assert "5 masks on 64x40" in told
+    assert re.search(r"complementary fusion +\d+ ms", told)

@@ -121,25 +121,25 @@ def complementary_fusion(
         smallest: Masks of fewer pixels are left out.
         cover: Least r_k(m) of a mask whose class is confident.
     """
-    counts, areas = _count_classes(labels, masks, num_classes)
+    mask, pixel = masks.flatten(1).nonzero(as_tuple=True)  # every pixel of every mask
+    counts = _count(mask, labels.flatten()[pixel], (len(masks), num_classes))
+    areas = torch.bincount(mask, minlength=len(masks))
     most, winners = counts.max(dim=1)
-    usable = (areas >= smallest) & (most > 0)
-    owner = torch.full_like(labels, len(masks))  # the mask that a pixel belongs to; M for none
     order = areas.argsort(descending=True, stable=True)
-    for index in order[usable[order]].tolist():
-        owner.masked_fill_(masks[index], index)
+    order = order[(areas[order] >= smallest) & (most[order] > 0)]
+    turns = torch.zeros_like(areas)  # when a mask is painted: 1, 2, ...; 0 for never
+    turns[order] = torch.arange(1, len(order) + 1, device=order.device)
+    last = torch.zeros_like(labels).flatten().scatter_reduce(0, pixel, turns[mask], "amax")
     sure = winners.where(most.double() / areas >= cover, IGNORE)
     painted, confident = (
-        F.pad(of_mask, (0, 1), value=IGNORE)[owner] for of_mask in (winners, sure)
+        F.pad(values[order], (1, 0), value=IGNORE)[last].view_as(labels)
+        for values in (winners, sure)
     )
-    return Fusion(painted.where(owner < len(masks), labels), confident)
+    return Fusion(painted.where(last.view_as(labels) > 0, labels), confident)
 
 
-def _count_classes(labels: Tensor, masks: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
-    """Pixels of each class in each mask, (M, K), and the masks' areas, (M,), both int64."""
-    mask, pixel = masks.flatten(1).nonzero(as_tuple=True)
-    label = labels.flatten()[pixel]
+def _count(mask: Tensor, label: Tensor, shape: tuple[int, int]) -> Tensor:
+    """How often each label, but 255, occurs in each mask, (M, K), from pairs of the two."""
     known = label != IGNORE
-    pairs = num_classes * mask[known] + label[known]
-    counts = torch.bincount(pairs, minlength=num_classes * len(masks))
-    return counts.view(len(masks), num_classes), torch.bincount(mask, minlength=len(masks))
+    pairs = shape[1] * mask[known] + label[known]
+    return torch.bincount(pairs, minlength=shape[0] * shape[1]).view(shape)

@@ -1,0 +1,102 @@
+"""Masks made worse on purpose, as those of a SAM are beside true ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+REACH = 2
+"""Masks with at most this many pixels between them are neighbours."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """How masks are made worse, one way after the other; shares are of the masks of an image.
+
+    Attributes:
+        merged: Share that is joined with a neighbour.
+        split: Share that is cut in two by a line.
+        eroded: Share that loses its edge.
+        missing: Share that is left out.
+        erosion: Pixels that an eroded mask loses all round.
+    """
+
+    merged: float = 0.1
+    split: float = 0.1
+    eroded: float = 0.2
+    missing: float = 0.2
+    erosion: int = 3
+
+
+def damaged(masks: Tensor, generator: torch.Generator, damage: Damage = Damage()) -> Tensor:
+    """Make masks worse: merge, split and erode some, and leave some out.
+
+    Args:
+        masks: (M, H, W) bool.
+        generator: On the CPU; its seed decides all.
+        damage: How much of each.
+
+    Returns:
+        (M', H, W) bool, none of them empty.
+    """
+    masks = _merge(masks.clone(), _draw(len(masks), damage.merged, generator), generator)
+    masks = _split(masks, _draw(len(masks), damage.split, generator), generator)
+    for index in _draw(len(masks), damage.eroded, generator):
+        masks[index] = ~_dilate(~masks[index], damage.erosion)
+    masks = _without(masks, _draw(len(masks), damage.missing, generator))
+    return masks[masks.flatten(1).any(1)]
+
+
+def _draw(count: int, share: float, generator: torch.Generator) -> list[int]:
+    """That share of the indices below `count`, in random order."""
+    return torch.randperm(count, generator=generator)[: round(share * count)].tolist()
+
+
+def _merge(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tensor:
+    """Join each chosen mask with one of its neighbours, in place; the neighbour goes."""
+    gone: list[int] = []
+    for index in chosen:
+        if index in gone:
+            continue
+        near = (masks & _dilate(masks[index], REACH)).flatten(1).any(1)
+        near[[index, *gone]] = False
+        found = near.nonzero().flatten().tolist()
+        if not found:
+            continue
+        other = found[int(torch.randint(len(found), (), generator=generator))]
+        masks[index] |= masks[other]
+        gone.append(other)
+    return _without(masks, gone)
+
+
+def _split(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tensor:
+    """Cut each chosen mask, in place, by a line through one of its pixels; append what is cut."""
+    pieces = []
+    for index in chosen:
+        rows, columns = masks[index].nonzero(as_tuple=True)
+        if len(rows) == 0:
+            continue
+        pixel = int(torch.randint(len(rows), (), generator=generator))
+        angle = math.pi * float(torch.rand((), generator=generator))
+        away = (columns - columns[pixel]) * math.cos(angle) + (rows - rows[pixel]) * math.sin(angle)
+        piece = torch.zeros_like(masks[index])
+        piece[rows[away > 0], columns[away > 0]] = True
+        masks[index] &= ~piece
+        pieces.append(piece)
+    return torch.cat([masks, *(piece[None] for piece in pieces)])
+
+
+def _dilate(mask: Tensor, distance: int) -> Tensor:
+    """(H, W) bool, with all within `distance` in the maximum norm; nothing comes from outside."""
+    size = 2 * distance + 1
+    return F.max_pool2d(mask[None].float(), size, stride=1, padding=distance)[0] > 0
+
+
+def _without(masks: Tensor, indices: list[int]) -> Tensor:
+    keep = torch.ones(len(masks), dtype=torch.bool, device=masks.device)
+    keep[indices] = False
+    return masks[keep]

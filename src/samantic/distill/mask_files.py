@@ -1,0 +1,162 @@
+"""Files of masks: run lengths as COCO has them, which any SAM can be saved in, and label maps."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from pycocotools import mask as coco
+from torch import Tensor
+
+from samantic.data.instances import read_instances
+from samantic.errors import InputError
+from samantic.files import read_json, write_text
+
+COMPRESSED = re.compile(r"[0-o]*[0-O]")
+"""COCO's run lengths as a string; its reader goes on past the end of one that stops in a number."""
+
+_Window = tuple[list[int], list[dict[str, Any]]]
+"""Height and width of a window in a file, and its annotations."""
+
+
+class WindowMasks(NamedTuple):
+    """The masks of a window of an image, or of the whole of it.
+
+    Attributes:
+        left: First column of the window, which may pass the right end; None for the whole image.
+        masks: (M, H, w) bool; they may overlap.
+        quality: (M,) float32, the IoU that their maker expects of each; 1 where it tells none.
+    """
+
+    left: int | None
+    masks: Tensor
+    quality: Tensor
+
+
+def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[WindowMasks]:
+    """Read the masks of an image.
+
+    A PNG holds ids of 8 or 16 bits, 0 where there is no mask. JSON holds annotations, as a list or
+    under the key "annotations", each with
+
+    - "segmentation": {"size": [H, w], "counts": run lengths, as COCO's string or as a list},
+    - "predicted_iou", which may be missing,
+    - "left", for a mask of the window that begins at this column.
+
+    Args:
+        path: The file.
+        size: Height and width of the image, which the masks must fit; None for any.
+
+    Returns:
+        The windows in the order of the file.
+
+    Raises:
+        InputError: It is missing, broken, without masks, or does not fit the image.
+    """
+    if path.suffix.lower() == ".png":
+        return [_read_label_map(path, size)]
+    content = read_json(path)
+    try:
+        windows = _group(content)
+        for left, (extent, _) in windows.items():
+            _check_fit(path, left, extent, size)
+        parts = [_decode(left, *window) for left, window in windows.items()]
+    except InputError:
+        raise
+    except KeyError as error:
+        raise InputError(
+            f"{path}: a mask without {error}; save them as COCO's run lengths"
+        ) from None
+    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: {error}; save the masks as COCO's run lengths") from None
+    if not parts:
+        raise InputError(f"{path}: no masks in it; make them anew, or take the image out")
+    return parts
+
+
+def write_mask_file(path: Path, parts: Sequence[WindowMasks]) -> None:
+    """Write masks as JSON that `read_mask_file` reads.
+
+    Beside the annotations it names the windows, since some may be without masks.
+    """
+    windows = [{"left": part.left, "size": list(part.masks.shape[1:])} for part in parts]
+    annotations = [
+        {"segmentation": lengths, "predicted_iou": quality, "left": part.left}
+        for part in parts
+        for lengths, quality in zip(_encode(part.masks), part.quality.tolist(), strict=True)
+    ]
+    write_text(path, json.dumps({"windows": windows, "annotations": annotations}))
+
+
+def _read_label_map(path: Path, size: tuple[int, int] | None) -> WindowMasks:
+    ids = torch.from_numpy(read_instances(path).astype(np.int32))
+    _check_fit(path, None, list(ids.shape), size)
+    present = torch.unique(ids[ids > 0])
+    if len(present) == 0:
+        raise InputError(f"{path}: no masks in it, all ids are 0; make them anew")
+    return WindowMasks(None, ids == present[:, None, None], torch.ones(len(present)))
+
+
+def _check_fit(path: Path, left: Any, extent: list[Any], size: tuple[int, int] | None) -> None:
+    """Refuse masks of another image, before memory is taken for them."""
+    rows, columns = extent
+    if size is None:
+        return
+    height, width = size
+    whole = left is None and columns == width
+    within = left is not None and 0 <= left < width and columns <= width
+    if rows != height or not (whole or within):
+        place = "" if left is None else f" from column {left}"
+        raise InputError(
+            f"{path}: masks of {columns}x{rows} pixels{place}, but the image has {width}x{height}; "
+            "make them from this image"
+        )
+
+
+def _group(content: Any) -> dict[int | None, _Window]:
+    """The windows of a file by their left column."""
+    if isinstance(content, list):
+        content = {"annotations": content}
+    windows: dict[int | None, _Window] = {
+        part["left"]: (part["size"], []) for part in content.get("windows", [])
+    }
+    for annotation in content["annotations"]:
+        extent = annotation["segmentation"]["size"]
+        known, members = windows.setdefault(annotation.get("left"), (extent, []))
+        if extent != known:
+            raise ValueError(f"masks of {extent} and of {known} pixels in one window")
+        members.append(annotation)
+    return windows
+
+
+def _decode(left: int | None, extent: list[int], annotations: list[dict[str, Any]]) -> WindowMasks:
+    lengths = [_compress(annotation["segmentation"]) for annotation in annotations]
+    pixels = coco.decode(lengths) if lengths else np.zeros((*extent, 0), np.uint8)
+    if lengths and (pixels.sum((0, 1)) != coco.area(lengths)).any():
+        raise ValueError("run lengths that end within the image")
+    masks = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), bool))
+    quality = [float(annotation.get("predicted_iou", 1)) for annotation in annotations]
+    return WindowMasks(left, masks, torch.tensor(quality))
+
+
+def _compress(segmentation: dict[str, Any]) -> dict[str, Any]:
+    """Run lengths as COCO's string, which is checked as far as its reader does not."""
+    (height, width), counts = segmentation["size"], segmentation["counts"]
+    if isinstance(counts, list):
+        if sum(counts) != height * width:
+            raise ValueError(f"run lengths of {sum(counts)} pixels for {width}x{height}")
+        compressed: dict[str, Any] = coco.frPyObjects(segmentation, height, width)
+        return compressed
+    if not COMPRESSED.fullmatch(counts):
+        raise ValueError("run lengths that are no string of COCO's")
+    return segmentation
+
+
+def _encode(masks: Tensor) -> list[dict[str, Any]]:
+    pixels = np.asfortranarray(masks.cpu().numpy().astype(np.uint8).transpose(1, 2, 0))
+    return [{**lengths, "counts": lengths["counts"].decode()} for lengths in coco.encode(pixels)]

@@ -1,0 +1,207 @@
+"""Where masks come from, and the folder in which they are kept."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.data.pairs import Files, read_pair, to_tensor
+from samantic.distill.damage import Damage, damaged
+from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
+from samantic.distill.windows import cut_windows, window_starts
+from samantic.errors import InputError
+from samantic.files import read_json, write_json
+from samantic.masks import grid_masks
+from samantic.models import load_sam2
+from samantic.models.promptable import PromptableSAM
+
+
+class MaskSource(Protocol):
+    """Something that has masks of images."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that the masks depend on, as JSON has it."""
+
+    def __call__(self, files: Files) -> list[WindowMasks]:
+        """The masks of an image.
+
+        Raises:
+            InputError: They, or the image, cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class SamMasks:
+    """Masks of a SAM that is asked on a grid (see `masks.grid_masks`).
+
+    Attributes:
+        base: SAM2, as for SARTM: hub id, local folder, or the name of a random one.
+        window: Width of the windows of a panorama in pixels, each an image to the SAM; None for
+            the whole image at once.
+        side: Clicks along the longer side.
+        quality: Least IoU that the network must expect of a mask.
+        stability: Least stability of a mask.
+        device: Where it computes.
+    """
+
+    base: str
+    window: int | None = None
+    side: int = 16
+    quality: float = 0.7
+    stability: float = 0.8
+    device: str = "cpu"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All but the device."""
+        return {"source": "sam", **{k: v for k, v in asdict(self).items() if k != "device"}}
+
+    @cached_property
+    def sam(self) -> PromptableSAM:
+        """The network, loaded when it is first asked."""
+        return PromptableSAM(load_sam2(self.base)).eval().to(self.device)
+
+    def __call__(self, files: Files) -> list[WindowMasks]:
+        rgb, _ = read_pair(files)
+        if rgb is None:
+            raise InputError(f"{files.name}: a SAM looks at RGB, and there is none; give masks")
+        image = to_tensor(rgb).to(self.device)
+        if self.window is None:
+            return [self._ask(None, image)]
+        starts = window_starts(image.shape[-1], self.window)
+        windows = cut_windows(image, starts, self.window)
+        return [self._ask(left, part) for left, part in zip(starts, windows, strict=True)]
+
+    def _ask(self, left: int | None, image: Tensor) -> WindowMasks:
+        found = grid_masks(
+            self.sam, image, side=self.side, quality=self.quality, stability=self.stability
+        )
+        return WindowMasks(left, *found)
+
+
+@dataclass(frozen=True)
+class FileMasks:
+    """Masks of any SAM, or instance ids as generated scenes have them, from files.
+
+    Attributes:
+        folder: Holds NAME.json or NAME.png of each image (see `mask_files.read_mask_file`).
+    """
+
+    folder: Path
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The folder; that its files have changed cannot be told from it."""
+        return {"source": "files", "folder": str(self.folder)}
+
+    def __call__(self, files: Files) -> list[WindowMasks]:
+        names = [f"{files.name}.json", f"{files.name}.png"]
+        path = next((self.folder / name for name in names if (self.folder / name).exists()), None)
+        if path is None:
+            raise InputError(f"{self.folder}: no masks of {files.name}; add {' or '.join(names)}")
+        rgb, thermal = read_pair(files)
+        height, width = next(image for image in (rgb, thermal) if image is not None).shape[:2]
+        return read_mask_file(path, (height, width))
+
+
+@dataclass(frozen=True)
+class DamagedMasks:
+    """Another source's masks made worse, each image by a seed of its own.
+
+    Attributes:
+        source: The other source.
+        seed: Decides the damage, together with an image's name.
+        damage: How much of it.
+    """
+
+    source: MaskSource
+    seed: int = 0
+    damage: Damage = field(default_factory=Damage)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The other source's, and the damage."""
+        return {**self.source.options, "seed": self.seed, "damage": asdict(self.damage)}
+
+    def __call__(self, files: Files) -> list[WindowMasks]:
+        generator = torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {files.name}".encode()))
+        worse = [
+            (left, damaged(masks, generator, self.damage)) for left, masks, _ in self.source(files)
+        ]
+        return [WindowMasks(left, masks, torch.ones(len(masks))) for left, masks in worse]
+
+
+def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> None:
+    """Keep the masks of images in a folder: source.json and masks/NAME.json of each.
+
+    Images whose file is there already are not computed again, so a run continues where it stopped.
+
+    Args:
+        files: The images.
+        source: Where their masks come from.
+        folder: Folder to write to.
+
+    Raises:
+        InputError: The folder holds masks of other options, or an image's cannot be had.
+    """
+    index = folder / "source.json"
+    if index.exists() and read_json(index) != source.options:
+        raise InputError(
+            f"{folder}: holds masks made with other options (see {index.name}); give another "
+            "folder, or remove this one"
+        )
+    write_json(index, source.options)
+    missing = [image for image in files if not _cached(folder, image.name).exists()]
+    for image in tqdm(missing, "masks", unit="image", disable=None):
+        write_mask_file(_cached(folder, image.name), source(image))
+
+
+def read_masks(folder: Path, name: str) -> list[WindowMasks]:
+    """The masks of an image that `cache_masks` has kept.
+
+    Raises:
+        InputError: There are none.
+    """
+    return read_mask_file(_cached(folder, name))
+
+
+def masks_in_window(parts: Sequence[WindowMasks], left: int, window: int) -> Tensor:
+    """The masks of one window: those made for it, and what it shows of the whole image's.
+
+    Args:
+        parts: The masks of an image.
+        left: First column of the window.
+        window: Its width w in pixels.
+
+    Returns:
+        (M, H, w) bool; some may be empty.
+
+    Raises:
+        InputError: They are masks of other windows.
+    """
+    found = []
+    for part in parts:
+        if part.left is None:
+            found.append(cut_windows(part.masks, [left], window)[0])
+        elif part.left == left and part.masks.shape[-1] == window:
+            found.append(part.masks)
+    if not found:
+        there = ", ".join(f"{part.left} ({part.masks.shape[-1]} wide)" for part in parts)
+        raise InputError(
+            f"no masks of the window from column {left} ({window} wide), only of those from "
+            f"{there}; make them for windows of this width"
+        )
+    return torch.cat(found)
+
+
+def _cached(folder: Path, name: str) -> Path:
+    return folder / "masks" / f"{name}.json"
