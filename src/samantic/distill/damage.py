@@ -62,7 +62,8 @@ def _merge(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tens
     for index in chosen:
         if index in gone:
             continue
-        near = (masks & _dilate(masks[index], REACH)).flatten(1).any(1)
+        rows, columns = _dilate(masks[index], REACH).nonzero(as_tuple=True)
+        near = masks[:, rows, columns].any(1)
         near[[index, *gone]] = False
         found = near.nonzero().flatten().tolist()
         if not found:

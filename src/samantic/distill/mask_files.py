@@ -68,11 +68,12 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
         parts = [_decode(left, *window) for left, window in windows.items()]
     except InputError:
         raise
-    except KeyError as error:
+    except (AttributeError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: a mask without {error}; save them as COCO's run lengths"
+            f"{path}: no annotations as COCO has them ({error}); save SAM's with "
+            "output_mode='coco_rle'"
         ) from None
-    except (AttributeError, OverflowError, TypeError, ValueError) as error:
+    except (OverflowError, ValueError) as error:
         raise InputError(f"{path}: {error}; save the masks as COCO's run lengths") from None
     if not parts:
         raise InputError(f"{path}: no masks in it; make them anew, or take the image out")

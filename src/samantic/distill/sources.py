@@ -115,7 +115,7 @@ class FileMasks:
 
 @dataclass(frozen=True)
 class DamagedMasks:
-    """Another source's masks made worse, each image by a seed of its own.
+    """Another source's masks made worse, each image by a seed of its own; of quality 1.
 
     Attributes:
         source: The other source.
