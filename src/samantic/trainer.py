@@ -20,7 +20,7 @@ def fit(
     task: L.LightningModule,
     out: Path,
     options: TrainConfig,
-    train_batches: DataLoader[Batch],
+    train_batches: DataLoader[Any],
     val_batches: DataLoader[Batch] | None,
     callbacks: list[L.Callback],
     resume: bool = False,

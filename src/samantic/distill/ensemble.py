@@ -35,6 +35,7 @@ from samantic.distill.targets import (
 from samantic.distill.teacher import Teacher
 from samantic.distill.windows import cut_windows
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
+from samantic.predict import choose_device
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,13 @@ def masks_of_window(found: Sequence[WindowMasks], start: int, window: int) -> Te
     return torch.cat(parts)
 
 
-def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder, device: str) -> KeptMasks:
+def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMasks:
     """Find the masks of a split's images that are not known yet.
 
     Raises:
         InputError: They cannot be had.
     """
-    source = mask_source(config.masks, config.window, pairs.root, device)
+    source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
         return KeptMasks(None, config.window)
     folder = Path(config.masks.cache or Path(config.out, "masks")) / split
@@ -83,16 +84,13 @@ def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder, device: s
     return KeptMasks(folder, config.window)
 
 
-def mask_source(
-    options: MasksConfig, window: int | None, root: Path, device: str
-) -> MaskSource | None:
+def mask_source(options: MasksConfig, window: int | None, root: Path) -> MaskSource | None:
     """Where masks come from; None for no masks.
 
     Args:
         options: What is wanted.
         window: Width of the windows of panoramas; None for images that are not.
         root: Folder of the data set.
-        device: For the source sam.
     """
     source: MaskSource
     match options.source:
@@ -100,7 +98,7 @@ def mask_source(
             return None
         case "sam":
             clicks = (options.side, options.quality, options.stability)
-            source = SamMasks(options.base, window, *clicks, device)
+            source = SamMasks(options.base, window, *clicks, str(choose_device()))
         case "files":
             source = FileMasks(Path(str(options.folder)))
         case "instances":

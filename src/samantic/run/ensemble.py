@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from samantic.callbacks import read_history
 from samantic.checkpoint import ModelInfo
 from samantic.config import IGNORE
-from samantic.data.pairs import PairedFolder
+from samantic.data.pairs import PairedFolder, read_images
 from samantic.distill.ensemble import Answer, Ensemble
 from samantic.evaluation import Evaluation
+from samantic.figures import curves
+from samantic.frames import unlabelled_frame
 from samantic.metrics import confusion_matrix, paired_difference
+from samantic.predict import load
 from samantic.records import in_columns, interval, measured
-from samantic.report import Panel, Section, lesson_panel
+from samantic.report import Panel, Section, lesson_panel, write_sections
 
 SHOWN = 8
 """Images in the report with what was learnt from them."""
@@ -28,15 +33,15 @@ NOTE = (
 
 
 def compare_with_teacher(
-    ensemble: Ensemble, dataset: PairedFolder, evaluation: Evaluation, info: ModelInfo
+    ensemble: Ensemble, info: ModelInfo, dataset: PairedFolder, evaluation: Evaluation
 ) -> tuple[dict[str, Any], list[Section]]:
     """Measure teacher and ensemble on the labelled pairs that the student was evaluated on.
 
     Args:
         ensemble: Teacher and masks.
+        info: Classes and colours.
         dataset: The pairs.
         evaluation: The student's.
-        info: Classes and colours.
 
     Returns:
         The key `distillation` of metrics.json, and a section of the report.
@@ -53,9 +58,32 @@ def compare_with_teacher(
         confident += _count_confident(answer, truth)
         if sample.name in frames:
             panels.append(lesson_panel(frames[sample.name], answer, info))
-    matrices = {name: torch.stack(parts) for name, parts in found.items()}
-    content = _figures(matrices | {"student": evaluation.matrices}, confident, info)
+    stacked = {name: torch.stack(parts) for name, parts in found.items()}
+    content = _figures(stacked | {"student": evaluation.matrices}, confident, info)
     return {"distillation": content}, [_section(content, panels)]
+
+
+def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedFolder) -> None:
+    """Write report.html of a run without labels: what the student learnt from, and its answer.
+
+    Args:
+        out: Run folder.
+        info: The student's options, classes and colours.
+        ensemble: Teacher and masks.
+        pairs: The unlabelled images.
+    """
+    predictor = load(out)
+    panels = []
+    for index in range(0, len(pairs), max(1, len(pairs) // SHOWN)):
+        rgb, thermal = read_images(pairs.files[index], pairs.camera)
+        prediction = predictor.segment(rgb, thermal)
+        frame = unlabelled_frame(pairs.files[index].name, rgb, thermal, prediction.labels)
+        panels.append(lesson_panel(frame, ensemble.answer(pairs[index]), info))
+    section = Section(
+        "What the student learnt from", NOTE, [], [], curves(read_history(out)), panels
+    )
+    title = f"{out.name}: distilled on {info.dataset}"
+    write_sections(out / "report.html", title, [info.origin], [section])
 
 
 def lines(content: dict[str, Any]) -> dict[str, list[str]]:
