@@ -77,6 +77,7 @@ def metrics_of(evaluation: Measured, **changes: Any) -> dict[str, Any]:
     seen = {name: value for name, value in result["iou"].items() if value is not None}
     return {
         "split": "test",
+        "panorama": False,
         "frames": len(evaluation.names),
         "skipped": {},
         **result,

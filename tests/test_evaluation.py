@@ -19,7 +19,7 @@ from samantic.data.synthetic import write_scenes
 from samantic.disturbances import SUITE
 from samantic.evaluation import evaluate_predictor
 from samantic.frames import Frame, Gallery
-from samantic.metrics import paired_difference
+from samantic.metrics import confusion_matrix, paired_difference
 from samantic.published import TABLES, comparable, our_name, with_ours
 from samantic.records import read_confusion
 
@@ -74,6 +74,37 @@ def test_metrics_fit_their_schema(trained: Path, words: list[str], tmp_path: Pat
         broken = metrics | {spoil: {"day": {"miou": 2}}}
         assert not validator.is_valid(broken)
     assert not validator.is_valid({k: v for k, v in metrics.items() if k != "miou"})
+
+
+def test_panoramas_are_measured_as_they_are_predicted(
+    trained: Path, mfnet: Path, words: list[str], tmp_path: Path
+) -> None:
+    counted, data = {}, PairedFolder(mfnet, "mfnet", "test")
+    for panorama in (False, True):
+        out = tmp_path / str(panorama)
+        flag = ["--panorama"] if panorama else []
+        assert main(["evaluate", str(trained), *words, *flag, "--out", str(out)]) == 0
+        assert json.loads((out / "metrics.json").read_text())["panorama"] is panorama
+        predictor = samantic.load(trained, panorama=panorama)
+        matrix = torch.zeros(9, 9, dtype=torch.int64)
+        for sample in data:
+            assert sample.labels is not None
+            labels = predictor.classify(sample.rgb, sample.thermal)[1]
+            matrix += confusion_matrix(labels, sample.labels, 9)
+        counted[panorama] = read_confusion(out / "confusion.npz")[1].sum(0)
+        assert torch.equal(counted[panorama], matrix)
+    assert not torch.equal(counted[False], counted[True])
+
+
+def test_images_larger_than_a_tile_are_measured_in_tiles(trained: Path, mfnet: Path) -> None:
+    """As they are predicted; the features of their classes are of the whole."""
+    data = PairedFolder(mfnet, "mfnet", "test")
+    whole, tiled = (
+        evaluate_predictor(samantic.load(trained, tile=tile), data, features=True)
+        for tile in (64, 48)
+    )
+    assert not torch.equal(whole.matrix, tiled.matrix)
+    assert torch.equal(whole.vectors()[0], tiled.vectors()[0])
 
 
 def test_several_models_are_compared_with_the_first(

@@ -138,6 +138,18 @@ def test_another_models_predictions_are_not_mixed(
     assert "holds another model's predictions" in capsys.readouterr().err
 
 
+def test_panoramas_are_not_mixed_with_other_images(
+    trained: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(trained, tmp_path / "all", "--rgb", own / "rgb", "--panorama") == 0
+    assert read_json(tmp_path / "all" / "summary.json")["panorama"] is True
+    assert predict(trained, tmp_path / "all", "--rgb", own / "rgb") == 2
+    assert "holds predictions with --panorama; give another --out" in capsys.readouterr().err
+    assert predict(trained, tmp_path / "cut", "--rgb", own / "rgb") == 0
+    assert predict(trained, tmp_path / "cut", "--rgb", own / "rgb", "--panorama") == 2
+    assert "holds predictions without --panorama" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

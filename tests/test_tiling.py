@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.errors import InputError
 from samantic.tiling import blend_tiles, tile_starts
 
 
@@ -25,18 +27,33 @@ def test_tiles_cover_a_side_and_overlap(length: int) -> None:
     assert all(b - a <= 30 for a, b in itertools.pairwise(starts))
 
 
+@pytest.mark.parametrize("length", [1, 5, 40, 41, 64, 100, 333])
+def test_tiles_around_a_panorama_overlap_across_its_edge(length: int) -> None:
+    tile = min(40, length)
+    starts = tile_starts(length, tile, tile // 4, wrap=True)
+    gaps = np.diff([*starts, starts[0] + length])
+    assert len(starts) % 2 == 0
+    assert gaps.max() <= tile - tile // 4
+    assert gaps.max() - gaps.min() <= 1
+    if length % 2 == 0:
+        assert sorted((start + length // 2) % length for start in starts) == starts
+
+
+@pytest.mark.parametrize("wrap", [False, True])
 @pytest.mark.parametrize(
     ("height", "width"), [(30, 30), (64, 64), (65, 200), (150, 50), (129, 131)]
 )
-def test_what_depends_on_each_pixel_alone_is_blended_into_itself(height: int, width: int) -> None:
+def test_what_depends_on_each_pixel_alone_is_blended_into_itself(
+    height: int, width: int, wrap: bool
+) -> None:
     truth = torch.rand(5, height, width).softmax(0)
     asked = []
 
-    def part(rows: slice, columns: slice) -> torch.Tensor:
+    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
         asked.append(truth[:, rows, columns].shape[1:])
         return truth[:, rows, columns]
 
-    confidence, labels = blend_tiles(part, height, width, 64)
+    confidence, labels = blend_tiles(part, height, width, 64, wrap)
     best, expected = truth.max(0)
     assert torch.equal(labels, expected)
     torch.testing.assert_close(confidence, best)
@@ -47,8 +64,8 @@ def test_overlaps_are_averaged_by_the_distance_to_the_edge() -> None:
     """Two tiles that disagree: against the formula, pixel by pixel."""
     probabilities = torch.tensor([[0.9, 0.1], [0.4, 0.6]])
 
-    def part(rows: slice, columns: slice) -> torch.Tensor:
-        return probabilities[int(columns.start > 0)][:, None, None].expand(2, 8, 8)
+    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
+        return probabilities[int(columns[0] > 0)][:, None, None].expand(2, 8, 8)
 
     confidence, _ = blend_tiles(part, 8, 14, 8)
     for x in range(14):
@@ -56,6 +73,93 @@ def test_overlaps_are_averaged_by_the_distance_to_the_edge() -> None:
         b = min(1, min(x - 6 + 0.5, 14 - x - 0.5) / 2) if x >= 6 else 0
         mean = (a * probabilities[0] + b * probabilities[1]) / (a + b)
         assert confidence[3, x].item() == pytest.approx(mean.max().item(), abs=1e-6)
+
+
+def by_place(image: torch.Tensor) -> torch.Tensor:
+    """Probabilities (3, h, w) that depend on where in its tile a pixel (h, w) lies."""
+    places = torch.linspace(-2, 2, image.shape[1])
+    return torch.stack([image, image * places, image.roll(1, 1)]).softmax(0)
+
+
+@pytest.mark.parametrize("width", [20, 32, 50, 72, 75])
+def test_blending_around_a_panorama(width: int) -> None:
+    """Against the definition, pixel by pixel: the mean over the tiles that a pixel lies in."""
+    image = 3 * torch.rand(8, width)
+    wide = min(32, width)
+    total, weight = torch.zeros(3, 8, width), torch.zeros(width)
+    for start in tile_starts(width, wide, wide // 4, wrap=True):
+        columns = [(start + i) % width for i in range(wide)]
+        answer = by_place(image[:, columns])
+        for i, column in enumerate(columns):
+            share = min(1, (i + 0.5) / (wide / 4), (wide - i - 0.5) / (wide / 4))
+            total[:, :, column] += share * answer[:, :, i]
+            weight[column] += share
+    best, expected = (total / weight).max(0)
+    confidence, labels = blend_tiles(
+        lambda rows, columns: by_place(image[rows][:, columns]), 8, width, 32, wrap=True
+    )
+    torch.testing.assert_close(confidence, best)
+    assert torch.equal(labels, expected)
+
+
+@pytest.mark.parametrize(("width", "turn"), [(20, 10), (32, 16), (72, 18), (72, 36), (74, 37)])
+def test_a_turned_panorama_gives_the_turned_answer(width: int, turn: int) -> None:
+    """By half its width always; by the distance of its tiles where their number divides it."""
+    image = 3 * torch.rand(8, width)
+
+    def predict(image: torch.Tensor, wrap: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        return blend_tiles(lambda y, x: by_place(image[y][:, x]), 8, width, 32, wrap)
+
+    confidence, labels = predict(image, True)
+    turned_confidence, turned_labels = predict(image.roll(turn, 1), True)
+    torch.testing.assert_close(turned_confidence, confidence.roll(turn, 1))
+    assert torch.equal(turned_labels, labels.roll(turn, 1))
+    assert not torch.equal(predict(image.roll(turn, 1), False)[1], labels.roll(turn, 1))
+
+
+@pytest.mark.parametrize("tile", [64, 1536])
+@pytest.mark.parametrize("modalities", [("rgb", "thermal"), ("rgb",)])
+def test_a_network_has_no_seam(trained: Path, modalities: tuple[str, ...], tile: int) -> None:
+    rng = np.random.default_rng(0)
+    images = {"rgb": rng.integers(0, 256, (48, 128, 3), np.uint8), "thermal": rng.random((48, 128))}
+    images = {name: images[name] for name in modalities}
+    turned = {name: np.roll(image, 64, 1) for name, image in images.items()}
+    model = samantic.load(trained, thermal_scaling="0,1", tile=tile, panorama=True)
+    before, after = model.predict(**images), model.predict(**turned)
+    assert np.array_equal(after.labels, np.roll(before.labels, 64, 1))
+    np.testing.assert_allclose(after.confidence, np.roll(before.confidence, 64, 1), rtol=1e-5)
+    plain = samantic.load(trained, thermal_scaling="0,1", tile=tile)
+    before, after = plain.predict(**images), plain.predict(**turned)
+    assert not np.allclose(after.confidence, np.roll(before.confidence, 64, 1), rtol=1e-2)
+
+
+def test_a_panorama_needs_an_image(trained: Path) -> None:
+    with pytest.raises(InputError, match="reads rgb or thermal: none was given"):
+        samantic.load(trained, panorama=True).predict()
+
+
+@pytest.mark.parametrize("panorama", [False, True])
+def test_sizes_must_agree_in_tiles_too(trained: Path, panorama: bool) -> None:
+    model = samantic.load(trained, tile=64, panorama=panorama)
+    with pytest.raises(InputError, match="equal N, H and W"):
+        model.classify(torch.rand(3, 48, 128), torch.rand(1, 48, 160))
+
+
+@pytest.mark.realdata
+def test_real_panoramas(trained: Path, realdata: Path, tmp_path: Path) -> None:
+    """Files through the command, as they are and turned by half."""
+    labels = []
+    for turn in (0, 1024):
+        with Image.open(realdata / "panoramas" / "pass_0.png") as image:
+            turned = np.roll(np.asarray(image.convert("RGB")), turn, 1)
+        Image.fromarray(turned).save(tmp_path / f"{turn}.png")
+        out = tmp_path / f"out{turn}"
+        words = ["predict", str(trained), "--rgb", str(tmp_path / f"{turn}.png"), "--panorama"]
+        assert main([*words, "--out", str(out)]) == 0
+        with Image.open(out / "labels" / f"{turn}.png") as answer:
+            labels.append(np.asarray(answer))
+    assert labels[0].shape == (692, 2048)
+    assert np.array_equal(labels[1], np.roll(labels[0], 1024, 1))
 
 
 def test_no_tiles_where_the_image_is_no_larger(trained: Path) -> None:

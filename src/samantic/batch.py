@@ -67,16 +67,17 @@ def predict_files(
         fingerprint: Identity of the model's weights.
 
     Returns:
-        The summary: model, number of frames, per frame its size and class shares, and why others
-        failed.
+        The summary: model, whether frames are panoramas, their number, per frame its size and
+        class shares, and why others failed.
 
     Raises:
-        InputError: `out` holds another model's predictions.
+        InputError: `out` holds predictions of another model, or panoramas beside other images.
     """
     summary_path = out / "summary.json"
-    if summary_path.exists() and read_json(summary_path).get("model") != fingerprint:
-        raise InputError(f"{out}: holds another model's predictions; give another --out")
-    write_json(summary_path, {"model": fingerprint, "complete": False})
+    made = {"model": fingerprint, "panorama": predictor.panorama}
+    if summary_path.exists():
+        _check_alike(out, read_json(summary_path), made)
+    write_json(summary_path, {**made, "complete": False})
     frames, failed = {}, {}
     for pair in tqdm(files, desc="predict", unit="pair", disable=None):
         try:
@@ -89,7 +90,7 @@ def predict_files(
             "shares": class_shares(ids, predictor.info.classes),
         }
     summary = {
-        "model": fingerprint,
+        **made,
         "complete": not failed,
         "count": len(frames),
         "frames": frames,
@@ -97,6 +98,15 @@ def predict_files(
     }
     write_json(summary_path, summary)
     return summary
+
+
+def _check_alike(out: Path, before: dict[str, Any], made: dict[str, Any]) -> None:
+    """Refuse a folder whose predictions were made otherwise."""
+    if before.get("model") != made["model"]:
+        raise InputError(f"{out}: holds another model's predictions; give another --out")
+    if before.get("panorama", False) != made["panorama"]:
+        how = "without" if made["panorama"] else "with"
+        raise InputError(f"{out}: holds predictions {how} --panorama; give another --out")
 
 
 def _predict_pair(predictor: Predictor, pair: Files, out: Path) -> NDArray[np.uint8]:

@@ -36,6 +36,7 @@ class Evaluation:
         network_seconds: Time that the network took.
         seconds: Time in all.
         disturbances: Under which it was measured too.
+        panorama: Whether frames were predicted around their left and right edge.
     """
 
     names: list[str]
@@ -46,6 +47,7 @@ class Evaluation:
     network_seconds: float
     seconds: float
     disturbances: tuple[str, ...]
+    panorama: bool
 
     @property
     def matrices(self) -> Tensor:
@@ -176,6 +178,7 @@ def evaluate_predictor(
         measure.seconds,
         perf_counter() - start,
         tuple(disturbances),
+        predictor.panorama,
     )
 
 
@@ -189,13 +192,14 @@ class _Measure:
 
     def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        out, confidence, labels = self._predict(pair)
+        confidence, labels, out = self._predict(pair)
         counted = {
             "matrix": confusion_matrix(labels, truth, self.classes),
             "boundary": boundary_counts(labels, truth, self.classes),
             "calibration": calibration_counts(confidence, labels, truth),
         }
         if self.features:
+            out = out or self.predictor.output(*_images(pair))  # tiles have no map of the whole
             pooled = class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
             counted["features"], counted["pixels"] = pooled
         for key, changed in self._disturb(name, pair):
@@ -204,14 +208,12 @@ class _Measure:
                 counted[key] = matrix
         return labels, counted
 
-    def _predict(self, pair: Pair) -> tuple[Output, Tensor, Tensor]:
-        """The network's output, and confidence and class ids (H, W) on the CPU."""
-        start, device = perf_counter(), self.predictor.device
-        out = self.predictor.network(*(None if x is None else x.to(device) for x in pair))
-        probabilities = out.probabilities(self.predictor.info.model.prediction)
-        confidence, labels = (part[0].cpu() for part in probabilities.max(1))
+    def _predict(self, pair: Pair) -> tuple[Tensor, Tensor, Output | None]:
+        """`Predictor.classify`, timed."""
+        start = perf_counter()
+        answer = self.predictor.classify(*_images(pair))
         self.seconds += perf_counter() - start
-        return out, confidence, labels
+        return answer
 
     def _disturb(self, name: str, pair: Pair) -> Iterator[tuple[str, Pair]]:
         """The pair under each disturbance; itself where the model reads nothing of what changes."""
@@ -223,7 +225,7 @@ class _Measure:
         """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
         if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
             return None
-        return confusion_matrix(self._predict(pair)[2], truth, self.classes)
+        return confusion_matrix(self._predict(pair)[1], truth, self.classes)
 
 
 def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
@@ -239,6 +241,12 @@ def _parts(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
     if sample.rgb is None or sample.thermal is None or sample.labels is None:
         raise ValueError(f"{sample.name}: an evaluation needs both images and labels")
     return sample.rgb, sample.thermal, sample.labels
+
+
+def _images(pair: Pair) -> tuple[Tensor | None, Tensor | None]:
+    """The (C, H, W) images of a batch of one pair."""
+    rgb, thermal = (None if x is None else x[0] for x in pair)
+    return rgb, thermal
 
 
 def _pixels(image: Tensor) -> NDArray[np.uint8]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
 from samantic.errors import InputError
 from samantic.files import replacing
-from samantic.models import Network
+from samantic.models import Network, Output
 from samantic.tiling import blend_tiles
 
 
@@ -66,6 +65,7 @@ class Predictor:
         camera: How thermal images become what the network reads; None means as in training.
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
             this side.
+        panorama: Images go all around: their left and right edge meet, and tiles lie across them.
     """
 
     def __init__(
@@ -75,9 +75,10 @@ class Predictor:
         device: str = "auto",
         camera: Camera | None = None,
         tile: int = TILE,
+        panorama: bool = False,
     ) -> None:
         self.camera = info.camera if camera is None else camera
-        self.info, self.tile = info, tile
+        self.info, self.tile, self.panorama = info, tile, panorama
         self.device = choose_device(device)
         self.network = network.eval().to(self.device)
         self.network.merge()
@@ -97,7 +98,6 @@ class Predictor:
         heat = None if thermal is None else self.camera.see(thermal_array(thermal), colour)
         return self.segment(colour, heat)
 
-    @torch.inference_mode()
     def segment(
         self, rgb: NDArray[np.uint8] | None, thermal: NDArray[np.float32] | None
     ) -> Prediction:
@@ -114,39 +114,63 @@ class Predictor:
             None if rgb is None else to_tensor(rgb),
             None if thermal is None else torch.from_numpy(thermal)[None],
         )
-        height, width = next((x.shape[-2:] for x in images if x is not None), (0, 0))
-        if max(height, width) > self.tile:
-            parts = partial(self._probabilities, *images)
-            confidence, labels = blend_tiles(parts, height, width, self.tile)
-        else:
-            confidence, labels = self._probabilities(*images).max(0)
+        confidence, labels, _ = self.classify(*images)
         shown = images[0] if images[0] is not None else images[1]
         if shown is None:  # pragma: no cover - the network has refused it above
             raise InputError("no image was given")
         background = (255 * shown).round().byte().expand(3, -1, -1).permute(1, 2, 0).numpy()
         return Prediction(
-            labels.byte().cpu().numpy(),
-            confidence.cpu().numpy(),
+            labels.byte().numpy(),
+            confidence.numpy(),
             self.info.classes,
             self.info.palette,
             background,
         )
 
-    def _probabilities(
-        self,
-        rgb: Tensor | None,
-        thermal: Tensor | None,
-        rows: slice = slice(None),
-        columns: slice = slice(None),
-    ) -> Tensor:
-        """Class probabilities (K, h, w) of a part of a pair of (C, H, W) images."""
-        parts = (None if x is None else x[None, :, rows, columns] for x in (rgb, thermal))
+    @torch.inference_mode()
+    def classify(
+        self, rgb: Tensor | None, thermal: Tensor | None
+    ) -> tuple[Tensor, Tensor, Output | None]:
+        """Class ids of a pair of (C, H, W) images in 0..1, in tiles where they are large.
+
+        Returns:
+            Confidence (H, W) and class ids (H, W), both on the CPU, and what the network computed;
+            None where it was asked tile by tile.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
+        sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
+        whole = not self.panorama and all(max(size) <= self.tile for size in sizes)
+        if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
+            out = self.output(rgb, thermal)
+            confidence, labels = self._probabilities(out).max(0)
+            return confidence.cpu(), labels.cpu(), out
+
+        def part(rows: slice, columns: Tensor) -> Tensor:
+            cut = (None if x is None else x[:, rows, columns] for x in (rgb, thermal))
+            return self._probabilities(self.output(*cut))
+
+        height, width = sizes.pop()
+        return *blend_tiles(part, height, width, self.tile, self.panorama), None
+
+    @torch.inference_mode()
+    def output(self, rgb: Tensor | None, thermal: Tensor | None) -> Output:
+        """What the network computes of a pair of (C, H, W) images in 0..1, in one piece.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
+        batches = (None if x is None else x[None].to(self.device) for x in (rgb, thermal))
         try:
-            out = self.network(*(None if x is None else x.to(self.device) for x in parts))
+            out: Output = self.network(*batches)
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
-        probabilities: Tensor = out.probabilities(self.info.model.prediction)[0]
-        return probabilities
+        return out
+
+    def _probabilities(self, out: Output) -> Tensor:
+        """Class probabilities (K, H, W) of the head that the model answers with."""
+        return out.probabilities(self.info.model.prediction)[0]
 
 
 def load(
@@ -155,6 +179,7 @@ def load(
     thermal_scaling: str | None = None,
     rig: str | None = None,
     tile: int = TILE,
+    panorama: bool = False,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -165,6 +190,8 @@ def load(
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         tile: Larger images are predicted in overlapping tiles of this side, in pixels.
+        panorama: Images go all around: they are predicted without a seam at their left and right
+            edge.
 
     Raises:
         InputError: There is no such model, or its files do not fit together.
@@ -175,7 +202,8 @@ def load(
         (480, 640)
     """
     network, info = load_model(name_or_path)
-    return Predictor(network, info, device, info.camera.changed(thermal_scaling, rig), tile)
+    camera = info.camera.changed(thermal_scaling, rig)
+    return Predictor(network, info, device, camera, tile, panorama)
 
 
 def choose_device(name: str = "auto") -> torch.device:

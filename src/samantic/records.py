@@ -58,6 +58,7 @@ def metrics_json(
     return {
         "dataset": dataset.spec.title,
         "split": dataset.split,
+        "panorama": evaluation.panorama,
         "skipped": evaluation.skipped,
         **measured(matrices, classes),
         "iou_interval": _by_class(classes, class_intervals(matrices)),

@@ -8,21 +8,38 @@ import torch
 from torch import Tensor
 
 
-def tile_starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin along a side: evenly spaced, at least `overlap` in common, none beyond.
+def tile_starts(length: int, tile: int, overlap: int, wrap: bool = False) -> list[int]:
+    """Where tiles begin along a side: evenly spaced, with at least `overlap` in common.
+
+    Args:
+        length: Of the side.
+        tile: Length of a tile.
+        overlap: What neighbours have in common at least.
+        wrap: The side closes in itself: tiles may go on at its beginning, and the last overlaps
+            the first. Their number is even, so that half a turn takes each to another.
 
     Example:
         >>> tile_starts(100, 40, 10)
         [0, 30, 60]
+        >>> tile_starts(100, 40, 10, wrap=True)
+        [0, 25, 50, 75]
     """
+    step = tile - overlap
+    if wrap:
+        count = 2 * -(-length // (2 * step))
+        return [i * length // count for i in range(count)]
     if length <= tile:
         return [0]
-    count = -(-(length - overlap) // (tile - overlap))
+    count = -(-(length - overlap) // step)
     return [round(i * (length - tile) / (count - 1)) for i in range(count)]
 
 
 def blend_tiles(
-    probabilities: Callable[[slice, slice], Tensor], height: int, width: int, tile: int
+    probabilities: Callable[[slice, Tensor], Tensor],
+    height: int,
+    width: int,
+    tile: int,
+    wrap: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Predict an image tile by tile.
 
@@ -30,27 +47,30 @@ def blend_tiles(
     averaged with weights that fall linearly towards a tile's edge. Only one row of tiles is held.
 
     Args:
-        probabilities: Of rows and columns, (K, h, w).
+        probabilities: Of rows and columns (w,), (K, h, w).
         height: Of the image in pixels.
         width: Of the image in pixels.
         tile: Side of a tile in pixels.
+        wrap: The image is a panorama, whose left and right edge meet: tiles lie across them too.
 
     Returns:
         The largest probability (H, W) and its class (H, W), int64.
     """
-    rows, columns = (tile_starts(side, tile, tile // 4) for side in (height, width))
-    deep = min(tile, height)
+    deep, wide = min(tile, height), min(tile, width)
+    rows = tile_starts(height, deep, deep // 4)
+    lefts = tile_starts(width, wide, wide // 4, wrap)
     confidence = torch.empty(height, width)
     labels = torch.empty(height, width, dtype=torch.int64)
+    blend = _ramp(deep)[:, None] * _ramp(wide)
     band = torch.zeros(0)
     weight = torch.zeros(deep, width)
     for top, below in zip(rows, [*rows[1:], height], strict=True):
-        for left in columns:
-            part = probabilities(slice(top, top + deep), slice(left, left + tile)).cpu()
+        for left in lefts:
+            columns = (torch.arange(wide) + left) % width
+            part = probabilities(slice(top, top + deep), columns).cpu()
             band = band if band.numel() else torch.zeros(len(part), deep, width)
-            blend = _ramp(part.shape[1], tile)[:, None] * _ramp(part.shape[2], tile)
-            band[:, :, left : left + tile] += blend * part
-            weight[:, left : left + tile] += blend
+            band[:, :, columns] += blend * part
+            weight[:, columns] += blend
         done = below - top
         confidence[top:below], labels[top:below] = (band[:, :done] / weight[:done]).max(0)
         band = torch.cat([band[:, done:], torch.zeros_like(band[:, :done])], dim=1)
@@ -58,7 +78,7 @@ def blend_tiles(
     return confidence, labels
 
 
-def _ramp(length: int, tile: int) -> Tensor:
+def _ramp(length: int) -> Tensor:
     """Weights that rise to one over a quarter of a tile from either end."""
     inside = torch.arange(length) + 0.5
-    return (torch.minimum(inside, length - inside) / (tile / 4)).clamp(max=1)
+    return (torch.minimum(inside, length - inside) / (length / 4)).clamp(max=1)

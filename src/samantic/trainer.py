@@ -50,6 +50,7 @@ def fit(
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
         # A resumed run shuffles the epoch it stopped in anew, which does no harm.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.

@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
             options.split,
             options.thermal_scaling,
             options.rig,
+            options.panorama,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

@@ -40,6 +40,11 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         help="how thermal values become 0..1, if their unit is another than in training",
     )
     rig_option(sub)
+    sub.add_argument(
+        "--panorama",
+        action="store_true",
+        help="images go all around: no seam at the left and right edge (about twice as slow)",
+    )
 
 
 def rig_option(sub: argparse.ArgumentParser) -> None:

@@ -41,7 +41,14 @@ def run(options: argparse.Namespace) -> int:
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
-    predictor = load(folder, options.device, options.thermal_scaling, options.rig, options.tile)
+    predictor = load(
+        folder,
+        options.device,
+        options.thermal_scaling,
+        options.rig,
+        options.tile,
+        options.panorama,
+    )
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:

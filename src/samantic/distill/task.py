@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -34,13 +35,16 @@ class DistillTask(ScoredTask):
     ) -> None:
         super().__init__(student, "mask")
         self.config, self.teacher = config, teacher
+        self.options = config.loss
+        if config.masks.source == "none":  # without masks there are no boundaries to learn
+            self.options = replace(config.loss, boundary=0.0)
         self.photometric = Photometric(config.augment)
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
         cut = plan_windows(self.config.window, batch.images.labels.shape[-1])
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
-        terms = student_terms(self._student(batch), targets, cut, self.config.loss) | learnt
+        terms = student_terms(self._student(batch), targets, cut, self.options) | learnt
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
@@ -52,8 +56,8 @@ class DistillTask(ScoredTask):
         images = batch.images
         logits = teacher.in_windows(images.rgb, images.thermal, cut.starts, cut.window)
         each = zip(logits.unbind(1), batch.masks, strict=True)
-        targets = stack_targets([make_targets(*part, cut, self.config.loss) for part in each])
-        return targets, teacher_terms(logits, targets, cut, self.config.loss)
+        targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
+        return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> Tensor:
         """The student's logits (N, K, H, W), from a changed view and put back."""

@@ -137,7 +137,7 @@ def _finish(
         return {}
     metrics = evaluate(
         out,
-        Split(data.root, dataset_spec(data), data.test),
+        Split(data.root, dataset_spec(data), data.test, panorama=config.window is not None),
         out=out,
         seed=config.train.seed,
         quiet=quiet,

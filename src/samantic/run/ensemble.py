@@ -72,7 +72,7 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
         ensemble: Teacher and masks.
         pairs: The unlabelled images.
     """
-    predictor = load(out)
+    predictor = load(out, panorama=ensemble.masks.window is not None)
     panels = []
     for index in range(0, len(pairs), max(1, len(pairs) // SHOWN)):
         rgb, thermal = read_images(pairs.files[index], pairs.camera)

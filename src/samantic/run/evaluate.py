@@ -43,6 +43,8 @@ class Split(NamedTuple):
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
+        panorama: Images go all around: they are predicted without a seam at their left and right
+            edge.
     """
 
     root: str | Path
@@ -50,6 +52,7 @@ class Split(NamedTuple):
     name: str
     thermal_scaling: str | None = None
     rig: str | None = None
+    panorama: bool = False
 
 
 def evaluate(
@@ -103,7 +106,9 @@ def measure(
     beside: Beside | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model and write what was measured; see `evaluate`."""
-    predictor = load(folder, thermal_scaling=split.thermal_scaling, rig=split.rig)
+    predictor = load(
+        folder, thermal_scaling=split.thermal_scaling, rig=split.rig, panorama=split.panorama
+    )
     info = predictor.info
     dataset = PairedFolder(
         split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
