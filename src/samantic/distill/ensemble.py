@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -14,13 +13,13 @@ from tqdm import tqdm
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.distill.damage import Damage
 from samantic.distill.data import image_width
-from samantic.distill.mask_files import WindowMasks
 from samantic.distill.sources import (
     DamagedMasks,
     FileMasks,
     MaskSource,
     SamMasks,
     cache_masks,
+    masks_in_window,
     read_masks,
 )
 from samantic.distill.targets import (
@@ -33,7 +32,6 @@ from samantic.distill.targets import (
     write_targets,
 )
 from samantic.distill.teacher import Teacher
-from samantic.distill.windows import cut_windows
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
 from samantic.predict import choose_device
 
@@ -51,23 +49,17 @@ class KeptMasks:
     window: int | None
 
     def __call__(self, sample: Sample) -> list[Tensor]:
-        """Masks (M_i, H, w) of each window of an image; of the parts of a mask none is empty."""
+        """Masks (M_i, H, w) of each window of an image.
+
+        Raises:
+            InputError: They are those of other windows.
+        """
         cut = plan_windows(self.window, image_width(sample))
         if self.folder is None:
             height = next(x.shape[-2] for x in sample[1:3] if x is not None)
             return [torch.zeros(0, height, cut.window, dtype=torch.bool)] * len(cut.starts)
         found = read_masks(self.folder, sample.name)
-        return [masks_of_window(found, start, cut.window) for start in cut.starts]
-
-
-def masks_of_window(found: Sequence[WindowMasks], start: int, window: int) -> Tensor:
-    """The masks (M, H, w) of a window, and what lies in it of those of the whole image."""
-    parts = [part.masks for part in found if part.left == start]
-    for part in found:
-        if part.left is None:
-            cut = cut_windows(part.masks, [start], window)[0]
-            parts.append(cut[cut.flatten(1).any(1)])
-    return torch.cat(parts)
+        return [masks_in_window(found, left, cut.window) for left in cut.starts]
 
 
 def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMasks:
