@@ -50,7 +50,9 @@ def fit(
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Runs without a validation split, and teachers in evaluation mode, are meant so.
         warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         # A resumed run shuffles the epoch it stopped in anew, which does no harm.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.

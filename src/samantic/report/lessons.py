@@ -54,12 +54,13 @@ def painted(
         masks: (M_i, H, w) bool, of windows.
         starts: Left columns of the windows.
     """
-    image = torch.from_numpy(pixels.astype(np.float32))
+    photo = torch.from_numpy(pixels.astype(np.float32))
+    image = photo.clone()
     colours = torch.Generator().manual_seed(0)
     every = [(part, start) for parts, start in zip(masks, starts, strict=True) for part in parts]
     for mask, start in sorted(every, key=lambda one: int(one[0].sum()), reverse=True):
         rows, columns = mask.nonzero(as_tuple=True)
         place = rows, (columns + start) % image.shape[1]
         colour = 255 * torch.rand(3, generator=colours)
-        image[place] = (1 - STRENGTH) * torch.from_numpy(pixels)[place] + STRENGTH * colour
+        image[place] = (1 - STRENGTH) * photo[place] + STRENGTH * colour
     return image.byte().numpy()

@@ -134,6 +134,8 @@ def _finish(
     ensemble = Ensemble(teacher, masks[shown], config.loss, choose_device())
     if data.test is None:
         write_lessons(out, info, ensemble, splits["train"])
+        if not quiet:
+            print(f"report: {out / 'report.html'}")
         return {}
     metrics = evaluate(
         out,
