@@ -93,6 +93,11 @@ def _splits(config: Config) -> list[PairedFolder]:
     """The pairs to learn from, with their augmentation, to select by and to report on."""
     data = config.data
     spec = dataset_spec(data)
+    if "thermal" not in spec.modalities and config.model.fusion != "rgb":
+        raise InputError(
+            f"{data.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
+            "model.fusion to rgb, or give data.thermal"
+        )
     splits = [PairedFolder(data.root, spec, split) for split in (data.train, data.val, data.test)]
     wanted = data.thermal_scaling
     if wanted == "dataset":
