@@ -10,7 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Layout = Literal["mfnet", "pst900", "fmb", "msrs", "cart", "pairs"]
+Layout = Literal[
+    "mfnet",
+    "pst900",
+    "fmb",
+    "msrs",
+    "cart",
+    "pairs",
+    "cityscapes",
+    "densepass",
+    "wildpass",
+    "stanford2d3d",
+]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 StudentFusion = Literal["early", "rgb", "thermal"]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
@@ -84,7 +95,8 @@ class DataConfig:
         layout: How files lie in it; see docs/datasets.md.
         classes: Class names by label id, for the layout pairs.
         rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
-            the layout pairs; what the stars stand for pairs the files.
+            the layout pairs; what the stars stand for pairs the files. Without thermal, RGB is all
+            there is.
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.

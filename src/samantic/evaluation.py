@@ -146,9 +146,10 @@ def evaluate_predictor(
         skip_bad: Go on past pairs that cannot be read.
 
     Raises:
-        InputError: The classes differ, a file is broken and not to be skipped, or all are.
+        InputError: The classes or the modalities differ, a file is broken and not to be skipped,
+            or all are.
     """
-    _check_classes(predictor, dataset)
+    _check_fits(predictor, dataset)
     start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
@@ -160,10 +161,11 @@ def evaluate_predictor(
             skipped[dataset.files[index].name] = str(sample)
             continue
         rgb, thermal, truth = _parts(sample)
-        labels, counted = measure(sample.name, Pair(rgb[None], thermal[None]), truth)
+        pair = Pair(rgb[None], None if thermal is None else thermal[None])
+        labels, counted = measure(sample.name, pair, truth)
         names.append(sample.name)
         tally.add(counted)
-        images = (_pixels(rgb), _pixels(thermal)[..., 0])
+        images = (_pixels(rgb), None if thermal is None else _pixels(thermal)[..., 0])
         ids = (truth.byte().numpy(), labels.byte().numpy())
         miou = scores(counted["matrix"]).miou_present
         gallery.add(index, Frame(sample.name, *images, *ids, miou))
@@ -228,7 +230,13 @@ class _Measure:
         return confusion_matrix(self._predict(pair)[1], truth, self.classes)
 
 
-def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
+def _check_fits(predictor: Predictor, dataset: PairedFolder) -> None:
+    known, there = predictor.network.modalities, dataset.spec.modalities
+    if not set(known) & set(there):
+        raise InputError(
+            f"{dataset.root}: has {' and '.join(there)} images, but the model reads "
+            f"{' and '.join(known)}; evaluate on data that has them"
+        )
     if dataset.classes != predictor.info.classes:
         raise InputError(
             f"{dataset.root}: classes {', '.join(dataset.classes)}, but the model knows "
@@ -236,10 +244,10 @@ def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
         )
 
 
-def _parts(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    """RGB, thermal and labels."""
-    if sample.rgb is None or sample.thermal is None or sample.labels is None:
-        raise ValueError(f"{sample.name}: an evaluation needs both images and labels")
+def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:
+    """RGB, thermal if there is any, and labels."""
+    if sample.rgb is None or sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs RGB and labels")
     return sample.rgb, sample.thermal, sample.labels
 
 

@@ -27,7 +27,6 @@ from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_text
 from samantic.models import Network
-from samantic.models.network import MODALITIES
 from samantic.predict import choose_device
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import Split, evaluate
@@ -178,9 +177,8 @@ def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student
             f"the classes of {pairs.root} are {', '.join(pairs.classes)}; take a teacher of these "
             "classes"
         )
-    sample = pairs[0]
-    there = {name for name in MODALITIES if getattr(sample, name) is not None}
-    if not there & set(teacher.network.modalities):
+    there = pairs.spec.modalities
+    if not set(there) & set(teacher.network.modalities):
         wanted = " or ".join(teacher.network.modalities)
         raise InputError(
             f"teacher.model {config.teacher.model}: reads {wanted}, and {pairs.root} has none"
@@ -189,9 +187,9 @@ def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student
         if name not in there:
             raise InputError(
                 f"student.fusion {config.student.fusion}: reads {name}, and {pairs.root} has none; "
-                f"set student.fusion {min(there)}"
+                f"set student.fusion {there[0]}"
             )
-    plan_windows(config.window, image_width(sample))
+    plan_windows(config.window, image_width(pairs[0]))
 
 
 def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:

@@ -61,6 +61,11 @@ def train(
     L.seed_everything(config.train.seed, verbose=False)
     splits = open_splits(data)
     train_set = splits["train"]
+    if "thermal" not in train_set.spec.modalities and config.model.fusion != "rgb":
+        raise InputError(
+            f"{data.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
+            "model.fusion to rgb, or give data.thermal"
+        )
     train_set.transform = RandomCrop(config.augment)
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
