@@ -25,8 +25,9 @@ STUDENT_DEFAULTS = {
 }
 """What a student starts from where a configuration says nothing."""
 
-DISTILL_DEFAULTS = {"data.val": None, "data.test": None}
-"""A distillation needs no labels, and looks for none where its configuration names no split."""
+DISTILL_DEFAULTS = {"data.val": None, "data.test": None, "data.thermal_scaling": "teacher"}
+"""A distillation looks for labels only where its configuration names a split, and scales thermal
+images as its teacher does."""
 
 
 def _parser(kind: type[Config] | type[DistillConfig]) -> Any:

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from samantic.data.loading import one_by_one
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.disturbances import SUITE, Pair, disturb
 from samantic.errors import InputError
 from samantic.frames import Frame, Gallery
@@ -165,7 +163,7 @@ def evaluate_predictor(
         labels, counted = measure(sample.name, pair, truth)
         names.append(sample.name)
         tally.add(counted)
-        images = (_pixels(rgb), None if thermal is None else _pixels(thermal)[..., 0])
+        images = (to_pixels(rgb), None if thermal is None else to_pixels(thermal)[..., 0])
         ids = (truth.byte().numpy(), labels.byte().numpy())
         miou = scores(counted["matrix"]).miou_present
         gallery.add(index, Frame(sample.name, *images, *ids, miou))
@@ -255,9 +253,3 @@ def _images(pair: Pair) -> tuple[Tensor | None, Tensor | None]:
     """The (C, H, W) images of a batch of one pair."""
     rgb, thermal = (None if x is None else x[0] for x in pair)
     return rgb, thermal
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    """(C, H, W) in [0, 1] back to (H, W, C) uint8."""
-    pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
-    return pixels

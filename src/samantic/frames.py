@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config import IGNORE
-
 
 class Frame(NamedTuple):
     """One evaluated frame, kept for pictures.
@@ -29,31 +27,6 @@ class Frame(NamedTuple):
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     miou: float
-
-
-def unlabelled_frame(
-    name: str,
-    rgb: NDArray[np.uint8] | None,
-    thermal: NDArray[np.float32] | None,
-    prediction: NDArray[np.uint8],
-) -> Frame:
-    """A frame without labels; where an image is missing, the other stands for it.
-
-    Args:
-        name: File stem.
-        rgb: (H, W, 3).
-        thermal: (H, W) in 0..1.
-        prediction: (H, W) class ids.
-    """
-    gray = None if thermal is None else (255 * thermal).round().astype(np.uint8)
-    if rgb is None and gray is not None:
-        rgb = np.repeat(gray[..., None], 3, axis=2)
-    elif gray is None and rgb is not None:
-        gray = rgb.mean(axis=2).round().astype(np.uint8)
-    if rgb is None or gray is None:
-        raise ValueError(f"{name}: no image")
-    truth = np.full(gray.shape, IGNORE, np.uint8)
-    return Frame(name, rgb, gray, truth, prediction, float("nan"))
 
 
 class Gallery:

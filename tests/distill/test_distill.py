@@ -21,6 +21,7 @@ from samantic.checkpoint import load_model, read_info
 from samantic.cli import main
 from samantic.config_files import read_distill_config
 from samantic.data import CATALOG, PairedFolder
+from samantic.data.synthetic import write_scenes
 from samantic.distill.ensemble import Ensemble, KeptMasks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
@@ -185,6 +186,55 @@ def segformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network.config.id2label = dict(enumerate(CATALOG["mfnet"].classes))
     network.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def panoramas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five generated panoramas of 64x160 in DensePASS's layout; read only."""
+    root = tmp_path_factory.mktemp("panoramas")
+    splits = {"train": range(3), "val": range(3, 4), "test": range(4, 5)}
+    write_scenes(root, "densepass", splits, seed=5, size=(64, 160))
+    return root
+
+
+@pytest.mark.parametrize("update", ["frozen", "joint"])
+def test_panoramas(
+    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, update: str
+) -> None:
+    """RGB alone, in windows all around, evaluated without a seam."""
+    network, _ = build_segformer("segformer-micro", 19)
+    network.config.id2label = dict(enumerate(CATALOG["densepass"].classes))
+    network.save_pretrained(tmp_path / "teacher")
+    path = write_distill(
+        data={"root": str(panoramas), "layout": "densepass"},
+        teacher={"model": str(tmp_path / "teacher"), "update": update},
+        window=64,
+        student={"fusion": "rgb"},
+    )
+    assert main(["distill", str(path)]) == 0
+    run = tmp_path / "run"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["panorama"] is True
+    assert metrics["distillation"]["confident"]["share"] > 0
+    page = (run / "report.html").read_text()
+    assert "thermal of" not in page
+
+
+def test_images_that_a_network_cannot_read(
+    write_distill: WriteConfig,
+    panoramas: Path,
+    trained: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A student that wants thermal, and panoramas in which MFNet's classes are not."""
+    data = {"root": str(panoramas), "layout": "densepass"}
+    assert main(["distill", str(write_distill(data=data))]) == 2
+    assert "knows unlabelled, car" in capsys.readouterr().err
+    data |= {"layout": "pairs", "rgb": "leftImg8bit/train/cs", "train": "all", "val": None}
+    path = write_distill(data=data | {"test": None}, masks={"source": "none"})
+    assert main(["distill", str(path)]) == 2
+    assert "student.fusion early: reads thermal, and" in capsys.readouterr().err
+    assert main(["distill", str(path), "--student.fusion", "rgb"]) == 0
 
 
 @pytest.mark.parametrize("update", ["frozen", "joint"])

@@ -248,3 +248,9 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
     channels_first = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255
+
+
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """(C, H, W) in [0, 1] back to (H, W, C) uint8."""
+    pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
+    return pixels

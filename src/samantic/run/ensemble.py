@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -12,11 +13,11 @@ from tqdm import tqdm
 from samantic.callbacks import read_history
 from samantic.checkpoint import ModelInfo
 from samantic.config import IGNORE
-from samantic.data.pairs import PairedFolder, read_images
+from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.distill.ensemble import Answer, Ensemble
 from samantic.evaluation import Evaluation
 from samantic.figures import curves
-from samantic.frames import unlabelled_frame
+from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.predict import load
 from samantic.records import in_columns, interval, measured
@@ -75,10 +76,10 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
     predictor = load(out, panorama=ensemble.masks.window is not None)
     panels = []
     for index in range(0, len(pairs), max(1, len(pairs) // SHOWN)):
-        rgb, thermal = read_images(pairs.files[index], pairs.camera)
-        prediction = predictor.segment(rgb, thermal)
-        frame = unlabelled_frame(pairs.files[index].name, rgb, thermal, prediction.labels)
-        panels.append(lesson_panel(frame, ensemble.answer(pairs[index]), info))
+        sample = pairs[index]
+        _, labels, _ = predictor.classify(sample.rgb, sample.thermal)
+        frame = _unlabelled(sample, labels)
+        panels.append(lesson_panel(frame, ensemble.answer(sample), info))
     section = Section(
         "What the student learnt from", NOTE, [], [], curves(read_history(out)), panels
     )
@@ -103,6 +104,14 @@ def distillation_table(metrics: dict[str, Any]) -> str:
     """What the terminal shows of the key `distillation` of metrics.json."""
     header = {"mIoU %": ["", "95 %", "to the teacher", "95 %"]}
     return "\n".join(in_columns(header | lines(metrics["distillation"])))
+
+
+def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
+    thermal = None if sample.thermal is None else to_pixels(sample.thermal)[..., 0]
+    ids = labels.byte().numpy()
+    truth = np.full_like(ids, IGNORE)
+    rgb = to_pixels(cast(Tensor, sample.rgb))
+    return Frame(sample.name, rgb, thermal, truth, ids, float("nan"))
 
 
 def _step(evaluation: Evaluation) -> int:
