@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from samantic.config import Config, DataConfig, ModelConfig
-from samantic.config_files import read_config, to_yaml
+from samantic.config_files import read_config, read_distill_config, to_yaml
+from samantic.distill_config import DistillConfig, TeacherConfig
 from samantic.errors import InputError
 
 BASE = "out: x\ndata: {root: d}\n"
 STUDENT = f"{BASE}model: {{network: student}}\n"
-CONFIGS = sorted(Path(__file__).parents[1].glob("configs/*.yaml"))
+ROOT = Path(__file__).parents[1]
+DISTILLED = sorted(ROOT.glob("configs/goodsam_*.yaml"))
+CONFIGS = sorted({*ROOT.glob("configs/*.yaml")} - {*DISTILLED})
 
 
 @pytest.fixture
@@ -111,3 +114,27 @@ def test_missing_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shipped", CONFIGS, ids=lambda p: p.stem)
 def test_shipped_configurations_parse(shipped: Path) -> None:
     assert read_config(shipped).out.startswith("runs/")
+
+
+@pytest.mark.parametrize("shipped", DISTILLED, ids=lambda p: p.stem)
+def test_shipped_distillations_parse(shipped: Path) -> None:
+    assert read_distill_config(shipped).out.startswith("runs/")
+
+
+def test_a_distillation_needs_no_labels_and_takes_the_teachers_scaling(tmp_path: Path) -> None:
+    """Where a configuration names no labelled split there is none."""
+    path = tmp_path / "distill.yaml"
+    path.write_text("out: x\ndata: {root: d}\nteacher: {model: t}\n")
+    config = read_distill_config(path)
+    data = DataConfig("d", val=None, test=None, thermal_scaling="teacher")
+    assert config == DistillConfig("x", data, TeacherConfig("t"))
+    words = ["--data.val", "val", "--teacher.update=joint", "--augment.roll", "false"]
+    words += ["--window", "64", "--student.fusion", "thermal"]
+    config = read_distill_config(path, words)
+    assert (config.data.val, config.data.test) == ("val", None)
+    assert (config.teacher.update, config.augment.roll, config.window) == ("joint", False, 64)
+    assert config.student.model.network == "student"
+    assert config.student.model.fusion == "thermal"
+    again = tmp_path / "again.yaml"
+    again.write_text(to_yaml(config))
+    assert read_distill_config(again) == config

@@ -12,6 +12,7 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 LAYERS = [
     ["errors"],
     ["files", "config"],
+    ["distill_config"],
     ["config_files"],
     ["metrics"],
     ["data", "models", "losses"],
@@ -19,6 +20,7 @@ LAYERS = [
     ["distillation", "checkpoint", "tiling"],
     ["tasks"],
     ["callbacks", "predict", "pretraining", "disturbances", "frames"],
+    ["distill"],
     ["evaluation", "batch"],
     ["distill"],
     ["records", "figures"],

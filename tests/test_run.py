@@ -18,7 +18,7 @@ from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.config import Config
-from samantic.config_files import read_config
+from samantic.config_files import read_config, read_distill_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.loading import collate
 from samantic.data.synthetic import write_scenes
@@ -26,6 +26,7 @@ from samantic.disturbances import SUITE
 from samantic.errors import InputError
 from samantic.metrics import confusion_matrix, scores
 from samantic.models import SARTM, load_sam2
+from samantic.models.segformer import build_segformer
 from samantic.records import read_confusion
 from samantic.run import train
 from samantic.tasks import SegmentationTask, learning_rate_factor
@@ -412,7 +413,8 @@ def test_history_of_a_resumed_run(tmp_path: Path) -> None:
 
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("training/*.yaml")])
+DISTILLED = sorted(ROOT.glob("configs/goodsam_*.yaml"))
+CONFIGS = sorted({*ROOT.glob("configs/*.yaml"), *ROOT.glob("training/*.yaml")} - {*DISTILLED})
 
 
 @pytest.mark.parametrize("shipped", CONFIGS, ids=lambda path: path.stem)
@@ -444,6 +446,33 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
     words = [f"--{key}={value}" for key, value in changes.items()]
     assert main(["train", str(shipped), *words]) == 0
     assert (tmp_path / "run" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("shipped", DISTILLED, ids=lambda path: path.stem)
+def test_shipped_configurations_distil(shipped: Path, tmp_path: Path) -> None:
+    """The same for every YAML of a distillation, from a micro teacher."""
+    config = read_distill_config(shipped)
+    spec = CATALOG[config.data.layout]
+    splits = {"train": range(3), "val": range(3, 5), "test": range(5, 6)}
+    write_scenes(tmp_path / "data", config.data.layout, splits, seed=1, size=(64, 160))
+    network, _ = build_segformer("segformer-micro", len(spec.classes))
+    network.config.id2label = dict(enumerate(spec.classes))
+    network.save_pretrained(tmp_path / "teacher")
+    changes = {
+        "out": tmp_path / "run",
+        "data.root": tmp_path / "data",
+        "data.workers": 0,
+        "teacher.model": tmp_path / "teacher",
+        "window": 64 if config.window else "null",
+        "masks.base": "random-micro",
+        "masks.side": 4,
+        "student.base": "segformer-micro",
+        "train.steps": 1,
+        "train.precision": "32-true",
+    }
+    words = [f"--{key}={value}" for key, value in changes.items()]
+    assert main(["distill", str(shipped), *words]) == 0
+    assert "distillation" in json.loads((tmp_path / "run" / "metrics.json").read_text())
 
 
 @pytest.mark.realdata

@@ -68,6 +68,8 @@ class ProgressBar(L.Callback):
 class KeepRun(L.Callback):
     """After each validation: keep the model if it is the best so far, and what resuming needs.
 
+    Without a validation split the model is kept at the same steps, and at the last one.
+
     Args:
         out: Run folder; `last.ckpt` in it holds the whole state of the training.
         keep: Called when `val/miou` is higher than ever before.
@@ -82,10 +84,23 @@ class KeepRun(L.Callback):
         if trainer.sanity_checking:
             return
         miou = float(trainer.callback_metrics["val/miou"])
-        if miou > self.best:
-            self.best = miou
-            if trainer.is_global_zero:
-                self.keep()
+        better, self.best = miou > self.best, max(miou, self.best)
+        self._save(trainer, better)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+    ) -> None:
+        """Without a validation split: keep the model and what resuming needs."""
+        if trainer.enable_validation:
+            return
+        step, every = trainer.global_step, int(trainer.val_check_interval)
+        if step % every == 0 or step == trainer.max_steps:
+            self._save(trainer, better=True)
+
+    def _save(self, trainer: L.Trainer, better: bool) -> None:
+        """Write `model/` if it is better, then `last.ckpt`."""
+        if better and trainer.is_global_zero:
+            self.keep()
         if not trainer.is_global_zero:  # takes part in gathering, writes nothing
             trainer.save_checkpoint(self.out / "last.ckpt")
             return

@@ -58,6 +58,7 @@ class ModelInfo:
         terms: What stood for each class there; None for a class that was left out.
         camera: How thermal images became what the network reads.
         shape: Sizes of a trained student; None for SARTM, and before a student is built.
+        origin: A sentence on how it was made, where not from labels.
     """
 
     model: ModelConfig
@@ -69,6 +70,7 @@ class ModelInfo:
     terms: tuple[str | None, ...] = ()
     camera: Camera = ALIGNED_8_BIT
     shape: SegFormerShape | None = None
+    origin: str = ""
 
 
 def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
@@ -228,6 +230,7 @@ def read_info(folder: Path) -> ModelInfo:
             terms=tuple(values.get("terms", ())),
             camera=stored_camera(values),
             shape=_stored_shape(values.get("shape")),
+            origin=values.get("origin", ""),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

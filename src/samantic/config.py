@@ -10,10 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Layout = Literal["mfnet", "pst900", "fmb", "msrs", "cart", "pairs"]
+Layout = Literal[
+    "mfnet",
+    "pst900",
+    "fmb",
+    "msrs",
+    "cart",
+    "pairs",
+    "cityscapes",
+    "densepass",
+    "wildpass",
+    "stanford2d3d",
+]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 SegFormerFusion = Literal["early", "rgb", "thermal"]
 TwoStreamFusion = Literal["two-stream", "rgb", "thermal"]
+StudentFusion = Literal[SegFormerFusion, TwoStreamFusion]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
 
@@ -54,7 +66,7 @@ class ModelConfig:
 
     network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
     base: str = "facebook/sam2.1-hiera-base-plus"
-    fusion: Literal[Fusion, "early", "two-stream"] = "paper"
+    fusion: Literal[Fusion, StudentFusion] = "paper"
     auxiliary: Auxiliary = "fpn"
     decoder: Literal["trained", "frozen"] = "trained"
     prediction: Head = "mask"
@@ -90,18 +102,21 @@ class DataConfig:
         layout: How files lie in it; see docs/datasets.md.
         classes: Class names by label id, for the layout pairs.
         rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
-            the layout pairs; what the stars stand for pairs the files.
+            the layout pairs; what the stars stand for pairs the files. Without thermal, RGB is all
+            there is.
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
             these colours in place of ids.
         train: Split to learn from; "train[:90%]" is its first nine tenths.
-        val: Split that selects the model, e.g. "train[90%:]" where the data set has none.
-        test: Split that is reported, and never used for any choice.
+        val: Split that selects the model, e.g. "train[90%:]" where the data set has none; null
+            keeps the last state.
+        test: Split that is reported, and never used for any choice; null measures nothing.
         thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
-            refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training split)
-            or frame (each image's own range); see docs/thermal-images.md.
+            refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training
+            split), frame (each image's own range) or, in a distillation, teacher (as the teacher
+            learnt it); see docs/thermal-images.md.
         rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
             pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
             and two sizes; null for aligned images; see docs/own-data.md.
@@ -117,21 +132,18 @@ class DataConfig:
     rgbt: str | None = None
     colors: list[str] | None = None
     train: str = "train"
-    val: str = "val"
-    test: str = "test"
+    val: str | None = "val"
+    test: str | None = "test"
     thermal_scaling: str = "8-bit"
     rig: str | list[list[float]] | None = None
     workers: int = 2
 
 
 @dataclass(frozen=True)
-class AugmentConfig:
-    """Random changes of the training pairs.
+class PhotometricConfig:
+    """Random changes of what the cameras saw; pixels keep their place.
 
     Args:
-        crop: Height and width in pixels of the training crops.
-        scale: Smallest and largest magnification before the crop.
-        flip: Probability of a horizontal flip.
         color: Strength of RGB brightness, contrast, saturation changes (0.4 = up to 40 %).
         blur: Probability of a Gaussian blur of the RGB image.
         thermal_gain: Thermal contrast and offset change by up to this fraction.
@@ -140,15 +152,27 @@ class AugmentConfig:
         modality_dropout: Probability of hiding each modality from a sample; never both.
     """
 
-    crop: tuple[int, int] = (480, 640)
-    scale: tuple[float, float] = (0.5, 2.0)
-    flip: float = 0.5
     color: float = 0.4
     blur: float = 0.1
     thermal_gain: float = 0.2
     thermal_noise: float = 0.02
     misalign: int = 0
     modality_dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class AugmentConfig(PhotometricConfig):
+    """Random changes of the training pairs.
+
+    Args:
+        crop: Height and width in pixels of the training crops.
+        scale: Smallest and largest magnification before the crop.
+        flip: Probability of a horizontal flip.
+    """
+
+    crop: tuple[int, int] = (480, 640)
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: float = 0.5
 
 
 @dataclass(frozen=True)

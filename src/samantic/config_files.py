@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 
@@ -15,10 +17,14 @@ from samantic.config import (
     Fusion,
     ModelConfig,
     SegFormerFusion,
+    TrainConfig,
     TwoStreamFusion,
 )
+from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_yaml
+
+Run = TypeVar("Run", Config, DistillConfig)
 
 STUDENT_DEFAULTS = {
     "model.base": "segformer-b0",
@@ -28,24 +34,31 @@ STUDENT_DEFAULTS = {
 }
 """What a student starts from where a configuration says nothing."""
 
+DISTILL_DEFAULTS = {"data.val": None, "data.test": None, "data.thermal_scaling": "teacher"}
+"""A distillation looks for labels only where its configuration names a split, and scales thermal
+images as its teacher does."""
 
-def _parser() -> Any:
+
+def _parser(kind: type[Config] | type[DistillConfig]) -> Any:
     import jsonargparse
 
-    parser = jsonargparse.ArgumentParser(prog="samantic train CONFIG", exit_on_error=False)
+    prog = f"samantic {'train' if kind is Config else 'distill'} CONFIG"
+    parser = jsonargparse.ArgumentParser(prog=prog, exit_on_error=False)
     parser.add_argument("--config", action="config", help=jsonargparse.SUPPRESS)
-    parser.add_class_arguments(Config)
+    parser.add_class_arguments(kind)
+    if kind is DistillConfig:
+        parser.set_defaults(DISTILL_DEFAULTS)
     return parser
 
 
-def config_help() -> str:
+def config_help(kind: type[Config] | type[DistillConfig] = Config) -> str:
     """The text that lists every key, its type, its default and its meaning."""
-    text: str = _parser().format_help()
+    text: str = _parser(kind).format_help()
     return text
 
 
 def read_config(path: Path, overrides: list[str] | None = None) -> Config:
-    """Read a YAML configuration and apply `--key value` overrides.
+    """Read the YAML configuration of a training and apply `--key value` overrides.
 
     Args:
         path: YAML file.
@@ -55,30 +68,54 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
     Raises:
         InputError: A key is unknown or a value does not fit its type.
     """
-    import jsonargparse
 
-    values = read_yaml(path, "configuration file")
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
-    unknown = sorted(values.keys() - Config.__dataclass_fields__.keys())
-    if unknown:
-        raise InputError(f"{path}: unknown key {unknown[0]}; `samantic train --help` lists them")
-    if isinstance(values.get("adapt"), str):
-        values["adapt"] = {"method": values["adapt"]}
-    parser = _parser()
-    try:
-        words = ["--config", yaml.safe_dump(values), *_normalise(overrides or [])]
+    def fill(parser: Any, words: list[str]) -> Any:
         parsed = parser.parse_args(words)
         if parsed.model.network == "student":
             parser.set_defaults(STUDENT_DEFAULTS)
             if parsed.model.base in EFFICIENTNETS:
                 parser.set_defaults({"model.fusion": "two-stream"})
             parsed = parser.parse_args(words)
-        config = parser.instantiate(parsed)
+        return parsed
+
+    return _check(_read(Config, path, overrides or [], fill))
+
+
+def read_distill_config(path: Path, overrides: list[str] | None = None) -> DistillConfig:
+    """Read the YAML configuration of a distillation; see `read_config`.
+
+    Raises:
+        InputError: A key is unknown or a value does not fit its type.
+    """
+    config = _read(
+        DistillConfig, path, overrides or [], lambda parser, words: parser.parse_args(words)
+    )
+    return _check_distill(config)
+
+
+def _read(
+    kind: type[Run], path: Path, overrides: list[str], fill: Callable[[Any, list[str]], Any]
+) -> Run:
+    """Read a file and the words on top of it into a tree of dataclasses."""
+    import jsonargparse
+
+    values = read_yaml(path, "configuration file")
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
+    parser = _parser(kind)
+    listed = f"`{parser.prog.removesuffix(' CONFIG')} --help` lists"
+    unknown = sorted(values.keys() - kind.__dataclass_fields__.keys())
+    if unknown:
+        raise InputError(f"{path}: unknown key {unknown[0]}; {listed} them")
+    if isinstance(values.get("adapt"), str):
+        values["adapt"] = {"method": values["adapt"]}
+    try:
+        words = ["--config", yaml.safe_dump(values), *_normalise(overrides)]
+        config = parser.instantiate(fill(parser, words))
     except (jsonargparse.ArgumentError, TypeError) as error:
         problem = " ".join(str(error).split())
-        raise InputError(f"{path}: {problem}; `samantic train --help` lists every key") from None
-    return _check(Config(**{key: getattr(config, key) for key in Config.__dataclass_fields__}))
+        raise InputError(f"{path}: {problem}; {listed} every key") from None
+    return kind(**{key: getattr(config, key) for key in kind.__dataclass_fields__})
 
 
 def _normalise(words: list[str]) -> list[str]:
@@ -98,32 +135,71 @@ def _normalise(words: list[str]) -> list[str]:
 
 def _check(config: Config) -> Config:
     """Ranges that types cannot say."""
-    rules = {
-        "train.steps must be at least 1": config.train.steps is None or config.train.steps >= 1,
-        "train.epochs must be at least 1": config.train.epochs >= 1,
-        "train.batch_size must be at least 1": config.train.batch_size >= 1,
-        "train.validations must be at least 1": config.train.validations >= 1,
-        "train.warmup must lie in 0..1": 0 <= config.train.warmup <= 1,
-        "adapt.rank must be at least 1": config.adapt.rank >= 1,
-        "augment.crop must be at least 32x32": min(config.augment.crop) >= 32,
-        "augment.scale must be 0 < smallest <= largest": 0
-        < config.augment.scale[0]
-        <= config.augment.scale[1],
-        "augment.modality_dropout must lie in 0..0.5": 0 <= config.augment.modality_dropout <= 0.5,
-        "loss.tau must be positive": config.loss.tau > 0,
-        "loss.language needs text.source, e.g. openai/clip-vit-base-patch32": (
-            config.text.source or not config.loss.language
-        ),
-        "model.fusion figure needs loss.language or loss.prototype, which train its FRM and FFM": (
-            config.model.fusion != "figure" or config.loss.language or config.loss.prototype
-        ),
-        "text.prompt must contain {}": "{}" in config.text.prompt,
+    _hold(
+        _train_rules(config.train)
+        | {
+            "adapt.rank must be at least 1": config.adapt.rank >= 1,
+            "augment.crop must be at least 32x32": min(config.augment.crop) >= 32,
+            "augment.scale must be 0 < smallest <= largest": 0
+            < config.augment.scale[0]
+            <= config.augment.scale[1],
+            "augment.modality_dropout must lie in 0..0.5": 0
+            <= config.augment.modality_dropout
+            <= 0.5,
+            "loss.tau must be positive": config.loss.tau > 0,
+            "loss.language needs text.source, e.g. openai/clip-vit-base-patch32": bool(
+                config.text.source or not config.loss.language
+            ),
+            "model.fusion figure needs loss.language or loss.prototype, which train its FRM and FFM"
+            "": bool(
+                config.model.fusion != "figure" or config.loss.language or config.loss.prototype
+            ),
+            "text.prompt must contain {}": "{}" in config.text.prompt,
+        }
+    )
+    check_network(config.model, config.adapt)
+    return config
+
+
+def _check_distill(config: DistillConfig) -> DistillConfig:
+    """Ranges that types cannot say."""
+    masks, loss = config.masks, config.loss
+    _hold(
+        _train_rules(config.train)
+        | {
+            "window must be at least 32 pixels": config.window is None or config.window >= 32,
+            "masks.folder belongs to masks.source files, which needs it": (
+                (masks.source == "files") == (masks.folder is not None)
+            ),
+            "masks.side must be at least 1": masks.side >= 1,
+            "masks.damage must lie in 0..5": 0 <= masks.damage <= 5,
+            "loss.cover must lie in 0..1": 0 <= loss.cover <= 1,
+            "loss.distance must be at least 0": loss.distance >= 0,
+            "augment.flip must lie in 0..1": 0 <= config.augment.flip <= 1,
+            "augment.modality_dropout must lie in 0..0.5": 0
+            <= config.augment.modality_dropout
+            <= 0.5,
+        }
+    )
+    check_network(config.student.model, AdaptConfig("full"))
+    return config
+
+
+def _train_rules(train: TrainConfig) -> dict[str, bool]:
+    return {
+        "train.steps must be at least 1": train.steps is None or train.steps >= 1,
+        "train.epochs must be at least 1": train.epochs >= 1,
+        "train.batch_size must be at least 1": train.batch_size >= 1,
+        "train.validations must be at least 1": train.validations >= 1,
+        "train.warmup must lie in 0..1": 0 <= train.warmup <= 1,
     }
+
+
+def _hold(rules: dict[str, bool]) -> None:
+    """Refuse a configuration that breaks a rule."""
     for rule, holds in rules.items():
         if not holds:
             raise InputError(f"configuration: {rule}")
-    check_network(config.model, config.adapt)
-    return config
 
 
 def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
@@ -151,10 +227,8 @@ def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
             )
 
 
-def to_yaml(config: Config) -> str:
-    """The configuration as YAML, every key written out; `read_config` reads it back."""
-    values = asdict(config)
-    values["augment"]["crop"] = list(config.augment.crop)
-    values["augment"]["scale"] = list(config.augment.scale)
-    text: str = yaml.safe_dump(values, sort_keys=False)
+def to_yaml(config: Config | DistillConfig) -> str:
+    """The configuration as YAML, every key written out, to be read back."""
+    # tuples become lists
+    text: str = yaml.safe_dump(json.loads(json.dumps(asdict(config))), sort_keys=False)
     return text

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from samantic.data.loading import one_by_one
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.disturbances import SUITE, Pair, disturb
 from samantic.errors import InputError
 from samantic.frames import Frame, Gallery
@@ -146,9 +144,10 @@ def evaluate_predictor(
         skip_bad: Go on past pairs that cannot be read.
 
     Raises:
-        InputError: The classes differ, a file is broken and not to be skipped, or all are.
+        InputError: The classes or the modalities differ, a file is broken and not to be skipped,
+            or all are.
     """
-    _check_classes(predictor, dataset)
+    _check_fits(predictor, dataset)
     start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
@@ -160,10 +159,11 @@ def evaluate_predictor(
             skipped[dataset.files[index].name] = str(sample)
             continue
         rgb, thermal, truth = _parts(sample)
-        labels, counted = measure(sample.name, Pair(rgb[None], thermal[None]), truth)
+        pair = Pair(rgb[None], None if thermal is None else thermal[None])
+        labels, counted = measure(sample.name, pair, truth)
         names.append(sample.name)
         tally.add(counted)
-        images = (_pixels(rgb), _pixels(thermal)[..., 0])
+        images = (to_pixels(rgb), None if thermal is None else to_pixels(thermal)[..., 0])
         ids = (truth.byte().numpy(), labels.byte().numpy())
         miou = scores(counted["matrix"]).miou_present
         gallery.add(index, Frame(sample.name, *images, *ids, miou))
@@ -228,7 +228,13 @@ class _Measure:
         return confusion_matrix(self._predict(pair)[1], truth, self.classes)
 
 
-def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
+def _check_fits(predictor: Predictor, dataset: PairedFolder) -> None:
+    known, there = predictor.network.modalities, dataset.spec.modalities
+    if not set(known) & set(there):
+        raise InputError(
+            f"{dataset.root}: has {' and '.join(there)} images, but the model reads "
+            f"{' and '.join(known)}; evaluate on data that has them"
+        )
     if dataset.classes != predictor.info.classes:
         raise InputError(
             f"{dataset.root}: classes {', '.join(dataset.classes)}, but the model knows "
@@ -236,10 +242,10 @@ def _check_classes(predictor: Predictor, dataset: PairedFolder) -> None:
         )
 
 
-def _parts(sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
-    """RGB, thermal and labels."""
-    if sample.rgb is None or sample.thermal is None or sample.labels is None:
-        raise ValueError(f"{sample.name}: an evaluation needs both images and labels")
+def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:
+    """RGB, thermal if there is any, and labels."""
+    if sample.rgb is None or sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs RGB and labels")
     return sample.rgb, sample.thermal, sample.labels
 
 
@@ -247,9 +253,3 @@ def _images(pair: Pair) -> tuple[Tensor | None, Tensor | None]:
     """The (C, H, W) images of a batch of one pair."""
     rgb, thermal = (None if x is None else x[0] for x in pair)
     return rgb, thermal
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    """(C, H, W) in [0, 1] back to (H, W, C) uint8."""
-    pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
-    return pixels

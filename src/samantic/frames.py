@@ -15,7 +15,7 @@ class Frame(NamedTuple):
     Attributes:
         name: File stem.
         rgb: (H, W, 3) uint8.
-        thermal: (H, W) uint8.
+        thermal: (H, W) uint8; None of a data set without thermal images.
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
         miou: Mean IoU of the classes present in this frame.
@@ -23,7 +23,7 @@ class Frame(NamedTuple):
 
     name: str
     rgb: NDArray[np.uint8]
-    thermal: NDArray[np.uint8]
+    thermal: NDArray[np.uint8] | None
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     miou: float

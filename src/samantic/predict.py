@@ -78,11 +78,8 @@ class Predictor:
         panorama: bool = False,
     ) -> None:
         self.camera = info.camera if camera is None else camera
-        if device == "auto":
-            accelerator = torch.accelerator.current_accelerator(check_available=True)
-            device = "cpu" if accelerator is None else accelerator.type
         self.info, self.tile, self.panorama = info, tile, panorama
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.network = network.eval().to(self.device)
         self.network.merge()
 
@@ -207,6 +204,14 @@ def load(
     network, info = load_model(name_or_path)
     camera = info.camera.changed(thermal_scaling, rig)
     return Predictor(network, info, device, camera, tile, panorama)
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """A device by its name; `auto` is a GPU if there is one."""
+    if name != "auto":
+        return torch.device(name)
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device("cpu") if accelerator is None else accelerator
 
 
 def overlay(

@@ -166,7 +166,9 @@ class PromptTask(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """As for SARTM."""
-        return configure_adamw(self.network, self.options, self.trainer)
+        return configure_adamw(
+            {self.network: self.options.learning_rate}, self.options, self.trainer
+        )
 
 
 def mask_losses(masks: Masks, prompts: Prompts) -> dict[str, Tensor]:

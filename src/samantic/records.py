@@ -60,7 +60,7 @@ def metrics_json(
         "split": dataset.split,
         "panorama": evaluation.panorama,
         "skipped": evaluation.skipped,
-        **_measured(matrices, classes),
+        **measured(matrices, classes),
         "iou_interval": _by_class(classes, class_intervals(matrices)),
         "boundary_iou": boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item(),
         "boundary": _by_class(classes, boundaries),
@@ -74,7 +74,7 @@ def metrics_json(
             }
             for protocol in dataset.spec.protocols
         ],
-        "per_subset": {name: _measured(part, classes) for name, part in subsets.items()},
+        "per_subset": {name: measured(part, classes) for name, part in subsets.items()},
         "robustness": robustness,
         "robustness_summary": robustness and _summary(evaluation, robustness),
         "text_alignment": None if text is None else _alignment(evaluation, text),
@@ -91,7 +91,7 @@ def metrics_json(
     }
 
 
-def _measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
+def measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
     """Frames, scores and the interval of the mIoU of (n, K, K) confusion matrices."""
     return {
         "frames": len(matrices),
@@ -113,7 +113,7 @@ def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, A
     disturbed = evaluation.by_disturbance()
     if not disturbed:
         return None
-    return {n: None if m is None else _measured(m, classes) for n, m in disturbed.items()}
+    return {n: None if m is None else measured(m, classes) for n, m in disturbed.items()}
 
 
 def _summary(evaluation: Evaluation, robustness: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning as L  # the name its documentation uses
@@ -15,18 +16,61 @@ from samantic.data.loading import Batch
 from samantic.distillation import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity
 from samantic.metrics import rank_correlation, scores
-from samantic.models import Network
+from samantic.models import Network, Output
 from samantic.models.text import TextVectors
 
 
-class SegmentationTask(L.LightningModule):
+class ScoredTask(L.LightningModule):
+    """Measure a network on the labelled pairs of the validation split.
+
+    After each validation the mIoU of each head is logged as `val/miou_mask`, `val/miou_auxiliary`
+    and `val/miou_mean`; `val/miou` is that of the head which answers at inference.
+
+    Args:
+        network: The network.
+        prediction: The head that answers, if the network has it.
+    """
+
+    def __init__(self, network: Network, prediction: Head) -> None:
+        super().__init__()
+        self.network = network
+        self.answer: Head = prediction if prediction in network.heads else "mask"
+        self.matrices = nn.ModuleDict(
+            {
+                head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
+                for head in network.heads
+            }
+        )
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count the pixels of every head's prediction."""
+        self.count(batch)
+
+    def count(self, batch: Batch) -> Output:
+        """Predict a batch, and count the pixels of every head's prediction."""
+        out: Output = self.network(batch.rgb, batch.thermal)
+        for head in self.network.heads:
+            matrix: Any = self.matrices[head]
+            matrix.update(out.probabilities(head).argmax(1), batch.labels)
+        return out
+
+    def on_validation_epoch_end(self) -> None:
+        """Turn the confusion matrices of the whole split into mIoU."""
+        for head in self.network.heads:
+            matrix: Any = self.matrices[head]
+            miou = scores(matrix.compute()).miou
+            matrix.reset()
+            self.log(f"val/miou_{head}", miou)
+            if head == self.answer:
+                self.log("val/miou", miou)
+
+
+class SegmentationTask(ScoredTask):
     """Train a network on labelled pairs.
 
-    Logs every loss term of a step, and after each validation the mIoU of each head as
-    `val/miou_mask`, `val/miou_auxiliary` and `val/miou_mean`; `val/miou` is that of the head which
-    answers at inference. With class-name vectors, `val/alignment` is the rank correlation of the
-    similarities of classes in the text and in the validation images, and `similarity` holds the
-    latter.
+    Logs every loss term of a step. With class-name vectors, `val/alignment` is the rank correlation
+    of the similarities of classes in the text and in the validation images, and `similarity` holds
+    the latter.
 
     Args:
         network: The network.
@@ -44,9 +88,8 @@ class SegmentationTask(L.LightningModule):
         class_weights: Tensor | None = None,
         text: TextVectors | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(network, config.model.prediction)
         self.register_buffer("class_weights", class_weights, persistent=False)
-        self.network = network
         self.config = config
         self.photometric = Photometric(config.augment)
         self.cross_entropy = {"ohem": ohem_cross_entropy, "plain": cross_entropy}[
@@ -56,14 +99,6 @@ class SegmentationTask(L.LightningModule):
         self.distillation = Distillation(config.loss, classes, width, text)
         self.text = text
         self.class_vectors = ClassVectors(classes, width) if text is not None else None
-        wanted = config.model.prediction
-        self.answer: Head = wanted if wanted in network.heads else "mask"
-        self.matrices = nn.ModuleDict(
-            {
-                head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
-                for head in network.heads
-            }
-        )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """L = L_mask + λ1 L_auxiliary + λ2 L_prototype + λ3 L_language (SARTM eq 15)."""
@@ -85,21 +120,14 @@ class SegmentationTask(L.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count the pixels of every head's prediction."""
-        out = self.network(batch.rgb, batch.thermal)
-        for head, matrix in self.matrices.items():
-            matrix.update(out.probabilities(head).argmax(1), batch.labels)  # type: ignore[operator]
+        """Count pixels, and the features of the classes."""
+        out = self.count(batch)
         if self.class_vectors is not None:
             self.class_vectors.update(out.features.semantic, batch.labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Turn the confusion matrices of the whole split into mIoU."""
-        for head, matrix in self.matrices.items():
-            miou = scores(matrix.compute()).miou  # type: ignore[operator]
-            matrix.reset()  # type: ignore[operator]
-            self.log(f"val/miou_{head}", miou)
-            if head == self.answer:
-                self.log("val/miou", miou)
+        """Log the mIoU, and how the features agree with the text."""
+        super().on_validation_epoch_end()
         if self.class_vectors is not None and self.text is not None:
             self.similarity = self.class_vectors.similarity()
             self.class_vectors.reset()
@@ -108,19 +136,33 @@ class SegmentationTask(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW; see `configure_adamw`."""
-        return configure_adamw(self.network, self.config.train, self.trainer)
+        rate = self.config.train.learning_rate
+        return configure_adamw({self.network: rate}, self.config.train, self.trainer)
 
 
-def configure_adamw(network: nn.Module, options: TrainConfig, trainer: L.Trainer) -> Any:
-    """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9."""
-    trainable = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": options.weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def configure_adamw(
+    rates: Mapping[nn.Module, float], options: TrainConfig, trainer: L.Trainer
+) -> Any:
+    """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9.
+
+    Args:
+        rates: The networks, and the peak learning rate of each.
+        options: The optimisation; its learning rate is not read.
+        trainer: It knows the precision and the number of steps.
+    """
+    groups = []
+    for network, peak in rates.items():
+        trainable = [p for p in network.parameters() if p.requires_grad]
+        matrices, vectors = (
+            [p for p in trainable if (p.ndim > 1) == wanted] for wanted in (True, False)
+        )
+        groups += [
+            {"params": matrices, "lr": peak, "weight_decay": options.weight_decay},
+            {"params": vectors, "lr": peak, "weight_decay": 0.0},
+        ]
     # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
     fused = trainer.precision == "32-true"
-    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, fused=fused)
+    optimizer = torch.optim.AdamW(groups, fused=fused)
     total = int(trainer.estimated_stepping_batches)
 
     def rate(step: int) -> float:

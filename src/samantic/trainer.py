@@ -20,12 +20,15 @@ def fit(
     task: L.LightningModule,
     out: Path,
     options: TrainConfig,
-    train_batches: DataLoader[Batch],
-    val_batches: DataLoader[Batch],
+    train_batches: DataLoader[Any],
+    val_batches: DataLoader[Batch] | None,
     callbacks: list[L.Callback],
     resume: bool = False,
 ) -> L.Trainer:
-    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked."""
+    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked.
+
+    Without validation batches the callbacks alone decide what is kept.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # convolutions are faster so
     steps = options.steps or options.epochs * len(train_batches)
@@ -47,6 +50,9 @@ def fit(
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Runs without a validation split, and teachers in evaluation mode, are meant so.
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         # A resumed run shuffles the epoch it stopped in anew, which does no harm.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.

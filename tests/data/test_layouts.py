@@ -19,14 +19,15 @@ from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.folders import filled, find_images, matched
+from samantic.data.instances import InstanceFolder
 from samantic.data.labels import LabelCode
 from samantic.data.scenes import draw_scene
-from samantic.data.synthetic import COUNTS, LABELS, write_scenes
+from samantic.data.synthetic import COUNTS, DRAW, LABELS, write_scenes
 from samantic.data.thermal import Scaling
 from samantic.errors import InputError
 
 NAMES = [*"abcdefghi"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+LAYOUTS: list[Layout] = [name for name in get_args(Layout) if name not in DRAW]
 SCALING = {16: Scaling("fixed", COUNTS[0], COUNTS[0] + 255 * COUNTS[1])}
 
 
@@ -56,6 +57,9 @@ def test_what_is_written_is_read(tmp_path: Path, layout: Layout) -> None:
     for label in range(len(data.classes)):
         code = spec.ids[label] if spec.ids else label
         assert np.array_equal(sample.labels.numpy() == label, there == code)
+    things = InstanceFolder(tmp_path, layout, "test", classes=NAMES, camera=data.camera)[0].labels
+    assert things is not None
+    assert np.array_equal(things.numpy(), scene.instances)
 
 
 @pytest.mark.slow
@@ -161,9 +165,11 @@ def test_patterns() -> None:
     assert matched("rgb", "00001D") == "00001D"
     assert matched("a+b/*.png", "a+b/1.png") == "1"
     assert matched("*_th.*", "7_th.tiff") == "7"
-    path = filled("color/*_eo-*.jpg", "00003_00001D")
+    path = filled("color/*_eo-*.jpg", "00003-00001D")
     assert path == "color/00003_eo-00001D.jpg"
     assert filled("d/*.png", "a_b_c") == "d/a_b_c.png"
+    assert filled("d/*/*.*", "a-b-c") == "d/a/b-c.png"
+    assert filled("d", "a-b") == "d/a-b.png"
 
 
 def test_files_without_a_match_or_with_one_name(tmp_path: Path) -> None:

@@ -166,6 +166,11 @@ def test_sixteen_bits_in_three_channels_are_not_squeezed(tmp_path: Path) -> None
             read(path)
 
 
+def test_a_size_that_contains_16_is_no_depth(tmp_path: Path) -> None:
+    Image.new("RGB", (160, 16)).save(tmp_path / "wide.png")
+    assert open_image(tmp_path / "wide.png").size == (160, 16)
+
+
 def test_unchanged_models_still_load(trained: Path, tmp_path: Path) -> None:
     """A model from before the scaling was stored reads gray levels."""
     copy = tmp_path / "model"

@@ -113,7 +113,7 @@ def _pictures(
 def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
     predictor, data = load(config.out), config.data
     spec = dataset_spec(data)
-    split = PairedFolder(data.root, spec, data.test, camera=predictor.camera)
+    split = PairedFolder(data.root, spec, str(data.test), camera=predictor.camera)
     return predictor.info, evaluate_predictor(predictor, split, features=True, pictures=6)
 
 

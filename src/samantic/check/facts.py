@@ -27,8 +27,8 @@ ALIGNED = 100
 DARK = 50.0
 """Mean luminance of RGB, 0..255, below which a pair is taken for night."""
 
-ALIKE = 6
-"""Of the 128 bits of two pairs' hashes so many may differ in what counts as the same picture."""
+ALIKE = 6 / 128
+"""Such a share of the bits of two pairs' hashes may differ in what counts as the same picture."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,19 @@ class Pair:
     Attributes:
         files: Its files.
         size: Height and width in pixels.
-        depth: Type of the thermal values: uint8, uint16 or float32.
-        thermal: 1 % and 99 % of the thermal values.
+        depth: Type of the thermal values: uint8, uint16 or float32; "" without a thermal image.
+        thermal: 1 % and 99 % of the thermal values; None without.
         mended: Thermal pixels that are no number, hot or dead.
         night: Whether RGB is dark.
         counts: (K + 1,) pixels of each class, and of those that do not count; None without labels.
         shift: Where thermal lies; None where it was not estimated.
-        hash: (128,) bool, alike for pictures that look alike.
+        hash: (128,) bool, alike for pictures that look alike; (64,) without a thermal image.
     """
 
     files: Files
     size: tuple[int, int]
     depth: str
-    thermal: tuple[float, float]
+    thermal: tuple[float, float] | None
     mended: int
     night: bool
     counts: NDArray[np.int64] | None
@@ -100,8 +100,8 @@ class Split:
             "pairs": len(self.pairs),
             "unreadable": self.broken,
             "sizes": {f"{h}x{w}": n for (h, w), n in Counter(p.size for p in self.pairs).items()},
-            "thermal_depth": dict(Counter(pair.depth for pair in self.pairs)),
-            "thermal_range": _span([pair.thermal for pair in self.pairs]),
+            "thermal_depth": dict(Counter(pair.depth for pair in self.pairs if pair.depth)),
+            "thermal_range": _span([p.thermal for p in self.pairs if p.thermal is not None]),
             "thermal_pixels_mended": sum(pair.mended for pair in self.pairs),
             "night": sum(pair.night for pair in self.pairs),
             "class_shares": None if shares is None else [round(float(s), 6) for s in shares],
@@ -120,7 +120,7 @@ def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
         name
         for name in ("train", "val", "test")
         if (root / spec.listing.format(split=name)).is_file()
-        or ("{split}" in spec.labels and (root / spec.labels.format(split=name)).is_dir())
+        or ("{split}" in spec.labels and _there(root, spec, name))
     ]
     return found or ["all"]
 
@@ -131,7 +131,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     Raises:
         InputError: The split itself is broken: no folder, no list, a partner missing.
     """
-    labelled = any(root.glob(spec.labels.format(split=name)))
+    labelled = _there(root, spec, name)
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
     split = Split(name)
@@ -143,29 +143,38 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     return split
 
 
+def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
+    """Whether a split has labels."""
+    return any(any(root.glob(place)) for place in spec.of_split(spec.labels, split))
+
+
 def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
     rgb, thermal = read_pair(files)
-    if rgb is None or thermal is None:  # pragma: no cover - a split has both
-        raise InputError(f"{files.name}: has one image only")
+    if rgb is None:  # pragma: no cover - a split has it
+        raise InputError(f"{files.name}: has no RGB image")
     counts = None
     if files.labels is not None:
         ids = data.code.read(files.labels)
         check_size(ids, str(files.labels), rgb, str(files.rgb))
         folded = np.where(ids == IGNORE, len(data.classes), ids)
         counts = np.bincount(folded.ravel(), minlength=len(data.classes) + 1)
+    size, night = (rgb.shape[0], rgb.shape[1]), bool(rgb.mean() < DARK)
+    looks = _hash(rgb.mean(axis=2))
+    if thermal is None:
+        return Pair(files, size, "", None, 0, night, counts, None, looks)
     values, mended = clean(thermal)
     aligned = data.camera.align(values.astype(np.float32), rgb, str(files.thermal), str(files.rgb))
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
     return Pair(
         files,
-        (rgb.shape[0], rgb.shape[1]),
+        size,
         str(thermal.dtype),
         (low, high),
         mended,
-        bool(rgb.mean() < DARK),
+        night,
         counts,
         estimate_shift(rgb, aligned) if align else None,
-        np.concatenate([_hash(rgb.mean(axis=2)), _hash(values)]),
+        np.concatenate([looks, _hash(values)]),
     )
 
 
@@ -183,7 +192,7 @@ def duplicates(a: Sequence[Pair], b: Sequence[Pair]) -> list[tuple[str, str]]:
         return []
     ours, theirs = (np.stack([pair.hash for pair in part]).astype(np.int16) for part in (a, b))
     differing = ours @ (1 - theirs).T + (1 - ours) @ theirs.T
-    return [(a[i].name, b[j].name) for i, j in np.argwhere(differing <= ALIKE)]
+    return [(a[i].name, b[j].name) for i, j in np.argwhere(differing <= ALIKE * ours.shape[1])]
 
 
 def _span(ends: list[tuple[float, float]]) -> list[float] | None:

@@ -96,15 +96,16 @@ def _occurring(splits: list[Split], classes: tuple[str, ...]) -> tuple[str, ...]
 
 def _mind(split: Split, classes: tuple[str, ...]) -> list[str]:
     lines = []
-    depths = {pair.depth for pair in split.pairs}
-    ends = np.array([pair.thermal for pair in split.pairs] or [(0, 1)])
+    depths = {pair.depth for pair in split.pairs if pair.depth}
+    spans = {pair.name: pair.thermal for pair in split.pairs if pair.thermal is not None}
+    ends = np.array([*spans.values()] or [(0, 1)])
     if depths - {"uint8"}:
         lines.append(
             f"{split.name}: thermal has {', '.join(sorted(depths))} values, {ends.min():g} to "
             f"{ends.max():g} (1 % to 99 %); say how to scale them: --data.thermal-scaling "
             "dataset, frame or LOW,HIGH"
         )
-    flat = [pair.name for pair in split.pairs if pair.thermal[1] - pair.thermal[0] == 0]
+    flat = [name for name, (low, high) in spans.items() if low == high]
     if flat:
         lines.append(f"{split.name}: {len(flat)} thermal images are of one value, first {flat[0]}")
     if len(depths) > 1:

@@ -54,7 +54,7 @@ def _line(split: Split) -> list[str]:
         f"{apart['median_px']:g}, worst {apart['worst_px']:g} "
         f"({apart['confident']} of {apart['estimated']} sure)"
         if apart["confident"]
-        else "not to be told",
+        else "not to be told" * bool(apart["estimated"]),
     ]
 
 
@@ -83,7 +83,7 @@ def write_check(
     header, *shares = _shares(findings)
     if shares:
         sections.append(Section("Share of the pixels, %", "", header, shares, [], []))
-    for split in findings.splits:
+    for split in findings.splits if "thermal" in spec.modalities else ():
         panels = [_panel(pair, camera) for pair in _furthest(split)]
         note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
         sections.append(Section(f"Alignment of {split.name}", note, [], [], [], panels))

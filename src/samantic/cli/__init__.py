@@ -6,7 +6,7 @@ import argparse
 import sys
 
 import samantic
-from samantic.cli import ablate, check, demo, evaluate, predict, synthesize, train
+from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
 from samantic.errors import InputError
 
 VERBS = {
@@ -14,6 +14,7 @@ VERBS = {
     "synthesize": synthesize,
     "check": check,
     "train": train,
+    "distill": distill,
     "evaluate": evaluate,
     "predict": predict,
     "ablate": ablate,
@@ -34,7 +35,7 @@ def main(words: list[str]) -> int:
     """
     parser = build_parser()
     options, rest = parser.parse_known_args(words)
-    if rest and options.run not in (train.run, ablate.run):
+    if rest and options.run not in (train.run, distill.run, ablate.run):
         parser.error(f"unrecognised arguments: {' '.join(rest)}")
     options.overrides = rest
     try:

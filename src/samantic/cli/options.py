@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from samantic.config import Layout
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
     from samantic.data.spec import DatasetSpec
 
 LAYOUTS = get_args(Layout)
+
+
+def config_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
+    )
+    sub.add_argument("--resume", action="store_true", help="continue a stopped run")
 
 
 def file_options(sub: argparse.ArgumentParser) -> None:

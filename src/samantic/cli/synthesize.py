@@ -20,7 +20,10 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--seed", type=int, required=True)
     sub.add_argument(
-        "--size", type=_size, default=(480, 640), metavar="HxW", help="default 480x640"
+        "--size",
+        type=_size,
+        metavar="HxW",
+        help="default 480x640; panoramas 400x2048, cityscapes and stanford2d3d 512x1024",
     )
 
 

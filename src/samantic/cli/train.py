@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
+
+from samantic.cli.options import config_options
 
 HELP = "train on labelled pairs, select on val, report on test"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
-        "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
-    )
-    sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    config_options(sub)
     sub.format_help = partial(_help, sub)  # type: ignore[method-assign]
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config import AugmentConfig
+from samantic.config import AugmentConfig, PhotometricConfig
 from samantic.data.loading import Batch
 from samantic.data.pairs import Sample
 
@@ -67,7 +67,7 @@ class Photometric:
     ± `thermal_gain`, σ uniform up to `thermal_noise` and n standard normal.
     """
 
-    def __init__(self, config: AugmentConfig) -> None:
+    def __init__(self, config: PhotometricConfig) -> None:
         self.config = config
         self.rgb = nn.Sequential()
         if config.color:
@@ -77,18 +77,22 @@ class Photometric:
             self.rgb.append(K.RandomGaussianBlur((5, 5), (0.1, 2.0), p=config.blur))
 
     def __call__(self, batch: Batch) -> Batch:
-        thermal, gain = shifted(batch.thermal, self.config.misalign), self.config.thermal_gain
+        thermal = None if batch.thermal is None else self._thermal(batch.thermal)
+        return batch._replace(
+            rgb=self.rgb(batch.rgb).clamp(0, 1),
+            thermal=thermal,
+            present=modality_dropout(batch.present, self.config.modality_dropout),
+        )
+
+    def _thermal(self, images: Tensor) -> Tensor:
+        thermal, gain = shifted(images, self.config.misalign), self.config.thermal_gain
         shape = (len(thermal), 1, 1, 1)
         factor, offset = (
             torch.empty(shape, device=thermal.device).uniform_(-gain, gain) for _ in range(2)
         )
         sigma = torch.rand(shape, device=thermal.device) * self.config.thermal_noise
         thermal = 0.5 + (1 + factor) * (thermal - 0.5) + offset + sigma * torch.randn_like(thermal)
-        return batch._replace(
-            rgb=self.rgb(batch.rgb).clamp(0, 1),
-            thermal=thermal.clamp(0, 1),
-            present=modality_dropout(batch.present, self.config.modality_dropout),
-        )
+        return thermal.clamp(0, 1)
 
 
 def shifted(images: Tensor, most: int) -> Tensor:

@@ -83,8 +83,16 @@ def listed(listing: Path, pattern: str) -> list[str]:
 
 
 def filled(pattern: str, name: str) -> str:
-    """A path in which a name stands for the star; two stars share it at its first `_`."""
-    values = name.split("_", pattern.count("*") - 1)
+    """The path that a pattern gives a name: the reverse of `matched`.
+
+    Only the last star stands for what holds a `-`. An ending that a folder or `.*` leaves open is
+    .png.
+    """
+    if "*" not in pattern:
+        return f"{pattern}/{name}.png"
+    if pattern.endswith(".*"):
+        pattern = pattern.removesuffix("*") + "png"
+    values = name.split("-", pattern.count("*") - 1)
     for value in values:
         pattern = pattern.replace("*", value, 1)
     return pattern

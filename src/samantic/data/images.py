@@ -56,7 +56,7 @@ def _unusable(image: Image.Image) -> str:
         return "several images in one file; save each by itself"
     if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
         return f"colours as {image.mode}; save it as RGB"
-    if image.mode == "RGB" and any("16" in str(tile) for tile in getattr(image, "tile", [])):
+    if image.mode == "RGB" and any("16" in str(tile[3]) for tile in getattr(image, "tile", [])):
         # Pillow would keep the high bytes alone
         return "16 bits in several channels; save thermal as one channel, RGB with 8 bits"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from samantic.config import IGNORE
 from samantic.data.images import decode_image
 from samantic.errors import InputError
+from samantic.files import read_json
 
 Colour = tuple[int, int, int]
 """Red, green and blue, 0..255."""
@@ -28,12 +30,15 @@ class LabelCode:
         ignored: Ids that count neither in training nor in evaluation, besides 255.
         colours: The colour of each class in label images of three channels; empty where such are
             refused.
+        objects: The class of each object of a data set that numbers objects, `IGNORE` for none;
+            its label images hold the number as a 24-bit colour. Empty elsewhere.
     """
 
     num_classes: int
     ids: tuple[int, ...] = ()
     ignored: tuple[int, ...] = ()
     colours: tuple[Colour, ...] = ()
+    objects: tuple[int, ...] = ()
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read a label image as (H, W) uint8 of class ids 0..K-1 and 255 (ignored).
@@ -45,6 +50,8 @@ class LabelCode:
         image = decode_image(path)
         if image.mode in ("RGB", "RGBA") and self.colours:
             return self._from_colours(np.asarray(image.convert("RGB")), path)
+        if image.mode in ("RGB", "RGBA") and self.objects:
+            return self._from_objects(np.asarray(image.convert("RGB")))
         if image.mode not in ("L", "P"):
             raise InputError(
                 f"{path}: labels must be one 8-bit channel of class ids, this is {image.mode}; "
@@ -83,3 +90,20 @@ class LabelCode:
                 "file (smoothed edges?) or data.colors"
             )
         return labels
+
+    def _from_objects(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A number beyond the last object's stands for what is unknown."""
+        number = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
+        table = np.array([*self.objects, IGNORE], np.uint8)
+        labels: NDArray[np.uint8] = table[np.minimum(number, len(self.objects))]
+        return labels
+
+
+def read_objects(path: Path, classes: Sequence[str]) -> tuple[int, ...]:
+    """The class of every object in a JSON list of names such as chair_3_office_1_1.
+
+    Raises:
+        InputError: There is no such list.
+    """
+    kinds = [str(name).split("_")[0] for name in read_json(path)]
+    return tuple(classes.index(kind) if kind in classes else IGNORE for kind in kinds)

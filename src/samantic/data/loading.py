@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from samantic.config import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.errors import InputError
 
@@ -19,30 +20,37 @@ class Batch(NamedTuple):
     Attributes:
         names: N file stems.
         rgb: (N, 3, H, W) float32 in [0, 1].
-        thermal: (N, 1, H, W) float32 in [0, 1].
-        labels: (N, H, W) int64, 255 ignored.
+        thermal: (N, 1, H, W) float32 in [0, 1]; None of a data set without thermal images.
+        labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
         present: (N, 2) bool: which of RGB and thermal the network may see of a pair.
     """
 
     names: list[str]
     rgb: Tensor
-    thermal: Tensor
+    thermal: Tensor | None
     labels: Tensor
     present: Tensor
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack labelled pairs of one size into a batch in which nothing is hidden."""
-    rgb, thermal, labels = (
-        [getattr(sample, part) for sample in samples] for part in ("rgb", "thermal", "labels")
-    )
+    """Stack pairs of one size into a batch in which nothing is hidden."""
+    rgb, thermal = ([getattr(sample, part) for sample in samples] for part in ("rgb", "thermal"))
+    labels = [_labels(sample) for sample in samples]
+    both = thermal[0] is not None
     return Batch(
         [sample.name for sample in samples],
         torch.stack(rgb),
-        torch.stack(thermal),
+        torch.stack(thermal) if both else None,
         torch.stack(labels),
-        torch.ones(len(samples), 2, dtype=torch.bool),
+        torch.tensor([[True, both]]).repeat(len(samples), 1),
     )
+
+
+def _labels(sample: Sample) -> Tensor:
+    if sample.labels is not None:
+        return sample.labels
+    size = next(x.shape[-2:] for x in (sample.rgb, sample.thermal) if x is not None)
+    return torch.full(size, IGNORE)
 
 
 def train_loader(dataset: PairedFolder, batch_size: int, workers: int) -> DataLoader[Batch]:

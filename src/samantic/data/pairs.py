@@ -1,4 +1,4 @@
-"""One data set class for every layout: pairs of RGB and thermal files, with labels or without."""
+"""One data set class for every layout: pairs of RGB and thermal files, or RGB, labelled or not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import CATALOG
 from samantic.data.folders import find_images, listed
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
-from samantic.data.labels import LabelCode
+from samantic.data.labels import LabelCode, read_objects
 from samantic.data.spec import DatasetSpec, named
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
@@ -94,7 +94,8 @@ class PairedFolder(Dataset[Sample]):
         self.spec = spec = named(spec, classes)
         self.classes, self.palette = spec.classes, spec.palette
         colours = spec.palette if spec.colours else ()
-        self.code = LabelCode(len(spec.classes), spec.ids, spec.ignored, colours)
+        objects = read_objects(self.root / spec.objects, spec.classes) if spec.objects else ()
+        self.code = LabelCode(len(spec.classes), spec.ids, spec.ignored, colours, objects)
         self.transform = transform
         self.labelled = labelled
         self.files = self._files()
@@ -125,7 +126,9 @@ class PairedFolder(Dataset[Sample]):
         return torch.where(shares > 0, shares.clamp(min=1e-9) ** -balance, 0.0)
 
     def estimate_scaling(self) -> Scaling:
-        """A fixed range for the thermal values of this split."""
+        """A fixed range for the thermal values of this split; 8-bit where there are none."""
+        if "thermal" not in self.spec.modalities:
+            return Scaling()
         pairs = tqdm(self.files, "thermal range", unit="pair", disable=None, delay=1)
         images = (read_pair(files)[1] for files in pairs)
         return dataset_scaling(image for image in images if image is not None)
@@ -134,24 +137,31 @@ class PairedFolder(Dataset[Sample]):
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; give the data set's with --data")
         split, spec = self._part()[0], self.spec
-        patterns = [
-            pattern.format(split=split)
-            for pattern in (
-                spec.images or spec.rgb,
-                spec.images or spec.thermal,
-                *([spec.labels] if self.labelled else []),
-            )
-        ]
-        found = [find_images(self.root, pattern) for pattern in patterns]
-        names = self._names(list(found[0]), patterns[0])
-        for pattern, known in zip(patterns, found, strict=True):
+        places = {
+            "rgb": spec.images or spec.rgb,
+            "thermal": spec.images or spec.thermal,
+            "labels": spec.labels if self.labelled else "",
+        }
+        patterns = {kind: spec.of_split(place, split) for kind, place in places.items() if place}
+        found = {kind: self._find(parts) for kind, parts in patterns.items()}
+        names = self._names(list(next(iter(found.values()))), next(iter(patterns.values()))[0])
+        for kind, known in found.items():
             missing = next((name for name in names if name not in known), None)
             if missing is not None:
                 raise InputError(
-                    f"{self.root / pattern}: {missing} is missing; add the partner or take "
-                    f"{missing} out of the split '{self.split}'"
+                    f"{self.root / patterns[kind][0]}: {missing} is missing; add the partner or "
+                    f"take {missing} out of the split '{self.split}'"
                 )
-        return [Files(name, *(known[name] for known in found)) for name in names]
+        kinds = ("rgb", "thermal", "labels")
+        return [Files(n, *(found[k][n] if k in found else None for k in kinds)) for n in names]
+
+    def _find(self, patterns: list[str]) -> dict[str, Path]:
+        """The images of those folders that are there."""
+        there = [pattern for pattern in patterns if any(self.root.glob(pattern))]
+        found: dict[str, Path] = {}
+        for pattern in there or patterns[:1]:
+            found |= find_images(self.root, pattern)
+        return found
 
     def _part(self) -> tuple[str, float, float]:
         """The name of the split, and from which to which fraction of it."""
@@ -238,3 +248,9 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
     channels_first = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255
+
+
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
+    """(C, H, W) in [0, 1] back to (H, W, C) uint8."""
+    pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
+    return pixels

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
@@ -22,7 +22,7 @@ class DatasetSpec:
         images: Folder or pattern (see `folders.find_images`) of 4-channel images (RGB + thermal),
             or "" where the modalities are apart. "{split}" stands for the name of the split.
         rgb: Folder or pattern of RGB images, or "".
-        thermal: Folder or pattern of thermal images, or "".
+        thermal: Folder or pattern of thermal images, or ""; with `images` "" too, there are none.
         labels: Folder or pattern of label images.
         subsets: File-name endings that name a subset, e.g. {"D": "day"}.
         paper: Reference.
@@ -33,6 +33,10 @@ class DatasetSpec:
         ids: Label id in the files of each class; empty for 0, 1, 2, ...
         ignored: Label ids that do not count.
         colours: Whether label images may hold the palette's colours in place of ids.
+        objects: JSON list of objects named CLASS_..., whose places label images hold as 24-bit
+            colours in place of ids.
+        parts: The folders that a split is made of, as far as they are there, which stand for
+            "{split}" one after the other; a split that is not named is its own.
         protocols: The ways in which its mIoU is reported.
     """
 
@@ -52,7 +56,19 @@ class DatasetSpec:
     ids: tuple[int, ...] = ()
     ignored: tuple[int, ...] = ()
     colours: bool = False
+    objects: str = ""
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocols: tuple[Protocol, ...] = (ALL_CLASSES, PRESENT_CLASSES)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What its images show: rgb, thermal or both."""
+        places = {"rgb": self.images or self.rgb, "thermal": self.images or self.thermal}
+        return tuple(modality for modality, place in places.items() if place)
+
+    def of_split(self, pattern: str, split: str) -> list[str]:
+        """A folder or pattern for each folder that a split is made of."""
+        return [pattern.format(split=part) for part in self.parts.get(split, (split,))]
 
 
 def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:

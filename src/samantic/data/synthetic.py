@@ -1,9 +1,9 @@
-"""Data sets of seeded street scenes, written in the true layouts of the benchmarks."""
+"""Data sets of seeded scenes, written in the true layouts of the benchmarks."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,11 +13,13 @@ from PIL import Image
 from tqdm import tqdm
 
 from samantic.config import Layout
+from samantic.data.cards_rgb import CITYSCAPES
 from samantic.data.catalog import CATALOG
 from samantic.data.folders import filled
 from samantic.data.scenes import Scene, draw_scene
 from samantic.data.spec import DatasetSpec
-from samantic.files import replacing, write_text
+from samantic.data.worlds import draw_panorama, draw_pinhole, draw_room
+from samantic.files import replacing, write_json, write_text
 
 LABELS: dict[Layout, tuple[int, ...]] = {
     "mfnet": tuple(range(9)),
@@ -26,9 +28,31 @@ LABELS: dict[Layout, tuple[int, ...]] = {
     "msrs": tuple(range(9)),
     "cart": (2, 10, 11, 6, 5, 3, 4, 7, 9),
     "pairs": tuple(range(9)),
+    "cityscapes": (*CITYSCAPES.ids, 8, 7),
+    "densepass": (*range(19), 1, 0),
+    "wildpass": (11, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 4, 5, 8, 0, 0, 0, 13, 24),
+    "stanford2d3d": tuple(range(1, 14)),
 }
-"""Label ids that stand for MFNet's nine classes, of which the scenes are made, in each layout;
-those of PST900, FMB and CART are as large, or as warm."""
+"""Label ids that stand for the classes of which the scenes are made, in each layout. Pairs of flat
+scenes have MFNet's nine; those of PST900, FMB and CART are as large, or as warm. Streets in three
+dimensions have Cityscapes' 19, curb and crosswalk; rooms have Stanford2D3D's."""
+
+DRAW: dict[Layout, tuple[Callable[[int, int, tuple[int, int]], Scene], tuple[int, int]]] = {
+    "cityscapes": (draw_pinhole, (512, 1024)),
+    "densepass": (draw_panorama, (400, 2048)),
+    "wildpass": (draw_panorama, (400, 2048)),
+    "stanford2d3d": (draw_room, (512, 1024)),
+}
+"""How scenes are drawn, and their usual height and width; `draw_scene` at 480x640 elsewhere."""
+
+NAMES: dict[Layout, str] = {
+    "cart": "{seed:05d}-{index:05d}{time}",
+    "cityscapes": "world{seed}-world{seed}_{index:06d}_000000",
+    "densepass": "cs-{seed:05d}{index:05d}_",
+    "wildpass": "cs-{seed:05d}{index:05d}",
+    "stanford2d3d": "camera_{seed:05d}{index:05d}_office_1_frame_equirectangular_domain",
+}
+"""What a scene is called, where not by seed, index and D or N for day or night."""
 
 COUNTS = (27000, 20)
 """Of a 16-bit thermal image: the count of gray level 0, and counts in a level."""
@@ -43,48 +67,53 @@ def write_scenes(
     splits: Mapping[str, Sequence[int]],
     *,
     seed: int,
-    size: tuple[int, int] = (480, 640),
+    size: tuple[int, int] | None = None,
 ) -> None:
     """Draw the scenes (seed, index) of every split and write them under root.
 
-    Next to the layout's pictures and labels go instances/NAME.png (16-bit ids). A layout without a
-    folder for each split gets, last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one
-    NAME a line. NAME is ``{seed:05d}_{index:05d}`` and D or N for day or night. Every file appears
-    under its name only when complete. Splits of other names already under root stay; those of the
-    same name are replaced.
+    Next to the layout's pictures and labels go instances/NAME.png (16-bit ids), NAME being what
+    `PairedFolder` calls the scene, and thermal/NAME.png in a layout of RGB alone. A layout without
+    a folder for each split gets, last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one
+    NAME a line. Every file appears under its name only when complete. Splits of other names already
+    under root stay; those of the same name are replaced.
 
     Args:
         root: Folder of the data set, made if absent.
         layout: Which data set's files to imitate.
         splits: Scene indices of each split.
         seed: Family of scenes, 0 or more.
-        size: Height and width in pixels.
+        size: Height and width in pixels; None means the layout's usual ones.
 
     Raises:
         ValueError: If the layout is unknown, there is no split, or a split is empty, names a scene
             twice or has a name that is no plain file name.
     """
     _check(layout, splits)
+    draw, usual = DRAW.get(layout, (draw_scene, (480, 640)))
+    spec = CATALOG[layout]
     homes: dict[int, list[str]] = defaultdict(list)
     for split, indices in splits.items():
         for index in indices:
             homes[index].append(split)
     names: dict[int, str] = {}
     for index in tqdm(sorted(homes), "scenes", disable=None):
-        scene = draw_scene(seed, index, size)
-        names[index] = f"{seed:05d}_{index:05d}{'N' if scene.night else 'D'}"
+        scene = draw(seed, index, size or usual)
+        form = NAMES.get(layout, "{seed:05d}_{index:05d}{time}")
+        names[index] = form.format(seed=seed, index=index, time="N" if scene.night else "D")
         for split in homes[index]:
             _write_pictures(root, names[index], _pictures(scene, layout, split))
-    if "{split}" not in CATALOG[layout].labels:
+    if spec.objects:
+        kinds = ["<UNK>", *spec.classes]
+        write_json(root / spec.objects, [f"{kind}_1_office_1_1" for kind in kinds])
+    if "{split}" not in spec.labels:
         for split, indices in splits.items():
-            _write_lists(root, CATALOG[layout], split, [names[index] for index in indices])
+            _write_lists(root, spec, split, [names[index] for index in indices])
 
 
 def _write_pictures(root: Path, name: str, pictures: Mapping[str, Image.Image]) -> None:
     """Write the picture of each folder or pattern, complete or not at all."""
     for place, picture in pictures.items():
-        path = filled(place, name) if "*" in place else f"{place}/{name}.png"
-        with replacing(root / path) as temporary:
+        with replacing(root / filled(place, name)) as temporary:
             picture.save(temporary, **_COMPRESSION.get(temporary.suffix, {}))
 
 
@@ -121,14 +150,17 @@ def _pictures(scene: Scene, layout: Layout, split: str) -> dict[str, Image.Image
     if spec.bits == 16:
         low, step = COUNTS
         thermal = (low + step * thermal.astype(np.uint16)).astype(np.uint16)
+    if spec.objects:  # the number of an object as a 24-bit colour
+        labels = np.dstack([np.zeros_like(labels), np.zeros_like(labels), labels])
     folders: dict[str, NDArray[Any]] = (
         {spec.images: np.dstack([scene.rgb, thermal])}
         if spec.images
-        else {spec.rgb: scene.rgb, spec.thermal: thermal}
+        else {spec.rgb: scene.rgb, spec.thermal or "thermal": thermal}
     )
     folders |= {spec.labels: labels, "instances": scene.instances}
     return {
-        folder.format(split=split): Image.fromarray(pixels) for folder, pixels in folders.items()
+        spec.of_split(folder, split)[0]: Image.fromarray(pixels)
+        for folder, pixels in folders.items()
     }
 
 

@@ -122,10 +122,10 @@ def _classes(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
-    """RGB, thermal and truth of a frame."""
+    """RGB, thermal if there is any, and truth of a frame."""
     return [
         picture("RGB", frame.rgb),
-        picture("thermal", frame.thermal),
+        *([] if frame.thermal is None else [picture("thermal", frame.thermal)]),
         labels_picture("truth", frame, frame.truth, info),
     ]
 
@@ -141,8 +141,11 @@ def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: Mo
 
     Class 0 is left clear, ignored pixels are hatched.
     """
-    gray = ((frame.rgb.mean(axis=2) + frame.thermal) / 2 * DIMMED).astype(np.uint8)
-    background = np.asarray(_shrunk(Image.fromarray(gray), Image.Resampling.LANCZOS))
+    gray = frame.rgb.mean(axis=2)
+    if frame.thermal is not None:
+        gray = (gray + frame.thermal) / 2
+    dimmed = Image.fromarray((gray * DIMMED).astype(np.uint8))
+    background = np.asarray(_shrunk(dimmed, Image.Resampling.LANCZOS))
     small = np.asarray(_shrunk(Image.fromarray(labels), Image.Resampling.NEAREST))
     shown = overlay(np.repeat(background[..., None], 3, axis=2), small, info.palette, OPACITY)
     pixels = _hatched(np.asarray(shown), small == IGNORE)

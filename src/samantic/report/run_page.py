@@ -80,6 +80,7 @@ def _facts(info: ModelInfo, metrics: dict[str, Any]) -> dict[str, Any]:
         "fusion": info.model.fusion,
         "auxiliary head": info.model.auxiliary,
         "class names from": info.language or "nowhere",
+        **({"made": info.origin} if info.origin else {}),
         "panorama": "yes" if metrics["panorama"] else "no",
         "seed": metrics["seed"],
         "git": metrics["git"],

@@ -1,7 +1,8 @@
-"""Whole jobs: train a model, evaluate one, compare several."""
+"""Whole jobs: train a model, distil one, evaluate one, compare several."""
 
 from samantic.run.compare import compare
+from samantic.run.distill import distill
 from samantic.run.evaluate import Split, evaluate
 from samantic.run.train import train
 
-__all__ = ["Split", "compare", "evaluate", "train"]
+__all__ = ["Split", "compare", "distill", "evaluate", "train"]

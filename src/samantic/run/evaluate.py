@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,10 @@ from samantic.report import Section, write_report
 
 EVEN, EXTREMES = 16, 12
 """Evenly spaced frames, worst frames and best frames in a report."""
+
+
+Beside = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
+"""What else is measured on the pairs of an evaluation: keys for metrics.json, and what to show."""
 
 
 class Split(NamedTuple):
@@ -60,6 +64,7 @@ def evaluate(
     skip_bad: bool = False,
     seed: int | None = None,
     quiet: bool = False,
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
     """Measure a trained model on a labelled split.
 
@@ -73,6 +78,7 @@ def evaluate(
         skip_bad: Go on past pairs that cannot be read, and name them.
         seed: Seed of the training, for the record.
         quiet: Print no table.
+        beside: What else to measure on the same pairs.
 
     Returns:
         The content of metrics.json.
@@ -82,7 +88,7 @@ def evaluate(
     """
     folder = find_model(model)
     out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.name}")
-    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed)
+    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside)
     if not quiet:
         print(f"\n{model_name(folder)} on {split.name} ({metrics['frames']} pairs)")
         print(_text(metrics))
@@ -97,6 +103,7 @@ def measure(
     disturbances: Sequence[str] = (),
     skip_bad: bool = False,
     seed: int | None = None,
+    beside: Beside | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model and write what was measured; see `evaluate`."""
     predictor = load(
@@ -117,11 +124,15 @@ def measure(
         skip_bad=skip_bad,
     )
     metrics = metrics_json(evaluation, dataset, seed=seed, text=text)
+    sections = _published(metrics)
+    if beside is not None:
+        also, shown = beside(dataset, evaluation)
+        metrics, sections = metrics | also, sections + shown
     write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, info, metrics)
     history, matrices = read_history(out), read_similarity(out / "similarity.npz")
-    write_report(out, info, metrics, evaluation, history, matrices, _published(metrics))
+    write_report(out, info, metrics, evaluation, history, matrices, sections)
     write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
     return metrics, evaluation
 

@@ -11,9 +11,10 @@ import torch
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
 from samantic.checkpoint import ModelInfo, build_network, save_model, start_from
-from samantic.config import Config
+from samantic.config import AdaptConfig, Config, DataConfig, ModelConfig
 from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
+from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
@@ -48,16 +49,24 @@ def train(
         line: Line of the terminal for the bar, where several runs go on at once.
 
     Returns:
-        The content of metrics.json.
+        The content of metrics.json; empty without a test split.
 
     Raises:
         InputError: The data, the base or the folder cannot be used.
     """
     out, data = Path(config.out), config.data
-    _claim(out, config, resume)
+    claim(out, resume)
+    if resume and _network(read_config(out / "config.yaml")) != _network(config):
+        raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
     L.seed_everything(config.train.seed, verbose=False)
-    splits = _splits(config)
-    train_set, val_set, _ = splits
+    splits = open_splits(data)
+    train_set = splits["train"]
+    if "thermal" not in train_set.spec.modalities and config.model.fusion != "rgb":
+        raise InputError(
+            f"{data.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
+            "model.fusion to rgb, or give data.thermal"
+        )
+    train_set.transform = RandomCrop(config.augment)
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
     network = build_network(info).train()
@@ -79,27 +88,40 @@ def train(
         out,
         config.train,
         train_loader(train_set, config.train.batch_size, data.workers),
-        eval_loader(val_set, data.workers),
+        eval_loader(splits["val"], data.workers) if "val" in splits else None,
         callbacks,
         resume,
     )
     if not trainer.is_global_zero:  # the other processes of a distributed run are done here
         return {}
+    if data.test is None:
+        return {}
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
 
 
-def _splits(config: Config) -> list[PairedFolder]:
-    """The pairs to learn from, with their augmentation, to select by and to report on."""
-    data = config.data
+def open_splits(
+    data: DataConfig, *, camera: Camera = ALIGNED_8_BIT, labelled: bool = True
+) -> dict[str, PairedFolder]:
+    """The pairs to learn from, to select by and to report on, as far as there are such splits.
+
+    Args:
+        data: Where they are.
+        camera: What `data` changes in it is changed.
+        labelled: Whether the pairs to learn from have labels.
+    """
     spec = dataset_spec(data)
-    splits = [PairedFolder(data.root, spec, split) for split in (data.train, data.val, data.test)]
+    names = {"train": data.train, "val": data.val, "test": data.test}
+    splits = {
+        key: PairedFolder(data.root, spec, name, labelled=labelled or key != "train")
+        for key, name in names.items()
+        if name is not None
+    }
     wanted = data.thermal_scaling
     if wanted == "dataset":
-        wanted = str(splits[0].estimate_scaling())
-    for part in splits:
-        part.camera = part.camera.changed(wanted, data.rig)
-    splits[0].transform = RandomCrop(config.augment)
+        wanted = str(splits["train"].estimate_scaling())
+    for part in splits.values():
+        part.camera = camera.changed(wanted, data.rig)
     return splits
 
 
@@ -116,44 +138,58 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
     )
 
 
-def _claim(out: Path, config: Config, resume: bool) -> None:
-    """Refuse to overwrite a finished run, and to resume what is not there or differs."""
-    if not resume:
-        if (out / "last.ckpt").exists():
-            raise InputError(
-                f"{out}: holds a run already; add --resume to continue it, or give another --out"
-            )
-        return
-    if not (out / "last.ckpt").exists():
-        raise InputError(f"{out}: no last.ckpt to resume from; train without --resume")
-    before = read_config(out / "config.yaml")
-    if (before.model, before.adapt) != (config.model, config.adapt):
-        raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
+def claim(out: Path, resume: bool) -> None:
+    """Refuse to overwrite a run, and to resume what is not there.
+
+    Raises:
+        InputError: It is so.
+    """
+    there = (out / "last.ckpt").exists()
+    if there and not resume:
+        raise InputError(
+            f"{out}: holds a run already; add --resume to continue it, or give another --out"
+        )
+    if resume and not there:
+        raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
 
 
-def describe(network: Network, config: Config, splits: list[PairedFolder], info: ModelInfo) -> str:
+def _network(config: Config) -> tuple[ModelConfig, AdaptConfig]:
+    return config.model, config.adapt
+
+
+def describe(
+    network: Network, config: Config, splits: dict[str, PairedFolder], info: ModelInfo
+) -> str:
     """What is about to be trained: the network and its parameters by part, data, resolution."""
-
-    def count(module: torch.nn.Module, trainable: bool = False) -> int:
-        return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
-
-    model = config.model
-    lines = [
-        f"{model.network} on {model.base}, adapt {config.adapt.method}, fusion {model.fusion}, "
-        f"auxiliary {model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
-        f"{count(network, True) / 1e6:.3f} M of them trained",
-        "  "
-        + ", ".join(
-            f"{name} {count(part) / 1e6:.3f} M ({count(part, True) / 1e6:.3f} M trained)"
-            for name, part in network.named_children()
-        ),
-        f"{config.data.root}: "
-        + ", ".join(f"{part.split} {len(part)}" for part in splits)
-        + f" pairs, crops of {config.augment.crop[0]}x{config.augment.crop[1]}",
-    ]
+    size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
+    lines = [describe_network(network, info), describe_data(splits, size)]
     if info.language is not None:
         without = [n for n, term in zip(info.classes, info.terms, strict=True) if term is None]
         lines.append(
             f"class names from {info.language}, without a vector: {', '.join(without) or 'none'}"
         )
     return "\n".join(lines)
+
+
+def describe_network(network: Network, info: ModelInfo) -> str:
+    """A network's options, and its parameters by part."""
+
+    def count(module: torch.nn.Module, trainable: bool = False) -> int:
+        return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
+
+    model = info.model
+    parts = ", ".join(
+        f"{name} {count(part) / 1e6:.3f} M ({count(part, True) / 1e6:.3f} M trained)"
+        for name, part in network.named_children()
+    )
+    return (
+        f"{model.network} on {model.base}, adapt {info.adapt.method}, fusion {model.fusion}, "
+        f"auxiliary {model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
+        f"{count(network, True) / 1e6:.3f} M of them trained\n  {parts}"
+    )
+
+
+def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
+    """The pairs of each split, and in which size they are learnt."""
+    counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
+    return f"{splits['train'].root}: {counts} pairs, {size}"

@@ -156,7 +156,7 @@ def render(
         rgb *= ((1 + texture) * light * (1 - haze))[..., None]
         rgb += haze[..., None] * (0.8 * paints[0, :3])
     heat = paints[:, 3][face] + paints[:, 5][face] * sunny - 22 * texture
-    return _expose(rgb, climate, rng), _sense(heat, climate, rng)
+    return expose(rgb, climate, rng), sense(heat, climate, rng)
 
 
 def _positions(
@@ -178,8 +178,7 @@ def _texture(
     """Return (H, W) texture of unit spread: in perspective on the ground, else across the image."""
     rows, columns = ground.shape
     x, z = where[0], where[2]
-    coarse = Image.fromarray(_normals(rng, 32, 32)).resize((512, 512), Image.Resampling.BICUBIC)
-    tile = 0.7 * _normals(rng, 512, 512) + 1.1 * np.asarray(coarse)
+    tile = noise_tile(rng)
     floor = tile[(x * 30).astype(np.int32) & 511, (z * 14).astype(np.int32) & 511]
     upright = np.zeros_like(ground)
     for cells, share in ((10, 0.5), (44, 0.6), (130, 0.7)):
@@ -187,6 +186,12 @@ def _texture(
         spread = Image.fromarray(grid).resize((columns, rows), Image.Resampling.BILINEAR)
         upright += share * np.asarray(spread)
     return np.where(ground > 0, floor, 1.3 * upright).astype(np.float32)
+
+
+def noise_tile(rng: np.random.Generator) -> FloatMap:
+    """Return a (512, 512) texture of fine and coarse parts."""
+    coarse = Image.fromarray(_normals(rng, 32, 32)).resize((512, 512), Image.Resampling.BICUBIC)
+    return np.asarray(0.7 * _normals(rng, 512, 512) + 1.1 * np.asarray(coarse), np.float32)
 
 
 def _night_light(
@@ -235,7 +240,7 @@ def _add_noise(picture: Image.Image, spread: float, rng: np.random.Generator) ->
     return np.asarray(np.clip(noisy, 0, 255, out=noisy), dtype=np.uint8)
 
 
-def _expose(rgb: FloatMap, climate: Climate, rng: np.random.Generator) -> NDArray[np.uint8]:
+def expose(rgb: FloatMap, climate: Climate, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return (H, W, 3) uint8: white balance, optics, tone curve, sensor noise."""
     rgb *= np.array(climate.tint, dtype=np.float32) * 255
     picture = Image.fromarray(np.clip(rgb, 0, 255, out=rgb).astype(np.uint8))
@@ -245,7 +250,7 @@ def _expose(rgb: FloatMap, climate: Climate, rng: np.random.Generator) -> NDArra
     return _add_noise(picture, climate.rgb_noise, rng)
 
 
-def _sense(heat: FloatMap, climate: Climate, rng: np.random.Generator) -> NDArray[np.uint8]:
+def sense(heat: FloatMap, climate: Climate, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return (H, W) uint8: own gain and level, uneven corners, soft optics, sensor noise."""
     rows, columns = heat.shape
     down = np.linspace(-1, 1, rows, dtype=np.float32)[:, None]

@@ -61,10 +61,7 @@ def draw_scene(
     Raises:
         ValueError: If seed or index is negative or the size too small.
     """
-    if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must be 0 or more, not {seed} and {index}")
-    if min(size) < 32:
-        raise ValueError(f"a scene needs at least 32 x 32 pixels, not {size[0]} x {size[1]}")
+    check_scene(seed, index, size)
     dark = index % 2 == 1 if night is None else night
     layout, weather, pixels = (np.random.default_rng([seed, index, part]) for part in range(3))
     climate = draw_climate(weather, dark)
@@ -78,6 +75,14 @@ def draw_scene(
     drawing = draw_things(street.things, sky, camera, climate.sun, size)
     rgb, thermal = render(drawing, camera, climate, street.lamps, pixels)
     return Scene(rgb, thermal, drawing.labels[drawing.face], drawing.instances[drawing.face], dark)
+
+
+def check_scene(seed: int, index: int, size: tuple[int, int]) -> None:
+    """Raise ValueError if seed or index is negative or the size too small."""
+    if seed < 0 or index < 0:
+        raise ValueError(f"seed and index must be 0 or more, not {seed} and {index}")
+    if min(size) < 32:
+        raise ValueError(f"a scene needs at least 32 x 32 pixels, not {size[0]} x {size[1]}")
 
 
 def _lay_out(rng: np.random.Generator, camera: Camera, climate: Climate) -> Street:

@@ -1,0 +1,32 @@
+"""The verb `distill`."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from samantic.cli.options import config_options
+
+HELP = "train a compact student without labels, from a teacher and a SAM"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    config_options(sub)
+    sub.format_help = partial(_help, sub)  # type: ignore[method-assign]
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.config_files import read_distill_config
+
+    config = read_distill_config(options.config, options.overrides)
+    from samantic.run import distill
+
+    distill(config, resume=options.resume)
+
+
+def _help(parser: argparse.ArgumentParser) -> str:
+    from samantic.config_files import config_help
+    from samantic.distill_config import DistillConfig
+
+    usage = argparse.ArgumentParser.format_help(parser)
+    return f"{usage}\nconfiguration keys:\n{config_help(DistillConfig)}"

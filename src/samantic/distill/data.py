@@ -1,0 +1,101 @@
+"""Unlabelled images with what is known of them: masks, or targets made beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from samantic.data.loading import Batch, collate
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.distill.targets import Targets, stack_targets
+from samantic.errors import InputError
+
+
+class Lesson(NamedTuple):
+    """A pair without labels, and what a student can learn of it.
+
+    Attributes:
+        sample: The images.
+        known: The targets; or, for a teacher that learns too, the masks (M_i, H, w) of each window.
+    """
+
+    sample: Sample
+    known: Targets | list[Tensor]
+
+
+class LessonBatch(NamedTuple):
+    """Several lessons of one size.
+
+    Attributes:
+        images: The N pairs.
+        targets: Of N images; None if they are still to be made.
+        masks: Of N images and their windows, where there are no targets.
+    """
+
+    images: Batch
+    targets: Targets | None
+    masks: list[list[Tensor]]
+
+
+class Lessons(Dataset[Lesson]):
+    """The pairs of a folder as lessons.
+
+    Args:
+        pairs: The folder, without labels.
+        known: What is known of a pair.
+    """
+
+    def __init__(
+        self, pairs: PairedFolder, known: Callable[[Sample], Targets | list[Tensor]]
+    ) -> None:
+        self.pairs, self.known = pairs, known
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Lesson:
+        sample = self.pairs[index]
+        return Lesson(sample, self.known(sample))
+
+
+def image_width(sample: Sample) -> int:
+    """Width in pixels of a pair's images."""
+    return next(x.shape[-1] for x in (sample.rgb, sample.thermal) if x is not None)
+
+
+def lesson_loader(lessons: Lessons, batch_size: int, workers: int) -> DataLoader[LessonBatch]:
+    """Shuffled batches; the incomplete last one is left out if others remain."""
+    return DataLoader(
+        lessons,  # type: ignore[arg-type]  # collate turns lessons into batches
+        batch_size,
+        shuffle=True,
+        drop_last=len(lessons) >= batch_size,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        collate_fn=collate_lessons,
+    )
+
+
+def collate_lessons(lessons: list[Lesson]) -> LessonBatch:
+    """Stack lessons of one size.
+
+    Raises:
+        InputError: Their sizes differ.
+    """
+    samples = [lesson.sample for lesson in lessons]
+    sizes = {x.shape[-2:]: s.name for s in samples for x in s[1:3] if x is not None}
+    if len(sizes) > 1:
+        (height, width), (other_height, other_width) = list(sizes)[:2]
+        first, second = list(sizes.values())[:2]
+        raise InputError(
+            f"{first} has {width}x{height} pixels, {second} {other_width}x{other_height}; bring "
+            "the images to one size, or set train.batch_size 1"
+        )
+    targets = [lesson.known for lesson in lessons if isinstance(lesson.known, Targets)]
+    masks = [lesson.known for lesson in lessons if not isinstance(lesson.known, Targets)]
+    return LessonBatch(collate(samples), stack_targets(targets) if targets else None, masks)

@@ -1,0 +1,194 @@
+"""A teacher and masks at work on unlabelled images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.distill.damage import Damage
+from samantic.distill.data import image_width
+from samantic.distill.sources import (
+    DamagedMasks,
+    FileMasks,
+    MaskSource,
+    SamMasks,
+    cache_masks,
+    masks_in_window,
+    read_masks,
+)
+from samantic.distill.targets import (
+    Cut,
+    Targets,
+    make_targets,
+    merge_windows,
+    plan_windows,
+    read_targets,
+    write_targets,
+)
+from samantic.distill.teacher import Teacher
+from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
+from samantic.predict import choose_device
+
+
+@dataclass(frozen=True)
+class KeptMasks:
+    """The masks of a split's images by window.
+
+    Attributes:
+        folder: Where `keep_masks` has put them; None for none.
+        window: Width of the windows of panoramas; None for images that are not.
+    """
+
+    folder: Path | None
+    window: int | None
+
+    def __call__(self, sample: Sample) -> list[Tensor]:
+        """Masks (M_i, H, w) of each window of an image.
+
+        Raises:
+            InputError: They are those of other windows.
+        """
+        cut = plan_windows(self.window, image_width(sample))
+        if self.folder is None:
+            height = next(x.shape[-2] for x in sample[1:3] if x is not None)
+            return [torch.zeros(0, height, cut.window, dtype=torch.bool)] * len(cut.starts)
+        found = read_masks(self.folder, sample.name)
+        return [masks_in_window(found, left, cut.window) for left in cut.starts]
+
+
+def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMasks:
+    """Find the masks of a split's images that are not known yet.
+
+    Raises:
+        InputError: They cannot be had.
+    """
+    source = mask_source(config.masks, config.window, pairs.root)
+    if source is None:
+        return KeptMasks(None, config.window)
+    folder = Path(config.masks.cache or Path(config.out, "masks")) / split
+    cache_masks(pairs.files, source, folder)
+    return KeptMasks(folder, config.window)
+
+
+def mask_source(options: MasksConfig, window: int | None, root: Path) -> MaskSource | None:
+    """Where masks come from; None for no masks.
+
+    Args:
+        options: What is wanted.
+        window: Width of the windows of panoramas; None for images that are not.
+        root: Folder of the data set.
+    """
+    source: MaskSource
+    match options.source:
+        case "none":
+            return None
+        case "sam":
+            clicks = (options.side, options.quality, options.stability)
+            source = SamMasks(options.base, window, *clicks, str(choose_device()))
+        case "files":
+            source = FileMasks(Path(str(options.folder)))
+        case "instances":
+            source = FileMasks(root / "instances")
+    if not options.damage:
+        return source
+    shares = {
+        name: options.damage * getattr(Damage(), name)
+        for name in ("merged", "split", "eroded", "missing")
+    }
+    return DamagedMasks(source, options.seed, replace(Damage(), **shares))
+
+
+class Answer(NamedTuple):
+    """What teacher and ensemble say of one image, all on the CPU.
+
+    Attributes:
+        teacher: (H, W) int64, the teacher's class ids.
+        ensemble: (H, W) int64, the same, corrected by the masks.
+        confident: (H, W) int64, the confident part of the ensemble; 255 elsewhere.
+        masks: (M_i, H, w) bool, of each window.
+        starts: Left columns of the windows.
+    """
+
+    teacher: Tensor
+    ensemble: Tensor
+    confident: Tensor
+    masks: list[Tensor]
+    starts: list[int]
+
+
+class Ensemble:
+    """A teacher that does not learn any more, and masks.
+
+    Args:
+        teacher: The teacher.
+        masks: Of the images that will be asked for.
+        options: How both are joined.
+        device: Where the teacher computes.
+    """
+
+    def __init__(
+        self, teacher: Teacher, masks: KeptMasks, options: AdaptationConfig, device: torch.device
+    ) -> None:
+        self.teacher, self.masks, self.options = teacher.to(device), masks, options
+        self.device = device
+
+    def targets(self, sample: Sample) -> Targets:
+        """What the ensemble teaches of an image."""
+        return self._join(sample, self.masks(sample))[0]
+
+    def answer(self, sample: Sample) -> Answer:
+        """What teacher and ensemble say of an image."""
+        masks = self.masks(sample)
+        targets, cut = self._join(sample, masks)
+        probabilities = cast(Tensor, targets.probabilities)
+        ensemble, confident = (
+            merge_windows(labels, probabilities, cut).cpu()
+            for labels in (targets.ensemble, targets.confident)
+        )
+        return Answer(targets.teacher.cpu(), ensemble, confident, masks, cut.starts)
+
+    @torch.inference_mode()
+    def _join(self, sample: Sample, masks: list[Tensor]) -> tuple[Targets, Cut]:
+        cut = plan_windows(self.masks.window, image_width(sample))
+        rgb, thermal = (
+            None if x is None else x[None].to(self.device) for x in (sample.rgb, sample.thermal)
+        )
+        logits = self.teacher.in_windows(rgb, thermal, cut.starts, cut.window)[:, 0]
+        there = [part.to(self.device) for part in masks]
+        return make_targets(logits, there, cut, self.options), cut
+
+    def keep_targets(self, pairs: PairedFolder, folder: Path) -> KeptTargets:
+        """Compute the targets of all images that have none in a folder yet."""
+        waiting = [
+            index
+            for index, files in enumerate(pairs.files)
+            if not _file(folder, files.name).exists()
+        ]
+        for index in tqdm(waiting, "teacher", unit="image", disable=None):
+            sample = pairs[index]
+            targets = self.targets(sample)
+            if self.options.targets == "hard":
+                targets = targets._replace(probabilities=None)
+            write_targets(_file(folder, sample.name), targets)
+        return KeptTargets(folder)
+
+
+@dataclass(frozen=True)
+class KeptTargets:
+    """Targets that `Ensemble.keep_targets` has put into a folder."""
+
+    folder: Path
+
+    def __call__(self, sample: Sample) -> Targets:
+        """The targets of an image."""
+        return read_targets(_file(self.folder, sample.name))
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npz"

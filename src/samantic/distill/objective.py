@@ -1,0 +1,82 @@
+"""The loss terms of a distillation: the student's (MKA) and, where it learns too, the teacher's.
+
+After GoodSAM (arXiv 2403.16370); what is the paper's and what is reconstructed stands in
+docs/distil.md.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from samantic.distill.adaptation import boundary_loss
+from samantic.distill.rectification import overlap_consistency
+from samantic.distill.targets import Cut, Targets
+from samantic.distill.windows import cut_windows
+from samantic.distill_config import AdaptationConfig
+from samantic.losses import cross_entropy, cross_modal_distillation
+
+
+def student_terms(
+    logits: Tensor, targets: Targets, cut: Cut, options: AdaptationConfig
+) -> dict[str, Tensor]:
+    """Weighted terms of the student, by name; those of weight zero are not computed.
+
+        L_S = L_whole + a L_window + c L_boundary
+        L_window = CE(P_i, E_i) + CE(P_i, E_i^H)
+
+    L_whole is the cross entropy with the teacher's class ids, or, soft, the mean over pixels of
+    KL(teacher || student). Cross entropies are means over the pixels of all windows.
+
+    Args:
+        logits: The student's for the whole images, (N, K, H, W).
+        targets: Of N images.
+        cut: The windows P_i.
+        options: The weights.
+    """
+    terms = {}
+    if options.whole:
+        terms["whole"] = options.whole * _whole(logits, targets, options)
+    if options.window:
+        parts = cut_windows(logits, cut.starts, cut.window).transpose(0, 1).flatten(0, 1)
+        wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
+        losses = [cross_entropy(parts, labels) for labels in wanted]
+        terms["window"] = options.window * torch.stack(losses).sum()
+    if options.boundary:
+        probabilities = logits.float().softmax(1)
+        loss = boundary_loss(probabilities, targets.boundary.bool(), cut.wrap)
+        terms["boundary"] = options.boundary * loss
+    return terms
+
+
+def _whole(logits: Tensor, targets: Targets, options: AdaptationConfig) -> Tensor:
+    if options.targets == "hard":
+        return cross_entropy(logits, targets.teacher.long())
+    if targets.probabilities is None:
+        raise ValueError("soft targets need the teacher's probabilities")
+    teacher = targets.probabilities.float().clamp(min=1e-8).log()
+    everywhere = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
+    return cross_modal_distillation(logits, teacher, everywhere)
+
+
+def teacher_terms(
+    logits: Tensor, targets: Targets, cut: Cut, options: AdaptationConfig
+) -> dict[str, Tensor]:
+    """Weighted terms of a teacher that learns, by name.
+
+        L_TA = CE(S_i, E_i) + CE(S_i, E_i^H) + L_CC
+
+    Args:
+        logits: The teacher's for the windows, S, (n, N, K, H, w).
+        targets: Of N images, made from these logits.
+        cut: The windows.
+        options: The weight of L_CC.
+    """
+    parts = logits.transpose(0, 1).flatten(0, 1)
+    wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
+    losses = [cross_entropy(parts, labels) for labels in wanted]
+    terms = {"teacher": torch.stack(losses).sum()}
+    if options.consistency:
+        loss = overlap_consistency(logits, cut.starts, cut.width)
+        terms["consistency"] = options.consistency * loss
+    return terms

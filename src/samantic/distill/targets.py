@@ -1,0 +1,137 @@
+"""What a teacher and masks teach of an image, and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.config import IGNORE
+from samantic.distill.rectification import complementary_fusion, refined_boundary
+from samantic.distill.windows import stitch, window_starts
+from samantic.distill_config import AdaptationConfig
+from samantic.files import replacing
+
+
+class Cut(NamedTuple):
+    """How images of one width are cut into windows.
+
+    Attributes:
+        starts: Left columns of the n windows.
+        window: Width w of a window in pixels.
+        width: Width W of the images in pixels.
+        wrap: Whether the images go around.
+    """
+
+    starts: list[int]
+    window: int
+    width: int
+    wrap: bool
+
+
+def plan_windows(window: int | None, width: int) -> Cut:
+    """The windows around a panorama; or, for `window` None, one that is the whole image.
+
+    Raises:
+        InputError: A window is wider than the image.
+    """
+    if window is None:
+        return Cut([0], width, width, wrap=False)
+    return Cut(window_starts(width, window), window, width, wrap=True)
+
+
+class Targets(NamedTuple):
+    """What a student learns of an image, or of N of them with a dimension before; no gradients.
+
+    Attributes:
+        teacher: (H, W) int64, the teacher's class ids, its windows stitched.
+        probabilities: (K, H, W), the teacher's stitched probabilities; None if not kept.
+        ensemble: E_i, (n, H, w) int64, of each window: the teacher corrected by the masks.
+        confident: E_i^H, (n, H, w) int64, its confident part; 255 elsewhere.
+        boundary: (H, W) bool, the teacher's boundaries as the masks draw them.
+    """
+
+    teacher: Tensor
+    probabilities: Tensor | None
+    ensemble: Tensor
+    confident: Tensor
+    boundary: Tensor
+
+
+@torch.no_grad()
+def make_targets(
+    logits: Tensor, masks: Sequence[Tensor], cut: Cut, options: AdaptationConfig
+) -> Targets:
+    """Join a teacher's predictions of the windows of an image with the masks there.
+
+    Args:
+        logits: (n, K, H, w).
+        masks: (M_i, H, w) bool, of each window.
+        cut: The windows.
+        options: How masks and classes are joined.
+    """
+    probabilities = stitch(logits.float().softmax(1), cut.starts, cut.width)
+    labels = logits.argmax(1)
+    classes = logits.shape[1]
+    parts = list(zip(labels, masks, strict=True))
+    smallest, cover = options.smallest, options.cover
+    fused = [complementary_fusion(*p, classes, smallest=smallest, cover=cover) for p in parts]
+    edges = [refined_boundary(*part, options.distance) for part in parts]
+    return Targets(
+        probabilities.argmax(0),
+        probabilities,
+        torch.stack([part.labels for part in fused]),
+        torch.stack([part.confident for part in fused]),
+        stitch(torch.stack(edges).float(), cut.starts, cut.width) > 0,
+    )
+
+
+def stack_targets(targets: Sequence[Targets]) -> Targets:
+    """The targets of N images of one size, with a dimension N before."""
+    stacked: Any = {
+        name: None if part is None else torch.stack([getattr(each, name) for each in targets])
+        for name, part in targets[0]._asdict().items()
+    }
+    return Targets(**stacked)
+
+
+def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
+    """Labels of windows as labels of the image; where windows differ, the likelier class.
+
+    Args:
+        labels: (n, H, w) int64, 255 for none.
+        probabilities: (K, H, W), the teacher's.
+        cut: The windows.
+
+    Returns:
+        (H, W) int64; 255 where no window has a label.
+    """
+    classes = len(probabilities)
+    votes = F.one_hot(labels.where(labels != IGNORE, classes), classes + 1)[..., :-1]
+    share = stitch(votes.movedim(-1, 1).float(), cut.starts, cut.width)
+    # at most three windows see a pixel, so that shares differ by a third or more, or not at all
+    winner = (share + probabilities / 4).argmax(0)
+    return winner.where(share.sum(0) > 0, IGNORE)
+
+
+def write_targets(path: Path, targets: Targets) -> None:
+    """Write the targets of an image as .npz: labels as bytes, probabilities as half floats."""
+    small: dict[str, Any] = {
+        name: (part.half() if part.is_floating_point() else part.byte()).cpu().numpy()
+        for name, part in targets._asdict().items()
+        if part is not None
+    }
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, **small)
+
+
+def read_targets(path: Path) -> Targets:
+    """Read what `write_targets` wrote; labels stay bytes, which a batch widens."""
+    with np.load(path, allow_pickle=False) as file:
+        parts: Any = {name: torch.from_numpy(file[name]) for name in file.files}
+    return Targets(**{"probabilities": None, **parts})

@@ -1,0 +1,78 @@
+"""The distillation's steps and optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from samantic.data.augment import Photometric
+from samantic.distill.data import LessonBatch
+from samantic.distill.objective import student_terms, teacher_terms
+from samantic.distill.targets import Cut, Targets, make_targets, plan_windows, stack_targets
+from samantic.distill.teacher import Teacher
+from samantic.distill.views import draw_columns, put_back, view
+from samantic.distill_config import DistillConfig
+from samantic.models import Network
+from samantic.tasks import ScoredTask, configure_adamw
+
+
+class DistillTask(ScoredTask):
+    """Teach a student what a teacher and masks know of unlabelled images (GoodSAM).
+
+    Logs every loss term of a step.
+
+    Args:
+        student: The network that is trained.
+        config: The run.
+        teacher: Where it learns too; else the batches bring the targets.
+    """
+
+    def __init__(
+        self, student: Network, config: DistillConfig, teacher: Teacher | None = None
+    ) -> None:
+        super().__init__(student, "mask")
+        self.config, self.teacher = config, teacher
+        self.options = config.loss
+        if config.masks.source == "none":  # without masks there are no boundaries to learn
+            self.options = replace(config.loss, boundary=0.0)
+        self.photometric = Photometric(config.augment)
+
+    def training_step(self, batch: LessonBatch, index: int) -> Tensor:
+        """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
+        cut = plan_windows(self.config.window, batch.images.labels.shape[-1])
+        targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
+        terms = student_terms(self._student(batch), targets, cut, self.options) | learnt
+        total = torch.stack(list(terms.values())).sum()
+        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        self.log("train/loss", total.detach())
+        return total
+
+    def _teach(self, batch: LessonBatch, cut: Cut) -> tuple[Targets, dict[str, Tensor]]:
+        """The targets that the teacher gives now, and its own loss terms."""
+        teacher = cast(Teacher, self.teacher)
+        images = batch.images
+        logits = teacher.in_windows(images.rgb, images.thermal, cut.starts, cut.window)
+        each = zip(logits.unbind(1), batch.masks, strict=True)
+        targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
+        return targets, teacher_terms(logits, targets, cut, self.options)
+
+    def _student(self, batch: LessonBatch) -> Tensor:
+        """The student's logits (N, K, H, W), from a changed view and put back."""
+        options, images = self.config.augment, self.photometric(batch.images)
+        count, width = len(images.labels), images.labels.shape[-1]
+        roll = options.roll and self.config.window is not None
+        columns = draw_columns(count, width, options.flip, roll)
+        present = images.present if len(self.network.modalities) > 1 else None
+        seen = (None if x is None else view(x, columns) for x in (images.rgb, images.thermal))
+        logits: Tensor = self.network(*seen, present).logits
+        return put_back(logits, columns)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW for the student, and for a teacher that learns at its own rate."""
+        rates: dict[torch.nn.Module, float] = {self.network: self.config.train.learning_rate}
+        if self.teacher is not None:
+            rates[self.teacher] = self.config.teacher.learning_rate
+        return configure_adamw(rates, self.config.train, self.trainer)

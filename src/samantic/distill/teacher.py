@@ -1,0 +1,99 @@
+"""The teacher assistant: a network that knows the classes, whatever it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+from transformers import SegformerConfig
+
+from samantic.checkpoint import ModelInfo, load_model
+from samantic.config import AdaptConfig
+from samantic.data.spec import palette
+from samantic.distill.windows import cut_windows
+from samantic.distill_config import StudentConfig
+from samantic.errors import InputError
+from samantic.models import Network, Student
+
+TINY = 1e-8
+"""Least probability whose logarithm is taken."""
+
+
+class Teacher(nn.Module):
+    """A trained network as it answers at inference; it stays in evaluation mode.
+
+    Args:
+        network: The network.
+        info: Its options and classes.
+
+    Shape: rgb (N, 3, H, W) and thermal (N, 1, H, W) in [0, 1], either may be None, to logits
+    (N, K, H, W).
+    """
+
+    def __init__(self, network: Network, info: ModelInfo) -> None:
+        super().__init__()
+        self.network, self.info = network.eval(), info
+
+    def forward(self, rgb: Tensor | None, thermal: Tensor | None) -> Tensor:
+        out = self.network(rgb, thermal)
+        head = self.info.model.prediction
+        logits: Tensor = (
+            out.logits if head == "mask" else out.probabilities(head).clamp(min=TINY).log()
+        )
+        return logits
+
+    def in_windows(
+        self, rgb: Tensor | None, thermal: Tensor | None, starts: Sequence[int], window: int
+    ) -> Tensor:
+        """Logits (n, N, K, H, w) of n windows that are `window` pixels wide."""
+        rgb, thermal = (
+            None if x is None else cut_windows(x, starts, window).flatten(0, 1)
+            for x in (rgb, thermal)
+        )
+        logits: Tensor = self(rgb, thermal)
+        return logits.reshape(len(starts), -1, *logits.shape[1:])
+
+
+def load_teacher(name_or_path: str) -> Teacher:
+    """Load a trained model, or a SegFormer of transformers that segments.
+
+    Args:
+        name_or_path: A run folder, a model folder or a hub id of either.
+
+    Raises:
+        InputError: It is neither.
+    """
+    classes = segformer_classes(name_or_path)
+    if classes is None:
+        return Teacher(*load_model(name_or_path))
+    options = StudentConfig(name_or_path, "rgb").model
+    network = Student(name_or_path, len(classes), fusion="rgb")
+    colours = palette(len(classes))
+    info = ModelInfo(
+        options, AdaptConfig("full"), classes, colours, name_or_path, shape=network.shape
+    )
+    return Teacher(network, info)
+
+
+def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
+    """Class names by label id of a SegFormer of transformers; None if it is something else.
+
+    Raises:
+        InputError: It is a SegFormer that does not segment.
+    """
+    if (Path(name_or_path) / "model").is_dir():  # a run folder
+        return None
+    try:
+        values, _ = SegformerConfig.get_config_dict(name_or_path)
+    except OSError:  # no such folder, or nothing on the hub: the other loader says so
+        return None
+    if values.get("model_type") != "segformer":
+        return None
+    if values.get("architectures") != ["SegformerForSemanticSegmentation"]:
+        raise InputError(
+            f"teacher.model {name_or_path}: a SegFormer that does not segment; give one trained "
+            "for semantic segmentation"
+        )
+    names = values.get("id2label", {})
+    return tuple(names[index] for index in sorted(names, key=int))

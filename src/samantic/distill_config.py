@@ -1,0 +1,138 @@
+"""Every option of a distillation: its default and one line of help. Imports no torch.
+
+samantic distill configs/goodsam_panorama.yaml --data.root FOLDER --teacher.model MODEL
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from samantic.config import DataConfig, ModelConfig, PhotometricConfig, StudentFusion, TrainConfig
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """The teacher assistant, whose predictions the student learns from.
+
+    Args:
+        model: A trained model (run folder, model folder or hub id), or a SegFormer of transformers
+            for semantic segmentation (local folder or hub id).
+        update: frozen, or joint: the teacher learns from the ensemble too, as in the paper.
+        learning_rate: Its peak learning rate, where it learns.
+    """
+
+    model: str
+    update: Literal["frozen", "joint"] = "frozen"
+    learning_rate: float = 1e-5
+
+
+@dataclass(frozen=True)
+class MasksConfig:
+    """Masks without classes, which correct the teacher.
+
+    Args:
+        source: sam (everything that SAM2 finds from a grid of clicks), files (of any SAM; see
+            docs/distil.md), instances (the numbered things of generated scenes), or none.
+        base: SAM2 for the source sam: a name as for SARTM's base.
+        folder: Where NAME.json or NAME.png of each image lies, for the source files.
+        side: Clicks along the longer side of an image or a window, for the source sam.
+        quality: Least IoU that SAM must expect of a mask.
+        stability: Least IoU of a mask cut at logit +1 and at logit -1.
+        cache: Folder that keeps the masks; null is `masks` in the run folder.
+        damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
+            them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
+        seed: Of the damage.
+    """
+
+    source: Literal["sam", "files", "instances", "none"] = "sam"
+    base: str = "facebook/sam2.1-hiera-base-plus"
+    folder: str | None = None
+    side: int = 16
+    quality: float = 0.7
+    stability: float = 0.8
+    cache: str | None = None
+    damage: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """The network that is trained.
+
+    Args:
+        base: What to start from: a SegFormer (a hub id such as nvidia/mit-b0, a local folder, or
+            segformer-b0, -b1, -b2, -tiny, -micro without weights) or efficientnet-lite0.
+        fusion: What it reads: early (RGB and thermal as four channels of a SegFormer), two-stream
+            (an EfficientNet each), rgb or thermal.
+    """
+
+    base: str = "segformer-b0"
+    fusion: StudentFusion = "early"
+
+    @property
+    def model(self) -> ModelConfig:
+        """The same as options of a network."""
+        return ModelConfig(self.base, self.fusion, "none", network="student")
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    """Weights and kinds of the loss terms.
+
+    Args:
+        whole: Weight of the cross entropy with the teacher's prediction of the whole image.
+        window: Weight of the cross entropy with the ensemble of each window and with its confident
+            part (the paper's a).
+        boundary: Weight of the boundary term (the paper's c).
+        consistency: Weight of the divergence of the teacher's windows where they overlap; it
+            changes a teacher that learns.
+        targets: hard is the paper's; soft takes the teacher's probabilities for the whole image.
+        cover: Least share of a mask that its class must cover for the mask to be confident.
+        smallest: Masks of fewer pixels are left out.
+        distance: Boundaries of masks count within this many pixels of the teacher's boundaries.
+    """
+
+    whole: float = 1.0
+    window: float = 1.0
+    boundary: float = 0.1
+    consistency: float = 1.0
+    targets: Literal["hard", "soft"] = "hard"
+    cover: float = 0.6
+    smallest: int = 64
+    distance: int = 4
+
+
+@dataclass(frozen=True)
+class ViewConfig(PhotometricConfig):
+    """Random changes of the student's input; the teacher sees the images as they are.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        roll: Whether panoramas start at a random column.
+    """
+
+    flip: float = 0.5
+    roll: bool = True
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """One distillation.
+
+    Args:
+        out: Run folder.
+        window: Panoramas: width in pixels of the windows that the teacher and SAM see, which
+            overlap by half and go all around. Null for images with a left and a right edge, which
+            are seen as a whole.
+    """
+
+    out: str
+    data: DataConfig
+    teacher: TeacherConfig
+    window: int | None = None
+    masks: MasksConfig = field(default_factory=MasksConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    loss: AdaptationConfig = field(default_factory=AdaptationConfig)
+    augment: ViewConfig = field(default_factory=ViewConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)

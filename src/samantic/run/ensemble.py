@@ -1,0 +1,153 @@
+"""Teacher, ensemble and student on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.callbacks import read_history
+from samantic.checkpoint import ModelInfo
+from samantic.config import IGNORE
+from samantic.data.pairs import PairedFolder, Sample, to_pixels
+from samantic.distill.ensemble import Answer, Ensemble
+from samantic.evaluation import Evaluation
+from samantic.figures import curves
+from samantic.frames import Frame
+from samantic.metrics import confusion_matrix, paired_difference
+from samantic.predict import load
+from samantic.records import in_columns, interval, measured
+from samantic.report import Panel, Section, lesson_panel, write_sections
+
+SHOWN = 8
+"""Images in the report with what was learnt from them."""
+
+NOTE = (
+    "The teacher as it predicts the windows of an image; the ensemble, which is the teacher "
+    "corrected by masks; and the student, which learnt from both without labels. Differences are "
+    "paired by image."
+)
+
+
+def compare_with_teacher(
+    ensemble: Ensemble, info: ModelInfo, dataset: PairedFolder, evaluation: Evaluation
+) -> tuple[dict[str, Any], list[Section]]:
+    """Measure teacher and ensemble on the labelled pairs that the student was evaluated on.
+
+    Args:
+        ensemble: Teacher and masks.
+        info: Classes and colours.
+        dataset: The pairs.
+        evaluation: The student's.
+
+    Returns:
+        The key `distillation` of metrics.json, and a section of the report.
+    """
+    found: dict[str, list[Tensor]] = {"teacher": [], "ensemble": []}
+    confident = torch.zeros(3, dtype=torch.int64)
+    frames = {frame.name: frame for frame in evaluation.frames[:: _step(evaluation)]}
+    panels = []
+    for index in tqdm(range(len(dataset)), "teacher", unit="image", disable=None):
+        sample = dataset[index]
+        answer, truth = ensemble.answer(sample), cast(Tensor, sample.labels)
+        for name, matrices in found.items():
+            matrices.append(confusion_matrix(getattr(answer, name), truth, len(info.classes)))
+        confident += _count_confident(answer, truth)
+        if sample.name in frames:
+            panels.append(lesson_panel(frames[sample.name], answer, info))
+    stacked = {name: torch.stack(parts) for name, parts in found.items()}
+    content = _figures(stacked | {"student": evaluation.matrices}, confident, info)
+    return {"distillation": content}, [_section(content, panels)]
+
+
+def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedFolder) -> None:
+    """Write report.html of a run without labels: what the student learnt from, and its answer.
+
+    Args:
+        out: Run folder.
+        info: The student's options, classes and colours.
+        ensemble: Teacher and masks.
+        pairs: The unlabelled images.
+    """
+    predictor = load(out, panorama=ensemble.masks.window is not None)
+    panels = []
+    for index in range(0, len(pairs), max(1, len(pairs) // SHOWN)):
+        sample = pairs[index]
+        _, labels, _ = predictor.classify(sample.rgb, sample.thermal)
+        frame = _unlabelled(sample, labels)
+        panels.append(lesson_panel(frame, ensemble.answer(sample), info))
+    section = Section(
+        "What the student learnt from", NOTE, [], [], curves(read_history(out)), panels
+    )
+    title = f"{out.name}: distilled on {info.dataset}"
+    write_sections(out / "report.html", title, [info.origin], [section])
+
+
+def lines(content: dict[str, Any]) -> dict[str, list[str]]:
+    """Rows of cells by title: mIoU in per cent, and its difference to the teacher's."""
+    rows = {}
+    for name in ("teacher", "ensemble", "student"):
+        part, gain = content[name], content["differences"].get(name)
+        cells = [f"{100 * part['miou']:.2f}", interval(part["miou_interval"])]
+        change = ["", ""]
+        if gain is not None:
+            change = [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
+        rows[name] = cells + change
+    return rows
+
+
+def distillation_table(metrics: dict[str, Any]) -> str:
+    """What the terminal shows of the key `distillation` of metrics.json."""
+    header = {"mIoU %": ["", "95 %", "to the teacher", "95 %"]}
+    return "\n".join(in_columns(header | lines(metrics["distillation"])))
+
+
+def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
+    thermal = None if sample.thermal is None else to_pixels(sample.thermal)[..., 0]
+    ids = labels.byte().numpy()
+    truth = np.full_like(ids, IGNORE)
+    rgb = to_pixels(cast(Tensor, sample.rgb))
+    return Frame(sample.name, rgb, thermal, truth, ids, float("nan"))
+
+
+def _step(evaluation: Evaluation) -> int:
+    return max(1, len(evaluation.frames) // SHOWN)
+
+
+def _count_confident(answer: Answer, truth: Tensor) -> Tensor:
+    """Labelled pixels; those of the confident part; those of them that are right."""
+    labelled = truth != IGNORE
+    inside = labelled & (answer.confident != IGNORE)
+    right = inside & (answer.confident == truth)
+    return torch.stack([labelled.sum(), inside.sum(), right.sum()])
+
+
+def _figures(matrices: dict[str, Tensor], confident: Tensor, info: ModelInfo) -> dict[str, Any]:
+    """The key `distillation` of metrics.json."""
+    content: dict[str, Any] = {
+        name: measured(part, info.classes) for name, part in matrices.items()
+    }
+    labelled, inside, right = confident.tolist()
+    content["confident"] = {
+        "share": inside / max(labelled, 1),
+        "accuracy": right / inside if inside else None,
+    }
+    content["differences"] = {}
+    for name in ("ensemble", "student"):
+        difference, low, high = paired_difference(matrices[name], matrices["teacher"])
+        content["differences"][name] = {"difference": difference, "interval": [low, high]}
+    return content
+
+
+def _section(content: dict[str, Any], panels: list[Panel]) -> Section:
+    confident = content["confident"]
+    note = f"{NOTE} The confident part covers {100 * confident['share']:.1f} % of the pixels"
+    if confident["accuracy"] is not None:
+        note += f", of which {100 * confident['accuracy']:.1f} % are right"
+    header = ["", "mIoU, %", "95 % interval", "to the teacher", "95 % interval"]
+    rows = [[name, *cells] for name, cells in lines(content).items()]
+    return Section("Beside the teacher", f"{note}.", header, rows, [], panels)

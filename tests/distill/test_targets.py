@@ -1,0 +1,236 @@
+"""Targets and losses of a step against the paper's formulas, written out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from samantic.config import IGNORE
+from samantic.distill.objective import student_terms, teacher_terms
+from samantic.distill.targets import (
+    Cut,
+    Targets,
+    make_targets,
+    merge_windows,
+    plan_windows,
+    read_targets,
+    stack_targets,
+    write_targets,
+)
+from samantic.distill.views import draw_columns, put_back, view
+from samantic.distill_config import AdaptationConfig
+
+K, H, W, WINDOW = 4, 12, 24, 8
+OPTIONS = AdaptationConfig(smallest=4, cover=0.5, distance=2)
+
+
+@pytest.fixture
+def cut() -> Cut:
+    return plan_windows(WINDOW, W)
+
+
+def blocks(count: int) -> list[Tensor]:
+    """Masks of each window: its left half, its upper half, and a small thing on top."""
+    masks = torch.zeros(3, H, WINDOW, dtype=torch.bool)
+    masks[0, :, : WINDOW // 2] = True
+    masks[1, : H // 2] = True
+    masks[2, 2:5, 1:4] = True
+    return [masks] * count
+
+
+def smooth(*shape: int) -> Tensor:
+    """Random logits (..., H, w) with regions a few pixels wide."""
+    small = torch.randn(*shape[:-2], shape[-2] // 4, shape[-1] // 4)
+    return 3 * small.repeat_interleave(4, -2).repeat_interleave(4, -1)
+
+
+def by_hand(logits: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """E and E^H of windows (n, K, H, w), mask by mask and pixel by pixel."""
+    labels = logits.argmax(1)
+    ensemble, confident = labels.clone(), torch.full_like(labels, IGNORE)
+    for i in range(len(logits)):
+        for mask in sorted(masks[i], key=lambda m: -int(m.sum())):
+            counts = [int((labels[i][mask] == k).sum()) for k in range(K)]
+            winner = int(np.argmax(counts))
+            ensemble[i][mask] = winner
+            sure = counts[winner] / int(mask.sum()) >= OPTIONS.cover
+            confident[i][mask] = winner if sure else IGNORE
+    return ensemble, confident
+
+
+def test_targets_of_an_image(cut: Cut) -> None:
+    logits = smooth(len(cut.starts), K, H, WINDOW)
+    masks = blocks(len(logits))
+    targets = make_targets(logits, masks, cut, OPTIONS)
+    ensemble, confident = by_hand(logits, masks)
+    assert torch.equal(targets.ensemble, ensemble)
+    assert torch.equal(targets.confident, confident)
+    assert (confident == IGNORE).any()
+    assert (confident != IGNORE).any()
+    mean = torch.zeros(K, H, W)
+    for x in range(W):
+        seen = [
+            logits[i, :, :, (x - start) % W].softmax(0)
+            for i, start in enumerate(cut.starts)
+            if (x - start) % W < WINDOW
+        ]
+        mean[..., x] = torch.stack(seen).mean(0)
+    assert targets.probabilities is not None
+    assert torch.allclose(targets.probabilities, mean, atol=1e-6)
+    assert torch.equal(targets.teacher, mean.argmax(0))
+
+
+def test_an_image_that_is_its_own_window() -> None:
+    cut = plan_windows(None, W)
+    assert cut == Cut([0], W, W, wrap=False)
+    logits = smooth(1, K, H, W)
+    nothing = [torch.zeros(0, H, W, dtype=torch.bool)]
+    targets = make_targets(logits, nothing, cut, OPTIONS)
+    assert torch.equal(targets.teacher, logits[0].argmax(0))
+    assert torch.equal(targets.ensemble[0], targets.teacher)
+    assert (targets.confident == IGNORE).all()
+    assert not targets.boundary.any()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the valid pixels of (..., K, H, w) logits, written with a logarithm."""
+    chosen = labels.where(labels != IGNORE, 0)
+    p = logits.softmax(-3).gather(-3, chosen.unsqueeze(-3)).squeeze(-3)
+    return -p[labels != IGNORE].log().mean()
+
+
+def windows_of(images: Tensor, cut: Cut) -> Tensor:
+    """(N, n, ..., w) by rolling each window to the left edge."""
+    return torch.stack([images.roll(-start, -1)[..., : cut.window] for start in cut.starts], dim=1)
+
+
+def batch_targets(cut: Cut, count: int = 2) -> tuple[Tensor, Targets]:
+    logits = smooth(len(cut.starts), count, K, H, WINDOW)
+    each = [make_targets(part, blocks(len(logits)), cut, OPTIONS) for part in logits.unbind(1)]
+    return logits, stack_targets(each)
+
+
+def test_student_terms(cut: Cut) -> None:
+    _, targets = batch_targets(cut)
+    student = torch.randn(2, K, H, W)
+    options = replace(OPTIONS, whole=0.5, window=2.0, boundary=0.25)
+    terms = student_terms(student, targets, cut, options)
+    parts = windows_of(student, cut)
+    window = cross_entropy(parts, targets.ensemble) + cross_entropy(parts, targets.confident)
+    assert torch.allclose(terms["whole"], 0.5 * cross_entropy(student, targets.teacher))
+    assert torch.allclose(terms["window"], 2 * window)
+    assert torch.allclose(terms["boundary"], 0.25 * boundary_by_hand(student, targets.boundary))
+    assert set(student_terms(student, targets, cut, replace(options, boundary=0, whole=0))) == {
+        "window"
+    }
+
+
+def boundary_by_hand(logits: Tensor, boundary: Tensor) -> Tensor:
+    """Class-balanced BCE with 1 - the least agreement with one of four neighbours, around."""
+    p = logits.softmax(1)
+    found = torch.zeros(len(p), H, W)
+    for y in range(H):
+        for x in range(W):
+            near = [(y + dy, (x + dx) % W) for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+            alike = [(p[:, :, y, x] * p[:, :, v, u]).sum(1) for v, u in near if 0 <= v < H]
+            found[:, y, x] = 1 - torch.stack(alike).amin(0)
+    return -(found[boundary].log().mean() + (1 - found[~boundary]).log().mean()) / 2
+
+
+def test_soft_targets(cut: Cut) -> None:
+    _, targets = batch_targets(cut)
+    student = torch.randn(2, K, H, W)
+    options = replace(OPTIONS, targets="soft", window=0, boundary=0)
+    terms = student_terms(student, targets, cut, options)
+    p = targets.probabilities
+    assert p is not None
+    expected = (p * (p.log() - student.log_softmax(1))).sum(1).mean()
+    assert torch.allclose(terms["whole"], expected, atol=1e-5)
+    with pytest.raises(ValueError, match="soft targets need"):
+        student_terms(student, targets._replace(probabilities=None), cut, options)
+
+
+def test_teacher_terms_reach_the_teacher_alone(cut: Cut) -> None:
+    logits, _ = batch_targets(cut)
+    logits.requires_grad_()
+    each = [make_targets(part, blocks(len(logits)), cut, OPTIONS) for part in logits.unbind(1)]
+    targets = stack_targets(each)
+    assert not any(part is not None and part.requires_grad for part in targets)
+    terms = teacher_terms(logits, targets, cut, replace(OPTIONS, consistency=3.0))
+    parts = logits.transpose(0, 1)
+    own = cross_entropy(parts, targets.ensemble) + cross_entropy(parts, targets.confident)
+    assert torch.allclose(terms["teacher"], own)
+    whole = stack_windows(logits, cut)
+    assert torch.allclose(terms["consistency"], 3 * whole, atol=1e-5)
+    student = torch.randn(2, K, H, W, requires_grad=True)
+    torch.stack(list(student_terms(student, targets, cut, OPTIONS).values())).sum().backward()
+    assert logits.grad is None
+    assert student.grad is not None
+
+
+def stack_windows(logits: Tensor, cut: Cut) -> Tensor:
+    """L_CC where each window shares its right half with the next one's left half."""
+    half, total = WINDOW // 2, torch.zeros(())
+    count = len(cut.starts)
+    for i in range(count):
+        p = logits[i][..., half:].log_softmax(1)
+        q = logits[(i + 1) % count][..., :half].log_softmax(1)
+        total = total + ((p.exp() - q.exp()) * (p - q)).sum()
+    return total / (2 * H * W)
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_files_of_targets(tmp_path: Path, cut: Cut, soft: bool) -> None:
+    logits = smooth(len(cut.starts), K, H, WINDOW)
+    targets = make_targets(logits, blocks(len(logits)), cut, OPTIONS)
+    if not soft:
+        targets = targets._replace(probabilities=None)
+    write_targets(tmp_path / "a.npz", targets)
+    again = read_targets(tmp_path / "a.npz")
+    for name, part in targets._asdict().items():
+        kept = getattr(again, name)
+        if part is None:
+            assert kept is None
+        elif name == "probabilities":
+            assert torch.allclose(kept.float(), part, atol=1e-3)
+        else:
+            assert torch.equal(kept.long(), part.long())
+
+
+def test_merged_windows(cut: Cut) -> None:
+    """Windows that agree, one that is silent, and two that differ."""
+    labels = torch.zeros(len(cut.starts), H, WINDOW, dtype=torch.int64)
+    labels[0] = IGNORE
+    labels[2, :, : WINDOW // 2] = 3  # shares columns 8..11 with window 1
+    probabilities = torch.full((K, H, W), 0.1)
+    probabilities[3, : H // 2] = 0.7
+    probabilities[0, H // 2 :] = 0.7
+    merged = merge_windows(labels, probabilities, cut)
+    assert (merged[: H // 2, 8:12] == 3).all()
+    assert (merged[H // 2 :, 8:12] == 0).all()
+    assert (merged[:, [*range(8), *range(12, W)]] == 0).all()
+    silent = merge_windows(torch.full_like(labels, IGNORE), probabilities, cut)
+    assert (silent == IGNORE).all()
+
+
+@pytest.mark.parametrize(("flip", "roll"), [(0.0, False), (1.0, False), (0.5, True)])
+def test_views_are_put_back(flip: float, roll: bool) -> None:
+    images = torch.rand(5, 3, 4, 9)
+    columns = draw_columns(5, 9, flip, roll)
+    viewed = view(images, columns)
+    assert torch.equal(put_back(viewed, columns), images)
+    expected = [
+        torch.stack([images[i, :, :, int(c)] for c in columns[i]], dim=-1) for i in range(5)
+    ]
+    assert torch.equal(viewed, torch.stack(expected))
+    if not roll:
+        assert torch.equal(viewed, images.flip(-1) if flip else images)
+    else:
+        assert len({tuple(row.tolist()) for row in columns}) > 1
+        steps = columns.diff(dim=1) % 9
+        assert set(steps.flatten().tolist()) == {1, 8}, "neighbours stay neighbours, both ways"
