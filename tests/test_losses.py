@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from samantic.losses import (
     language_distillation,
     ohem_cross_entropy,
     prototype_distillation,
+    teacher_distillation,
 )
 
 
@@ -234,3 +236,27 @@ def test_distillation_under_autocast_is_computed_in_float32(dtype: torch.dtype) 
         found = terms(low)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected)
+
+
+def test_teacher_distillation() -> None:
+    """A weighted mean over pixels of the divergence; no gradient to the teacher."""
+    student = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    teacher = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    weight = torch.tensor([1.0, 0.5, 3.0])
+    t, s = teacher.detach().softmax(1), student.detach().softmax(1)
+    total = norm = mean = 0.0
+    for n, y, x in itertools.product(range(2), range(4), range(5)):
+        divergence = sum(
+            float(t[n, k, y, x] * (t[n, k, y, x] / s[n, k, y, x]).log()) for k in range(3)
+        )
+        w = float(weight[int(t[n, :, y, x].argmax())])
+        total, norm, mean = total + w * divergence, norm + w, mean + divergence / 40
+    loss = teacher_distillation(student, teacher, weight)
+    assert float(loss) == pytest.approx(total / norm, rel=1e-5)
+    assert float(teacher_distillation(student, teacher)) == pytest.approx(mean, rel=1e-5)
+    loss.backward()
+    assert teacher.grad is None
+    assert student.grad is not None
+    step = student.detach() - 0.1 * student.grad
+    assert teacher_distillation(step, teacher, weight) < loss
+    assert float(teacher_distillation(teacher, teacher, weight)) == pytest.approx(0, abs=1e-6)

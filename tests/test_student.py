@@ -215,3 +215,22 @@ def test_options_are_checked_in_python_too(student: Path) -> None:
     wrong = ModelConfig("segformer-micro", network="student")
     with pytest.raises(InputError, match=r"model\.fusion paper does not fit model.network student"):
         build_network(replace(info, model=wrong))
+
+
+def test_a_teacher_beside_the_labels(
+    student: Path, mfnet: Path, write_config: WriteConfig, tmp_path: Path, capsys: Any
+) -> None:
+    """It teaches SARTM's heads, stays as it is, and must know the same classes."""
+    path = write_config(mfnet, train={"steps": 10, "validations": 1, "teacher": str(student)})
+    before = (student / "model" / "model.safetensors").read_bytes()
+    assert main(["train", str(path)]) == 0
+    terms = [row for row in read_history(tmp_path / "run") if "train/teacher" in row]
+    assert all(row["train/teacher"] > 0 for row in terms)
+    assert terms
+    assert (student / "model" / "model.safetensors").read_bytes() == before
+    stored = load_file(tmp_path / "run" / "model" / "model.safetensors")
+    assert not any(name.startswith("teacher") for name in stored)
+    words = ["--data.layout", "pairs", "--data.classes", "[a, b]", "--out", str(tmp_path / "other")]
+    words += ["--data.rgbt", "images", "--data.rgb", "null", "--data.thermal", "null"]
+    assert main(["train", str(path), *words]) == 2
+    assert "knows unlabelled, car" in capsys.readouterr().err

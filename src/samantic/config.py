@@ -204,6 +204,7 @@ class LossConfig:
         language: Weight of the language distillation (lambda 3); needs text.source.
         tau: Temperature of the language distillation.
         cross_modal: Weight of the distillation from the fused prediction to RGB's and thermal's.
+        teacher: Weight of the distillation from train.teacher.
         class_balance: A class weighs as much as its share of the training pixels to the power of
             minus this; 0 weighs all alike, 1 balances them fully.
     """
@@ -214,6 +215,7 @@ class LossConfig:
     language: float = 0.0
     tau: float = 0.1
     cross_modal: float = 0.0
+    teacher: float = 1.0
     class_balance: float = 0.0
 
 
@@ -236,6 +238,8 @@ class TrainConfig:
         start: Trained model (run folder, model folder or hub id) of the same network whose weights
             training starts from; classes of equal names keep what they learnt, others
             start anew. {seed} in it stands for `seed`.
+        teacher: Trained model of any network and the same classes, whose predictions the run learns
+            from besides the labels, on pixels without a label too.
     """
 
     epochs: int = 100
@@ -250,6 +254,7 @@ class TrainConfig:
     devices: str = "auto"
     seed: int = 0
     start: str | None = None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,28 @@ def cross_modal_distillation(student: Tensor, teacher: Tensor, where: Tensor) ->
     return divergence / pixels if pixels else student.float().sum() * 0
 
 
+def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Learn a trained network's probabilities t, on every pixel (arXiv 1503.02531, temperature 1).
+
+    With k(x) the teacher's class of a pixel and class weights w,
+
+        L = Σ_x w(k(x)) KL(t_x || s_x) / Σ_x w(k(x))
+
+    Args:
+        student: Logits (N, K, H, W).
+        teacher: Logits (N, K, H, W); they receive no gradient.
+        weight: (K,) class weights; None weighs all alike.
+    """
+    with torch.autocast(student.device.type, enabled=False):
+        target = F.log_softmax(teacher.detach().float(), dim=1)
+        found = F.log_softmax(student.float(), dim=1)
+        divergence = F.kl_div(found, target, reduction="none", log_target=True).sum(1)
+    if weight is None:
+        return divergence.mean()
+    weights = weight[target.argmax(1)]
+    return (weights * divergence).sum() / weights.sum()
+
+
 def focal_loss(
     logits: Tensor, targets: Tensor, *, alpha: float = 0.25, gamma: float = 2.0
 ) -> Tensor:

@@ -14,7 +14,7 @@ from samantic.config import IGNORE, Config, Head, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.distillation import ClassVectors, Distillation
-from samantic.losses import cross_entropy, ohem_cross_entropy, similarity
+from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
 from samantic.models import Network, Output
 from samantic.models.text import TextVectors
@@ -77,6 +77,7 @@ class SegmentationTask(ScoredTask):
         config: The run.
         class_weights: (K,) weights of the classes in the loss; None weighs all alike.
         text: Vectors of the class names; None without language.
+        teacher: From rgb and thermal to logits, frozen; None learns from labels alone.
     """
 
     class_weights: Tensor | None
@@ -87,8 +88,10 @@ class SegmentationTask(ScoredTask):
         config: Config,
         class_weights: Tensor | None = None,
         text: TextVectors | None = None,
+        teacher: nn.Module | None = None,
     ) -> None:
         super().__init__(network, config.model.prediction)
+        self.teacher = teacher
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.config = config
         self.photometric = Photometric(config.augment)
@@ -114,10 +117,24 @@ class SegmentationTask(ScoredTask):
                 out.auxiliary, batch.labels, self.class_weights
             )
         terms |= self.distillation(out, batch.labels, batch.present)
+        if self.teacher is not None:
+            terms["teacher"] = self.config.loss.teacher * self._from_teacher(
+                self.teacher, out, batch
+            )
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
         return total
+
+    def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
+        """What the teacher makes of this view of the images, of which it sees both."""
+        with torch.no_grad():
+            target = teacher(batch.rgb, batch.thermal)
+        loss = teacher_distillation(out.logits, target, self.class_weights)
+        if out.auxiliary is None:
+            return loss
+        auxiliary = teacher_distillation(out.auxiliary, target, self.class_weights)
+        return loss + self.config.loss.auxiliary * auxiliary
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count pixels, and the features of the classes."""

@@ -10,6 +10,7 @@ from transformers import SegformerConfig
 
 from samantic.checkpoint import ModelInfo, load_model
 from samantic.config import AdaptConfig
+from samantic.data.pairs import PairedFolder
 from samantic.data.spec import palette
 from samantic.distill.windows import cut_windows
 from samantic.distill_config import StudentConfig
@@ -42,6 +43,22 @@ class Teacher(nn.Module):
             out.logits if head == "mask" else out.probabilities(head).clamp(min=TINY).log()
         )
         return logits
+
+    def check_classes(self, pairs: PairedFolder, source: str) -> None:
+        """Refuse pairs of other classes.
+
+        Args:
+            pairs: What a student is to learn from.
+            source: Key and name of the teacher, for the message.
+
+        Raises:
+            InputError: They are of others.
+        """
+        if pairs.classes != self.info.classes:
+            raise InputError(
+                f"{source}: knows {', '.join(self.info.classes)}, but the classes of {pairs.root} "
+                f"are {', '.join(pairs.classes)}; take a teacher of these classes"
+            )
 
     def in_windows(
         self, rgb: Tensor | None, thermal: Tensor | None, starts: Sequence[int], window: int

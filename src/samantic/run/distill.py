@@ -171,12 +171,7 @@ def _data(data: DataConfig, teacher: ModelInfo) -> DataConfig:
 
 def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student: Network) -> None:
     """Refuse a teacher of other classes, images that a network cannot read, and wide windows."""
-    if pairs.classes != teacher.info.classes:
-        raise InputError(
-            f"teacher.model {config.teacher.model}: knows {', '.join(teacher.info.classes)}, but "
-            f"the classes of {pairs.root} are {', '.join(pairs.classes)}; take a teacher of these "
-            "classes"
-        )
+    teacher.check_classes(pairs, f"teacher.model {config.teacher.model}")
     there = pairs.spec.modalities
     if not set(there) & set(teacher.network.modalities):
         wanted = " or ".join(teacher.network.modalities)

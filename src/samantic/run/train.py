@@ -18,6 +18,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
 from samantic.losses import similarity
@@ -75,6 +76,7 @@ def train(
     if not quiet:
         print(describe(network, config, splits, info))
     write_text(out / "config.yaml", to_yaml(config))
+    teacher = None if config.train.teacher is None else _teacher(config.train.teacher, train_set)
     balance = config.loss.class_balance
     weights = train_set.class_weights(balance) if balance else None
     callbacks: list[L.Callback] = [
@@ -84,7 +86,7 @@ def train(
     if text is not None:
         callbacks.append(KeepSimilarity(out, similarity(text.vectors, text.known)))
     trainer = fit(
-        SegmentationTask(network, config, weights, text),
+        SegmentationTask(network, config, weights, text, teacher),
         out,
         config.train,
         train_loader(train_set, config.train.batch_size, data.workers),
@@ -98,6 +100,12 @@ def train(
         return {}
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
+
+
+def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
+    teacher = load_teacher(name_or_path)
+    teacher.check_classes(pairs, f"train.teacher {name_or_path}")
+    return teacher.requires_grad_(False)
 
 
 def open_splits(
