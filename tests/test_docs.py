@@ -48,7 +48,7 @@ def test_readme(tmp_path: Path) -> None:
         Image.fromarray(np.where(labels < 3, labels, 0).astype(np.uint8)).save(path)
     for kind in ("rgb", "thermal"):
         shutil.copy(next((tmp_path / "mine" / kind).iterdir()), tmp_path / f"{kind}.png")
-    assert run_blocks(ROOT / "README.md", tmp_path) == 2
+    assert run_blocks(ROOT / "README.md", tmp_path) == 3
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
 
 

@@ -43,6 +43,9 @@ from samantic.models.transfer import take_over
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 TEXT = "text.safetensors"
 
+SHIPPED = Path(__file__).parent / "weights"
+"""Models that come with the package, a folder each."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -136,7 +139,8 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
-        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
+        name_or_path: A run folder, a model folder, nano (ships with the package), or a hub id
+            `owner/name`.
 
     Raises:
         InputError: There is no model, or its files do not fit together.
@@ -189,13 +193,14 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The model folder of a run folder, a model folder or a hub id.
+    """The model folder of a run folder, a model folder, a shipped model or a hub id.
 
     Raises:
         InputError: There is none.
     """
     path = Path(name_or_path)
-    for folder in (path / "model", path):
+    own = [SHIPPED / path] if str(path) == path.name else []  # a folder of one's own is ./nano
+    for folder in (path / "model", path, *own):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
     if path.exists() or str(name_or_path).count("/") != 1:

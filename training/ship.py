@@ -1,0 +1,40 @@
+"""Make a trained model small enough to ship: half precision, and a card that names its limits.
+
+    python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \\
+        --limits training/nano_limits.md --out src/samantic/weights/nano
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from samantic.checkpoint import CARD, CONFIG, WEIGHTS, find_model, read_info, write_card
+from samantic.files import read_json, write_tensors, write_text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--metrics", type=Path, required=True, help="of its one test evaluation")
+    parser.add_argument("--limits", type=Path, required=True, help="Markdown for the card's end")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    source, out = find_model(options.model), options.out
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(source / WEIGHTS).items()
+    }
+    write_tensors(out / WEIGHTS, halves, {"format": "pt"})
+    shutil.copy(source / CONFIG, out / CONFIG)
+    write_card(out, read_info(out), read_json(options.metrics))
+    card = (out / CARD).read_text().replace("PATH_OF_THIS_FOLDER", out.name)
+    write_text(out / CARD, f"{card}\n{options.limits.read_text()}")
+    print(f"{out}: {(out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
