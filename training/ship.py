@@ -1,6 +1,6 @@
-"""Make a trained model small enough to ship: half precision, and a card that names its limits.
+r"""Make a trained model small enough to ship: half precision, and a card that names its limits.
 
-    python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \\
+    python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \
         --limits training/nano_limits.md --out src/samantic/weights/nano
 """
 
