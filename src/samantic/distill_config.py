@@ -18,7 +18,7 @@ class TeacherConfig:
     Args:
         model: A trained model (run folder, model folder or hub id), or a SegFormer of transformers
             for semantic segmentation (local folder or hub id).
-        update: frozen, or joint: the teacher learns from the ensemble too, as in the paper.
+        update: frozen, or joint: the teacher learns from the ensemble too, as GoodSAM's does.
         learning_rate: Its peak learning rate, where it learns.
     """
 
@@ -82,11 +82,11 @@ class AdaptationConfig:
     Args:
         whole: Weight of the cross entropy with the teacher's prediction of the whole image.
         window: Weight of the cross entropy with the ensemble of each window and with its confident
-            part (the paper's a).
-        boundary: Weight of the boundary term (the paper's c).
+            part.
+        boundary: Weight of the boundary term.
         consistency: Weight of the divergence of the teacher's windows where they overlap; it
             changes a teacher that learns.
-        targets: hard is the paper's; soft takes the teacher's probabilities for the whole image.
+        targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
         cover: Least share of a mask that its class must cover for the mask to be confident.
         smallest: Masks of fewer pixels are left out.
         distance: Boundaries of masks count within this many pixels of the teacher's boundaries.

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from jsonschema import Draft202012Validator
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -72,6 +73,8 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     metrics = json.loads((run / "metrics.json").read_text())
     beside = metrics["distillation"]
     assert beside["student"]["miou"] == metrics["miou"]
+    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
+    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
     known = json.loads((trained / "metrics.json").read_text())
     assert beside["teacher"]["miou"] == pytest.approx(known["miou"], abs=1e-9)
     gain = beside["differences"]["student"]["difference"]
