@@ -39,7 +39,8 @@ class MasksConfig:
         side: Clicks along the longer side of an image or a window, for the source sam.
         quality: Least IoU that SAM must expect of a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
-        cache: Folder that keeps the masks; null is `masks` in the run folder.
+        cache: Folder that keeps masks, for several runs and of several kinds; null is `masks` in
+            the run folder.
         damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
             them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
         seed: Of the damage.

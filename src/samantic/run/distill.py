@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,12 @@ TEACHER = "teacher"
 
 
 def distill(
-    config: DistillConfig, *, resume: bool = False, quiet: bool = False, line: int = 0
+    config: DistillConfig,
+    *,
+    resume: bool = False,
+    disturbances: Sequence[str] = (),
+    quiet: bool = False,
+    line: int = 0,
 ) -> dict[str, Any]:
     """Train a student on unlabelled images, and measure it where there are labels.
 
@@ -50,6 +55,7 @@ def distill(
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
+        disturbances: Keys of `disturbances.SUITE`, under which the student is evaluated too.
         quiet: Print nothing but progress bars.
         line: Line of the terminal for the training's bar, where several runs go on at once.
 
@@ -77,7 +83,7 @@ def distill(
     masks = {key: keep_masks(config, key, part) for key, part in splits.items() if key != "val"}
     if not _fit(config, student, teacher, info, splits, masks["train"], resume, line):
         return {}  # the other processes of a distributed run are done here
-    return _finish(config, teacher, info, splits, masks, quiet)
+    return _finish(config, teacher, info, splits, masks, disturbances, quiet)
 
 
 def _fit(
@@ -122,6 +128,7 @@ def _finish(
     info: ModelInfo,
     splits: dict[str, PairedFolder],
     masks: dict[str, KeptMasks],
+    disturbances: Sequence[str],
     quiet: bool,
 ) -> dict[str, Any]:
     """Evaluate the student beside its teacher; without a test split, show what it learnt from."""
@@ -140,6 +147,7 @@ def _finish(
         out,
         Split(data.root, dataset_spec(data), data.test, panorama=config.window is not None),
         out=out,
+        disturbances=disturbances,
         seed=config.train.seed,
         quiet=quiet,
         beside=partial(compare_with_teacher, ensemble, info),
