@@ -64,7 +64,7 @@ class KeptMasks:
         return [masks_in_window(found, left, cut.window) for left in cut.starts]
 
 
-def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMasks:
+def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
     """Find the masks of a split's images that are not known yet; those made otherwise stay beside.
 
     Raises:
@@ -73,9 +73,9 @@ def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMa
     source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
         return KeptMasks(None, config.window)
-    made = json.dumps([str(pairs.root.resolve()), source.options], sort_keys=True)
+    made = json.dumps([str(pairs.root.resolve()), pairs.split, source.options], sort_keys=True)
     digest = hashlib.sha256(made.encode()).hexdigest()[:10]
-    folder = Path(config.masks.cache or Path(config.out, "masks")) / digest / split
+    folder = Path(config.masks.cache or Path(config.out, "masks")) / digest
     cache_masks(pairs.files, source, folder)
     return KeptMasks(folder, config.window)
 
