@@ -2,6 +2,8 @@ r"""Make a trained model small enough to ship: half precision, and a card that n
 
     python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \
         --limits training/nano_limits.md --out src/samantic/weights/nano
+
+Weights are read back in full precision.
 """
 
 from __future__ import annotations
