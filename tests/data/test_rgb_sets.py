@@ -104,6 +104,7 @@ def test_numbered_objects(tmp_path: Path) -> None:
     (tmp_path / "assets" / "semantic_labels.json").unlink()
     with pytest.raises(InputError, match=r"semantic_labels\.json: no such file"):
         PairedFolder(tmp_path, "stanford2d3d", "val")
+    assert len(PairedFolder(tmp_path, "stanford2d3d", "val", labelled=False)) == 1
 
 
 def test_batches(panoramas: Path) -> None:
