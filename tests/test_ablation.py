@@ -123,10 +123,40 @@ def test_cells_are_shared_and_named_by_their_settings(config: Path, tmp_path: Pa
     assert grid.cells["two", "b", 1].model.fusion == "late"
 
 
+@pytest.mark.slow
+def test_a_grid_of_distillations(trained: Path, mfnet: Path, tmp_path: Path) -> None:
+    """Rows change keys of a distillation; cells share the masks; teachers stand beside."""
+    config = tmp_path / "distill.yaml"
+    values = {
+        "out": "unused",
+        "data": {"root": str(mfnet), "workers": 0, "val": "val", "test": "test"},
+        "teacher": {"model": str(trained)},
+        "masks": {"source": "instances"},
+        "student": {"base": "segformer-micro"},
+        "train": {"steps": 1, "batch_size": 2, "validations": 1},
+    }
+    config.write_text(yaml.safe_dump(values))
+    table = write_table(tmp_path / "t.yaml", all={}, alone={"loss.window": 0.0})
+    out = tmp_path / "grid"
+    words = ["ablate", str(table), "--config", str(config), "--seeds", "4", "--out", str(out)]
+    assert main(words) == 0
+    known = json.loads((trained / "metrics.json").read_text())["miou"]
+    for row in csv.DictReader((out / "t.csv").read_text().splitlines()):
+        assert float(row["teacher"]) == pytest.approx(known, abs=1e-9)
+        assert 0 <= float(row["ensemble"]) <= 1
+    page = (out / "t.md").read_text()
+    assert f"| {100 * known:.2f} |" in page
+    assert "Student segformer-micro of teacher" in page
+    assert len(list((out / "masks").iterdir())) == 2, "those of train and of test"
+    assert not list(out.glob("cells/*/masks"))
+
+
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)
 @pytest.mark.parametrize("base", ["scenes", "mfnet"])
 def test_shipped_tables_change_keys_that_exist(path: Path, base: str, tmp_path: Path) -> None:
     table = read_table(path)
+    if path.stem == "goodsam":
+        base = {"scenes": "goodsam_rgbt", "mfnet": "goodsam_panorama"}[base]
     config = Path(__file__).parents[1] / "configs" / f"{base}.yaml"
     grid = Grid([table], config, [], [0], tmp_path)
     distinct = {cell.out for cell in grid.cells.values()}
@@ -203,7 +233,7 @@ def test_table_of_results(config: Path, tmp_path: Path) -> None:
     assert page.startswith("# Title\n\nA fact.\n\nA note.\n\n|  | mIoU |")
     rows_of_csv = list(csv.reader(to_csv(results).splitlines()))
     assert rows_of_csv[1] == [
-        "a", "0", "0.3", "0.1", "0.2", "0.3", "0.5", "0.25", "0.5", "0.125", "",
+        "a", "0", "0.3", "0.1", "0.2", "0.3", "0.5", "0.25", "0.5", "0.125", "", "", "",
     ]  # fmt: skip
     shutil.rmtree(grid.cells["t", "b", 2].out)
     assert columns(table, collect(grid, table))[1][1][1] == "45.00"  # one seed is left: no spread

@@ -66,21 +66,21 @@ def test_unrelated_images_are_seldom_believed() -> None:
 @pytest.mark.parametrize("layout", get_args(Layout))
 def test_every_layout(tmp_path: Path, layout: Layout) -> None:
     splits = {"train": range(4), "val": range(4, 6), "test": range(6, 8)}
-    write_scenes(tmp_path / "data", layout, splits, seed=2, size=(48, 64))
+    write_scenes(tmp_path / "data", layout, splits, seed=2, size=(48, 96))
     status, found = run(tmp_path / "data", layout=layout)
     assert status == 0
     assert not found["errors"]
     assert {name: part["pairs"] for name, part in found["splits"].items()} == {
         "train": 4, "val": 2, "test": 2
     }  # fmt: skip
-    assert found["splits"]["train"]["sizes"] == {"48x64": 4}
+    assert found["splits"]["train"]["sizes"] == {"48x96": 4}
     assert found["splits"]["train"]["night"] == (
         2 if "thermal" in CATALOG[layout].modalities else 0
     )
     deep = CATALOG[layout].bits == 16
     assert any("say how to scale them" in line for line in found["warnings"]) == deep
     if layout in ("mfnet", "pairs"):
-        labels = np.stack([draw_scene(2, i, (48, 64)).labels for i in range(4)])
+        labels = np.stack([draw_scene(2, i, (48, 96)).labels for i in range(4)])
         shares = np.bincount(labels.ravel(), minlength=9) / labels.size
         there = found["splits"]["train"]["class_shares"]
         assert np.allclose(there[:9], shares, atol=1e-6)

@@ -29,12 +29,12 @@ def test_help_is_fast() -> None:
         done = run("--help")
         times.append(time.perf_counter() - start)
         assert done.returncode == 0
-    for verb in ("demo", "synthesize", "train", "evaluate", "predict"):
+    for verb in ("demo", "synthesize", "train", "distill", "evaluate", "predict"):
         assert verb in done.stdout
     assert min(times) < 0.5
 
 
-@pytest.mark.parametrize("verb", ["demo", "synthesize", "train", "evaluate", "predict"])
+@pytest.mark.parametrize("verb", ["demo", "synthesize", "train", "distill", "evaluate", "predict"])
 def test_help_of_every_verb(verb: str) -> None:
     done = run(verb, "--help")
     assert done.returncode == 0

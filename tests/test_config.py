@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,6 +120,15 @@ def test_shipped_configurations_parse(shipped: Path) -> None:
 @pytest.mark.parametrize("shipped", DISTILLED, ids=lambda p: p.stem)
 def test_shipped_distillations_parse(shipped: Path) -> None:
     assert read_distill_config(shipped).out.startswith("runs/")
+
+
+def test_documented_distillations_parse(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", (ROOT / "docs/distil.md").read_text(), re.M | re.S)
+    assert len(blocks) == 2
+    for index, block in enumerate(blocks):
+        path = tmp_path / f"{index}.yaml"
+        path.write_text(block)
+        assert read_distill_config(path).data.layout == "pairs"
 
 
 def test_a_distillation_needs_no_labels_and_takes_the_teachers_scaling(tmp_path: Path) -> None:

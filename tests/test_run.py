@@ -100,6 +100,22 @@ def test_evaluation_is_one_confusion_matrix(trained: Path, mfnet: Path) -> None:
     assert metrics["miou"] == pytest.approx(scores(total).miou, abs=1e-9)
 
 
+def test_training_without_a_validation_and_a_test_split(
+    mfnet: Path, write_config: WriteConfig
+) -> None:
+    """The last state is kept, also where the steps are no multiple of the interval."""
+    data = {"val": None, "test": None}
+    path = write_config(mfnet, data=data, train={"steps": 5, "validations": 2})
+    config = read_config(path)
+    assert train(config, quiet=True) == {}
+    run = Path(config.out)
+    assert not (run / "metrics.json").exists()
+    state = torch.load(run / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 5
+    for name, tensor in load_model(run)[0].named_parameters():
+        assert torch.equal(tensor, state["state_dict"][f"network.{name}"]), name
+
+
 def test_default_output_of_evaluate(
     trained: Path, mfnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

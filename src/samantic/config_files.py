@@ -93,6 +93,17 @@ def read_distill_config(path: Path, overrides: list[str] | None = None) -> Disti
     return _check_distill(config)
 
 
+def read_any_config(path: Path, overrides: list[str] | None = None) -> Config | DistillConfig:
+    """Read the YAML configuration of a distillation, which has a teacher, or else of a training.
+
+    Raises:
+        InputError: A key is unknown or a value does not fit its type.
+    """
+    values = read_yaml(path, "configuration file")
+    distilled = isinstance(values, dict) and "teacher" in values
+    return (read_distill_config if distilled else read_config)(path, overrides)
+
+
 def _read(
     kind: type[Run], path: Path, overrides: list[str], fill: Callable[[Any, list[str]], Any]
 ) -> Run:

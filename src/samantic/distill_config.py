@@ -18,7 +18,7 @@ class TeacherConfig:
     Args:
         model: A trained model (run folder, model folder or hub id), or a SegFormer of transformers
             for semantic segmentation (local folder or hub id).
-        update: frozen, or joint: the teacher learns from the ensemble too, as in the paper.
+        update: frozen, or joint: the teacher learns from the ensemble too, as GoodSAM's does.
         learning_rate: Its peak learning rate, where it learns.
     """
 
@@ -39,7 +39,8 @@ class MasksConfig:
         side: Clicks along the longer side of an image or a window, for the source sam.
         quality: Least IoU that SAM must expect of a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
-        cache: Folder that keeps the masks; null is `masks` in the run folder.
+        cache: Folder that keeps masks, for several runs and of several kinds; null is `masks` in
+            the run folder.
         damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
             them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
         seed: Of the damage.
@@ -83,11 +84,11 @@ class AdaptationConfig:
     Args:
         whole: Weight of the cross entropy with the teacher's prediction of the whole image.
         window: Weight of the cross entropy with the ensemble of each window and with its confident
-            part (the paper's a).
-        boundary: Weight of the boundary term (the paper's c).
+            part.
+        boundary: Weight of the boundary term.
         consistency: Weight of the divergence of the teacher's windows where they overlap; it
             changes a teacher that learns.
-        targets: hard is the paper's; soft takes the teacher's probabilities for the whole image.
+        targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
         cover: Least share of a mask that its class must cover for the mask to be confident.
         smallest: Masks of fewer pixels are left out.
         distance: Boundaries of masks count within this many pixels of the teacher's boundaries.

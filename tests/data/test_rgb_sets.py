@@ -104,6 +104,7 @@ def test_numbered_objects(tmp_path: Path) -> None:
     (tmp_path / "assets" / "semantic_labels.json").unlink()
     with pytest.raises(InputError, match=r"semantic_labels\.json: no such file"):
         PairedFolder(tmp_path, "stanford2d3d", "val")
+    assert len(PairedFolder(tmp_path, "stanford2d3d", "val", labelled=False)) == 1
 
 
 def test_batches(panoramas: Path) -> None:
@@ -183,6 +184,10 @@ def test_networks_that_need_thermal(
     words = ["--data", str(panoramas), "--layout", "densepass", "--split", "test"]
     assert main(["evaluate", str(tmp_path / "run"), *words, "--out", str(tmp_path / "e")]) == 2
     assert "has rgb images, but the model reads thermal; evaluate on" in capsys.readouterr().err
+    model["fusion"] = "average"
+    config = write_config(flat, data=values, model=model, train=small, out=str(tmp_path / "both"))
+    assert main(["train", str(config)]) == 0  # it reads both, and does with one
+    assert main(["evaluate", str(tmp_path / "both"), *words, "--out", str(tmp_path / "f")]) == 0
 
 
 def test_own_folder_of_rgb_alone(panoramas: Path) -> None:

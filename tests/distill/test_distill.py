@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from jsonschema import Draft202012Validator
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -22,7 +23,7 @@ from samantic.cli import main
 from samantic.config_files import read_distill_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.synthetic import write_scenes
-from samantic.distill.ensemble import Ensemble, KeptMasks
+from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.metrics import confusion_matrix, scores
@@ -72,6 +73,8 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     metrics = json.loads((run / "metrics.json").read_text())
     beside = metrics["distillation"]
     assert beside["student"]["miou"] == metrics["miou"]
+    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
+    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
     known = json.loads((trained / "metrics.json").read_text())
     assert beside["teacher"]["miou"] == pytest.approx(known["miou"], abs=1e-9)
     gain = beside["differences"]["student"]["difference"]
@@ -116,10 +119,13 @@ def test_teacher_and_ensemble_are_counted_image_by_image(
     assert main(["distill", str(write_distill())]) == 0
     beside = json.loads((tmp_path / "run" / "metrics.json").read_text())["distillation"]
     config = read_distill_config(tmp_path / "run" / "config.yaml")
-    masks = KeptMasks(tmp_path / "run" / "masks" / "test", None)
+    pairs = PairedFolder(mfnet, "mfnet", "test")
+    masks = keep_masks(config, pairs)
     ensemble = Ensemble(load_teacher(str(trained)), masks, config.loss, torch.device("cpu"))
     total, inside, right = torch.zeros(9, 9, dtype=torch.int64), 0, 0
-    for sample in PairedFolder(mfnet, "mfnet", "test"):  # type: ignore[attr-defined]
+    for index in range(len(pairs)):
+        sample = pairs[index]
+        assert sample.labels is not None
         answer = ensemble.answer(sample)
         total += confusion_matrix(answer.ensemble, sample.labels, 9)
         inside += int((answer.confident != 255).sum())

@@ -11,20 +11,25 @@ import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from samantic.ablation.tables import Table
 from samantic.config import Config
-from samantic.config_files import read_config, to_yaml
+from samantic.config_files import read_any_config, to_yaml
+from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_json
+
+Run = Config | DistillConfig
+"""What a cell trains."""
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
 class Grid:
-    """The training runs behind some tables, each setting and seed once.
+    """The runs behind some tables, trainings or distillations, each setting and seed once.
 
     A cell's folder is named by its seed and a digest of its configuration, so that tables share
     cells and a later start finds what an earlier one finished.
@@ -45,17 +50,19 @@ class Grid:
     ) -> None:
         if not seeds:
             raise InputError("ablate: no seeds; give some, e.g. --seeds 0,1,2")
-        if read_config(config, overrides).data.test is None:
+        if read_any_config(config, overrides).data.test is None:
             raise InputError("ablate: data.test is null; name the split that tables are made of")
         self.tables, self.seeds = tables, seeds
         self.robustness = any(table.robustness for table in tables)
-        self.cells: dict[tuple[str, str, int], Config] = {}
+        self.cells: dict[tuple[str, str, int], Run] = {}
         for table in tables:
             for row in table.rows:
                 changes = [_word(key, value) for key, value in row.changes.items()]
                 for seed in seeds:
                     words = [*overrides, *changes, f"--train.seed={seed}"]
-                    self.cells[table.name, row.name, seed] = _cell(read_config(config, words), out)
+                    self.cells[table.name, row.name, seed] = _cell(
+                        read_any_config(config, words), out
+                    )
 
     def run(self, jobs: int) -> dict[str, str]:
         """Run what is not finished yet, `jobs` cells at a time, under one progress bar.
@@ -82,7 +89,7 @@ class Grid:
                 bar.update()
         return failed
 
-    def finished(self, config: Config) -> bool:
+    def finished(self, config: Run) -> bool:
         """Whether a cell has its figures; metrics.json is the last file that a run writes."""
         path = Path(config.out) / "metrics.json"
         return path.exists() and not (self.robustness and read_json(path)["robustness"] is None)
@@ -92,14 +99,17 @@ def _word(key: str, value: object) -> str:
     return f"--{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def _cell(config: Config, out: Path) -> Config:
+def _cell(config: Run, out: Path) -> Run:
     """The configuration of a cell, which trains on one device: processes run side by side."""
     config = replace(config, train=replace(config.train, devices="1"))
     digest = hashlib.sha256(to_yaml(replace(config, out="")).encode()).hexdigest()[:10]
-    return replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
+    config = replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
+    if isinstance(config, DistillConfig) and config.masks.cache is None:  # cells share masks
+        config = replace(config, masks=replace(config.masks, cache=str(out.parent / "masks")))
+    return config
 
 
-def _run(config: Config, threads: int, robustness: bool) -> str | None:
+def _run(config: Run, threads: int, robustness: bool) -> str | None:
     """Train a cell in a new process; return why it failed, if it did."""
     process = _SPAWN.Process(target=_train, args=(config, threads, robustness))
     process.start()
@@ -112,11 +122,11 @@ def _run(config: Config, threads: int, robustness: bool) -> str | None:
     return f"exit status {process.exitcode}: {last}"
 
 
-def _log(config: Config) -> Path:
+def _log(config: Run) -> Path:
     return Path(config.out) / "log.txt"
 
 
-def _train(config: Config, threads: int, robustness: bool) -> None:
+def _train(config: Run, threads: int, robustness: bool) -> None:
     """The process of one cell: its output goes to log.txt, and it ends with its parent."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     _log(config).parent.mkdir(parents=True, exist_ok=True)
@@ -126,12 +136,17 @@ def _train(config: Config, threads: int, robustness: bool) -> None:
     import torch
 
     from samantic.disturbances import MISSING
-    from samantic.run import train
+    from samantic.run import distill, train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user says so
     resume = (Path(config.out) / "last.ckpt").exists()
     try:
-        train(config, resume=resume, quiet=True, disturbances=MISSING if robustness else ())
+        options: Any = {"resume": resume, "quiet": True}
+        options["disturbances"] = MISSING if robustness else ()
+        if isinstance(config, DistillConfig):
+            distill(config, **options)
+        else:
+            train(config, **options)
     except InputError as error:
         sys.exit(f"samantic: {error}")
 

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from markupsafe import Markup
 
-from samantic.ablation.grid import Grid
+from samantic.ablation.grid import Grid, Run
 from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
 from samantic.checkpoint import ModelInfo
-from samantic.config import Config
-from samantic.config_files import read_config
+from samantic.config_files import read_any_config
 from samantic.data.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
+from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import tsne
@@ -61,7 +61,9 @@ def ablate(
     for folder, problem in failed.items():
         print(f"failed: {folder}: {problem}")
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
-    facts = _facts(read_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))])
+    facts = _facts(
+        read_any_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))]
+    )
     sections, seen = [], dict[str, tuple[ModelInfo, Evaluation]]()
     for table in asked:
         results = collect(grid, table)
@@ -77,14 +79,19 @@ def ablate(
     return failed
 
 
-def _facts(config: Config, words: list[str]) -> list[str]:
+def _facts(config: Run, words: list[str]) -> list[str]:
     length = (
         f"{config.train.steps} steps" if config.train.steps else f"{config.train.epochs} epochs"
     )
+    if isinstance(config, DistillConfig):
+        what = f"Student {config.student.base} of teacher {config.teacher.model}"
+        size = "whole images"
+    else:
+        what = f"Base {config.model.base}, adapt {config.adapt.method}"
+        size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
     return [
         f"`{shlex.join(words)}`",
-        f"Base {config.model.base}, adapt {config.adapt.method}, {length} of "
-        f"{config.train.batch_size} crops of {config.augment.crop[0]}x{config.augment.crop[1]}; "
+        f"{what}, {length} of {config.train.batch_size} {size}; "
         f"selected on the split `{config.data.val}`, measured on `{config.data.test}` of "
         f"`{config.data.root}`. Per cent; mean and standard deviation over the seeds. Differences "
         "are paired by image and seed, with a 95 % bootstrap interval over the images.",
@@ -110,8 +117,9 @@ def _pictures(
     return [tsne(vectors, info.classes, info.palette)], side_by_side(frames, info)
 
 
-def _evaluate(config: Config) -> tuple[ModelInfo, Evaluation]:
-    predictor, data = load(config.out), config.data
+def _evaluate(config: Run) -> tuple[ModelInfo, Evaluation]:
+    panorama = isinstance(config, DistillConfig) and config.window is not None
+    predictor, data = load(config.out, panorama=panorama), config.data
     spec = dataset_spec(data)
     split = PairedFolder(data.root, spec, str(data.test), camera=predictor.camera)
     return predictor.info, evaluate_predictor(predictor, split, features=True, pictures=6)

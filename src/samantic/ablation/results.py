@@ -19,6 +19,9 @@ from samantic.files import read_json
 from samantic.metrics import paired_difference
 from samantic.records import read_confusion
 
+TEACHERS = ("teacher", "ensemble")
+"""What a student of a distillation stands beside."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -69,6 +72,8 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
     header = ["", "mIoU", f"to {table.rows[0].name} (95 %)", "mAcc", "F1"]
     aligned = all(m["text_alignment"] for r in results for m in r.metrics.values())
     header += ["text alignment"] * aligned
+    taught = any("distillation" in m for r in results for m in r.metrics.values())
+    header += list(TEACHERS) * taught
     header += list(MISSING) * table.robustness
     papers = list(dict.fromkeys(key for row in table.rows for key in row.published))
     header += [f"paper: {key}" for key in papers]
@@ -78,6 +83,8 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
         line += [result.figure("macc"), result.figure("f1")]
         if aligned:
             line.append(_alignment(result))
+        if taught:
+            line += [result.figure("distillation", name, "miou") for name in TEACHERS]
         if table.robustness:
             line += [_robustness(result, key) for key in MISSING]
         line += [str(result.row.published.get(key, "")) for key in papers]
@@ -106,11 +113,12 @@ def to_csv(results: list[Result]) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     figures = ("miou_present", "macc", "f1")
     header = ["row", "seed", "miou", "low", "high", *figures, "text_alignment", *MISSING]
-    writer.writerow(header)
+    writer.writerow([*header, *TEACHERS])
     for result in results:
         for seed, metrics in result.metrics.items():
             robustness = metrics["robustness"] or {}
             alignment = (metrics["text_alignment"] or {}).get("spearman", "")
+            beside = metrics.get("distillation", {})
             writer.writerow(
                 [
                     result.row.name,
@@ -120,6 +128,7 @@ def to_csv(results: list[Result]) -> str:
                     *(metrics[key] for key in figures),
                     alignment,
                     *(part["miou"] if (part := robustness.get(key)) else "" for key in MISSING),
+                    *(beside[name]["miou"] if beside else "" for name in TEACHERS),
                 ]
             )
     return buffer.getvalue()

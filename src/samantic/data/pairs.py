@@ -94,7 +94,8 @@ class PairedFolder(Dataset[Sample]):
         self.spec = spec = named(spec, classes)
         self.classes, self.palette = spec.classes, spec.palette
         colours = spec.palette if spec.colours else ()
-        objects = read_objects(self.root / spec.objects, spec.classes) if spec.objects else ()
+        numbered = labelled and spec.objects
+        objects = read_objects(self.root / spec.objects, spec.classes) if numbered else ()
         self.code = LabelCode(len(spec.classes), spec.ids, spec.ignored, colours, objects)
         self.transform = transform
         self.labelled = labelled
@@ -156,10 +157,11 @@ class PairedFolder(Dataset[Sample]):
         return [Files(n, *(found[k][n] if k in found else None for k in kinds)) for n in names]
 
     def _find(self, patterns: list[str]) -> dict[str, Path]:
-        """The images of those folders that are there."""
-        there = [pattern for pattern in patterns if any(self.root.glob(pattern))]
+        """The images of a folder, or of those of several that are there."""
+        if len(patterns) > 1:
+            patterns = [part for part in patterns if any(self.root.glob(part))] or patterns[:1]
         found: dict[str, Path] = {}
-        for pattern in there or patterns[:1]:
+        for pattern in patterns:
             found |= find_images(self.root, pattern)
         return found
 

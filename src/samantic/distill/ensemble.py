@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -62,8 +64,8 @@ class KeptMasks:
         return [masks_in_window(found, left, cut.window) for left in cut.starts]
 
 
-def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMasks:
-    """Find the masks of a split's images that are not known yet.
+def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
+    """Find the masks of a split's images that are not known yet; those made otherwise stay beside.
 
     Raises:
         InputError: They cannot be had.
@@ -71,7 +73,9 @@ def keep_masks(config: DistillConfig, split: str, pairs: PairedFolder) -> KeptMa
     source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
         return KeptMasks(None, config.window)
-    folder = Path(config.masks.cache or Path(config.out, "masks")) / split
+    made = json.dumps([str(pairs.root.resolve()), pairs.split, source.options], sort_keys=True)
+    digest = hashlib.sha256(made.encode()).hexdigest()[:10]
+    folder = Path(config.masks.cache or Path(config.out, "masks")) / digest
     cache_masks(pairs.files, source, folder)
     return KeptMasks(folder, config.window)
 

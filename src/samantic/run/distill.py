@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 
@@ -38,7 +38,12 @@ TEACHER = "teacher"
 
 
 def distill(
-    config: DistillConfig, *, resume: bool = False, quiet: bool = False, line: int = 0
+    config: DistillConfig,
+    *,
+    resume: bool = False,
+    disturbances: Sequence[str] = (),
+    quiet: bool = False,
+    line: int = 0,
 ) -> dict[str, Any]:
     """Train a student on unlabelled images, and measure it where there are labels.
 
@@ -50,6 +55,7 @@ def distill(
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
+        disturbances: Keys of `disturbances.SUITE`, under which the student is evaluated too.
         quiet: Print nothing but progress bars.
         line: Line of the terminal for the training's bar, where several runs go on at once.
 
@@ -59,6 +65,36 @@ def distill(
     Raises:
         InputError: The data, the teacher, the masks or the folder cannot be used.
     """
+    job = _prepare(config, resume)
+    if not quiet:
+        print(describe_network(job.student, job.info))
+        print(describe_data(job.splits, "whole images"))
+    if not _fit(job, resume, line):
+        return {}  # the other processes of a distributed run are done here
+    return _finish(job, disturbances, quiet)
+
+
+class _Job(NamedTuple):
+    """What a distillation works with; the masks are of the splits to learn from and to report."""
+
+    config: DistillConfig
+    splits: dict[str, PairedFolder]
+    masks: dict[str, KeptMasks]
+    teacher: Teacher
+    student: Network
+    info: ModelInfo
+
+    @property
+    def out(self) -> Path:
+        return Path(self.config.out)
+
+    @property
+    def joint(self) -> bool:
+        return self.config.teacher.update == "joint"
+
+
+def _prepare(config: DistillConfig, resume: bool) -> _Job:
+    """Load and check everything, and find the masks."""
     out = Path(config.out)
     _claim(out, config, resume)
     L.seed_everything(config.train.seed, verbose=False)
@@ -70,79 +106,55 @@ def distill(
     _check(config, splits["train"], teacher, student)
     if config.train.start is not None and not resume:
         start_from(student, info, config.train.start.format(seed=config.train.seed))
-    if not quiet:
-        print(describe_network(student, info))
-        print(describe_data(splits, "whole images"))
     write_text(out / "config.yaml", to_yaml(config))
-    masks = {key: keep_masks(config, key, part) for key, part in splits.items() if key != "val"}
-    if not _fit(config, student, teacher, info, splits, masks["train"], resume, line):
-        return {}  # the other processes of a distributed run are done here
-    return _finish(config, teacher, info, splits, masks, quiet)
+    masks = {key: keep_masks(config, part) for key, part in splits.items() if key != "val"}
+    return _Job(config, splits, masks, teacher, student, info)
 
 
-def _fit(
-    config: DistillConfig,
-    student: Network,
-    teacher: Teacher,
-    info: ModelInfo,
-    splits: dict[str, PairedFolder],
-    masks: KeptMasks,
-    resume: bool,
-    line: int,
-) -> bool:
+def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
-    out, workers = Path(config.out), config.data.workers
-    joint = config.teacher.update == "joint"
-    known: Callable[..., Any] = masks
-    if not joint:
-        ensemble = Ensemble(teacher, masks, config.loss, choose_device())
-        known = _keep_targets(config, ensemble, splits["train"])
+    config, workers = job.config, job.config.data.workers
+    known: Callable[..., Any] = job.masks["train"]
+    if not job.joint:
+        known = _keep_targets(job)
 
     def keep() -> None:
-        save_model(out / "model", student, info)
-        if joint:
-            save_model(out / TEACHER, teacher.network, teacher.info)
+        save_model(job.out / "model", job.student, job.info)
+        if job.joint:
+            save_model(job.out / TEACHER, job.teacher.network, job.teacher.info)
 
-    task = DistillTask(student, config, teacher if joint else None)
     trainer = fit(
-        task,
-        out,
+        DistillTask(job.student, config, job.teacher if job.joint else None),
+        job.out,
         config.train,
-        lesson_loader(Lessons(splits["train"], known), config.train.batch_size, workers),
-        eval_loader(splits["val"], workers) if "val" in splits else None,
-        [KeepRun(out, keep), ProgressBar(f"distill {out.name}", line)],
+        lesson_loader(Lessons(job.splits["train"], known), config.train.batch_size, workers),
+        eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
+        [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
         resume,
     )
     return trainer.is_global_zero
 
 
-def _finish(
-    config: DistillConfig,
-    teacher: Teacher,
-    info: ModelInfo,
-    splits: dict[str, PairedFolder],
-    masks: dict[str, KeptMasks],
-    quiet: bool,
-) -> dict[str, Any]:
+def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, Any]:
     """Evaluate the student beside its teacher; without a test split, show what it learnt from."""
-    out, data = Path(config.out), config.data
-    shutil.rmtree(_targets_folder(out), ignore_errors=True)  # made anew if the run is resumed
-    if config.teacher.update == "joint":
-        teacher = Teacher(*load_model(out / TEACHER))
-    shown = "test" if "test" in splits else "train"
-    ensemble = Ensemble(teacher, masks[shown], config.loss, choose_device())
+    config, data = job.config, job.config.data
+    shutil.rmtree(_targets_folder(job.out), ignore_errors=True)  # made anew if the run is resumed
+    teacher = Teacher(*load_model(job.out / TEACHER)) if job.joint else job.teacher
+    masks = job.masks["train" if data.test is None else "test"]
+    ensemble = Ensemble(teacher, masks, config.loss, choose_device())
     if data.test is None:
-        write_lessons(out, info, ensemble, splits["train"])
+        write_lessons(job.out, job.info, ensemble, job.splits["train"])
         if not quiet:
-            print(f"report: {out / 'report.html'}")
+            print(f"report: {job.out / 'report.html'}")
         return {}
     metrics = evaluate(
-        out,
+        job.out,
         Split(data.root, dataset_spec(data), data.test, panorama=config.window is not None),
-        out=out,
+        out=job.out,
+        disturbances=disturbances,
         seed=config.train.seed,
         quiet=quiet,
-        beside=partial(compare_with_teacher, ensemble, info),
+        beside=partial(compare_with_teacher, ensemble, job.info),
     )
     if not quiet:
         print(f"\n{distillation_table(metrics)}")
@@ -212,13 +224,13 @@ def _targets_folder(out: Path) -> Path:
     return out / "targets"
 
 
-def _keep_targets(config: DistillConfig, ensemble: Ensemble, pairs: PairedFolder) -> KeptTargets:
-    """The targets of a teacher that does not learn, computed once; older ones made otherwise go."""
-    folder = _targets_folder(Path(config.out))
-    made = asdict(config)
+def _keep_targets(job: _Job) -> KeptTargets:
+    """The targets of a teacher that does not learn, computed once; those made otherwise go."""
+    folder, made = _targets_folder(job.out), asdict(job.config)
     made = {key: made[key] for key in ("data", "teacher", "window", "masks", "loss")}
     about = folder / "about.json"
     if not about.exists() or read_json(about) != made:
         shutil.rmtree(folder, ignore_errors=True)
         write_json(about, made)
-    return ensemble.keep_targets(pairs, folder)
+    ensemble = Ensemble(job.teacher, job.masks["train"], job.config.loss, choose_device())
+    return ensemble.keep_targets(job.splits["train"], folder)

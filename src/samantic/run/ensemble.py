@@ -49,7 +49,8 @@ def compare_with_teacher(
     """
     found: dict[str, list[Tensor]] = {"teacher": [], "ensemble": []}
     confident = torch.zeros(3, dtype=torch.int64)
-    frames = {frame.name: frame for frame in evaluation.frames[:: _step(evaluation)]}
+    every = _step(len(evaluation.frames))
+    frames = {frame.name: frame for frame in evaluation.frames[::every]}
     panels = []
     for index in tqdm(range(len(dataset)), "teacher", unit="image", disable=None):
         sample = dataset[index]
@@ -75,7 +76,7 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
     """
     predictor = load(out, panorama=ensemble.masks.window is not None)
     panels = []
-    for index in range(0, len(pairs), max(1, len(pairs) // SHOWN)):
+    for index in range(0, len(pairs), _step(len(pairs))):
         sample = pairs[index]
         _, labels, _ = predictor.classify(sample.rgb, sample.thermal)
         frame = _unlabelled(sample, labels)
@@ -114,8 +115,9 @@ def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
     return Frame(sample.name, rgb, thermal, truth, ids, float("nan"))
 
 
-def _step(evaluation: Evaluation) -> int:
-    return max(1, len(evaluation.frames) // SHOWN)
+def _step(count: int) -> int:
+    """Every how many images one is shown."""
+    return -(-count // SHOWN)
 
 
 def _count_confident(answer: Answer, truth: Tensor) -> Tensor:

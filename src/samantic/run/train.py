@@ -11,7 +11,7 @@ import torch
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
 from samantic.checkpoint import ModelInfo, build_network, save_model, start_from
-from samantic.config import AdaptConfig, Config, DataConfig, ModelConfig
+from samantic.config import Config, DataConfig
 from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
 from samantic.data.camera import ALIGNED_8_BIT, Camera
@@ -56,17 +56,11 @@ def train(
         InputError: The data, the base or the folder cannot be used.
     """
     out, data = Path(config.out), config.data
-    claim(out, resume)
-    if resume and _network(read_config(out / "config.yaml")) != _network(config):
-        raise InputError(f"{out / 'config.yaml'}: describes another network; give another --out")
+    _claim(out, config, resume)
     L.seed_everything(config.train.seed, verbose=False)
     splits = open_splits(data)
     train_set = splits["train"]
-    if "thermal" not in train_set.spec.modalities and config.model.fusion != "rgb":
-        raise InputError(
-            f"{data.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
-            "model.fusion to rgb, or give data.thermal"
-        )
+    _check_cameras(config, train_set)
     train_set.transform = RandomCrop(config.augment)
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
@@ -94,10 +88,8 @@ def train(
         callbacks,
         resume,
     )
-    if not trainer.is_global_zero:  # the other processes of a distributed run are done here
-        return {}
-    if data.test is None:
-        return {}
+    if not trainer.is_global_zero or data.test is None:
+        return {}  # the other processes of a distributed run are done, and so is one without a test
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
 
@@ -161,8 +153,24 @@ def claim(out: Path, resume: bool) -> None:
         raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
 
 
-def _network(config: Config) -> tuple[ModelConfig, AdaptConfig]:
-    return config.model, config.adapt
+def _claim(out: Path, config: Config, resume: bool) -> None:
+    """Refuse to overwrite a run, and to resume what is not there or differs."""
+    claim(out, resume)
+    if resume:
+        before = read_config(out / "config.yaml")
+        if (before.model, before.adapt) != (config.model, config.adapt):
+            raise InputError(
+                f"{out / 'config.yaml'}: describes another network; give another --out"
+            )
+
+
+def _check_cameras(config: Config, pairs: PairedFolder) -> None:
+    """Refuse a network that reads thermal images where there are none."""
+    if "thermal" not in pairs.spec.modalities and config.model.fusion != "rgb":
+        raise InputError(
+            f"{pairs.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
+            "model.fusion to rgb, or give data.thermal"
+        )
 
 
 def describe(

@@ -89,3 +89,9 @@ def test_bad_arguments(draw: Draw) -> None:
         draw(-1, 0, SIZE)
     with pytest.raises(ValueError, match="at least 32 x 32"):
         draw(0, 0, (16, 64))
+
+
+def test_no_panorama_is_higher_than_the_sphere() -> None:
+    assert draw_panorama(0, 0, (32, 64)).rgb.shape == (32, 64, 3)
+    with pytest.raises(ValueError, match="at most half as high as wide, not 33x64"):
+        draw_panorama(0, 0, (33, 64))

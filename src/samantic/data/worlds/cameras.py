@@ -26,8 +26,14 @@ class Equirectangular:
     wraps = True
 
     def rays(self, size: tuple[int, int]) -> Floats:
-        """Unit vectors (H, W, 3) of the pixels of a picture."""
+        """Unit vectors (H, W, 3) of the pixels of a picture.
+
+        Raises:
+            ValueError: It is higher than the whole sphere.
+        """
         height, width = size
+        if 2 * height > width:
+            raise ValueError(f"a panorama is at most half as high as wide, not {height}x{width}")
         columns = (np.arange(width) + 0.5 + self.yaw * width) % width
         azimuth = 2 * np.pi * columns / width - np.pi
         elevation = np.pi * (height - 1 - 2 * np.arange(height)) / width

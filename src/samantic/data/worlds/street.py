@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ AHEAD = 90.0
 
 CLEAR = 5.5
 """No vehicle stands nearer to the camera along its lane, in metres."""
+
+TRAFFIC = (things.car, things.truck, things.bus, things.tram, things.motorcycle, things.bicycle)
+SHARES = (0.4, 0.12, 0.14, 0.1, 0.12, 0.12)
+"""What drives, and how often."""
 
 NOWHERE = 1e6
 """Where the crossing of a street without one lies."""
@@ -47,17 +52,21 @@ class _Street:
 
     Attributes:
         lane: Half the width of the road.
+        parking: Whether there is room to park.
         path: How far from the middle of the road vehicles drive, and the camera stands.
         walk: Width of the pavement.
         verge: Width of the grass between pavement and houses.
         crossing: Where along z another road crosses.
+        across: Half the width of that road.
+        zebra: Where along z pedestrians cross if no road does.
         solids: What there is so far.
     """
 
     def __init__(self, rng: Rng, climate: Climate) -> None:
         self.rng, self.climate = rng, climate
         self.lane, self.walk = rng.uniform(3.4, 6.5), rng.uniform(1.8, 4.0)
-        self.path = self.lane / 2 - (0.9 if self.lane > 4.4 else 0.0)
+        self.parking = self.lane > 4.8
+        self.path = self.lane / 2 - (1.1 if self.parking else 0.0)
         self.verge = rng.uniform(1, 5) if rng.random() < 0.4 else 0.0
         there = rng.random() < 0.6
         self.crossing = float(rng.choice((-1, 1)) * rng.uniform(10, 35)) if there else NOWHERE
@@ -76,6 +85,10 @@ class _Street:
         """Place a thing at x metres right of the road's middle."""
         instance = self.instance()
         self.solids += [piece.placed(x - self.path, z, yaw, instance) for piece in pieces]
+
+    def put(self, build: things.Builder, x: float, z: float, yaw: float = 0.0) -> None:
+        """Build a thing and place it."""
+        self.add(build(self.rng, self.climate), x, z, yaw)
 
     def edge(self) -> float:
         """Distance from the road's middle to the houses."""
@@ -114,11 +127,8 @@ class _Street:
         corner = (x > 0) + 2 * (z > self.crossing).astype(np.intp)
         line = (abs(x) < 0.07) & (z % 6 < 3) | (abs(along + 0.35) < 0.05)
         region = np.where(line & (over > 4), 1, 0)
-        behind = over - 0.8 if self.crossing != NOWHERE else abs(z - self.zebra) - 1.5
-        zebra = (
-            (along < 0) & (behind < 3) & (over > 0.8 if self.crossing != NOWHERE else behind < 0)
-        )
-        region = np.where(zebra, np.where(x % 1.0 < 0.5, 3, 2), region)
+        away = abs(z - self.zebra) if self.crossing == NOWHERE else abs(over - 2.3)
+        region = np.where((along < 0) & (away < 1.5), np.where(x % 1.0 < 0.5, 3, 2), region)
         region = np.where(off > 0, 4 + corner, region)
         region = np.where(off > 0.2, 8 + corner, region)
         return np.asarray(np.where(off > self.walk, 12 + corner, region), np.intp)
@@ -132,18 +142,12 @@ class _Street:
                 middle = z + long / 2
                 if self.free(middle, long / 2 + self.walk):
                     if self.rng.random() < 0.72:
-                        half = (deep, self.rng.uniform(2.8, 11), long / 2)
-                        self.add(
-                            things.building(self.rng, self.climate, half),
-                            side * (self.edge() + deep),
-                            middle,
-                        )
+                        self._house((deep, long / 2), side * (self.edge() + deep), middle)
                     else:
                         self._garden(side, middle, long)
                 z += long + (self.rng.uniform(1, 4) if self.rng.random() < 0.2 else 0)
         for z in (-AHEAD - 15, AHEAD + 15):  # the street ends at a house
-            half = (self.rng.uniform(8, 25), self.rng.uniform(5, 12), 6)
-            self.add(things.building(self.rng, self.climate, half), self.rng.uniform(-8, 8), z)
+            self._house((self.rng.uniform(8, 25), 6), self.rng.uniform(-8, 8), z)
         if self.crossing != NOWHERE:
             self._line_the_crossing()
 
@@ -152,22 +156,23 @@ class _Street:
             for way in (-1, 1):
                 x = self.edge() + 14.5
                 while x < 70:
-                    wide, deep = self.rng.uniform(8, 18), self.rng.uniform(4, 7)
-                    half = (wide / 2, self.rng.uniform(2.8, 11), deep)
+                    half, deep = self.rng.uniform(4, 9), self.rng.uniform(4, 7)
                     z = self.crossing + way * (self.across + self.walk + deep)
-                    self.add(
-                        things.building(self.rng, self.climate, half), side * (x + wide / 2), z
-                    )
-                    x += wide
-            end = (6, self.rng.uniform(4, 10), 25)
-            self.add(things.building(self.rng, self.climate, end), side * 85, self.crossing)
+                    self._house((half, deep), side * (x + half), z)
+                    x += 2 * half
+            self._house((6, 25), side * 85, self.crossing)
+
+    def _house(self, half: tuple[float, float], x: float, z: float) -> None:
+        """Half its extent along x and z."""
+        build = partial(things.building, half=(half[0], self.rng.uniform(2.8, 11), half[1]))
+        self.put(build, x, z)
 
     def _garden(self, side: int, z: float, long: float) -> None:
         kind = ("wall", "fence", "hedge")[self.rng.integers(3)]
-        self.add(things.barrier(self.rng, self.climate, kind, long), side * (self.edge() + 0.4), z)
+        self.put(partial(things.barrier, kind=kind, long=long), side * (self.edge() + 0.4), z)
         for _ in range(self.rng.integers(1, 4)):
             x, place = self.edge() + self.rng.uniform(3, 9), z + self.rng.uniform(-0.4, 0.4) * long
-            self.add(things.tree(self.rng, self.climate), side * x, place)
+            self.put(things.tree, side * x, place)
 
     def plant(self) -> None:
         """Plant an avenue of trees, and bushes on the verge."""
@@ -176,78 +181,72 @@ class _Street:
             for z in np.arange(-AHEAD / 2, AHEAD / 2, step).tolist():
                 place = z + self.rng.uniform(-1, 1)
                 if self.rng.random() < 0.45 and self.free(place, 3):
-                    self.add(things.tree(self.rng, self.climate), side * (self.lane + 0.8), place)
+                    self.put(things.tree, side * (self.lane + 0.8), place)
                 if self.verge and self.free(place, 4):
                     x = side * (self.edge() - self.verge / 2)
-                    self.add(things.bush(self.rng, self.climate), x, place + 2)
+                    self.put(things.bush, x, place + 2)
 
     def park(self) -> None:
         """Park cars and a few trucks along the curbs."""
-        for side in (-1, 1):
+        for side in (-1, 1) if self.parking else ():
             density, z = self.rng.uniform(0.1, 0.75), -45.0 + self.rng.uniform(0, 5)
-            if self.lane <= 4.4 and side > 0:
-                continue  # the camera's lane would be blocked
             while z < 50:
-                if self.rng.random() < density and self.free(z, 5):
-                    build = things.car if abs(z) < 12 or self.rng.random() < 0.9 else things.truck
-                    turned = 0.0 if side > 0 else np.pi
-                    self.add(build(self.rng, self.climate), side * (self.lane - 1.05), z, turned)
-                z += self.rng.uniform(5.6, 8.5)
+                build = things.car if abs(z) < 12 or self.rng.random() < 0.9 else things.truck
+                half = 2.4 if build is things.car else 4.1
+                if self.rng.random() < density and self.free(z + half, 5):
+                    self.put(build, side * (self.lane - 1.05), z + half, _heading(side))
+                z += 2 * half + self.rng.uniform(0.8, 3.5)
 
     def drive(self) -> None:
-        """Let vehicles drive in both lanes, keeping clear of the camera."""
-        kinds = (
-            things.car,
-            things.truck,
-            things.bus,
-            things.tram,
-            things.motorcycle,
-            things.bicycle,
-        )
-        shares = (0.4, 0.12, 0.14, 0.1, 0.12, 0.12)
+        """Let vehicles drive in both lanes, clear of the camera and of one another."""
         for side in (-1, 1):
             for way in (-1, 1):
-                z = way * (CLEAR + self.rng.uniform(3, 9) + 4)
-                while abs(z) < 60:
-                    build = kinds[self.rng.choice(6, p=shares)]
-                    turned = 0.0 if side > 0 else np.pi
-                    if self.free(z, 4):
-                        self.add(build(self.rng, self.climate), side * self.path, z, turned)
-                        if build in (things.motorcycle, things.bicycle):
-                            self.add(
-                                things.rider(self.rng, self.climate), side * self.path, z, turned
-                            )
-                    z += way * self.rng.uniform(18, 40)
+                z = CLEAR + self.rng.uniform(0, 8)
+                while z < 60:
+                    z += self._vehicle(side, way, z) + self.rng.uniform(8, 32)
+
+    def _vehicle(self, side: int, way: int, gap: float) -> float:
+        """Add a vehicle that begins `gap` metres from the camera; how long it is."""
+        build = TRAFFIC[self.rng.choice(len(TRAFFIC), p=SHARES)]
+        pieces = build(self.rng, self.climate)
+        half = max(abs(piece.centre[2]) + max(piece.half) for piece in pieces)
+        x, z = side * self.path, way * (gap + half)
+        if self.free(z, 4):
+            self.add(pieces, x, z, _heading(side))
+            if build in (things.motorcycle, things.bicycle):
+                self.put(things.rider, x, z, _heading(side))
+        return 2 * half
 
     def furnish(self) -> None:
         """Set up lamp posts, road signs, traffic lights and parked bicycles."""
         for side in (-1, 1):
             x = side * (self.lane + 0.5)
-            turned = 0.0 if side > 0 else np.pi
             for z in np.arange(-40, 45, self.rng.uniform(18, 28)).tolist():
-                self.add(things.pole(self.rng, self.climate), x, z, turned)
+                self.put(things.pole, x, z, _heading(side))
             for _ in range(self.rng.integers(1, 4)):
-                self._mast(things.sign_plate, x, float(self.rng.uniform(-30, 30)), turned)
+                self._mast(things.sign_plate, x, self.rng.uniform(-30, 30), _heading(side))
             for way in (-1, 1) if self.crossing != NOWHERE else ():
                 z = self.crossing + way * (self.across + 0.6)
-                self._mast(things.light_box, x, z, 0.0 if way < 0 else np.pi)
+                self._mast(things.light_box, x, z, _heading(-way))
             for _ in range(self.rng.integers(0, 3)):
-                place = side * (self.lane + self.walk - 0.4), float(self.rng.uniform(-20, 20))
-                self.add(
-                    things.bicycle(self.rng, self.climate), *place, self.rng.uniform(-0.3, 0.3)
-                )
+                place = side * (self.lane + self.walk - 0.4), self.rng.uniform(-20, 20)
+                self.put(things.bicycle, *place, self.rng.uniform(-0.3, 0.3))
 
-    def _mast(self, build: things.Builder, x: float, z: float, turned: float) -> None:
-        self.add(things.post(self.rng, self.climate), x, z, turned)
-        self.add(build(self.rng, self.climate), x, z, turned)
+    def _mast(self, build: things.Builder, x: float, z: float, yaw: float) -> None:
+        self.put(things.post, x, z, yaw)
+        self.put(build, x, z, yaw)
 
     def people(self) -> None:
         """Let people walk on the pavements, and a few cross the road."""
         for _ in range(self.rng.integers(5, 14)):
             side, z = self.rng.choice((-1, 1)), self.rng.uniform(-25, 30)
             x = side * (self.lane + self.rng.uniform(0.5, self.walk - 0.3))
-            self.add(things.person(self.rng, self.climate), x, z, self.rng.choice((0, np.pi)))
+            self.put(things.person, x, z, _heading(self.rng.choice((-1, 1))))
         for _ in range(self.rng.integers(0, 3)):
             z = self.rng.choice((-1, 1)) * self.rng.uniform(CLEAR, 14)
-            x = self.rng.uniform(-0.9, 0.9) * self.lane
-            self.add(things.person(self.rng, self.climate), x, z, np.pi / 2)
+            self.put(things.person, self.rng.uniform(-0.9, 0.9) * self.lane, z, np.pi / 2)
+
+
+def _heading(side: int) -> float:
+    """Turn of what goes ahead on the right side, and comes back on the left."""
+    return 0.0 if side > 0 else np.pi

@@ -200,17 +200,24 @@ def _texture(surface: _Surface, tile: Floats) -> Floats:
     v = np.where(surface.face == 1, surface.local[:, 2], surface.local[:, 1])
     texture = np.zeros_like(u)
     for cells, share, reach in ((26, 0.6, 8.0), (5, 0.6, 40.0), (0.7, 0.5, 300.0)):
-        at = (np.stack([u, v]) * cells).astype(np.int32) + 37 * surface.solid
-        texture += share * tile[at[0] & 511, at[1] & 511] / (1 + surface.distance / reach)
+        place = np.stack([u, v]) * cells + 37 * surface.solid
+        texture += share * _read(tile, place) / (1 + surface.distance / reach)
     return texture
+
+
+def _read(tile: Floats, place: NDArray[np.floating]) -> Floats:
+    """The tile at (2, n) places; beyond its borders it goes on mirrored, so that no edge shows."""
+    at = np.floor(place).astype(np.int32) & 1023
+    row, column = np.minimum(at, 1023 - at)
+    found: Floats = tile[row, column]
+    return found
 
 
 def _sky(world: World, rays: Floats, tile: Floats) -> tuple[Floats, Floats]:
     """Colour (n, 3) and heat (n,) of the sky in n directions: paler and warmer at the horizon."""
     climate, up = world.climate, np.maximum(rays[:, 1], 0.02)
     pale = np.exp(-4 * up)
-    at = (60 * rays[:, ::2].T / (up + 0.15)).astype(np.int32)
-    cloud = 0.03 * tile[at[0] & 511, at[1] & 511] * (1 - pale)
+    cloud = 0.03 * _read(tile, 60 * rays[:, ::2].T / (up + 0.15)) * (1 - pale)
     color = np.array(world.sky, np.float32)
     rgb = color + pale[:, None] * 0.5 * (color.max() - color) + cloud[:, None]
     warm = climate.thermal_level - climate.heat["sky"]
