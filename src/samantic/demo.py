@@ -1,4 +1,4 @@
-"""The whole story on generated scenes: data, three trainings, evaluation, prediction, report."""
+"""The whole story on generated scenes: the model that ships, three trainings, and a report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from tqdm import tqdm
 
 from samantic.batch import predict_files
-from samantic.checkpoint import fingerprint
+from samantic.checkpoint import find_model, fingerprint
 from samantic.config import (
     AdaptConfig,
     AugmentConfig,
@@ -33,6 +33,9 @@ from samantic.report import side_by_side, write_page
 from samantic.run import train
 
 SIZE = (96, 128)
+CAMERA = (480, 640)
+"""Size of the scenes that the model that ships sees, as of those it learnt from."""
+
 TRAIN, VAL, UNSEEN = 900, 32, 80
 VARIANTS: dict[str, Fusion] = {"fused": "paper", "rgb": "rgb", "thermal": "thermal"}
 
@@ -40,8 +43,9 @@ VARIANTS: dict[str, Fusion] = {"fused": "paper", "rgb": "rgb", "thermal": "therm
 def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
     """Train RGB-thermal, RGB-only and thermal-only networks alike; compare them on unseen scenes.
 
-    Writes `out/data` (MFNet's layout), a run folder per network, `out/predictions` and
-    `out/report.html`, and prints a table. An older demo in `out` is replaced.
+    Before, the model that ships predicts scenes of a camera's size into `out/nano`. Then writes
+    `out/data` (MFNet's layout), a run folder per network, `out/predictions` and `out/report.html`,
+    and prints a table. An older demo in `out` is replaced.
 
     Args:
         out: Folder of the demo.
@@ -59,8 +63,9 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         raise InputError(
             f"demo: --seed and --eval-seed are both {seed}; unseen scenes need another"
         )
-    for name in (*VARIANTS, "data", "predictions"):
+    for name in (*VARIANTS, "data", "predictions", "nano"):
         shutil.rmtree(out / name, ignore_errors=True)
+    _show_nano(out / "nano", eval_seed)
     data = out / "data"
     write_scenes(
         data,
@@ -83,6 +88,14 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
     print(_table(results, eval_seed))
     print(f"report: {out / 'report.html'}")
     return results
+
+
+def _show_nano(out: Path, seed: int) -> None:
+    """What the model that ships makes of a few scenes of a camera's size."""
+    write_scenes(out / "data", "mfnet", {"test": range(4)}, seed=seed, size=CAMERA)
+    files = PairedFolder(out / "data", "mfnet", "test", labelled=False).files
+    predict_files(load("nano"), files, out, fingerprint(find_model("nano")))
+    print(f"nano, the model that ships, on generated scenes: {out / 'overlays'}")
 
 
 def _train_together(configs: list[Config]) -> list[dict[str, Any]]:

@@ -55,9 +55,8 @@ def cut_windows(x: Tensor, starts: Sequence[int], window: int) -> Tensor:
     Returns:
         (n, ..., H, w).
     """
-    left = torch.tensor(starts, device=x.device)[:, None]
-    columns = (left + torch.arange(window, device=x.device)) % x.shape[-1]
-    return x[..., columns].movedim(-2, 0)
+    around = torch.cat([x, x[..., :window]], dim=-1)
+    return torch.stack([around[..., left : left + window] for left in starts])
 
 
 def stitch(windows: Tensor, starts: Sequence[int], width: int) -> Tensor:
