@@ -34,6 +34,7 @@ from samantic.distill.targets import (
 )
 from samantic.distill.teacher import Teacher
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
+from samantic.errors import InputError
 from samantic.predict import choose_device
 
 
@@ -60,7 +61,10 @@ class KeptMasks:
         if self.folder is None:
             return [torch.zeros(0, height, cut.window, dtype=torch.bool)] * len(cut.starts)
         found = read_masks(self.folder, sample.name)
-        return [masks_in_window(found, left, cut.window) for left in cut.starts]
+        try:
+            return [masks_in_window(found, left, cut.window) for left in cut.starts]
+        except InputError as error:
+            raise InputError(f"{sample.name}: {error}") from None
 
 
 def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
