@@ -1,6 +1,6 @@
 r"""Label pairs that nobody labelled by trained models, as more frames to train on.
 
-    python training/pseudo_labels.py runs/nano --rgb pairs/rgb --thermal pairs/thermal \
+    python training/pseudo_labels.py runs/nano_labelled --rgb pairs/rgb --thermal pairs/thermal \
         --labelled data/mfnet --out data/mfnet_pseudo
 
 Writes a folder in MFNet's layout: its split train lists the labelled frames of train, each

@@ -81,7 +81,7 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
 
     Args:
         info: What to build.
-        trained: Weights of its own will replace those of the base.
+        trained: Trained weights will replace those of the base.
 
     Raises:
         InputError: The base cannot be loaded, or has no weights for the adaptation to start from,

@@ -102,7 +102,7 @@ def _prepare(config: DistillConfig, resume: bool) -> _Job:
     config = replace(config, data=_data(config.data, teacher.info))
     splits = open_splits(config.data, camera=teacher.info.camera, labelled=False)
     info = _info(config, splits["train"])
-    student = build_network(info).train()
+    student = build_network(info, trained=config.train.start is not None).train()
     _check(config, splits["train"], teacher, student)
     if config.train.start is not None and not resume:
         start_from(student, info, config.train.start.format(seed=config.train.seed))

@@ -64,7 +64,7 @@ def train(
     train_set.transform = RandomCrop(config.augment)
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
-    network = build_network(info).train()
+    network = build_network(info, trained=config.train.start is not None).train()
     if config.train.start is not None and not resume:
         start_from(network, info, config.train.start.format(seed=config.train.seed))
     if not quiet:
