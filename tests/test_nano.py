@@ -1,0 +1,63 @@
+"""The model that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import samantic
+from samantic.checkpoint import CARD, SHIPPED, WEIGHTS, find_model, load_model
+from samantic.cli import main
+from samantic.data import CATALOG, PairedFolder
+from samantic.evaluation import evaluate_predictor
+from samantic.metrics import scores
+from samantic.models import two_stream
+
+NANO = SHIPPED / "nano"
+
+
+def test_it_is_small_and_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of one's own of the same name goes before it."""
+    assert find_model("nano") == NANO
+    assert (NANO / WEIGHTS).stat().st_size < 16e6
+    monkeypatch.delattr(two_stream, "imagenet_weights")  # it needs no other weights
+    _, info = load_model("nano")
+    assert info.classes == CATALOG["mfnet"].classes
+    monkeypatch.chdir(tmp_path)
+    assert find_model("nano") == NANO
+    (tmp_path / "nano").mkdir()
+    for file in NANO.iterdir():
+        (tmp_path / "nano" / file.name).symlink_to(file)
+    assert find_model("nano") == Path("nano")
+
+
+def test_it_finds_what_is_warm(tmp_path: Path) -> None:
+    """The command on generated scenes: more people where there are some than elsewhere."""
+    words = ["--out", str(tmp_path / "data"), "--count", "10", "--seed", "3", "--size", "240x320"]
+    assert main(["synthesize", "--layout", "mfnet", *words]) == 0
+    files = ["--rgbt", str(tmp_path / "data" / "images"), "--out", str(tmp_path / "out")]
+    assert main(["predict", "nano", *files]) == 0
+    data = PairedFolder(tmp_path / "data", "mfnet", "train")
+    model = samantic.load("nano", device="cpu")
+    inside, outside = [], []
+    for sample in data:  # type: ignore[attr-defined]  # a Dataset with a length is iterable
+        _, labels, _ = model.classify(sample.rgb, sample.thermal)
+        person = labels == 2
+        truth = sample.labels == 2
+        inside += person[truth].tolist()
+        outside += person[~truth].tolist()
+    assert np.mean(inside) > 5 * np.mean(outside)
+
+
+@pytest.mark.realdata
+def test_the_card_tells_the_truth(realdata: Path) -> None:
+    """Its figure on the 40 test frames, within what rounding changes."""
+    data = PairedFolder(realdata / "mfnet_mini", "mfnet", "test")
+    evaluation = evaluate_predictor(samantic.load("nano", device="cpu"), data)
+    miou = float(scores(evaluation.matrices.sum(0)).miou)
+    card = (NANO / CARD).read_text()
+    told = float(card.split("| mIoU |")[1].split("|---")[1].split("\n| ")[1].split(" ")[0])
+    assert miou == pytest.approx(told, abs=2e-4)
+    assert miou > 0.25
