@@ -230,6 +230,9 @@ def test_a_teacher_beside_the_labels(
     assert (student / "model" / "model.safetensors").read_bytes() == before
     stored = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert not any(name.startswith("teacher") for name in stored)
+    state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)["state_dict"]
+    assert not any(name.startswith("teacher.") for name in state)
+    assert main(["train", str(path), "--resume", "--train.steps", "12"]) == 0
     words = ["--data.layout", "pairs", "--data.classes", "[a, b]", "--out", str(tmp_path / "other")]
     words += ["--data.rgbt", "images", "--data.rgb", "null", "--data.thermal", "null"]
     assert main(["train", str(path), *words]) == 2

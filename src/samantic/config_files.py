@@ -178,6 +178,8 @@ def _check_distill(config: DistillConfig) -> DistillConfig:
     _hold(
         _train_rules(config.train)
         | {
+            "train.teacher belongs to samantic train; name the teacher of a distillation in "
+            "teacher.model": config.train.teacher is None,
             "window must be at least 32 pixels": config.window is None or config.window >= 32,
             "masks.folder belongs to masks.source files, which needs it": (
                 (masks.source == "files") == (masks.folder is not None)

@@ -9,10 +9,10 @@ from torchmetrics import Metric
 from samantic.config import LossConfig
 from samantic.losses import (
     class_prototypes,
-    cross_modal_distillation,
     language_distillation,
     prototype_distillation,
     similarity,
+    teacher_distillation,
 )
 from samantic.models import Output
 from samantic.models.text import TextVectors
@@ -68,12 +68,15 @@ class Distillation(nn.Module):
         return terms
 
     def _cross_modal(self, out: Output, both: Tensor) -> Tensor:
-        """Mean over modalities of the divergence, summed over the heads."""
+        """What the prediction from both teaches the one from each (after arXiv 2411.17141).
+
+        The mean over modalities, summed over the heads, of the pairs whose two images are there.
+        """
         losses = []
         for logits, auxiliary in out.alone:
-            losses.append(cross_modal_distillation(logits, out.logits, both))
+            losses.append(teacher_distillation(logits[both], out.logits[both]))
             if auxiliary is not None and out.auxiliary is not None:
-                losses.append(cross_modal_distillation(auxiliary, out.auxiliary, both))
+                losses.append(teacher_distillation(auxiliary[both], out.auxiliary[both]))
         return torch.stack(losses).sum() / len(out.alone)
 
 

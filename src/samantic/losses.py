@@ -21,8 +21,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) 
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
         weight: (K,) class weights; None weighs all alike.
     """
-    losses, weights = _valid(logits, labels, weight)
-    return _mean(losses, weights, logits)
+    return _mean(*_valid(logits, labels, weight))
 
 
 def ohem_cross_entropy(
@@ -61,7 +60,7 @@ def ohem_cross_entropy(
     least = max(1, int(losses.numel() * fraction))
     if int(hard.sum()) < least <= losses.numel():
         hard = torch.topk(losses, least).indices
-    return _mean(losses[hard], weights[hard], logits)
+    return _mean(losses[hard], weights[hard])
 
 
 def _valid(logits: Tensor, labels: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -72,10 +71,9 @@ def _valid(logits: Tensor, labels: Tensor, weight: Tensor | None) -> tuple[Tenso
     return losses, weights
 
 
-def _mean(losses: Tensor, weights: Tensor, logits: Tensor) -> Tensor:
-    if losses.numel() == 0:
-        return logits.float().sum() * 0
-    return (weights * losses).sum() / weights.sum()
+def _mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean; zero, with gradients, where there is no loss or none has a weight."""
+    return (weights * losses).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
 def class_prototypes(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -152,31 +150,14 @@ def prototype_distillation(visual: Tensor, memory: Tensor) -> Tensor:
         return F.kl_div(found, target, reduction="sum", log_target=True) / found.numel()
 
 
-def cross_modal_distillation(student: Tensor, teacher: Tensor, where: Tensor) -> Tensor:
-    """Let the prediction from both modalities teach the one from a single modality.
-
-    The mean over pixels of KL(teacher || student), after arXiv 2411.17141; the teacher receives no
-    gradient.
-
-    Args:
-        student: Logits (N, K, H, W) from RGB or thermal alone.
-        teacher: Logits (N, K, H, W) from both.
-        where: (N,) bool, the pairs that count: those whose two images are there.
-    """
-    with torch.autocast(student.device.type, enabled=False):
-        target = F.log_softmax(teacher.detach().float()[where], dim=1)
-        found = F.log_softmax(student.float()[where], dim=1)
-        divergence = F.kl_div(found, target, reduction="sum", log_target=True)
-    pixels = found[:, 0].numel()
-    return divergence / pixels if pixels else student.float().sum() * 0
-
-
 def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Learn a trained network's probabilities t, on every pixel (arXiv 1503.02531, temperature 1).
+    """Learn another prediction's probabilities t (arXiv 1503.02531 at temperature 1).
 
     With k(x) the teacher's class of a pixel and class weights w,
 
         L = Σ_x w(k(x)) KL(t_x || s_x) / Σ_x w(k(x))
+
+    Zero, with gradients, where there is no pixel or none has a weight.
 
     Args:
         student: Logits (N, K, H, W).
@@ -186,11 +167,8 @@ def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None
     with torch.autocast(student.device.type, enabled=False):
         target = F.log_softmax(teacher.detach().float(), dim=1)
         found = F.log_softmax(student.float(), dim=1)
-        divergence = F.kl_div(found, target, reduction="none", log_target=True).sum(1)
-    if weight is None:
-        return divergence.mean()
-    weights = weight[target.argmax(1)]
-    return (weights * divergence).sum() / weights.sum()
+        losses = F.kl_div(found, target, reduction="none", log_target=True).sum(1)
+    return _mean(losses, torch.ones_like(losses) if weight is None else weight[target.argmax(1)])
 
 
 def focal_loss(

@@ -107,6 +107,11 @@ def boundaries(masks: Tensor) -> Tensor:
     return masks & ~surrounded
 
 
+def dilate(mask: Tensor, distance: int) -> Tensor:
+    """Pixels of an (H, W) mask, and all within `distance` of one in the maximum norm."""
+    return F.max_pool2d(mask[None].float(), 2 * distance + 1, stride=1, padding=distance)[0] > 0
+
+
 def boundary_recall(masks: Tensor, labels: Tensor, distance: int = 3) -> float:
     """Share of the class boundaries of an image that lie near a mask's boundary.
 
@@ -121,6 +126,5 @@ def boundary_recall(masks: Tensor, labels: Tensor, distance: int = 3) -> float:
     edges = torch.zeros_like(labels, dtype=torch.bool)
     edges[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     edges[1:] |= labels[1:] != labels[:-1]
-    drawn = boundaries(masks).any(0)[None, None].float()
-    near = F.max_pool2d(drawn, 2 * distance + 1, stride=1, padding=distance)[0, 0] > 0
+    near = dilate(boundaries(masks).any(0), distance)
     return float((edges & near).sum() / edges.sum()) if edges.any() else float("nan")

@@ -92,6 +92,7 @@ class SegmentationTask(ScoredTask):
     ) -> None:
         super().__init__(network, config.model.prediction)
         self.teacher = teacher
+        self.strict_loading = teacher is None  # see `on_save_checkpoint`
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.config = config
         self.photometric = Photometric(config.augment)
@@ -125,6 +126,13 @@ class SegmentationTask(ScoredTask):
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
         return total
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out the teacher, which does not change: a resumed run loads it anew."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {
+            name: part for name, part in state.items() if not name.startswith("teacher.")
+        }
 
     def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
         """What the teacher makes of this view of the images, of which it sees both."""

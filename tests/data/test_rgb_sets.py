@@ -184,6 +184,15 @@ def test_networks_that_need_thermal(
     words = ["--data", str(panoramas), "--layout", "densepass", "--split", "test"]
     assert main(["evaluate", str(tmp_path / "run"), *words, "--out", str(tmp_path / "e")]) == 2
     assert "has rgb images, but the model reads thermal; evaluate on" in capsys.readouterr().err
+    config = write_config(
+        panoramas,
+        data=data,
+        model=model | {"fusion": "rgb"},
+        train=small | {"teacher": str(tmp_path / "run")},
+        out=str(tmp_path / "taught"),
+    )
+    assert main(["train", str(config)]) == 2
+    assert "run: reads thermal, but" in capsys.readouterr().err
     model["fusion"] = "average"
     config = write_config(flat, data=values, model=model, train=small, out=str(tmp_path / "both"))
     assert main(["train", str(config)]) == 0  # it reads both, and does with one

@@ -329,6 +329,7 @@ def test_a_run_is_not_overwritten_nor_mixed(
         ({"loss": {"cover": 2}}, "loss.cover must lie in 0..1"),
         ({"student": {"base": "segformer-b9"}}, "unknown; a student's are"),
         ({"student": {"fusion": "paper"}}, "student.fusion"),
+        ({"train": {"teacher": "runs/x"}}, "name the teacher of a distillation in teacher.model"),
         ({"wheels": 4}, "unknown key wheels; `samantic distill --help` lists them"),
     ],
 )

@@ -135,6 +135,8 @@ def test_masks_in_a_window_are_its_own_and_parts_of_the_whole_images() -> None:
     around = torch.cat([whole[..., 8:], whole[..., :4]], dim=-1)
     assert torch.equal(masks_in_window(parts, 8, 6), torch.cat([own, around]))
     assert torch.equal(masks_in_window(parts[1:], 0, 10), whole)
+    whole[:, :, 3:5] = torch.tensor([True, False, True])[:, None, None]
+    assert torch.equal(masks_in_window(parts[1:], 3, 2), whole[[0, 2], :, 3:5])
     for left, window in ((4, 6), (8, 5)):
         with pytest.raises(
             InputError, match=rf"column {left} \({window} wide\), only .* 8 \(6 wide"

@@ -21,18 +21,13 @@ def test_windows_around_a_panorama(width: int, window: int, expected: list[int])
     assert window_starts(width, window) == expected
 
 
-@pytest.mark.parametrize("wrap", [True, False])
 @pytest.mark.parametrize("width", [40, 57, 101])
 @pytest.mark.parametrize("window", [2, 7, 16, 33])
-def test_neighbours_share_half_a_window(width: int, window: int, wrap: bool) -> None:
-    starts = window_starts(width, window, wrap)
-    ends = [*starts[1:], starts[0] + width] if wrap else starts[1:]
-    steps = [right - left for left, right in zip(starts, ends, strict=False)]
-    assert len(steps) == len(starts) - (not wrap)
+def test_neighbours_share_half_a_window(width: int, window: int) -> None:
+    starts = window_starts(width, window)
+    ends = [*starts[1:], starts[0] + width]
+    steps = [right - left for left, right in zip(starts, ends, strict=True)]
     assert 1 <= min(steps) <= max(steps) <= -(-window // 2)
-    if not wrap:
-        assert starts[0] == 0
-        assert starts[-1] + window == width
 
 
 @pytest.mark.parametrize("window", [0, 1, 65])
@@ -50,16 +45,9 @@ def test_cutting_goes_around_the_right_end() -> None:
             assert torch.equal(window[..., x], image[..., (start + x) % 10])
 
 
-def test_rows_are_cut_from_the_transposed_image() -> None:
-    image = torch.rand(3, 10, 4)
-    windows = cut_windows(image.mT, window_starts(10, 6, wrap=False), 6).mT
-    torch.testing.assert_close(windows[1], image[:, 2:8])
-
-
-@pytest.mark.parametrize("wrap", [True, False])
-def test_stitching_undoes_cutting(wrap: bool) -> None:
+def test_stitching_undoes_cutting() -> None:
     image = torch.rand(3, 4, 25)
-    starts = window_starts(25, 10, wrap)
+    starts = window_starts(25, 10)
     torch.testing.assert_close(stitch(cut_windows(image, starts, 10), starts, 25), image)
 
 

@@ -89,12 +89,14 @@ def _facts(config: Run, words: list[str]) -> list[str]:
     else:
         what = f"Base {config.model.base}, adapt {config.adapt.method}"
         size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
+    val = config.data.val
+    chosen = "the last state" if val is None else f"selected on the split `{val}`"
     return [
         f"`{shlex.join(words)}`",
         f"{what}, {length} of {config.train.batch_size} {size}; "
-        f"selected on the split `{config.data.val}`, measured on `{config.data.test}` of "
-        f"`{config.data.root}`. Per cent; mean and standard deviation over the seeds. Differences "
-        "are paired by image and seed, with a 95 % bootstrap interval over the images.",
+        f"{chosen}, measured on `{config.data.test}` of `{config.data.root}`. Per cent; mean and "
+        "standard deviation over the seeds. Differences are paired by image and seed, with a 95 % "
+        "bootstrap interval over the images.",
     ]
 
 

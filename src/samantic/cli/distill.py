@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from samantic.cli.options import config_options
 
@@ -11,8 +10,7 @@ HELP = "train a compact student without labels, from a teacher and a SAM"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    config_options(sub)
-    sub.format_help = partial(_help, sub)  # type: ignore[method-assign]
+    config_options(sub, _keys)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,9 +22,8 @@ def run(options: argparse.Namespace) -> None:
     distill(config, resume=options.resume)
 
 
-def _help(parser: argparse.ArgumentParser) -> str:
+def _keys() -> str:
     from samantic.config_files import config_help
     from samantic.distill_config import DistillConfig
 
-    usage = argparse.ArgumentParser.format_help(parser)
-    return f"{usage}\nconfiguration keys:\n{config_help(DistillConfig)}"
+    return config_help(DistillConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
 LAYOUTS = get_args(Layout)
 
 
-def config_options(sub: argparse.ArgumentParser) -> None:
+def config_options(sub: argparse.ArgumentParser, keys: Callable[[], str]) -> None:
+    """A configuration file, and the text that lists its keys, which --help ends with."""
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    usage = sub.format_help
+    sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{keys()}"  # type: ignore[method-assign]
 
 
 def file_options(sub: argparse.ArgumentParser) -> None:

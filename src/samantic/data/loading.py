@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sized
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from samantic.config import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
 def collate(samples: list[Sample]) -> Batch:
     """Stack pairs of one size into a batch in which nothing is hidden."""
     rgb, thermal = ([getattr(sample, part) for sample in samples] for part in ("rgb", "thermal"))
-    labels = [_labels(sample) for sample in samples]
+    labels = [torch.full(s.size, IGNORE) if s.labels is None else s.labels for s in samples]
     both = thermal[0] is not None
     return Batch(
         [sample.name for sample in samples],
@@ -46,20 +46,18 @@ def collate(samples: list[Sample]) -> Batch:
     )
 
 
-def _labels(sample: Sample) -> Tensor:
-    if sample.labels is not None:
-        return sample.labels
-    size = next(x.shape[-2:] for x in (sample.rgb, sample.thermal) if x is not None)
-    return torch.full(size, IGNORE)
-
-
-def train_loader(dataset: PairedFolder, batch_size: int, workers: int) -> DataLoader[Batch]:
+def train_loader(
+    dataset: Dataset[Any],
+    batch_size: int,
+    workers: int,
+    collate: Callable[[list[Any]], Any] = collate,
+) -> DataLoader[Any]:
     """Shuffled batches of `batch_size`; the incomplete last one is left out if others remain."""
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # collate turns samples into batches
+        dataset,
         batch_size,
         shuffle=True,
-        drop_last=len(dataset) >= batch_size,
+        drop_last=len(cast(Sized, dataset)) >= batch_size,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=torch.cuda.is_available(),

@@ -49,6 +49,11 @@ class Sample(NamedTuple):
     thermal: Tensor | None
     labels: Tensor | None
 
+    @property
+    def size(self) -> torch.Size:
+        """Height and width of its images in pixels."""
+        return next(x.shape[-2:] for x in (self.rgb, self.thermal) if x is not None)
+
 
 class PairedFolder(Dataset[Sample]):
     """The labelled pairs of one split.

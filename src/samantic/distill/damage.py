@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from samantic.masks import dilate
 
 REACH = 2
 """Masks with at most this many pixels between them are neighbours."""
@@ -46,7 +47,7 @@ def damaged(masks: Tensor, generator: torch.Generator, damage: Damage = Damage()
     masks = _merge(masks.clone(), _draw(len(masks), damage.merged, generator), generator)
     masks = _split(masks, _draw(len(masks), damage.split, generator), generator)
     for index in _draw(len(masks), damage.eroded, generator):
-        masks[index] = ~_dilate(~masks[index], damage.erosion)
+        masks[index] = ~dilate(~masks[index], damage.erosion)
     masks = _without(masks, _draw(len(masks), damage.missing, generator))
     return masks[masks.flatten(1).any(1)]
 
@@ -62,7 +63,7 @@ def _merge(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tens
     for index in chosen:
         if index in gone:
             continue
-        rows, columns = _dilate(masks[index], REACH).nonzero(as_tuple=True)
+        rows, columns = dilate(masks[index], REACH).nonzero(as_tuple=True)
         near = masks[:, rows, columns].any(1)
         near[[index, *gone]] = False
         found = near.nonzero().flatten().tolist()
@@ -89,12 +90,6 @@ def _split(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tens
         masks[index] &= ~piece
         pieces.append(piece)
     return torch.cat([masks, *(piece[None] for piece in pieces)])
-
-
-def _dilate(mask: Tensor, distance: int) -> Tensor:
-    """(H, W) bool, with all within `distance` in the maximum norm; nothing comes from outside."""
-    size = 2 * distance + 1
-    return F.max_pool2d(mask[None].float(), size, stride=1, padding=distance)[0] > 0
 
 
 def _without(masks: Tensor, indices: list[int]) -> Tensor:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from samantic.data.loading import Batch, collate
 from samantic.data.pairs import PairedFolder, Sample
@@ -62,25 +61,6 @@ class Lessons(Dataset[Lesson]):
         return Lesson(sample, self.known(sample))
 
 
-def image_width(sample: Sample) -> int:
-    """Width in pixels of a pair's images."""
-    return next(x.shape[-1] for x in (sample.rgb, sample.thermal) if x is not None)
-
-
-def lesson_loader(lessons: Lessons, batch_size: int, workers: int) -> DataLoader[LessonBatch]:
-    """Shuffled batches; the incomplete last one is left out if others remain."""
-    return DataLoader(
-        lessons,  # type: ignore[arg-type]  # collate turns lessons into batches
-        batch_size,
-        shuffle=True,
-        drop_last=len(lessons) >= batch_size,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        pin_memory=torch.cuda.is_available(),
-        collate_fn=collate_lessons,
-    )
-
-
 def collate_lessons(lessons: list[Lesson]) -> LessonBatch:
     """Stack lessons of one size.
 
@@ -88,7 +68,7 @@ def collate_lessons(lessons: list[Lesson]) -> LessonBatch:
         InputError: Their sizes differ.
     """
     samples = [lesson.sample for lesson in lessons]
-    sizes = {x.shape[-2:]: s.name for s in samples for x in s[1:3] if x is not None}
+    sizes = {sample.size: sample.name for sample in samples}
     if len(sizes) > 1:
         (height, width), (other_height, other_width) = list(sizes)[:2]
         first, second = list(sizes.values())[:2]

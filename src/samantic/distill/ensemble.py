@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.distill.damage import Damage
-from samantic.distill.data import image_width
 from samantic.distill.sources import (
     DamagedMasks,
     FileMasks,
@@ -35,6 +34,7 @@ from samantic.distill.targets import (
 )
 from samantic.distill.teacher import Teacher
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
+from samantic.errors import InputError
 from samantic.predict import choose_device
 
 
@@ -56,12 +56,15 @@ class KeptMasks:
         Raises:
             InputError: They are those of other windows.
         """
-        cut = plan_windows(self.window, image_width(sample))
+        height, width = sample.size
+        cut = plan_windows(self.window, width)
         if self.folder is None:
-            height = next(x.shape[-2] for x in sample[1:3] if x is not None)
             return [torch.zeros(0, height, cut.window, dtype=torch.bool)] * len(cut.starts)
         found = read_masks(self.folder, sample.name)
-        return [masks_in_window(found, left, cut.window) for left in cut.starts]
+        try:
+            return [masks_in_window(found, left, cut.window) for left in cut.starts]
+        except InputError as error:
+            raise InputError(f"{sample.name}: {error}") from None
 
 
 def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
@@ -159,7 +162,7 @@ class Ensemble:
 
     @torch.inference_mode()
     def _join(self, sample: Sample, masks: list[Tensor]) -> tuple[Targets, Cut]:
-        cut = plan_windows(self.masks.window, image_width(sample))
+        cut = plan_windows(self.masks.window, sample.size[1])
         rgb, thermal = (
             None if x is None else x[None].to(self.device) for x in (sample.rgb, sample.thermal)
         )

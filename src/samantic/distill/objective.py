@@ -14,7 +14,7 @@ from samantic.distill.rectification import overlap_consistency
 from samantic.distill.targets import Cut, Targets
 from samantic.distill.windows import cut_windows
 from samantic.distill_config import AdaptationConfig
-from samantic.losses import cross_entropy, cross_modal_distillation
+from samantic.losses import cross_entropy, teacher_distillation
 
 
 def student_terms(
@@ -54,9 +54,7 @@ def _whole(logits: Tensor, targets: Targets, options: AdaptationConfig) -> Tenso
         return cross_entropy(logits, targets.teacher.long())
     if targets.probabilities is None:
         raise ValueError("soft targets need the teacher's probabilities")
-    teacher = targets.probabilities.float().clamp(min=1e-8).log()
-    everywhere = torch.ones(len(logits), dtype=torch.bool, device=logits.device)
-    return cross_modal_distillation(logits, teacher, everywhere)
+    return teacher_distillation(logits, targets.probabilities.float().clamp(min=1e-8).log())
 
 
 def teacher_terms(

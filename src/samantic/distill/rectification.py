@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import IGNORE
-from samantic.masks import boundaries
+from samantic.masks import boundaries, dilate
 
 CHUNK = 32
 """Masks whose boundaries are drawn at a time, which bounds the memory."""
@@ -68,13 +68,10 @@ def refined_boundary(labels: Tensor, masks: Tensor, distance: int = 4) -> Tensor
     Returns:
         (H, W) bool.
     """
-    near = F.max_pool2d(
-        _class_boundary(labels)[None].float(), 2 * distance + 1, stride=1, padding=distance
-    )
     drawn = torch.zeros_like(labels, dtype=torch.bool)
     for chunk in torch.split(masks, CHUNK):
         drawn |= boundaries(chunk).any(0)
-    return drawn & (near[0] > 0)
+    return drawn & dilate(_class_boundary(labels), distance)
 
 
 def _class_boundary(labels: Tensor) -> Tensor:
@@ -130,7 +127,7 @@ def complementary_fusion(
     turns = torch.zeros_like(areas)  # when a mask is painted: 1, 2, ...; 0 for never
     turns[order] = torch.arange(1, len(order) + 1, device=order.device)
     last = torch.zeros_like(labels).flatten().scatter_reduce(0, pixel, turns[mask], "amax")
-    sure = winners.where(most.double() / areas >= cover, IGNORE)
+    sure = winners.where(most / areas >= cover, IGNORE)
     painted, confident = (
         F.pad(values[order], (1, 0), value=IGNORE)[last].view_as(labels)
         for values in (winners, sure)

@@ -183,7 +183,7 @@ def masks_in_window(parts: Sequence[WindowMasks], left: int, window: int) -> Ten
         window: Its width w in pixels.
 
     Returns:
-        (M, H, w) bool; some may be empty.
+        (M, H, w) bool, none of them empty.
 
     Raises:
         InputError: They are masks of other windows.
@@ -200,7 +200,8 @@ def masks_in_window(parts: Sequence[WindowMasks], left: int, window: int) -> Ten
             f"no masks of the window from column {left} ({window} wide), only of those from "
             f"{there}; make them for windows of this width"
         )
-    return torch.cat(found)
+    masks = torch.cat(found)
+    return masks[masks.flatten(1).any(1)]  # most of a panorama's lie outside
 
 
 def _cached(folder: Path, name: str) -> Path:

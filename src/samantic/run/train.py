@@ -96,7 +96,7 @@ def train(
 
 def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
     teacher = load_teacher(name_or_path)
-    teacher.check_classes(pairs, f"train.teacher {name_or_path}")
+    teacher.check_fits(pairs, f"train.teacher {name_or_path}")
     return teacher.requires_grad_(False)
 
 
