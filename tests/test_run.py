@@ -447,6 +447,7 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         "data.workers": 0,
         "model.base": micro,
         "train.start": "null",
+        "train.teacher": "null",
         "adapt.random-ok": "true",
         "augment.crop": "[64,96]",
         "train.steps": 1,
@@ -483,6 +484,7 @@ def test_shipped_configurations_distil(shipped: Path, tmp_path: Path) -> None:
         "masks.base": "random-micro",
         "masks.side": 4,
         "student.base": "segformer-micro",
+        "train.start": "null",
         "train.steps": 1,
         "train.precision": "32-true",
     }

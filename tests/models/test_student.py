@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import SegformerForImageClassification, SegformerForSemanticSegmentation
 
-from samantic.config import StudentFusion
+from samantic.config import SegFormerFusion
 from samantic.errors import InputError
 from samantic.models import Student
 from samantic.models.segformer import SEGFORMERS, build_segformer, decode
 from samantic.models.transfer import take_over
 
-FUSIONS = get_args(StudentFusion)
+FUSIONS = get_args(SegFormerFusion)
 MakeStudent = Callable[..., Student]
 
 
@@ -29,7 +29,7 @@ def pair(batch: int = 2, height: int = 40, width: int = 56) -> tuple[torch.Tenso
 def make_student() -> MakeStudent:
     """A micro student whose weights are large enough for every path to matter."""
 
-    def build(fusion: StudentFusion = "early", classes: int = 5) -> Student:
+    def build(fusion: SegFormerFusion = "early", classes: int = 5) -> Student:
         student = Student("segformer-micro", classes, fusion=fusion).eval()
         for parameter in student.parameters():
             if parameter.ndim > 1:
@@ -76,7 +76,7 @@ def test_random_weights_let_signals_through() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 65), (35, 100), (96, 64)])
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_any_size(make_student: MakeStudent, fusion: StudentFusion, size: tuple[int, int]) -> None:
+def test_any_size(make_student: MakeStudent, fusion: SegFormerFusion, size: tuple[int, int]) -> None:
     student = make_student(fusion)
     out = student(*pair(1, *size))
     assert out.logits.shape == (1, 5, *size)
