@@ -76,7 +76,9 @@ def test_random_weights_let_signals_through() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (33, 65), (35, 100), (96, 64)])
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_any_size(make_student: MakeStudent, fusion: SegFormerFusion, size: tuple[int, int]) -> None:
+def test_any_size(
+    make_student: MakeStudent, fusion: SegFormerFusion, size: tuple[int, int]
+) -> None:
     student = make_student(fusion)
     out = student(*pair(1, *size))
     assert out.logits.shape == (1, 5, *size)
