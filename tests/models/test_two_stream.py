@@ -16,6 +16,7 @@ from samantic.config import AdaptConfig, ModelConfig
 from samantic.config_files import check_network, read_config
 from samantic.errors import InputError
 from samantic.models import TwoStream, two_stream
+from samantic.models.transfer import take_over
 from samantic.models.two_stream import LiteEncoder, imagenet_weights
 
 BASE = "efficientnet-lite0"
@@ -58,6 +59,16 @@ def test_nothing_of_a_hidden_image_reaches_the_output(network: TwoStream) -> Non
     torch.testing.assert_close(out.logits[1], second[1])
     assert len(out.alone) == 2
     torch.testing.assert_close(out.alone[0][0][0], first[0])
+
+
+def test_classes_of_equal_names_keep_what_they_learnt() -> None:
+    source, other = (TwoStream(BASE, count, pretrained=False).eval() for count in (3, 4))
+    new = other.classifier[1].weight[3].clone()
+    take_over(other, ["b", "c", "a", "new"], source, ["a", "b", "c"])
+    assert torch.equal(other.classifier[1].weight[3], new)
+    pair = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(other(*pair).logits[:, :3], source(*pair).logits[:, [1, 2, 0]])
 
 
 @pytest.mark.parametrize("size", [(64, 64), (61, 83), (32, 40)])

@@ -14,6 +14,8 @@ CLASS_ROWS = {
     "auxiliary_head.classify.bias": 0,
     "decode_head.classifier.weight": 0,
     "decode_head.classifier.bias": 0,
+    "classifier.1.weight": 0,  # of the two-stream student
+    "classifier.1.bias": 0,
 }
 """Tensors with a row per class, and the row of the first class."""
 
