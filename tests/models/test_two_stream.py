@@ -16,8 +16,8 @@ from samantic.config import AdaptConfig, ModelConfig
 from samantic.config_files import check_network, read_config
 from samantic.errors import InputError
 from samantic.models import TwoStream, two_stream
+from samantic.models.efficientnet import LiteEncoder, imagenet_weights
 from samantic.models.transfer import take_over
-from samantic.models.two_stream import LiteEncoder, imagenet_weights
 
 BASE = "efficientnet-lite0"
 
