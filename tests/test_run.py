@@ -208,7 +208,7 @@ def test_frozen_random_trunk_is_refused(
 ) -> None:
     path = write_config(mfnet, adapt=adapt, train={"steps": 1, "validations": 1})
     assert main(["train", str(path)]) == 2
-    assert "a frozen random trunk teaches nothing" in capsys.readouterr().err
+    assert "a frozen random network teaches nothing" in capsys.readouterr().err
     assert main(["train", str(path), "--adapt.random-ok"]) == 0
 
 

@@ -1,18 +1,19 @@
 """Pre-train a small SAM on RGB images whose things are numbered, and save it as a base.
 
     samantic synthesize --layout mfnet --out data/scenes --count 4000 --seed 0 --size 240x320
-    python training/pretrain_sam.py --data data/scenes --out runs/sam-nano
-    samantic train configs/mfnet.yaml --model.base runs/sam-nano/sam --data.root FOLDER
+    python training/pretrain_sam.py --data data/scenes --out runs/sam
+    samantic train configs/mfnet.yaml --model.base runs/sam/sam --data.root FOLDER
 
 Generated scenes bring their instance ids; of other data sets every connected region of a class is a
-thing. Several --data are learnt together. A stopped run goes on with --resume.
+thing. Several --data, FOLDER or FOLDER:LAYOUT, are learnt together. A stopped run goes on with
+--resume.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import cast, get_args
 
 import lightning as L  # the name its documentation uses
 from torch.utils.data import ConcatDataset
@@ -44,7 +45,7 @@ def main() -> None:
         seed=options.seed,
     )
     splits = {
-        key: ConcatDataset([InstanceFolder(root, options.layout, name) for root in options.data])
+        key: ConcatDataset([InstanceFolder(root, layout, name) for root, layout in options.data])
         for key, name in (("train", options.train), ("val", options.val))
     }
     for part in splits["train"].datasets:
@@ -53,7 +54,7 @@ def main() -> None:
     if is_random(options.base):
         bind_prompts(sam)
     fit(
-        PromptTask(PromptableSAM(sam), augment, train),
+        PromptTask(PromptableSAM(sam), augment, train, trunk=options.trunk),
         options.out,
         train,
         train_loader(splits["train"], train.batch_size, options.workers),
@@ -69,13 +70,21 @@ def main() -> None:
     print(f"base: {options.out / 'sam'}")
 
 
+def source(text: str) -> tuple[Path, Layout]:
+    """A data set's folder and layout, MFNet's unless it is said."""
+    root, _, layout = text.partition(":")
+    if layout not in ("", *get_args(Layout)):
+        raise argparse.ArgumentTypeError(f"unknown layout {layout}")
+    return Path(root), cast(Layout, layout or "mfnet")
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, action="append", required=True)
-    parser.add_argument("--layout", choices=get_args(Layout), default="mfnet")
+    parser.add_argument("--data", type=source, action="append", required=True)
     parser.add_argument("--train", default="train", help="split to learn from")
     parser.add_argument("--val", default="val", help="split to select by, e.g. val[:20%%]")
-    parser.add_argument("--base", default="random-nano")
+    parser.add_argument("--base", default="efficientnet-lite0")
+    parser.add_argument("--trunk", type=float, default=1.0, help="its share of the learning rate")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("H", "W"))
     parser.add_argument("--steps", type=int, default=20_000)

@@ -98,8 +98,8 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
         return Student(info.shape or model.base, classes, fusion=fusion)
     if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
         raise InputError(
-            f"adapt {adapt.method} on base {model.base}: a frozen random trunk teaches "
-            "nothing; use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
+            f"adapt {adapt.method} on base {model.base}: a frozen random network teaches nothing; "
+            "use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
         )
     return SARTM(
         load_sam2(model.base),

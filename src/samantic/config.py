@@ -57,7 +57,9 @@ class ModelConfig:
     Args:
         network: sartm, or student: a compact network, trained in full, with one head.
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
-            the same files, or random-nano, random-mini, random-micro (built-in, without weights).
+            the same files, sam-nano (a small one that ships), efficientnet-lite0 (ImageNet's
+            weights in its trunk alone, extra imagenet), or random-nano, random-mini, random-micro
+            (built-in, without weights).
             For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
             segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights); or
             efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet), and

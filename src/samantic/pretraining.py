@@ -120,13 +120,21 @@ class PromptTask(L.LightningModule):
         augment: Changes of the images.
         train: The optimisation.
         prompts: Things asked for in an image.
+        trunk: The trunk's learning rate as a share of the others'; 0 freezes it.
     """
 
     def __init__(
-        self, network: PromptableSAM, augment: AugmentConfig, train: TrainConfig, prompts: int = 6
+        self,
+        network: PromptableSAM,
+        augment: AugmentConfig,
+        train: TrainConfig,
+        prompts: int = 6,
+        trunk: float = 1.0,
     ) -> None:
         super().__init__()
-        self.network, self.options, self.prompts = network, train, prompts
+        self.network, self.options, self.prompts, self.trunk = network, train, prompts, trunk
+        if trunk == 0:
+            network.encoder.vision.backbone.requires_grad_(False)
         self.photometric = Photometric(augment)
         self.click, self.box = MeanMetric(), MeanMetric()
 
@@ -165,10 +173,15 @@ class PromptTask(L.LightningModule):
         self.box.reset()
 
     def configure_optimizers(self) -> Any:
-        """As for SARTM."""
-        return configure_adamw(
-            {self.network: self.options.learning_rate}, self.options, self.trainer
-        )
+        """As for SARTM, the trunk at its own rate."""
+        vision, rate = self.network.encoder.vision, self.options.learning_rate
+        rates = {
+            vision.backbone: rate * self.trunk,
+            vision.neck: rate,
+            self.network.decoder: rate,
+            self.network.prompts: rate,
+        }
+        return configure_adamw(rates, self.options, self.trainer)
 
 
 def mask_losses(masks: Masks, prompts: Prompts) -> dict[str, Tensor]:

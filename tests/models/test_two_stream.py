@@ -17,7 +17,7 @@ from samantic.config import AdaptConfig, ModelConfig
 from samantic.config_files import check_network, read_config
 from samantic.errors import InputError
 from samantic.models import TwoStream, two_stream
-from samantic.models.lite_encoder import LiteEncoder, imagenet_weights
+from samantic.models.efficientnet import LiteEncoder, imagenet_weights
 from samantic.models.transfer import take_over
 
 BASE = "efficientnet-lite0"

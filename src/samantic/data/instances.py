@@ -17,7 +17,7 @@ from samantic.errors import InputError
 
 
 class InstanceFolder(PairedFolder):
-    """The pairs of a split with instance ids in place of class ids, 0 where there is no thing.
+    """The RGB images of a split with instance ids, 0 where there is no thing, in place of labels.
 
     Where the data set has a folder `instances` (16-bit ids), as generated scenes do, they are read
     from there. Else every connected region of a class, class 0 apart, is a thing.
@@ -34,7 +34,7 @@ class InstanceFolder(PairedFolder):
             ids = components(self.code.read(source))
         if sample.rgb is not None:
             check_size(ids, str(source), np.empty(sample.rgb.shape[1:]), str(files.rgb))
-        sample = sample._replace(labels=torch.from_numpy(ids.astype(np.int64)))
+        sample = sample._replace(thermal=None, labels=torch.from_numpy(ids.astype(np.int64)))
         return sample if self.transform is None else self.transform(sample)
 
 

