@@ -185,6 +185,7 @@ def _check_distill(config: DistillConfig) -> DistillConfig:
                 (masks.source == "files") == (masks.folder is not None)
             ),
             "masks.side must be at least 1": masks.side >= 1,
+            "masks.size must be at least 32 pixels": masks.size is None or masks.size >= 32,
             "masks.damage must lie in 0..5": 0 <= masks.damage <= 5,
             "loss.cover must lie in 0..1": 0 <= loss.cover <= 1,
             "loss.distance must be at least 0": loss.distance >= 0,

@@ -96,7 +96,7 @@ def mask_source(options: MasksConfig, window: int | None, root: Path) -> MaskSou
         case "none":
             return None
         case "sam":
-            clicks = (options.side, options.quality, options.stability)
+            clicks = (options.side, options.quality, options.stability, options.size)
             source = SamMasks(options.base, window, *clicks, str(choose_device()))
         case "files":
             source = FileMasks(Path(str(options.folder)))

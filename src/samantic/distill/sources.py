@@ -56,6 +56,7 @@ class SamMasks:
         side: Clicks along the longer side.
         quality: Least IoU that the network must expect of a mask.
         stability: Least stability of a mask.
+        size: Longer side in pixels at which it looks at larger images; None for their own.
         device: Where it computes.
     """
 
@@ -64,6 +65,7 @@ class SamMasks:
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
+    size: int | None = None
     device: str = "cpu"
 
     @property
@@ -89,7 +91,12 @@ class SamMasks:
 
     def _ask(self, left: int | None, image: Tensor) -> WindowMasks:
         found = grid_masks(
-            self.sam, image, side=self.side, quality=self.quality, stability=self.stability
+            self.sam,
+            image,
+            side=self.side,
+            quality=self.quality,
+            stability=self.stability,
+            longest=self.size,
         )
         return WindowMasks(left, *found)
 
