@@ -147,7 +147,8 @@ def evaluate_predictor(
         InputError: The classes or the modalities differ, a file is broken and not to be skipped,
             or all are.
     """
-    _check_fits(predictor, dataset)
+    network, classes = predictor.network, predictor.info.classes
+    dataset.check_reader("the model", network.modalities, classes, "evaluate on data that it fits")
     start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
@@ -226,20 +227,6 @@ class _Measure:
         if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
             return None
         return confusion_matrix(self._predict(pair)[1], truth, self.classes)
-
-
-def _check_fits(predictor: Predictor, dataset: PairedFolder) -> None:
-    known, there = predictor.network.modalities, dataset.spec.modalities
-    if not set(known) & set(there):
-        raise InputError(
-            f"{dataset.root}: has {' and '.join(there)} images, but the model reads "
-            f"{' and '.join(known)}; evaluate on data that has them"
-        )
-    if dataset.classes != predictor.info.classes:
-        raise InputError(
-            f"{dataset.root}: classes {', '.join(dataset.classes)}, but the model knows "
-            f"{', '.join(predictor.info.classes)}; evaluate on data with the model's classes"
-        )
 
 
 def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:

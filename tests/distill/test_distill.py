@@ -82,7 +82,8 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     assert {"train/whole", "train/window", "train/boundary", "val/miou"} <= logged(run)
     assert not {"train/teacher", "train/consistency"} & logged(run)
     page = (run / "report.html").read_text()
-    assert "Beside the teacher" in page
+    assert '<a href="#beside-the-teacher">Beside the teacher</a>' in page
+    assert '<h2 id="beside-the-teacher">Beside the teacher</h2>' in page
     assert "confident part of" in page
     card = (run / "model" / "README.md").read_text()
     assert "Distilled without labels, after GoodSAM" in card
@@ -353,8 +354,8 @@ def test_a_teacher_of_other_classes(
     path = write_distill(teacher={"model": str(tmp_path / "three")})
     assert main(["distill", str(path)]) == 2
     problem = capsys.readouterr().err
-    assert "three: knows LABEL_0, LABEL_1, LABEL_2, but the classes of" in problem
-    assert "are unlabelled, car," in problem
+    assert ": classes unlabelled, car," in problem
+    assert "three knows LABEL_0, LABEL_1, LABEL_2; take a teacher that fits them" in problem
 
 
 def test_a_segformer_that_does_not_segment(

@@ -128,6 +128,15 @@ def test_masks_from_files(images: list[Files], tmp_path: Path) -> None:
         source(images[2])
 
 
+def test_files_that_have_changed_are_read_anew(images: list[Files], tmp_path: Path) -> None:
+    folder = tmp_path / "instances"
+    write_mask_file(folder / "0.json", Halves()(images[0]))
+    before = FileMasks(folder).options
+    assert FileMasks(folder).options == before
+    write_mask_file(folder / "0.json", Halves()(images[0])[:1] * 2)
+    assert FileMasks(folder).options != before
+
+
 def test_masks_in_a_window_are_its_own_and_parts_of_the_whole_images() -> None:
     own, whole = torch.rand(2, 4, 6) < 0.5, torch.rand(3, 4, 10) < 0.5
     parts = [WindowMasks(8, own, torch.ones(2)), WindowMasks(None, whole, torch.ones(3))]

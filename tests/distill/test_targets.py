@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,14 @@ import torch
 from torch import Tensor
 
 from samantic.config import IGNORE
+from samantic.data.augment import Crop
+from samantic.data.pairs import Sample
+from samantic.distill.data import Lessons
 from samantic.distill.objective import student_terms, teacher_terms
 from samantic.distill.targets import (
     Cut,
     Targets,
+    crop_targets,
     make_targets,
     merge_windows,
     plan_windows,
@@ -23,7 +28,7 @@ from samantic.distill.targets import (
     write_targets,
 )
 from samantic.distill.views import draw_columns, put_back, view
-from samantic.distill_config import AdaptationConfig
+from samantic.distill_config import AdaptationConfig, ViewConfig
 
 K, H, W, WINDOW = 4, 12, 24, 8
 OPTIONS = AdaptationConfig(smallest=4, cover=0.5, distance=2)
@@ -234,3 +239,44 @@ def test_views_are_put_back(flip: float, roll: bool) -> None:
         assert len({tuple(row.tolist()) for row in columns}) > 1
         steps = columns.diff(dim=1) % 9
         assert set(steps.flatten().tolist()) == {1, 8}, "neighbours stay neighbours, both ways"
+
+
+def test_a_part_of_an_image_has_the_targets_of_its_pixels() -> None:
+    """Where nothing is resampled they are cut; where it is, images and targets stay together."""
+    coarse = torch.randint(0, K, (H // 4, W // 4))
+    teacher = coarse.repeat_interleave(4, 0).repeat_interleave(4, 1)
+    boundary = torch.zeros(H, W, dtype=torch.bool)
+    boundary[5, 7] = True
+    probabilities = torch.nn.functional.one_hot(teacher, K).movedim(-1, 0).half()
+    whole = Targets(teacher.byte(), probabilities, teacher[None], teacher[None], boundary)
+    part = crop_targets(whole, Crop(2, 3, 6, 8, (6, 8), False))
+    for found, expected in zip(part, whole, strict=True):
+        assert found is not None
+        assert expected is not None
+        assert torch.equal(found.float(), expected[..., 2:8, 3:11].float())
+    half = crop_targets(whole, Crop(0, 0, H, W, (H // 2, W // 2), False))
+    assert half.probabilities is not None
+    assert torch.equal(half.probabilities.argmax(0), half.teacher.long())
+    assert torch.equal(half.teacher.long(), teacher[::2, ::2])
+    assert half.boundary.nonzero().tolist() == [[2, 3]]
+
+
+def test_lessons_of_a_part_show_one_part_of_everything() -> None:
+    """With targets, and with masks for a teacher that learns."""
+    ids = torch.randint(0, K, (H // 4, W // 4)).repeat_interleave(4, 0).repeat_interleave(4, 1)
+    code = ids.float() / K
+    sample = Sample("x", code.expand(3, -1, -1), code[None], None)
+    targets = Targets(ids.byte(), None, ids[None], ids[None], ids > 1)
+    masks = [ids == torch.arange(K)[:, None, None]]
+    view = ViewConfig(crop=(8, 8), scale=(1.0, 1.0))
+    pairs: Any = [sample]
+    for known in (targets, masks):
+        for _ in range(10):
+            lesson = Lessons(pairs, lambda _, known=known: known, view)[0]
+            assert lesson.sample.rgb is not None
+            assert lesson.sample.rgb.shape == (3, 8, 8)
+            seen = (lesson.sample.rgb[0] * K).round().long()
+            if isinstance(lesson.known, Targets):
+                assert torch.equal(lesson.known.ensemble[0], seen)
+            else:
+                assert torch.equal(lesson.known[0], seen == torch.arange(K)[:, None, None])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -117,6 +117,32 @@ class PairedFolder(Dataset[Sample]):
         """The subset, such as day or night, that a file name tells; None if it tells none."""
         endings = self.spec.subsets.items()
         return next((subset for ending, subset in endings if name.endswith(ending)), None)
+
+    def check_reader(
+        self, who: str, modalities: Sequence[str], classes: Sequence[str], cure: str
+    ) -> None:
+        """Refuse a network that finds no image here that it reads, or knows other classes.
+
+        Args:
+            who: The network, for the message.
+            modalities: What it reads.
+            classes: What it knows, by label id.
+            cure: What to do about it.
+
+        Raises:
+            InputError: It is such a network.
+        """
+        there = self.spec.modalities
+        if not set(there) & set(modalities):
+            raise InputError(
+                f"{self.root}: has {' and '.join(there)} images, but {who} reads "
+                f"{' and '.join(modalities)}; {cure}"
+            )
+        if self.classes != tuple(classes):
+            raise InputError(
+                f"{self.root}: classes {', '.join(self.classes)}, but {who} knows "
+                f"{', '.join(classes)}; {cure}"
+            )
 
     def class_weights(self, balance: float) -> Tensor:
         """Weigh every class by its share of the labelled pixels to the power of -`balance`.

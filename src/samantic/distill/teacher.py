@@ -56,17 +56,9 @@ class Teacher(nn.Module):
         Raises:
             InputError: They are such pairs.
         """
-        there, wanted = pairs.spec.modalities, self.network.modalities
-        if not set(there) & set(wanted):
-            raise InputError(
-                f"{source}: reads {' or '.join(wanted)}, but {pairs.root} has "
-                f"{' and '.join(there)} alone; take a teacher that reads it"
-            )
-        if pairs.classes != self.info.classes:
-            raise InputError(
-                f"{source}: knows {', '.join(self.info.classes)}, but the classes of {pairs.root} "
-                f"are {', '.join(pairs.classes)}; take a teacher of these classes"
-            )
+        pairs.check_reader(
+            source, self.network.modalities, self.info.classes, "take a teacher that fits them"
+        )
 
     def in_windows(
         self, rgb: Tensor | None, thermal: Tensor | None, starts: Sequence[int], window: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,9 +50,20 @@ def render(template: str, path: Path, **content: Any) -> None:
     )
     pages.filters["percent"] = percent
     pages.filters["interval"] = interval
+    pages.filters["slug"] = slug
     pages.globals["errors"] = [("wrong", WRONG), ("right", RIGHT)]
     pages.globals["hatch"] = HATCH
     write_text(path, pages.get_template(template).render(**content))
+
+
+def slug(title: str) -> str:
+    """The anchor of a section.
+
+    Example:
+        >>> slug("Share of the pixels, %")
+        'share-of-the-pixels'
+    """
+    return re.sub("[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 def percent(value: float | None, without: str = "absent") -> str:
