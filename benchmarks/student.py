@@ -1,10 +1,11 @@
-"""What a student costs beside SARTM: parameters, and time of a forward pass on one core.
+"""What a student costs beside SARTM: parameters, operations, and time of a pass on one core.
 
     OMP_NUM_THREADS=1 python benchmarks/student.py --repeats 7
 
-Random weights do. The networks take turns and the best of their turns counts, so that what else
-the machine does touches all alike. sam2.1-hiera-tiny is transformers' default SAM2, with LoRA
-folded in as for inference.
+Random weights do but for nano, the model that ships. Operations are those of convolutions and
+matrix products, two for a multiplication and its addition. The networks take turns and the best of
+their turns counts, so that what else the machine does touches all alike. sam2.1-hiera-tiny is
+transformers' default SAM2, with LoRA folded in as for inference.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 from time import perf_counter
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import Sam2Config, Sam2Model
 
+from samantic.checkpoint import load_model
 from samantic.config import AdaptConfig
-from samantic.models import SARTM, Network, Student, load_sam2
+from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 
 CLASSES = 9
 
@@ -24,7 +27,11 @@ CLASSES = 9
 def networks() -> dict[str, Network]:
     """The networks to compare, all for RGB and thermal."""
     tiny = Sam2Model(Sam2Config())
+    lite, short = "efficientnet-lite0", "efficientnet-lite0-short"
     return {
+        f"{short}, early": TwoStream(short, CLASSES, fusion="early", pretrained=False),
+        f"{lite}, early": TwoStream(lite, CLASSES, fusion="early", pretrained=False),
+        "nano": load_model("nano")[0],
         "student segformer-tiny": Student("segformer-tiny", CLASSES),
         "student segformer-b0": Student("segformer-b0", CLASSES),
         "SARTM random-nano": SARTM(load_sam2("random-nano"), CLASSES, adapt=AdaptConfig("full")),
@@ -45,9 +52,12 @@ def main() -> None:
     rivals = networks()
     best = dict.fromkeys(rivals, float("inf"))
     counts = {name: sum(p.numel() for p in rivals[name].parameters()) / 1e6 for name in rivals}
-    for network in rivals.values():
+    operations = {}
+    for name, network in rivals.items():
         network.eval().merge()
-        network(*pair)
+        with FlopCounterMode(display=False) as counter:
+            network(*pair)
+        operations[name] = counter.get_total_flops() / 1e9
     for _ in range(options.repeats):
         for name, network in rivals.items():
             start = perf_counter()
@@ -55,9 +65,12 @@ def main() -> None:
             best[name] = min(best[name], perf_counter() - start)
     size = "x".join(map(str, options.size))
     print(f"{CLASSES} classes, {size}, float32, one core, torch {torch.__version__}")
+    against = [name for name in rivals if name == "nano" or "SARTM" in name]
+    print(f"{'time beside that of':>64}" + "".join(f"{other.split()[-1]:>20}" for other in against))
     for name, count in counts.items():
-        print(f"{name:26}{count:8.2f} M{1000 * best[name]:9.0f} ms", end="")
-        print("".join(f"{best[other] / best[name]:8.2f}x" for other in rivals if "SARTM" in other))
+        print(f"{name:32}{count:7.2f} M{operations[name]:8.1f} G", end="")
+        print(f"{1000 * best[name]:9.0f} ms", end="")
+        print("".join(f"{best[name] / best[other]:20.2f}" for other in against))
 
 
 if __name__ == "__main__":

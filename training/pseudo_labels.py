@@ -5,7 +5,8 @@ r"""Label pairs that nobody labelled by trained models, as more frames to train 
 
 Writes a folder in MFNet's layout: its split train lists the labelled frames of train, each
 `--repeat` times, and all pairs; val and test are those of the labelled frames. A pixel keeps the
-label that the models' mean probability gives it, or 255 where that is not confident.
+label that the models' mean probability gives it, or 255 where that is not confident. Without models
+the pairs get no label: for `samantic distill`, whose teacher knows more than a label.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tqdm import tqdm
 import samantic
 from samantic.batch import find_files
 from samantic.config import IGNORE
+from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import read_images, to_tensor
 from samantic.files import replacing, write_text
 from samantic.predict import Predictor
@@ -40,7 +42,7 @@ def label(models: list[Predictor], rgb: torch.Tensor, thermal: torch.Tensor, lea
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("models", nargs="+")
+    parser.add_argument("models", nargs="*")
     parser.add_argument("--rgb", type=Path, required=True)
     parser.add_argument("--thermal", type=Path, required=True)
     parser.add_argument("--labelled", type=Path, required=True, help="in MFNet's layout")
@@ -54,13 +56,15 @@ def main() -> None:
     files = find_files(options.rgb, options.thermal, None)
     names = [f"pseudo_{pair.name}" for pair in files]
     for pair, name in zip(tqdm(files, "label", unit="pair"), names, strict=True):
-        target = options.out / "labels" / f"{name}.png"
-        if target.exists():  # a stopped run goes on
+        image, target = (options.out / part / f"{name}.png" for part in ("images", "labels"))
+        if (target if models else image).exists():  # a stopped run goes on
             continue
-        rgb, thermal = read_images(pair, models[0].camera)
+        rgb, thermal = read_images(pair, models[0].camera if models else ALIGNED_8_BIT)
         gray = np.rint(255 * thermal).astype(np.uint8)
-        with replacing(options.out / "images" / f"{name}.png") as temporary:
+        with replacing(image) as temporary:
             Image.fromarray(np.dstack([rgb, gray])).save(temporary)
+        if not models:
+            continue
         labels = label(
             models, to_tensor(rgb)[None], torch.from_numpy(thermal)[None, None], options.confidence
         )
