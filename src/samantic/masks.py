@@ -44,7 +44,7 @@ def grid_masks(
     overlap: float = 0.7,
     smallest: int = 64,
     longest: int | None = None,
-    chunk: int = 64,
+    chunk: int = 16,
 ) -> ImageMasks:
     """Click on a grid, and keep the masks that are sure, stable, large enough and no duplicates.
 
@@ -60,7 +60,7 @@ def grid_masks(
         smallest: Least area in pixels.
         longest: The network sees an image with a longer side made smaller, to this many pixels;
             None for no limit.
-        chunk: Clicks at a time, which bounds the memory.
+        chunk: Clicks at a time: more take more memory, and on a CPU more time.
     """
     size = image.shape[-2:]
     seen = _at_most(image, longest)
