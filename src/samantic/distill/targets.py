@@ -140,8 +140,10 @@ def write_targets(path: Path, targets: Targets) -> None:
         for name, part in targets._asdict().items()
         if part is not None
     }
+    # probabilities hardly shrink, and packing them would take longer than making them
+    save = np.savez_compressed if targets.probabilities is None else np.savez
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, **small)
+        save(temporary, **small)
 
 
 def read_targets(path: Path) -> Targets:
