@@ -93,6 +93,9 @@ class AdaptationConfig:
         consistency: Weight of the divergence of the teacher's windows where they overlap; it
             changes a teacher that learns.
         targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
+        class_balance: A class weighs as much as its share of the pixels of teacher and ensemble in
+            a batch to the power of minus this; 0 weighs all alike. Take what the teacher was
+            trained with, or rare classes fade.
         cover: Least share of a mask that its class must cover for the mask to be confident.
         smallest: Masks of fewer pixels are left out.
         distance: Boundaries of masks count within this many pixels of the teacher's boundaries.
@@ -103,6 +106,7 @@ class AdaptationConfig:
     boundary: float = 0.1
     consistency: float = 1.0
     targets: Literal["hard", "soft"] = "hard"
+    class_balance: float = 0.0
     cover: float = 0.6
     smallest: int = 64
     distance: int = 4

@@ -15,7 +15,7 @@ from samantic.config import IGNORE
 from samantic.data.augment import Crop
 from samantic.data.pairs import Sample
 from samantic.distill.data import Lessons
-from samantic.distill.objective import student_terms, teacher_terms
+from samantic.distill.objective import class_weights, student_terms, teacher_terms
 from samantic.distill.targets import (
     Cut,
     Targets,
@@ -280,3 +280,12 @@ def test_lessons_of_a_part_show_one_part_of_everything() -> None:
                 assert torch.equal(lesson.known.ensemble[0], seen)
             else:
                 assert torch.equal(lesson.known[0], seen == torch.arange(K)[:, None, None])
+
+
+def test_rare_classes_weigh_more() -> None:
+    """Shares of two images' teacher and ensemble together; nothing where a class is missing."""
+    teacher, ensemble = torch.tensor([[[0, 0]], [[0, 1]]]), torch.tensor([[[[0, 0]]], [[[0, 3]]]])
+    targets = Targets(teacher, None, ensemble, ensemble, teacher > 0)
+    weights = class_weights(targets, K, 0.5)
+    assert weights.tolist() == pytest.approx([(6 / 8) ** -0.5, 8**0.5, 0, 8**0.5])
+    assert class_weights(targets, K, 0.0).tolist() == [1, 1, 0, 1]

@@ -26,7 +26,8 @@ def student_terms(
         L_window = CE(P_i, E_i) + CE(P_i, E_i^H)
 
     L_whole is the cross entropy with the teacher's class ids, or, soft, the mean over pixels of
-    KL(teacher || student). Cross entropies are means over the pixels of all windows.
+    KL(teacher || student). Cross entropies are means over the pixels of all windows, weighed by
+    class (see `class_weights`).
 
     Args:
         logits: The student's for the whole images, (N, K, H, W).
@@ -35,12 +36,13 @@ def student_terms(
         options: The weights.
     """
     terms = {}
+    weights = class_weights(targets, logits.shape[1], options.class_balance)
     if options.whole:
-        terms["whole"] = options.whole * _whole(logits, targets, options)
+        terms["whole"] = options.whole * _whole(logits, targets, weights, options)
     if options.window:
         parts = cut_windows(logits, cut.starts, cut.window).transpose(0, 1).flatten(0, 1)
         wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
-        losses = [cross_entropy(parts, labels) for labels in wanted]
+        losses = [cross_entropy(parts, labels, weights) for labels in wanted]
         terms["window"] = options.window * torch.stack(losses).sum()
     if options.boundary:
         probabilities = logits.float().softmax(1)
@@ -49,12 +51,29 @@ def student_terms(
     return terms
 
 
-def _whole(logits: Tensor, targets: Targets, options: AdaptationConfig) -> Tensor:
+def class_weights(targets: Targets, classes: int, balance: float) -> Tensor:
+    """Weigh every class by its share of teacher's and ensemble's pixels to the power of -`balance`.
+
+    Args:
+        targets: Of the images of a batch.
+        classes: Classes K.
+        balance: 0 weighs all alike, 1 balances them fully.
+
+    Returns:
+        (K,) float32; 0 for a class that does not occur.
+    """
+    labels = torch.cat([targets.teacher.flatten(), targets.ensemble.flatten()]).long()
+    counts = torch.bincount(labels, minlength=classes)[:classes].float()
+    return torch.where(counts > 0, (counts / labels.numel()).clamp(min=1e-9) ** -balance, 0.0)
+
+
+def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: AdaptationConfig) -> Tensor:
     if options.targets == "hard":
-        return cross_entropy(logits, targets.teacher.long())
+        return cross_entropy(logits, targets.teacher.long(), weights)
     if targets.probabilities is None:
         raise ValueError("soft targets need the teacher's probabilities")
-    return teacher_distillation(logits, targets.probabilities.float().clamp(min=1e-8).log())
+    known = targets.probabilities.float().clamp(min=1e-8).log()
+    return teacher_distillation(logits, known, weights if options.class_balance else None)
 
 
 def teacher_terms(
@@ -72,7 +91,8 @@ def teacher_terms(
     """
     parts = logits.transpose(0, 1).flatten(0, 1)
     wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
-    losses = [cross_entropy(parts, labels) for labels in wanted]
+    weights = class_weights(targets, logits.shape[2], options.class_balance)
+    losses = [cross_entropy(parts, labels, weights) for labels in wanted]
     terms = {"teacher": torch.stack(losses).sum()}
     if options.consistency:
         loss = overlap_consistency(logits, cut.starts, cut.width)
