@@ -24,7 +24,7 @@ Layout = Literal[
 ]
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
 SegFormerFusion = Literal["early", "rgb", "thermal"]
-TwoStreamFusion = Literal["two-stream", "rgb", "thermal"]
+TwoStreamFusion = Literal["two-stream", "early", "rgb", "thermal"]
 StudentFusion = Literal[SegFormerFusion, TwoStreamFusion]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
@@ -32,7 +32,15 @@ Head = Literal["mask", "auxiliary", "mean"]
 IGNORE = 255
 """Label of pixels that count neither in losses nor in metrics."""
 
-EFFICIENTNETS = ("efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+SHORT = "-short"
+"""Ends the name of a base without its last blocks, and at half the resolution after the first."""
+
+EFFICIENTNETS = (
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    f"efficientnet-lite0{SHORT}",
+)
 """Bases of a student whose ImageNet weights are in packages, the extra imagenet."""
 
 TILE = 1536
@@ -54,11 +62,12 @@ class ModelConfig:
             (built-in, without weights).
             For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
             segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights); or
-            efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet).
+            efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet), and
+            efficientnet-lite0-short, its first two thirds at half the resolution.
         fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
             heads see the weighted average, FRM + FFM serve the language distillation alone),
             average (weights only), late (decode each, average the logits), rgb or thermal (one
-            modality); for a student early (four channels; SegFormer), two-stream (an encoder each;
+            modality); for a student early (four channels), two-stream (an encoder each;
             EfficientNet), rgb or thermal.
         auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,

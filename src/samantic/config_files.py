@@ -174,7 +174,7 @@ def _check(config: Config) -> Config:
 
 def _check_distill(config: DistillConfig) -> DistillConfig:
     """Ranges that types cannot say."""
-    masks, loss = config.masks, config.loss
+    masks, loss, augment = config.masks, config.loss, config.augment
     _hold(
         _train_rules(config.train)
         | {
@@ -185,13 +185,20 @@ def _check_distill(config: DistillConfig) -> DistillConfig:
                 (masks.source == "files") == (masks.folder is not None)
             ),
             "masks.side must be at least 1": masks.side >= 1,
+            "masks.size must be at least 32 pixels": masks.size is None or masks.size >= 32,
             "masks.damage must lie in 0..5": 0 <= masks.damage <= 5,
             "loss.cover must lie in 0..1": 0 <= loss.cover <= 1,
             "loss.distance must be at least 0": loss.distance >= 0,
-            "augment.flip must lie in 0..1": 0 <= config.augment.flip <= 1,
-            "augment.modality_dropout must lie in 0..0.5": 0
-            <= config.augment.modality_dropout
-            <= 0.5,
+            "augment.flip must lie in 0..1": 0 <= augment.flip <= 1,
+            "augment.crop must be at least 32x32": augment.crop is None or min(augment.crop) >= 32,
+            "augment.crop belongs to images without window": augment.crop is None
+            or config.window is None,
+            "augment.scale must be 0 < smallest <= largest, and 1 without augment.crop": (
+                augment.scale == (1, 1)
+                if augment.crop is None
+                else 0 < augment.scale[0] <= augment.scale[1]
+            ),
+            "augment.modality_dropout must lie in 0..0.5": 0 <= augment.modality_dropout <= 0.5,
         }
     )
     check_network(config.student.model, AdaptConfig("full"))

@@ -39,8 +39,10 @@ class MasksConfig:
         side: Clicks along the longer side of an image or a window, for the source sam.
         quality: Least IoU that SAM must expect of a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
-        cache: Folder that keeps masks, for several runs and of several kinds; null is `masks` in
-            the run folder.
+        size: Larger images and windows are made smaller for SAM, to this many pixels on the longer
+            side, which is faster; null leaves them as they are.
+        cache: Folder that keeps masks, and what a frozen teacher makes of them, for several runs
+            and of several kinds; null is the run folder.
         damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
             them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
         seed: Of the damage.
@@ -52,6 +54,7 @@ class MasksConfig:
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
+    size: int | None = None
     cache: str | None = None
     damage: float = 0.0
     seed: int = 0
@@ -63,9 +66,10 @@ class StudentConfig:
 
     Args:
         base: What to start from: a SegFormer (a hub id such as nvidia/mit-b0, a local folder, or
-            segformer-b0, -b1, -b2, -tiny, -micro without weights) or efficientnet-lite0.
-        fusion: What it reads: early (RGB and thermal as four channels of a SegFormer), two-stream
-            (an EfficientNet each), rgb or thermal.
+            segformer-b0, -b1, -b2, -tiny, -micro without weights) or, with ImageNet's weights,
+            efficientnet-lite0, or efficientnet-lite0-short of less than a million parameters.
+        fusion: What it reads: early (RGB and thermal as four channels), two-stream (an EfficientNet
+            each), rgb or thermal.
     """
 
     base: str = "segformer-b0"
@@ -111,10 +115,15 @@ class ViewConfig(PhotometricConfig):
     Args:
         flip: Probability of a horizontal flip.
         roll: Whether panoramas start at a random column.
+        crop: Height and width in pixels of the part of an image that a lesson is about, with the
+            teacher's answer to the whole image; null is the whole image. Not for panoramas.
+        scale: Smallest and largest magnification before the crop.
     """
 
     flip: float = 0.5
     roll: bool = True
+    crop: tuple[int, int] | None = None
+    scale: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.models.promptable import PromptableSAM
+from samantic.models.sam import to_image
 
 COARSE = 4
-"""Masks are compared with one another on every fourth pixel."""
+"""Masks are judged and compared with one another on every fourth pixel, as a SAM2 draws them."""
+
+CHUNK = 16
+"""Masks that are brought to the image's size at a time, which bounds the memory."""
 
 
 class ImageMasks(NamedTuple):
@@ -39,9 +43,12 @@ def grid_masks(
     stability: float = 0.8,
     overlap: float = 0.7,
     smallest: int = 64,
+    longest: int | None = None,
     chunk: int = 64,
 ) -> ImageMasks:
     """Click on a grid, and keep the masks that are sure, stable, large enough and no duplicates.
+
+    Only those that are kept are brought to the image's size.
 
     Args:
         sam: The network.
@@ -51,21 +58,49 @@ def grid_masks(
         stability: Least IoU of the mask cut at logit +1 and at logit -1.
         overlap: Of two masks with a larger IoU the one of less quality is dropped.
         smallest: Least area in pixels.
+        longest: The network sees an image with a longer side made smaller, to this many pixels;
+            None for no limit.
         chunk: Clicks at a time, which bounds the memory.
     """
-    encoded = sam.encode(image[None])
-    height, width = image.shape[-2:]
+    size = image.shape[-2:]
+    seen = _at_most(image, longest)
+    encoded = sam.encode(seen[None])
+    height, width = seen.shape[-2:]
+    least = smallest * (height * width) / (size[0] * size[1] * COARSE**2)
     found, scores = [], []
     for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
-        answers = sam.decode(encoded, points=points[None, :, None])
-        logits, expected = answers.logits.flatten(0, 2), answers.quality.flatten()
-        keep = (expected >= quality) & (stabilities(logits) >= stability)
-        keep &= (logits > 0).sum(dim=(1, 2)) >= smallest
-        found.append(logits[keep] > 0)
+        answers = sam.decode_coarse(encoded, points=points[None, :, None])
+        sure = answers.quality[0] >= quality
+        logits, expected = answers.logits[0][sure], answers.quality[0][sure]
+        inside = logits[:, : -(-height // COARSE), : -(-width // COARSE)]  # without the padding
+        keep = (stabilities(inside) >= stability) & ((inside > 0).sum(dim=(1, 2)) >= least)
+        found.append(logits[keep])
         scores.append(expected[keep])
-    masks, expected = torch.cat(found), torch.cat(scores)
-    chosen = without_duplicates(masks, expected, overlap)
-    return ImageMasks(masks[chosen], expected[chosen])
+    logits, expected = torch.cat(found), torch.cat(scores)
+    chosen = without_duplicates(logits > 0, expected, overlap)
+    masks = _draw(logits[chosen], (height, width), size)
+    large = masks.flatten(1).sum(1) >= smallest
+    return ImageMasks(masks[large], expected[chosen][large])
+
+
+def _at_most(image: Tensor, longest: int | None) -> Tensor:
+    """An image (3, H, W) whose longer side has at most so many pixels."""
+    height, width = image.shape[-2:]
+    if longest is None or max(height, width) <= longest:
+        return image
+    factor = longest / max(height, width)
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+
+
+def _draw(logits: Tensor, seen: tuple[int, int], size: torch.Size) -> Tensor:
+    """Masks (M, H, W) of an image from logits at stride 4 of what the network saw of it."""
+    masks = torch.empty(len(logits), *size, dtype=torch.bool, device=logits.device)
+    for part, out in zip(torch.split(logits, CHUNK), torch.split(masks, CHUNK), strict=True):
+        if len(part):
+            pixels = to_image(part[None], seen)
+            out[:] = (pixels if seen == size else F.interpolate(pixels, size, mode="bilinear")) > 0
+    return masks
 
 
 def click_grid(height: int, width: int, side: int) -> Tensor:
@@ -87,7 +122,7 @@ def stabilities(logits: Tensor, offset: float = 1.0) -> Tensor:
 
 def without_duplicates(masks: Tensor, quality: Tensor, overlap: float) -> Tensor:
     """Indices of the masks (M, H, W) that no better one resembles, the best first."""
-    small = masks[:, ::COARSE, ::COARSE].flatten(1).float()
+    small = masks.flatten(1).float()
     areas = small.sum(1)
     common = small @ small.T
     iou = common / (areas[:, None] + areas - common).clamp(min=1)

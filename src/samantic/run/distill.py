@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -35,6 +37,9 @@ from samantic.trainer import fit
 
 TEACHER = "teacher"
 """Folder in the run folder for the model of a teacher that has learnt."""
+
+TARGETS = "targets"
+"""Folder in the run folder for what a frozen teacher teaches, while the run lasts."""
 
 
 def distill(
@@ -119,6 +124,8 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
     if not job.joint:
         known = _keep_targets(job)
 
+    lessons = Lessons(job.splits["train"], known, config.augment)
+
     def keep() -> None:
         save_model(job.out / "model", job.student, job.info)
         if job.joint:
@@ -128,7 +135,7 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         DistillTask(job.student, config, job.teacher if job.joint else None),
         job.out,
         config.train,
-        train_loader(Lessons(job.splits["train"], known), size, workers, collate_lessons),
+        train_loader(lessons, size, workers, collate_lessons),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
         resume,
@@ -139,7 +146,7 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
 def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, Any]:
     """Evaluate the student beside its teacher; without a test split, show what it learnt from."""
     config, data = job.config, job.config.data
-    shutil.rmtree(_targets_folder(job.out), ignore_errors=True)  # made anew if the run is resumed
+    shutil.rmtree(job.out / TARGETS, ignore_errors=True)  # made anew if the run is resumed
     teacher = Teacher(*load_model(job.out / TEACHER)) if job.joint else job.teacher
     masks = job.masks["train" if data.test is None else "test"]
     ensemble = Ensemble(teacher, masks, config.loss, choose_device())
@@ -216,17 +223,35 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
     )
 
 
-def _targets_folder(out: Path) -> Path:
-    return out / "targets"
-
-
 def _keep_targets(job: _Job) -> KeptTargets:
-    """The targets of a teacher that does not learn, computed once; those made otherwise go."""
-    folder, made = _targets_folder(job.out), asdict(job.config)
-    made = {key: made[key] for key in ("data", "teacher", "window", "masks", "loss")}
-    about = folder / "about.json"
-    if not about.exists() or read_json(about) != made:
-        shutil.rmtree(folder, ignore_errors=True)
-        write_json(about, made)
-    ensemble = Ensemble(job.teacher, job.masks["train"], job.config.loss, choose_device())
+    """The targets of a teacher that does not learn, computed once.
+
+    They lie in the run folder, where those made otherwise go, or in the folder that runs share,
+    where those made otherwise stay beside.
+    """
+    config, masks = job.config, job.masks["train"]
+    made = _made(job)
+    if config.masks.cache is None:
+        folder = job.out / TARGETS
+        about = folder / "about.json"
+        if not about.exists() or read_json(about) != made:
+            shutil.rmtree(folder, ignore_errors=True)
+            write_json(about, made)
+    else:
+        digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:10]
+        folder = Path(config.masks.cache) / f"{TARGETS}-{digest}"
+    ensemble = Ensemble(job.teacher, masks, config.loss, choose_device())
     return ensemble.keep_targets(job.splits["train"], folder)
+
+
+def _made(job: _Job) -> dict[str, Any]:
+    """All that targets depend on, as JSON has it."""
+    data, loss = asdict(job.config.data), asdict(job.config.loss)
+    masks = job.masks["train"].folder
+    return {
+        "data": {key: data[key] for key in data.keys() - {"val", "test", "workers"}},
+        "loss": {key: loss[key] for key in ("targets", "cover", "smallest", "distance")},
+        "masks": None if masks is None else masks.name,  # a digest of what they were made from
+        "teacher": job.teacher.fingerprint(),
+        "window": job.config.window,
+    }
