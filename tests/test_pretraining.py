@@ -17,7 +17,13 @@ from samantic.losses import dice_loss, focal_loss
 from samantic.models import load_sam2
 from samantic.models.promptable import Masks
 from samantic.models.sam import position_grid
-from samantic.pretraining import bind_prompts, draw_prompts, mask_iou, mask_losses
+from samantic.pretraining import (
+    bind_prompts,
+    coarse_shares,
+    draw_prompts,
+    mask_iou,
+    mask_losses,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,7 +71,7 @@ def test_the_best_answer_learns_and_all_know_their_iou() -> None:
     prompts = draw_prompts(instances, 2)
     logits = torch.randn(2, 2, 3, 16, 16, requires_grad=True)
     quality = torch.rand(2, 2, 3)
-    terms = mask_losses(Masks(logits, quality), prompts)
+    terms = mask_losses(Masks(logits, quality), prompts.targets.float(), prompts.real)
     best = []
     for p in range(2):
         target = prompts.targets[0, p].float()
@@ -78,6 +84,16 @@ def test_the_best_answer_learns_and_all_know_their_iou() -> None:
     assert logits.grad is not None
     touched = logits.grad.abs().sum(dim=(3, 4)) > 0
     assert touched.sum(dim=2).tolist() == [[1, 1], [0, 0]]
+
+
+def test_shares_of_squares_equal_a_loop() -> None:
+    targets = torch.rand(1, 2, 10, 13) > 0.5
+    shares = coarse_shares(targets, torch.zeros(1, 2, 3, 8, 8))
+    for p in range(2):
+        for y in range(8):
+            for x in range(8):
+                square = targets[0, p, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4]
+                assert shares[0, p, y, x] == square.sum() / 16
 
 
 def test_mask_iou() -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from transformers import Sam2Model
@@ -139,13 +140,14 @@ class PromptTask(L.LightningModule):
         self.click, self.box = MeanMetric(), MeanMetric()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Ask by clicks in even steps and by boxes in odd ones."""
+        """Ask by clicks in even steps and by boxes in odd ones; masks are compared at stride 4."""
         prompts = draw_prompts(batch.labels, self.prompts)
         encoded = self.network.encode(self.photometric(batch).rgb)
         asked: dict[str, Tensor] = (
             {"boxes": prompts.boxes} if index % 2 else {"points": prompts.points}
         )
-        terms = mask_losses(self.network.decode(encoded, **asked), prompts)
+        masks = self.network.decode_coarse(encoded, **asked)
+        terms = mask_losses(masks, coarse_shares(prompts.targets, masks.logits), prompts.real)
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         total = torch.stack(list(terms.values())).sum()
         self.log("train/loss", total.detach())
@@ -184,17 +186,33 @@ class PromptTask(L.LightningModule):
         return configure_adamw(rates, self.options, self.trainer)
 
 
-def mask_losses(masks: Masks, prompts: Prompts) -> dict[str, Tensor]:
+def coarse_shares(targets: Tensor, logits: Tensor) -> Tensor:
+    """How much of each square of 4x4 pixels is inside targets (N, P, H, W).
+
+    Returns:
+        (N, P, h, w) in 0..1, as large as coarse logits (..., h, w), whose image was padded at the
+        bottom and at the right.
+    """
+    height, width = (4 * size for size in logits.shape[-2:])
+    beyond = (0, width - targets.shape[-1], 0, height - targets.shape[-2])
+    return F.avg_pool2d(F.pad(targets.float(), beyond), 4)
+
+
+def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor]:
     """Of the three answers to a prompt the best one learns; all three learn to know their IoU.
+
+    Args:
+        masks: Answers (N, P, 3, h, w) to P prompts.
+        targets: (N, P, h, w) in 0..1, how much of a place is inside.
+        real: (N, P) bool; false where there is nothing to be found.
 
     Returns:
         `mask`, the mean of 20 focal + dice, and `quality`, the mean squared error of the expected
         IoU; both zero, with gradients, if there is nothing to be found.
     """
-    targets = prompts.targets[:, :, None].expand_as(masks.logits).float()
+    targets = targets[:, :, None].expand_as(masks.logits)
     losses = FOCAL * focal_loss(masks.logits, targets) + dice_loss(masks.logits, targets)
-    error = (masks.quality - mask_iou(masks.logits, targets > 0).detach()).square()
-    real = prompts.real.float()
+    error = (masks.quality - mask_iou(masks.logits, targets >= 0.5).detach()).square()
     share = real.sum().clamp(min=1)
     return {
         "mask": (losses.amin(dim=2) * real).sum() / share,
