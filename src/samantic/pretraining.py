@@ -140,14 +140,14 @@ class PromptTask(L.LightningModule):
         self.click, self.box = MeanMetric(), MeanMetric()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Ask by clicks in even steps and by boxes in odd ones; masks are compared at stride 4."""
+        """Ask for the same things by clicks and by boxes; masks are compared at stride 4."""
         prompts = draw_prompts(batch.labels, self.prompts)
         encoded = self.network.encode(self.photometric(batch).rgb)
-        asked: dict[str, Tensor] = (
-            {"boxes": prompts.boxes} if index % 2 else {"points": prompts.points}
-        )
-        masks = self.network.decode_coarse(encoded, **asked)
-        terms = mask_losses(masks, coarse_shares(prompts.targets, masks.logits), prompts.real)
+        asked: list[dict[str, Tensor]] = [{"points": prompts.points}, {"boxes": prompts.boxes}]
+        answers = [self.network.decode_coarse(encoded, **prompt) for prompt in asked]
+        targets = coarse_shares(prompts.targets, answers[0].logits)
+        losses = [mask_losses(masks, targets, prompts.real) for masks in answers]
+        terms = {name: torch.stack([part[name] for part in losses]).mean() for name in losses[0]}
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         total = torch.stack(list(terms.values())).sum()
         self.log("train/loss", total.detach())
