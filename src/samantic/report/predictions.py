@@ -18,6 +18,9 @@ from samantic.report.pictures import Panel, labels_picture, picture
 MOST = 40
 """So many pairs are shown, evenly chosen."""
 
+SEEN = 0.0005
+"""Least share of the pixels of a class that is named."""
+
 
 def write_predictions(
     out: Path, name: str, predictor: Predictor, files: list[Files], summary: dict[str, Any]
@@ -66,7 +69,7 @@ def _panel(predictor: Predictor, pair: Files, out: Path, shares: dict[str, float
     largest = sorted(info.classes[1:], key=lambda name: -shares[name])[:3]
     return Panel(
         pair.name,
-        ", ".join(f"{name} {100 * shares[name]:.1f} %" for name in largest if shares[name] > 0),
+        ", ".join(f"{name} {100 * shares[name]:.1f} %" for name in largest if shares[name] >= SEEN),
         [
             *([] if rgb is None else [picture("RGB", rgb)]),
             *([] if thermal is None else [picture("thermal", thermal)]),
