@@ -15,12 +15,13 @@ from transformers.models.sam2.modeling_sam2 import Sam2Attention
 from samantic.config import AugmentConfig, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
-from samantic.losses import dice_loss, focal_loss
+from samantic.losses import dice_loss
 from samantic.models.promptable import Masks, PromptableSAM
 from samantic.tasks import configure_adamw
 
-FOCAL = 20.0
-"""Weight of the focal loss beside the dice loss, as in SAM."""
+CROSS_ENTROPY = 2.0
+"""Weight of the cross entropy beside the dice loss. SAM's 20 times focal loss learns more slowly on
+few images: after 120 steps the best of three answers had an IoU of 0.25 with it and 0.35 so."""
 
 TOKEN_STD, ATTENTION_GAIN = 0.3, 3.0
 """Of a random decoder's tokens and of its queries and keys; see `bind_prompts`."""
@@ -110,7 +111,7 @@ def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
 
 
 class PromptTask(L.LightningModule):
-    """Learn masks: focal and dice loss of the best of three answers, and its expected IoU.
+    """Learn masks: cross entropy and dice loss of the best of three answers, and the expected IoU.
 
     Logs the terms, and after each validation `val/miou`, the mean IoU of the answer that the
     network trusts most, over clicks and boxes alike, and each alone as `val/miou_click` and
@@ -207,11 +208,12 @@ def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor
         real: (N, P) bool; false where there is nothing to be found.
 
     Returns:
-        `mask`, the mean of 20 focal + dice, and `quality`, the mean squared error of the expected
+        `mask`, the mean of 2 cross entropy + dice, and `quality`, the mean squared error of the expected
         IoU; both zero, with gradients, if there is nothing to be found.
     """
     targets = targets[:, :, None].expand_as(masks.logits)
-    losses = FOCAL * focal_loss(masks.logits, targets) + dice_loss(masks.logits, targets)
+    pixels = F.binary_cross_entropy_with_logits(masks.logits, targets, reduction="none")
+    losses = CROSS_ENTROPY * pixels.mean((-2, -1)) + dice_loss(masks.logits, targets)
     error = (masks.quality - mask_iou(masks.logits, targets >= 0.5).detach()).square()
     share = real.sum().clamp(min=1)
     return {
