@@ -208,8 +208,8 @@ def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor
         real: (N, P) bool; false where there is nothing to be found.
 
     Returns:
-        `mask`, the mean of 2 cross entropy + dice, and `quality`, the mean squared error of the expected
-        IoU; both zero, with gradients, if there is nothing to be found.
+        `mask`, the mean of 2 cross entropy + dice, and `quality`, the mean squared error of the
+        expected IoU; both zero, with gradients, if there is nothing to be found.
     """
     targets = targets[:, :, None].expand_as(masks.logits)
     pixels = F.binary_cross_entropy_with_logits(masks.logits, targets, reduction="none")
