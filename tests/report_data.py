@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
 
 from samantic.checkpoint import ModelInfo
 from samantic.config import AdaptConfig, ModelConfig
+from samantic.data.camera import ALIGNED_8_BIT
+from samantic.data.pairs import Files
 from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
-from samantic.report import Section, side_by_side, write_page, write_report, write_sections
+from samantic.report import (
+    Section,
+    side_by_side,
+    write_page,
+    write_predictions,
+    write_report,
+    write_sections,
+)
 
 CLASSES = ("background", "<b>car</b>", "person & dog", "bump")
 INFO = ModelInfo(
@@ -134,7 +145,7 @@ PUBLISHED = Section(
 
 
 def write_pages(folder: Path) -> None:
-    """report.html with all that it can show, demo.html of two networks and tables.html."""
+    """report.html with all that it can show, demo.html of two networks, tables.html and so on."""
     evaluation = evaluation_of(FRAMES)
     metrics = metrics_of(evaluation, **ROBUSTNESS, skipped={"d4D": "no thermal"})
     (folder / "config.yaml").write_text("out: '<here>'\n")
@@ -155,3 +166,24 @@ def write_pages(folder: Path) -> None:
     told = Section("What to mind", "", ["", ""], [["error", "a <b>"]], [], [])
     shown = Section("Alignment", "", [], [], [], panels)
     write_sections(folder / "tables.html", "Tables", ["`a`"], [PUBLISHED, told, shown])
+    write_predicted(folder)
+
+
+def write_predicted(folder: Path) -> None:
+    """predictions/report.html of two pairs, and of one that could not be read."""
+    out, pairs = folder / "predictions", []
+    (out / "labels").mkdir(parents=True)
+    for frame in FRAMES[:2]:
+        files = Files(frame.name, folder / f"{frame.name}-rgb.png", folder / f"{frame.name}-t.png")
+        for path, pixels in zip(files[1:3], (frame.rgb, frame.thermal), strict=True):
+            Image.fromarray(pixels).save(path)
+        Image.fromarray(frame.prediction).save(out / "labels" / f"{frame.name}.png")
+        pairs.append(files)
+    summary = {
+        "model": "0123",
+        "frames": {p.name: {"shares": dict.fromkeys(CLASSES, 0.1)} for p in pairs},
+        "failed": {"x <y>": "not a readable image"},
+    }
+    predictor: Any = SimpleNamespace(info=INFO, camera=ALIGNED_8_BIT)
+    broken = Files("x <y>", folder / "x.png", None)
+    write_predictions(out, "nano", predictor, [*pairs, broken], summary)

@@ -202,7 +202,7 @@ def test_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["demo", "--out", str(tmp_path), "--steps", "2", "--seed", "7", "--eval-seed", "8"]
     assert main(words) == 0
     out = capsys.readouterr().out
-    for name in ("fused", "rgb", "thermal"):
+    for name in ("fused", "rgb", "thermal", "nano"):
         assert name in out
         assert (tmp_path / name / "metrics.json").exists()
     assert out.strip().splitlines()[-1] == f"report: {tmp_path / 'report.html'}"

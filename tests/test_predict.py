@@ -112,6 +112,7 @@ def test_folders_and_continuation(trained: Path, own: Path, tmp_path: Path) -> N
     assert kept.stat().st_mtime_ns == before
     assert lost.exists()
     assert read_json(tmp_path / "summary.json") == summary
+    assert (tmp_path / "report.html").read_text().count("<figure ") == 3
 
 
 def test_four_channel_files(trained: Path, mfnet: Path, own: Path, tmp_path: Path) -> None:

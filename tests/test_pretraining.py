@@ -13,28 +13,31 @@ from PIL import Image
 from samantic.data.instances import InstanceFolder, components, read_instances
 from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
-from samantic.losses import dice_loss, focal_loss
+from samantic.losses import dice_loss
 from samantic.models import load_sam2
 from samantic.models.promptable import Masks
 from samantic.models.sam import position_grid
-from samantic.pretraining import bind_prompts, draw_prompts, mask_iou, mask_losses
+from samantic.pretraining import (
+    bind_prompts,
+    coarse_shares,
+    draw_prompts,
+    mask_iou,
+    mask_losses,
+)
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_focal_and_dice_equal_loops_over_pixels() -> None:
+def test_dice_equals_a_loop_over_pixels() -> None:
     logits, targets = 2 * torch.randn(2, 3, 4), torch.randint(2, (2, 3, 4))
     for mask in range(2):
-        focal = overlap = total = 0.0
+        overlap = total = 0.0
         for z, y in zip(
             logits[mask].flatten().tolist(), targets[mask].flatten().tolist(), strict=True
         ):
             p = 1 / (1 + np.exp(-z))
-            right, weight = (p, 0.25) if y else (1 - p, 0.75)
-            focal += -weight * (1 - right) ** 2 * np.log(right) / 12
             overlap += p * y
             total += p + y
-        assert focal_loss(logits, targets)[mask].item() == pytest.approx(focal, rel=1e-4)
         dice = 1 - (2 * overlap + 1) / (total + 1)
         assert dice_loss(logits, targets)[mask].item() == pytest.approx(dice, rel=1e-4)
 
@@ -65,11 +68,13 @@ def test_the_best_answer_learns_and_all_know_their_iou() -> None:
     prompts = draw_prompts(instances, 2)
     logits = torch.randn(2, 2, 3, 16, 16, requires_grad=True)
     quality = torch.rand(2, 2, 3)
-    terms = mask_losses(Masks(logits, quality), prompts)
+    terms = mask_losses(Masks(logits, quality), prompts.targets.float(), prompts.real)
     best = []
     for p in range(2):
         target = prompts.targets[0, p].float()
-        values = [20 * focal_loss(z, target) + dice_loss(z, target) for z in logits[0, p]]
+        p_true = [torch.where(target > 0, z.sigmoid(), 1 - z.sigmoid()) for z in logits[0, p]]
+        crossed = [-q.log().mean() for q in p_true]
+        values = [2 * c + dice_loss(z, target) for c, z in zip(crossed, logits[0, p], strict=True)]
         best.append(min(values))
     torch.testing.assert_close(terms["mask"], torch.stack(best).mean())
     iou = mask_iou(logits[0], prompts.targets[0][:, None].expand(2, 3, 16, 16))
@@ -78,6 +83,16 @@ def test_the_best_answer_learns_and_all_know_their_iou() -> None:
     assert logits.grad is not None
     touched = logits.grad.abs().sum(dim=(3, 4)) > 0
     assert touched.sum(dim=2).tolist() == [[1, 1], [0, 0]]
+
+
+def test_shares_of_squares_equal_a_loop() -> None:
+    targets = torch.rand(1, 2, 10, 13) > 0.5
+    shares = coarse_shares(targets, torch.zeros(1, 2, 3, 8, 8))
+    for p in range(2):
+        for y in range(8):
+            for x in range(8):
+                square = targets[0, p, 4 * y : 4 * y + 4, 4 * x : 4 * x + 4]
+                assert shares[0, p, y, x] == square.sum() / 16
 
 
 def test_mask_iou() -> None:

@@ -155,8 +155,19 @@ def test_a_page_of_several_models_has_the_controls_that_make_sense(
     page.close()
 
 
+def test_predictions_can_be_looked_at_by_class(browser: Browser, pages: Path) -> None:
+    page = browser.new_page()
+    page.goto((pages / "predictions" / "report.html").as_uri())
+    assert shown_layers(page) == ["RGB", "thermal", "prediction"]
+    assert len(shown_frames(page)) == 2
+    page.get_by_label("Class").select_option("<b>car</b>")
+    assert shown_frames(page) == ["b<2>D"]
+    assert page.get_by_text("not a readable image").is_visible()
+    page.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "demo", "tables"])
+@pytest.mark.parametrize("name", ["report", "demo", "tables", "predictions/report"])
 def test_accessibility(browser: Browser, pages: Path, name: str, scheme: str) -> None:
     page = browser.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")

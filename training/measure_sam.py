@@ -3,7 +3,7 @@
     python training/measure_sam.py runs/sam/sam random-nano --data FOLDER --split val --pictures out
 
 Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
-boundary, and how many masks an image has; random-nano keeps its untrained weights (seed 0). In
+boundary, and how many masks an image has; an untrained base keeps its weights (seed 0). In
 `--pictures` three panels per image show a click's mask, a box's mask and the grid's masks.
 """
 
@@ -26,6 +26,7 @@ from samantic.files import replacing
 from samantic.masks import boundary_recall, grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
+from samantic.models.sam import is_random
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
         sam = PromptableSAM(load_sam2(base)).eval()
         recalls, counts = [], []
         # the quality that an untrained network expects of its masks means nothing: keep them all
-        quality = -10.0 if base.startswith("random-") else options.quality
+        quality = -10.0 if is_random(base) else options.quality
         for index in tqdm(range(len(pairs)), desc=base, unit="image"):
             sample = pairs[index]
             rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)

@@ -1,9 +1,12 @@
-r"""Make a trained model small enough to ship: half precision, and a card that names its limits.
+r"""Make a trained model or a base small enough to ship: half precision, and a card of its limits.
 
     python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \
         --limits training/nano_limits.md --out src/samantic/weights/nano
+    python training/ship.py runs/sam/sam --limits training/sam_nano_card.md \
+        --out src/samantic/weights/sam-nano
 
-Weights are read back in full precision.
+Weights are read back in full precision. A base, which `pretrain_sam.py` made, has no metrics: its
+card is the file alone.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from samantic.files import read_json, write_tensors, write_text
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
-    parser.add_argument("--metrics", type=Path, required=True, help="of its one test evaluation")
+    parser.add_argument("--metrics", type=Path, help="of a model's one test evaluation")
     parser.add_argument("--limits", type=Path, required=True, help="Markdown for the card's end")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -32,9 +35,12 @@ def main() -> None:
     }
     write_tensors(out / WEIGHTS, halves, {"format": "pt"})
     shutil.copy(source / CONFIG, out / CONFIG)
-    write_card(out, read_info(out), read_json(options.metrics))
-    card = (out / CARD).read_text().replace("PATH_OF_THIS_FOLDER", out.name)
-    write_text(out / CARD, f"{card}\n{options.limits.read_text()}")
+    card = options.limits.read_text()
+    if options.metrics:
+        write_card(out, read_info(out), read_json(options.metrics))
+        start = (out / CARD).read_text().replace("PATH_OF_THIS_FOLDER", out.name)
+        card = f"{start}\n{card}"
+    write_text(out / CARD, card)
     print(f"{out}: {(out / WEIGHTS).stat().st_size / 1e6:.1f} MB")
 
 

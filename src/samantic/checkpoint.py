@@ -35,7 +35,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_tensors, write_text
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
-from samantic.models.sam import is_random
+from samantic.models.sam import SHIPPED_BASES, is_random
 from samantic.models.segformer import SegFormerShape
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
@@ -199,6 +199,10 @@ def find_model(name_or_path: str | Path) -> Path:
         InputError: There is none.
     """
     path = Path(name_or_path)
+    if str(path) in SHIPPED_BASES:
+        raise InputError(
+            f"{path}: a base, not a trained model; train on it with model.base {path}, or use nano"
+        )
     own = [SHIPPED / path] if str(path) == path.name else []  # a folder of one's own is ./nano
     for folder in (path / "model", path, *own):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():

@@ -171,29 +171,6 @@ def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None
     return _mean(losses, torch.ones_like(losses) if weight is None else weight[target.argmax(1)])
 
 
-def focal_loss(
-    logits: Tensor, targets: Tensor, *, alpha: float = 0.25, gamma: float = 2.0
-) -> Tensor:
-    """Focal loss of masks, averaged over pixels (arXiv 1708.02002; SAM, arXiv 2304.02643).
-
-    With p the probability of a pixel's true side, -α_t (1 - p)^γ ln p, where α_t is α inside the
-    target and 1 - α outside.
-
-    Args:
-        logits: (..., H, W).
-        targets: (..., H, W), 1 inside and 0 outside.
-        alpha: Weight of the inside.
-        gamma: How much less a sure pixel counts.
-
-    Returns:
-        (...), one value a mask.
-    """
-    targets = targets.to(logits.dtype)
-    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    side = alpha * targets + (1 - alpha) * (1 - targets)
-    return (side * (1 - (-losses).exp()) ** gamma * losses).mean(dim=(-2, -1))
-
-
 def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     """1 - (2 Σ p y + 1) / (Σ p + Σ y + 1) of every mask, p the sigmoid of the logits.
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from transformers import Sam2Model
@@ -14,12 +15,13 @@ from transformers.models.sam2.modeling_sam2 import Sam2Attention
 from samantic.config import AugmentConfig, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
-from samantic.losses import dice_loss, focal_loss
+from samantic.losses import dice_loss
 from samantic.models.promptable import Masks, PromptableSAM
 from samantic.tasks import configure_adamw
 
-FOCAL = 20.0
-"""Weight of the focal loss beside the dice loss, as in SAM."""
+CROSS_ENTROPY = 2.0
+"""Weight of the cross entropy beside the dice loss. SAM's 20 times focal loss learns more slowly on
+few images: after 120 steps the best of three answers had an IoU of 0.25 with it and 0.35 so."""
 
 TOKEN_STD, ATTENTION_GAIN = 0.3, 3.0
 """Of a random decoder's tokens and of its queries and keys; see `bind_prompts`."""
@@ -109,7 +111,7 @@ def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
 
 
 class PromptTask(L.LightningModule):
-    """Learn masks: focal and dice loss of the best of three answers, and its expected IoU.
+    """Learn masks: cross entropy and dice loss of the best of three answers, and the expected IoU.
 
     Logs the terms, and after each validation `val/miou`, the mean IoU of the answer that the
     network trusts most, over clicks and boxes alike, and each alone as `val/miou_click` and
@@ -139,13 +141,14 @@ class PromptTask(L.LightningModule):
         self.click, self.box = MeanMetric(), MeanMetric()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Ask by clicks in even steps and by boxes in odd ones."""
+        """Ask for the same things by clicks and by boxes; masks are compared at stride 4."""
         prompts = draw_prompts(batch.labels, self.prompts)
         encoded = self.network.encode(self.photometric(batch).rgb)
-        asked: dict[str, Tensor] = (
-            {"boxes": prompts.boxes} if index % 2 else {"points": prompts.points}
-        )
-        terms = mask_losses(self.network.decode(encoded, **asked), prompts)
+        asked: list[dict[str, Tensor]] = [{"points": prompts.points}, {"boxes": prompts.boxes}]
+        answers = [self.network.decode_coarse(encoded, **prompt) for prompt in asked]
+        targets = coarse_shares(prompts.targets, answers[0].logits)
+        losses = [mask_losses(masks, targets, prompts.real) for masks in answers]
+        terms = {name: torch.stack([part[name] for part in losses]).mean() for name in losses[0]}
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         total = torch.stack(list(terms.values())).sum()
         self.log("train/loss", total.detach())
@@ -184,17 +187,34 @@ class PromptTask(L.LightningModule):
         return configure_adamw(rates, self.options, self.trainer)
 
 
-def mask_losses(masks: Masks, prompts: Prompts) -> dict[str, Tensor]:
-    """Of the three answers to a prompt the best one learns; all three learn to know their IoU.
+def coarse_shares(targets: Tensor, logits: Tensor) -> Tensor:
+    """How much of each square of 4x4 pixels is inside targets (N, P, H, W).
 
     Returns:
-        `mask`, the mean of 20 focal + dice, and `quality`, the mean squared error of the expected
-        IoU; both zero, with gradients, if there is nothing to be found.
+        (N, P, h, w) in 0..1, as large as coarse logits (..., h, w), whose image was padded at the
+        bottom and at the right.
     """
-    targets = prompts.targets[:, :, None].expand_as(masks.logits).float()
-    losses = FOCAL * focal_loss(masks.logits, targets) + dice_loss(masks.logits, targets)
-    error = (masks.quality - mask_iou(masks.logits, targets > 0).detach()).square()
-    real = prompts.real.float()
+    height, width = (4 * size for size in logits.shape[-2:])
+    beyond = (0, width - targets.shape[-1], 0, height - targets.shape[-2])
+    return F.avg_pool2d(F.pad(targets.float(), beyond), 4)
+
+
+def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor]:
+    """Of the three answers to a prompt the best one learns; all three learn to know their IoU.
+
+    Args:
+        masks: Answers (N, P, 3, h, w) to P prompts.
+        targets: (N, P, h, w) in 0..1, how much of a place is inside.
+        real: (N, P) bool; false where there is nothing to be found.
+
+    Returns:
+        `mask`, the mean of 2 cross entropy + dice, and `quality`, the mean squared error of the
+        expected IoU; both zero, with gradients, if there is nothing to be found.
+    """
+    targets = targets[:, :, None].expand_as(masks.logits)
+    pixels = F.binary_cross_entropy_with_logits(masks.logits, targets, reduction="none")
+    losses = CROSS_ENTROPY * pixels.mean((-2, -1)) + dice_loss(masks.logits, targets)
+    error = (masks.quality - mask_iou(masks.logits, targets >= 0.5).detach()).square()
     share = real.sum().clamp(min=1)
     return {
         "mask": (losses.amin(dim=2) * real).sum() / share,

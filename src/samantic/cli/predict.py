@@ -9,7 +9,7 @@ from pathlib import Path
 from samantic.cli.options import camera_options
 from samantic.config import TILE
 
-HELP = "segment pairs: label PNGs and overlays"
+HELP = "segment pairs: label PNGs, overlays and a page of both"
 
 MOST_LINES = 10
 """So many bad pairs are told one by one."""
@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.batch import find_files, predict_files
     from samantic.checkpoint import find_model, fingerprint
     from samantic.predict import load
+    from samantic.report import write_predictions
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
@@ -58,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"samantic: {rest} more in {options.out / 'summary.json'}", file=sys.stderr)
     if not summary["count"]:
         return 2
-    print(f"{summary['count']} pairs: label PNGs, overlays and summary.json in {options.out}")
+    write_predictions(options.out, str(options.model), predictor, files, summary)
+    print(f"{summary['count']} pairs: label PNGs, overlays and report.html in {options.out}")
     return 1 if summary["failed"] else 0
 
 

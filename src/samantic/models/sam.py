@@ -50,7 +50,7 @@ LITE, LITE_WIDTH = "efficientnet-lite0", 128
 """A trunk with ImageNet's weights, and the width of the random neck and decoder that complete it to
 what sam-nano was made from."""
 
-SHIPPED = {"sam-nano": Path(__file__).parents[1] / "weights" / "sam-nano"}
+SHIPPED_BASES = {"sam-nano": Path(__file__).parents[1] / "weights" / "sam-nano"}
 """Bases that come with the package."""
 
 
@@ -76,7 +76,7 @@ def load_sam2(base: str) -> Sam2Model:
     """Load SAM2, or build a random one.
 
     Args:
-        base: Hub id, local folder, a key of `SHIPPED` or of `RANDOM_BASES`, or `LITE`.
+        base: Hub id, local folder, a key of `SHIPPED_BASES` or of `RANDOM_BASES`, or `LITE`.
 
     Raises:
         InputError: The base cannot be reached or read, or lacks a tensor.
@@ -85,7 +85,7 @@ def load_sam2(base: str) -> Sam2Model:
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
-    folder = str(SHIPPED.get(base, base))
+    folder = str(SHIPPED_BASES.get(base, base))
     try:
         model, missing = load_pretrained(Sam2Model, folder, attn_implementation="sdpa")
     except (OSError, ValueError) as error:

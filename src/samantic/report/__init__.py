@@ -3,6 +3,7 @@
 from samantic.report.lessons import lesson_panel
 from samantic.report.pages import Section, write_page, write_sections
 from samantic.report.pictures import Panel, Picture, picture, side_by_side
+from samantic.report.predictions import write_predictions
 from samantic.report.run_page import write_report
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "picture",
     "side_by_side",
     "write_page",
+    "write_predictions",
     "write_report",
     "write_sections",
 ]
