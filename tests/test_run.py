@@ -482,6 +482,7 @@ def test_shipped_configurations_distil(shipped: Path, tmp_path: Path) -> None:
         "teacher.model": tmp_path / "teacher",
         "window": 64 if config.window else "null",
         "masks.base": "random-micro",
+        "masks.cache": "null",
         "masks.side": 4,
         "student.base": "segformer-micro",
         "train.start": "null",
