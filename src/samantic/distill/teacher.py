@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
-from samantic.checkpoint import ModelInfo, load_model
+from samantic.checkpoint import SHIPPED, ModelInfo, load_model
 from samantic.config import AdaptConfig
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import palette
@@ -107,7 +107,9 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
     Raises:
         InputError: It is a SegFormer that does not segment.
     """
-    if (Path(name_or_path) / "model").is_dir():  # a run folder
+    path = Path(name_or_path)
+    shipped = not path.exists() and (SHIPPED / path).is_dir()
+    if shipped or (path / "model").is_dir():  # a model that ships, or a run folder
         return None
     try:
         values, _ = SegformerConfig.get_config_dict(name_or_path)
