@@ -383,8 +383,14 @@ def test_images_of_several_sizes(
         train={"batch_size": 6},
     )
     assert main(["distill", str(config)]) == 2
-    assert "bring the images to one size, or set train.batch_size 1" in capsys.readouterr().err
-    assert main(["distill", str(config), "--train.batch-size", "1"]) == 0
+    assert "to one size, or set augment.crop or train.batch_size 1" in capsys.readouterr().err
+    shared = ["--masks.cache", str(tmp_path / "shared")]
+    ways = [["--train.batch-size", "1", *shared], ["--augment.crop", "[48,64]", *shared]]
+    for number, words in enumerate(ways):
+        out = str(tmp_path / f"run{number}")
+        assert main(["distill", str(config), *words, "--out", out]) == 0
+    (folder,) = (tmp_path / "shared").iterdir()
+    assert len(list(folder.iterdir())) == len((root / "train.txt").read_text().split())
 
 
 def test_names_of_classes_come_from_the_teacher(
