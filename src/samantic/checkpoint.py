@@ -23,6 +23,7 @@ from torch import Tensor
 import samantic
 from samantic.config import (
     EFFICIENTNETS,
+    SHORT,
     AdaptConfig,
     Fusion,
     ModelConfig,
@@ -172,7 +173,9 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
     Args:
         network: The network that `info` describes.
         info: What it is built from.
-        name_or_path: A run folder, a model folder, or a hub id of a model of the same network.
+        name_or_path: A run folder, a model folder, or a hub id of a model of the same network; one
+            with an encoder for each camera may start one with a single encoder, and a short one
+            takes over what its encoder has in common.
 
     Raises:
         InputError: There is no such model, or it describes another network.
@@ -184,7 +187,8 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
     }.items():
         for key in keys:
             theirs, ours = (getattr(getattr(model, part), key) for model in (other, info))
-            if theirs != ours:
+            shorter = key == "base" and ours == f"{theirs}{SHORT}"
+            if theirs != ours and not shorter and (theirs, ours) != ("two-stream", "early"):
                 raise InputError(
                     f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
                     "alike, or train without train.start"

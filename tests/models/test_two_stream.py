@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from samantic.checkpoint import load_model
 from samantic.cli import main
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, ModelConfig, TwoStreamFusion
 from samantic.config_files import check_network, read_config
 from samantic.errors import InputError
 from samantic.models import TwoStream, two_stream
@@ -108,6 +108,35 @@ def test_classes_of_equal_names_keep_what_they_learnt() -> None:
     pair = torch.rand(1, 3, 64, 64), torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(other(*pair).logits[:, :3], source(*pair).logits[:, [1, 2, 0]])
+
+
+def test_two_encoders_become_one_that_sees_a_gray_image_as_they_did() -> None:
+    """Where the encoders are equal and both cameras show the same; classes go by name."""
+    torch.manual_seed(0)
+    source, other = (
+        TwoStream(BASE, 3, fusion=fusion, pretrained=False).eval()
+        for fusion in get_args(TwoStreamFusion)[:2]
+    )
+    source.encoders["thermal"].load_state_dict(source.encoders["rgb"].state_dict())
+    take_over(other, ["b", "c", "a"], source, ["a", "b", "c"])
+    gray = torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        expected = source(gray.repeat(1, 3, 1, 1), gray).logits[:, [1, 2, 0]]
+        torch.testing.assert_close(other(gray.repeat(1, 3, 1, 1), gray).logits, expected)
+
+
+def test_a_short_one_takes_over_the_encoder() -> None:
+    source = TwoStream(BASE, 3, pretrained=False)
+    short = TwoStream(f"{BASE}-short", 3, fusion="early", pretrained=False)
+    before = {name: tensor.clone() for name, tensor in short.state_dict().items()}
+    take_over(short, ["a", "b", "c"], source, ["a", "b", "c"])
+    for name, tensor in short.state_dict().items():
+        known = source.state_dict().get(name.replace("encoders.early", "encoders.rgb"))
+        if name.startswith("encoders.") and not name.endswith("stem.weight"):
+            assert known is not None
+            assert torch.equal(tensor, known)
+        elif not name.startswith("encoders."):
+            assert torch.equal(tensor, before[name])
 
 
 @pytest.mark.parametrize("size", [(64, 64), (61, 83), (32, 40)])

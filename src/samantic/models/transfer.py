@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from samantic.models.network import Network
 
@@ -24,6 +25,35 @@ CLASS_MODULES = "mask_head.decoder.output_hypernetworks_mlps."
 
 
 @torch.no_grad()
+def one_stream(trained: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a student whose one encoder reads both cameras, from one with an encoder each.
+
+    Both encoders grew from the same weights, so that their features still mean the same: the one
+    for RGB stays, with a fourth channel in its first convolution, and what was made of either is
+    made of its features,
+
+        W' = [3/4 W_rgb, 1/4 Σ_c W_thermal,c],    V' = V_rgb + V_thermal
+
+    for the first convolution W and the 1x1 convolutions V that fuse. Where the encoders are the
+    same and both cameras show one gray image, nothing changes.
+
+    Args:
+        trained: State of a `TwoStream` of the fusion two-stream.
+    """
+    state = {}
+    for name, tensor in trained.items():
+        if name.startswith("encoders.thermal."):
+            continue
+        if name == "encoders.rgb.stem.weight":
+            thermal = trained["encoders.thermal.stem.weight"].sum(1, keepdim=True)
+            tensor = torch.cat([0.75 * tensor, 0.25 * thermal], dim=1)
+        elif name.startswith("fuse.") and name.endswith(".0.weight"):
+            tensor = torch.stack(tensor.chunk(2, dim=1)).sum(0)
+        state[name.replace("encoders.rgb.", "encoders.early.")] = tensor
+    return state
+
+
+@torch.no_grad()
 def take_over(
     network: Network, classes: Sequence[str], source: Network, source_classes: Sequence[str]
 ) -> None:
@@ -35,13 +65,22 @@ def take_over(
     Args:
         network: The new network.
         classes: Its class names by label id.
-        source: The trained network; must differ in its classes only.
+        source: The trained network; must differ in its classes only, or have the fusion
+            two-stream where the new one has early (see `one_stream`). Where the decoder has other
+            widths, as a short one's has, the encoder alone is copied.
         source_classes: The names there.
     """
     known = {name: label for label, name in enumerate(source_classes)}
     same = {label: known[name] for label, name in enumerate(classes) if name in known}
     trained = source.state_dict()
-    for name, tensor in network.state_dict().items():
+    if network.fusion_name != source.fusion_name:
+        trained = one_stream(trained)
+    own = network.state_dict()
+    fused = "fuse.1.0.weight"
+    widths = [state[fused].shape for state in (own, trained) if fused in state]
+    if len(set(widths)) > 1:
+        own = {name: tensor for name, tensor in own.items() if name.startswith("encoders.")}
+    for name, tensor in own.items():
         if name in CLASS_ROWS:
             first = CLASS_ROWS[name]
             tensor[:first] = trained[name][:first]
