@@ -3,7 +3,8 @@
     python training/measure_sam.py runs/sam/sam random-nano --data FOLDER --split val --pictures out
 
 Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
-boundary, and how many masks an image has; an untrained base keeps its weights (seed 0). In
+boundary, beside the share of all pixels that do, which is what boundaries anywhere would reach, and
+how many masks an image has, `--most` of them; an untrained base keeps its weights (seed 0). In
 `--pictures` three panels per image show a click's mask, a box's mask and the grid's masks.
 """
 
@@ -23,7 +24,7 @@ from samantic.config import IGNORE, Layout
 from samantic.data import PairedFolder
 from samantic.data.instances import components
 from samantic.files import replacing
-from samantic.masks import boundary_recall, grid_masks
+from samantic.masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
 from samantic.models.sam import is_random
@@ -35,14 +36,17 @@ def main() -> None:
     for base in options.bases:
         torch.manual_seed(0)
         sam = PromptableSAM(load_sam2(base)).eval()
-        recalls, counts = [], []
+        recalls, shares, counts = [], [], []
         # the quality that an untrained network expects of its masks means nothing: keep them all
         quality = -10.0 if is_random(base) else options.quality
         for index in tqdm(range(len(pairs)), desc=base, unit="image"):
             sample = pairs[index]
             rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
-            found = grid_masks(sam, rgb, side=options.side, quality=quality).masks
+            found = grid_masks(
+                sam, rgb, side=options.side, quality=quality, stability=options.stability
+            ).masks[: options.most]
             counts.append(len(found))
+            shares.append(float(dilate(boundaries(found).any(0), 3).float().mean()))
             recall = boundary_recall(found, labels.where(labels != IGNORE, 0))
             recalls += [recall] if recall == recall else []
             if options.pictures and index < options.count:
@@ -50,8 +54,8 @@ def main() -> None:
                 with replacing(path) as temporary:
                     draw(sam, rgb, labels, found).save(temporary)
         print(
-            f"{base}: boundary recall {np.mean(recalls):.3f} on {len(recalls)} images, "
-            f"{np.mean(counts):.0f} masks an image"
+            f"{base}: boundary recall {np.mean(recalls):.3f} on {len(recalls)} images, of all "
+            f"pixels {np.mean(shares):.3f}, {np.mean(counts):.0f} masks an image"
         )
 
 
@@ -88,7 +92,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--layout", choices=get_args(Layout), default="mfnet")
     parser.add_argument("--split", default="val")
     parser.add_argument("--side", type=int, default=16, help="clicks along the longer side")
-    parser.add_argument("--quality", type=float, default=0.5, help="least expected IoU of a mask")
+    parser.add_argument("--quality", type=float, default=0.3, help="least expected IoU of a mask")
+    parser.add_argument("--stability", type=float, default=0.6, help="least stability of a mask")
+    parser.add_argument("--most", type=int, default=40, help="the best masks of an image, so many")
     parser.add_argument("--pictures", type=Path, help="folder for panels")
     parser.add_argument("--count", type=int, default=4, help="images to draw")
     return parser.parse_args()
