@@ -71,6 +71,16 @@ def test_benchmark_of_evaluation(mfnet: Path) -> None:
 
 
 @pytest.mark.slow
+def test_nano_with_one_encoder(tmp_path: Path) -> None:
+    run("training/merge_nano.py", "--out", tmp_path)
+    model = samantic.load(tmp_path, device="cpu")
+    assert model.info.model.fusion == "early"
+    assert sum(p.numel() for p in model.network.parameters()) < 3.7e6
+    labels = model.predict(rgb=np.zeros((64, 96, 3), np.uint8)).labels  # without thermal
+    assert labels.shape == (64, 96)
+
+
+@pytest.mark.slow
 def test_benchmark_of_students() -> None:
     told = run("benchmarks/student.py", "--repeats", 1, "--size", 64, 64)
     assert "9 classes, 64x64" in told

@@ -1,0 +1,31 @@
+"""nano with one encoder for both cameras, and nothing learnt anew.
+
+    python training/merge_nano.py --out runs/nano_merged
+
+Its two encoders become one as `train.start: nano` makes them one for a student (see
+`samantic.models.transfer.one_stream`).
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from samantic.checkpoint import build_network, load_model, save_model, start_from
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    _, info = load_model("nano")
+    model = replace(info.model, fusion="early")
+    info = replace(info, model=model, origin="nano's two encoders made one, without training.")
+    network = build_network(info, trained=True)
+    start_from(network, info, "nano")
+    save_model(options.out / "model", network.eval(), info)
+
+
+if __name__ == "__main__":
+    main()
