@@ -192,7 +192,7 @@ def test_networks_that_need_thermal(
         out=str(tmp_path / "taught"),
     )
     assert main(["train", str(config)]) == 2
-    assert "run: reads thermal, but" in capsys.readouterr().err
+    assert "run reads thermal; take a teacher" in capsys.readouterr().err
     model["fusion"] = "average"
     config = write_config(flat, data=values, model=model, train=small, out=str(tmp_path / "both"))
     assert main(["train", str(config)]) == 0  # it reads both, and does with one
