@@ -80,7 +80,8 @@ class Predictor:
         self.camera = info.camera if camera is None else camera
         self.info, self.tile, self.panorama = info, tile, panorama
         self.device = choose_device(device)
-        self.network = network.eval().to(self.device)
+        # convolutions are faster so; torch's types do not know that both may be given
+        self.network: Network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.merge()
 
     def predict(self, rgb: ImageLike | None = None, thermal: ImageLike | None = None) -> Prediction:
