@@ -16,7 +16,7 @@ from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
-from samantic.models.lite_trunk import TRUNK, LiteTrunk, LiteTrunkConfig
+from samantic.models.lite_trunk import MEAN, STD, TRUNK, LiteTrunk, LiteTrunkConfig
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
 STRIDE = 32
@@ -181,7 +181,7 @@ def normalise(images: Tensor) -> Tensor:
     """(N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as SAM2 was trained."""
     mean, std = (
         torch.tensor(values, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
-        for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+        for values in (MEAN, STD)
     )
     return (images - mean) / std
 
