@@ -53,7 +53,9 @@ def render(template: str, path: Path, **content: Any) -> None:
     pages.filters["slug"] = slug
     pages.globals["errors"] = [("wrong", WRONG), ("right", RIGHT)]
     pages.globals["hatch"] = HATCH
-    write_text(path, pages.get_template(template).render(**content))
+    page = pages.get_template(template).render(**content)
+    # file names that are no text stand with question marks
+    write_text(path, page.encode("utf-8", "replace").decode())
 
 
 def slug(title: str) -> str:
