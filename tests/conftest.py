@@ -24,6 +24,7 @@ REALDATA = Path(os.environ.get("SAMANTIC_REALDATA", Path(__file__).parents[2] / 
 
 def pytest_configure() -> None:
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that tests start
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
