@@ -49,7 +49,7 @@ class LiteEncoder(nn.Module):
             self.stem.weight = nn.Parameter(_four_channels(self.stem.weight.detach()))
         self.activation, blocks = network._swish, network._blocks
         self.depth = len(blocks)
-        last = [i for i, block in enumerate(blocks) if block._block_args.stride in (2, [2])]
+        last = halving(network)
         self.halved = base.endswith(SHORT)
         if self.halved:
             blocks, last = blocks[: last[-1]], [last[0], *last[:-1]]
@@ -80,6 +80,12 @@ class LiteEncoder(nn.Module):
                     maps.append(x)
             x = block(x, drop_connect_rate=DROP * index / self.depth)
         return [*maps, x]
+
+
+def halving(network: EfficientNet) -> list[int]:
+    """Numbers of the blocks that halve the resolution, to strides 4, 8, 16 and 32."""
+    strides = [block._block_args.stride for block in network._blocks]
+    return [index for index, stride in enumerate(strides) if stride in (2, [2])]
 
 
 def _four_channels(weight: Tensor) -> Tensor:

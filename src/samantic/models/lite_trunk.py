@@ -29,7 +29,7 @@ from transformers.models.sam2.modeling_sam2 import (
     Sam2PreTrainedModel,
 )
 
-from samantic.models.efficientnet import imagenet_weights
+from samantic.models.efficientnet import halving, imagenet_weights
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of the images that SAM2 reads, in RGB of 0..1."""
@@ -126,8 +126,7 @@ AutoModel.register(LiteTrunkConfig, LiteTrunk)
 
 def _stages(network: EfficientNet) -> list[nn.Sequential]:
     """EfficientNet's blocks up to strides 4, 8, 16 and 32."""
-    strides = [block._block_args.stride in (2, [2]) for block in network._blocks]
-    starts = [0, *[index for index, halves in enumerate(strides) if halves][1:], len(strides)]
+    starts = [0, *halving(network)[1:], len(network._blocks)]
     return [nn.Sequential(*network._blocks[a:b]) for a, b in itertools.pairwise(starts)]
 
 

@@ -11,7 +11,10 @@ from samantic.config import Head
 from samantic.models.sam import Pyramid
 from samantic.models.segformer import SegFormerShape
 
-MODALITIES = ("rgb", "thermal")
+CHANNELS = {"rgb": 3, "thermal": 1}
+"""Of the images of each modality."""
+
+MODALITIES = tuple(CHANNELS)
 
 
 class Output(NamedTuple):
@@ -114,8 +117,7 @@ def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
 
 
 def _check_shapes(images: dict[str, Tensor]) -> None:
-    channels = {"rgb": 3, "thermal": 1}
-    fits = all(x.ndim == 4 and x.shape[1] == channels[name] for name, x in images.items())
+    fits = all(x.ndim == 4 and x.shape[1] == CHANNELS[name] for name, x in images.items())
     if not fits or len({(len(x), *x.shape[-2:]) for x in images.values()}) > 1:
         raise ValueError(
             "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "

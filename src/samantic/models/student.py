@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import SegFormerFusion
-from samantic.models.network import MODALITIES, Network, Output, shown
+from samantic.models.network import CHANNELS, MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid, normalise
 from samantic.models.segformer import SegFormerShape, build_segformer, decode
 
-CHANNELS = {"rgb": 3, "thermal": 1}
 SMALLEST = 32
 """Smallest height and width in pixels of an image: what SegFormer's first attention can reduce."""
 

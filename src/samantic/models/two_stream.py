@@ -15,10 +15,8 @@ from torch import Tensor, nn
 
 from samantic.config import SHORT, TwoStreamFusion
 from samantic.models.efficientnet import LiteEncoder, imagenet_weights
-from samantic.models.network import MODALITIES, Network, Output, shown
+from samantic.models.network import CHANNELS, MODALITIES, Network, Output, shown
 from samantic.models.sam import Pyramid
-
-CHANNELS = {"rgb": 3, "thermal": 1}
 
 
 class Layout(NamedTuple):

@@ -84,7 +84,7 @@ def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelI
                 labels_picture("prediction", frame, frame.prediction, info),
                 errors_picture("errors", frame),
             ],
-            _classes(frame.truth, frame.prediction),
+            classes_in(frame.truth, frame.prediction),
             subset,
             frame.miou,
         )
@@ -110,13 +110,14 @@ def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]
                     *inputs(shown[0], info),
                     *(labels_picture(f"prediction, {n}", f, f.prediction, info) for n, f in named),
                 ],
-                _classes(shown[0].truth, *(frame.prediction for frame in shown)),
+                classes_in(shown[0].truth, *(frame.prediction for frame in shown)),
             )
         )
     return panels
 
 
-def _classes(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
+def classes_in(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
+    """The label ids that occur, without ignored pixels."""
     found = np.unique(np.concatenate([np.unique(part) for part in labels]))
     return tuple(int(label) for label in found if label != IGNORE)
 

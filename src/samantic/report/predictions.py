@@ -13,7 +13,7 @@ from samantic.data.pairs import Files, read_images
 from samantic.frames import Frame
 from samantic.predict import Predictor
 from samantic.report.pages import legend, render
-from samantic.report.pictures import Panel, labels_picture, picture
+from samantic.report.pictures import Panel, classes_in, labels_picture, picture
 
 MOST = 40
 """So many pairs are shown, evenly chosen."""
@@ -75,5 +75,5 @@ def _panel(predictor: Predictor, pair: Files, out: Path, shares: dict[str, float
             *([] if thermal is None else [picture("thermal", thermal)]),
             labels_picture("prediction", frame, labels, info),
         ],
-        tuple(int(label) for label in np.unique(labels)),
+        classes_in(labels),
     )
