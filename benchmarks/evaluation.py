@@ -16,13 +16,14 @@ from pathlib import Path
 
 import torch
 
-from samantic.checkpoint import ModelInfo, build_network
+from samantic.checkpoint import build_network
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Sample
 from samantic.data.synthetic import write_scenes
 from samantic.evaluation import evaluate_predictor
+from samantic.model_info import ModelInfo
 from samantic.predict import Predictor
 
 PAGE = 4096

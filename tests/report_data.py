@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from samantic.checkpoint import ModelInfo
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Files
 from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
+from samantic.model_info import ModelInfo
 from samantic.report import (
     Section,
     side_by_side,

@@ -16,7 +16,7 @@ LAYERS = [
     ["config_files"],
     ["metrics"],
     ["data", "models", "losses"],
-    ["trainer", "masks"],
+    ["trainer", "masks", "model_info"],
     ["distillation", "checkpoint", "tiling"],
     ["tasks"],
     ["callbacks", "predict", "pretraining", "disturbances", "frames"],

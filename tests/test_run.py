@@ -258,6 +258,11 @@ def test_saved_model_of_a_checkpoint_base_is_small_and_complete(
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, state[f"network.{name}"]), name
 
+    torch.manual_seed(99)
+    load_sam2("random-micro").save_pretrained(base)
+    with pytest.raises(InputError, match=f"trained on other weights of the base {base}"):
+        load_model(run)
+
 
 def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     config: Config = read_config(write_config(mfnet, loss={"auxiliary": 0.5}))

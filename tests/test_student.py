@@ -17,12 +17,13 @@ from safetensors.torch import load_file
 
 import samantic
 from samantic.callbacks import read_history
-from samantic.checkpoint import build_network, load_model, read_info
+from samantic.checkpoint import build_network, load_model
 from samantic.cli import main
 from samantic.config import ModelConfig
 from samantic.config_files import read_config
 from samantic.data import CATALOG
 from samantic.errors import InputError
+from samantic.model_info import read_info
 from samantic.models import SARTM, Student
 from samantic.models.segformer import SEGFORMERS, build_segformer
 from samantic.run import train

@@ -187,7 +187,7 @@ def test_memory_of_a_large_pair(tmp_path: Path) -> None:
     """Two rows of tiles, 4000 pixels wide, largest built-in network; more rows add none."""
     code = """
 import resource, numpy as np, torch
-from samantic.checkpoint import ModelInfo
+from samantic.model_info import ModelInfo
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data import CATALOG
 from samantic.models import SARTM, load_sam2

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from samantic.checkpoint import CARD, CONFIG, WEIGHTS, find_model, read_info, write_card
+from samantic.checkpoint import CARD, WEIGHTS, find_model, write_card
 from samantic.files import read_json, write_tensors, write_text
+from samantic.model_info import CONFIG, read_info
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ so does a student, which never needs its base again.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,57 +24,24 @@ import samantic
 from samantic.config import (
     EFFICIENTNETS,
     SHORT,
-    AdaptConfig,
     Fusion,
-    ModelConfig,
     SegFormerFusion,
     TextConfig,
     TwoStreamFusion,
 )
 from samantic.config_files import check_network
-from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.errors import InputError
-from samantic.files import read_json, write_json, write_tensors, write_text
+from samantic.files import write_json, write_tensors, write_text
+from samantic.model_info import CONFIG, ModelInfo, read_info
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 from samantic.models.sam import SHIPPED_BASES, is_random
-from samantic.models.segformer import SegFormerShape
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-TEXT = "text.safetensors"
+WEIGHTS, TEXT, CARD = "model.safetensors", "text.safetensors", "README.md"
 
 SHIPPED = Path(__file__).parent / "weights"
 """Models that come with the package, a folder each."""
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What one must know to build and use a trained model.
-
-    Attributes:
-        model: The network's options.
-        adapt: How its encoder was adapted.
-        classes: Class names by label id.
-        palette: RGB colour of each class, 0..255.
-        dataset: Title of the data it learnt from.
-        language: Source of the vectors of the class names; None without language.
-        terms: What stood for each class there; None for a class that was left out.
-        camera: How thermal images became what the network reads.
-        shape: Sizes of a trained student; None for SARTM, and before a student is built.
-        origin: A sentence on how it was made, where not from labels.
-    """
-
-    model: ModelConfig
-    adapt: AdaptConfig
-    classes: tuple[str, ...]
-    palette: tuple[tuple[int, int, int], ...]
-    dataset: str
-    language: str | None = None
-    terms: tuple[str | None, ...] = ()
-    camera: Camera = ALIGNED_8_BIT
-    shape: SegFormerShape | None = None
-    origin: str = ""
 
 
 def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
@@ -120,7 +87,8 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    values = {"samantic": samantic.__version__, **asdict(replace(info, shape=network.shape))}
+    info = replace(info, shape=network.shape, frozen=_frozen_fingerprint(network, info))
+    values = {"samantic": samantic.__version__, **asdict(info)}
     del values["camera"]
     write_json(folder / CONFIG, values | info.camera.stored())
     write_card(folder, info)
@@ -149,6 +117,11 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     folder = find_model(name_or_path)
     info = read_info(folder)
     network = build_network(info, trained=True)
+    if info.frozen not in (None, _frozen_fingerprint(network, info)):
+        raise InputError(
+            f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
+            "restore those, or train again"
+        )
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
@@ -225,41 +198,6 @@ def find_model(name_or_path: str | Path) -> Path:
         ) from None
 
 
-def read_info(folder: Path) -> ModelInfo:
-    """Read a model folder's config.json.
-
-    Raises:
-        InputError: It is missing or malformed.
-    """
-    values = read_json(folder / CONFIG)
-    try:
-        return ModelInfo(
-            model=ModelConfig(**values["model"]),
-            adapt=AdaptConfig(**values["adapt"]),
-            classes=tuple(values["classes"]),
-            palette=tuple((r, g, b) for r, g, b in values["palette"]),
-            dataset=values["dataset"],
-            language=values.get("language"),
-            terms=tuple(values.get("terms", ())),
-            camera=stored_camera(values),
-            shape=_stored_shape(values.get("shape")),
-            origin=values.get("origin", ""),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
-            "was saved with the weights"
-        ) from None
-
-
-def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:
-    """The sizes of a student from config.json, where lists stand for tuples."""
-    if values is None:
-        return None
-    decoder, stages = values["decoder"], values.keys() - {"decoder"}
-    return SegFormerShape(decoder=decoder, **{key: tuple(values[key]) for key in stages})
-
-
 def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
     """The vectors of the class names that were stored with a model; None without language.
 
@@ -276,6 +214,17 @@ def fingerprint(folder: Path) -> str:
     """SHA-256 of a model's weights, 16 hexadecimal digits."""
     with (folder / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _frozen_fingerprint(network: Network, info: ModelInfo) -> str | None:
+    """SHA-256 of the tensors that the base provides, 16 hexadecimal digits; None without any."""
+    stored = _stored(network, info).keys()
+    provided = [(name, p) for name, p in network.named_parameters() if name not in stored]
+    digest = hashlib.sha256()
+    for name, tensor in provided:
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16] if provided else None
 
 
 def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from samantic.batch import predict_files
-from samantic.checkpoint import find_model, fingerprint, read_info
+from samantic.checkpoint import find_model, fingerprint
 from samantic.config import (
     AdaptConfig,
     AugmentConfig,
@@ -28,6 +28,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor
+from samantic.model_info import read_info
 from samantic.predict import load
 from samantic.records import in_columns, interval
 from samantic.report import side_by_side, write_page

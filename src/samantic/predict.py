@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from samantic.checkpoint import ModelInfo, load_model
+from samantic.checkpoint import load_model
 from samantic.config import TILE
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
 from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.model_info import ModelInfo
 from samantic.models import Network, Output
 from samantic.tiling import blend_tiles
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 import samantic
 from samantic.callbacks import read_history
-from samantic.checkpoint import load_model, read_info
+from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.config_files import read_distill_config
 from samantic.data import CATALOG, PairedFolder
@@ -27,6 +27,7 @@ from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.metrics import confusion_matrix, scores
+from samantic.model_info import read_info
 from samantic.models.segformer import build_segformer
 from samantic.run import distill
 

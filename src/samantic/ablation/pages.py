@@ -12,7 +12,6 @@ from markupsafe import Markup
 from samantic.ablation.grid import Grid, Run
 from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
-from samantic.checkpoint import ModelInfo
 from samantic.config_files import read_any_config
 from samantic.data.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
@@ -21,6 +20,7 @@ from samantic.errors import InputError
 from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import tsne
 from samantic.files import write_text
+from samantic.model_info import ModelInfo
 from samantic.predict import load
 from samantic.report import Panel, Section, side_by_side, write_sections
 

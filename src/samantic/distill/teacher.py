@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
-from samantic.checkpoint import SHIPPED, ModelInfo, load_model
+from samantic.checkpoint import SHIPPED, load_model
 from samantic.config import AdaptConfig
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import palette
 from samantic.distill.windows import cut_windows
 from samantic.distill_config import StudentConfig
 from samantic.errors import InputError
+from samantic.model_info import ModelInfo
 from samantic.models import Network, Student
 
 TINY = 1e-8

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samantic.checkpoint import ModelInfo
 from samantic.distill.ensemble import Answer
 from samantic.frames import Frame
+from samantic.model_info import ModelInfo
 from samantic.report.pictures import Panel, Picture, labels_picture, picture
 
 STRENGTH = 0.6

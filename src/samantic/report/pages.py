@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from samantic.checkpoint import ModelInfo
 from samantic.files import write_text
+from samantic.model_info import ModelInfo
 from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.checkpoint import ModelInfo
 from samantic.config import IGNORE
 from samantic.frames import Frame
+from samantic.model_info import ModelInfo
 from samantic.predict import overlay
 
 WIDTH = 480

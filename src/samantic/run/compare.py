@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from samantic.checkpoint import find_model, read_info
+from samantic.checkpoint import find_model
 from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.frames import Frame
 from samantic.metrics import paired_difference
+from samantic.model_info import read_info
 from samantic.records import in_columns, interval, robustness_table, table
 from samantic.report import side_by_side, write_page
 from samantic.run.evaluate import Split, measure, model_name

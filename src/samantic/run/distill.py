@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 
 from samantic.callbacks import KeepRun, ProgressBar
-from samantic.checkpoint import ModelInfo, build_network, load_model, save_model, start_from
+from samantic.checkpoint import build_network, load_model, save_model, start_from
 from samantic.config import AdaptConfig, DataConfig
 from samantic.config_files import read_distill_config, to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
@@ -28,6 +28,7 @@ from samantic.distill.teacher import Teacher, load_teacher
 from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_text
+from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.predict import choose_device
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons

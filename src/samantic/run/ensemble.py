@@ -11,7 +11,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from samantic.callbacks import read_history
-from samantic.checkpoint import ModelInfo
 from samantic.config import IGNORE
 from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.distill.ensemble import Answer, Ensemble
@@ -19,6 +18,7 @@ from samantic.evaluation import Evaluation
 from samantic.figures import curves
 from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, paired_difference
+from samantic.model_info import ModelInfo
 from samantic.predict import load
 from samantic.records import in_columns, interval, measured
 from samantic.report import Panel, Section, lesson_panel, write_sections

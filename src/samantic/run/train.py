@@ -10,7 +10,7 @@ import lightning as L  # the name its documentation uses
 import torch
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
-from samantic.checkpoint import ModelInfo, build_network, save_model, start_from
+from samantic.checkpoint import build_network, save_model, start_from
 from samantic.config import Config, DataConfig
 from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
@@ -22,6 +22,7 @@ from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
 from samantic.losses import similarity
+from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
 from samantic.run.evaluate import Split, evaluate

@@ -1,0 +1,82 @@
+"""What config.json of a model folder says of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samantic.config import AdaptConfig, ModelConfig
+from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
+from samantic.errors import InputError
+from samantic.files import read_json
+from samantic.models.segformer import SegFormerShape
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What one must know to build and use a trained model.
+
+    Attributes:
+        model: The network's options.
+        adapt: How its encoder was adapted.
+        classes: Class names by label id.
+        palette: RGB colour of each class, 0..255.
+        dataset: Title of the data it learnt from.
+        language: Source of the vectors of the class names; None without language.
+        terms: What stood for each class there; None for a class that was left out.
+        camera: How thermal images became what the network reads.
+        shape: Sizes of a trained student; None for SARTM, and before a student is built.
+        origin: A sentence on how it was made, where not from labels.
+        frozen: Fingerprint of what the base provides; None where everything is stored.
+    """
+
+    model: ModelConfig
+    adapt: AdaptConfig
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    dataset: str
+    language: str | None = None
+    terms: tuple[str | None, ...] = ()
+    camera: Camera = ALIGNED_8_BIT
+    shape: SegFormerShape | None = None
+    origin: str = ""
+    frozen: str | None = None
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read a model folder's config.json.
+
+    Raises:
+        InputError: It is missing or malformed.
+    """
+    values = read_json(folder / CONFIG)
+    try:
+        return ModelInfo(
+            model=ModelConfig(**values["model"]),
+            adapt=AdaptConfig(**values["adapt"]),
+            classes=tuple(values["classes"]),
+            palette=tuple((r, g, b) for r, g, b in values["palette"]),
+            dataset=values["dataset"],
+            language=values.get("language"),
+            terms=tuple(values.get("terms", ())),
+            camera=stored_camera(values),
+            shape=_stored_shape(values.get("shape")),
+            origin=values.get("origin", ""),
+            frozen=values.get("frozen"),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
+            "was saved with the weights"
+        ) from None
+
+
+def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:
+    """The sizes of a student from config.json, where lists stand for tuples."""
+    if values is None:
+        return None
+    decoder, stages = values["decoder"], values.keys() - {"decoder"}
+    return SegFormerShape(decoder=decoder, **{key: tuple(values[key]) for key in stages})
