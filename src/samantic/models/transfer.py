@@ -76,7 +76,7 @@ def take_over(
     if network.fusion_name != source.fusion_name:
         trained = one_stream(trained)
     own = network.state_dict()
-    fused = "fuse.1.0.weight"
+    fused = "fuse.0.0.weight"
     widths = [state[fused].shape for state in (own, trained) if fused in state]
     if len(set(widths)) > 1:
         own = {name: tensor for name, tensor in own.items() if name.startswith("encoders.")}

@@ -23,8 +23,7 @@ class Layout(NamedTuple):
     """Widths of a decoder.
 
     Attributes:
-        fused: Of the fused features at strides 2, 4, 8, 16 and 32; 0 for none. Those at stride 2
-            are not read: models of the first release hold them.
+        fused: Of the fused features at strides 4, 8, 16 and 32.
         decoder: Of the decoder at strides 4, 8 and 16.
     """
 
@@ -32,8 +31,8 @@ class Layout(NamedTuple):
     decoder: tuple[int, ...]
 
 
-FULL = Layout((32, 64, 96, 128, 160), (96, 96, 128))
-NARROW = Layout((0, 32, 48, 64, 96), (48, 64, 64))
+FULL = Layout((64, 96, 128, 160), (96, 96, 128))
+NARROW = Layout((32, 48, 64, 96), (48, 64, 64))
 
 DROP = 0.1
 """Rate at which features are dropped before the classifier in training."""
@@ -73,18 +72,17 @@ class TwoStream(Network):
     ) -> None:
         layout = NARROW if base.endswith(SHORT) else FULL
         modalities = MODALITIES if fusion in ("two-stream", "early") else (fusion,)
-        super().__init__(fusion, modalities, num_classes, layout.fused[3])
+        super().__init__(fusion, modalities, num_classes, layout.fused[2])
         weights = imagenet_weights(base) if pretrained else None
         streams = {"early": 4} if fusion == "early" else dict.fromkeys(modalities, 3)
         encoders = {name: LiteEncoder(base, weights, streams[name]) for name in streams}
         self.encoders = nn.ModuleDict(encoders)
         widths = next(iter(encoders.values())).widths
         self.fuse = nn.ModuleList(
-            _convolution(width * len(streams), out, 1) if out else nn.Identity()
-            for width, out in zip(widths, layout.fused, strict=True)
+            _convolution(width * len(streams), out, 1)
+            for width, out in zip(widths[1:], layout.fused, strict=True)
         )
-        self.fuse[0].requires_grad_(False)
-        skips, deeper = layout.fused[1:-1], (*layout.decoder[1:], layout.fused[-1])
+        skips, deeper = layout.fused[:-1], (*layout.decoder[1:], layout.fused[-1])
         self.decoder = nn.ModuleList(
             _convolution(below + skip, out, 3)
             for below, skip, out in zip(deeper, skips, layout.decoder, strict=True)
@@ -144,9 +142,7 @@ class TwoStream(Network):
         """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16."""
         like = next(iter(encoded.values()))
         maps = []
-        for stage, fuse in enumerate(self.fuse):
-            if stage == 0:
-                continue
+        for stage, fuse in enumerate(self.fuse, start=1):
             parts = []
             for name in self.encoders:
                 seen, empty = encoded.get(name), torch.zeros_like(like[stage])
