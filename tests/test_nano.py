@@ -1,4 +1,4 @@
-"""The model that ships."""
+"""The models that ship: nano, a student, and sartm-nano, SARTM on sam-nano."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import samantic
-from samantic.checkpoint import CARD, SHIPPED, WEIGHTS, find_model, load_model
+from samantic.checkpoint import CARD, SHIPPED, WEIGHTS, find_model, load_model, read_text
 from samantic.cli import main
 from samantic.data import CATALOG, PairedFolder
 from samantic.evaluation import evaluate_predictor
@@ -34,14 +34,27 @@ def test_it_is_small_and_found_by_name(tmp_path: Path, monkeypatch: pytest.Monke
     assert find_model("nano") == Path("nano")
 
 
-def test_it_finds_what_is_warm(tmp_path: Path) -> None:
+def test_sartm_nano_holds_what_its_base_does_not() -> None:
+    assert (SHIPPED / "sartm-nano" / WEIGHTS).stat().st_size < 4e6
+    network, info = load_model("sartm-nano")
+    assert (info.model.network, info.model.base, info.adapt.method) == ("sartm", "sam-nano", "lora")
+    updates = [p for name, p in network.named_parameters() if name.endswith(("b_q", "b_v"))]
+    assert updates
+    assert all(p.any() for p in updates)
+    text = read_text(find_model("sartm-nano"), info)
+    assert text is not None
+    assert len(text.vectors) == len(info.classes)
+
+
+@pytest.mark.parametrize("name", ["nano", "sartm-nano"])
+def test_it_finds_what_is_warm(tmp_path: Path, name: str) -> None:
     """The command on generated scenes: more people where there are some than elsewhere."""
     words = ["--out", str(tmp_path / "data"), "--count", "10", "--seed", "3", "--size", "240x320"]
     assert main(["synthesize", "--layout", "mfnet", *words]) == 0
     files = ["--rgbt", str(tmp_path / "data" / "images"), "--out", str(tmp_path / "out")]
-    assert main(["predict", "nano", *files]) == 0
+    assert main(["predict", name, *files]) == 0
     data = PairedFolder(tmp_path / "data", "mfnet", "train")
-    model = samantic.load("nano", device="cpu")
+    model = samantic.load(name, device="cpu")
     inside, outside = [], []
     for sample in data:  # type: ignore[attr-defined]  # a Dataset with a length is iterable
         _, labels, _ = model.classify(sample.rgb, sample.thermal)
@@ -53,12 +66,13 @@ def test_it_finds_what_is_warm(tmp_path: Path) -> None:
 
 
 @pytest.mark.realdata
-def test_the_card_tells_the_truth(realdata: Path) -> None:
+@pytest.mark.parametrize("name", ["nano", "sartm-nano"])
+def test_the_card_tells_the_truth(realdata: Path, name: str) -> None:
     """Its figure on the 40 test frames, within what rounding changes."""
     data = PairedFolder(realdata / "mfnet_mini", "mfnet", "test")
-    evaluation = evaluate_predictor(samantic.load("nano", device="cpu"), data)
+    evaluation = evaluate_predictor(samantic.load(name, device="cpu"), data)
     miou = float(scores(evaluation.matrices.sum(0)).miou)
-    told = re.search(r"^\| (0\.\d{4}) \(", (NANO / CARD).read_text(), re.MULTILINE)
+    told = re.search(r"^\| (0\.\d{4}) \(", (SHIPPED / name / CARD).read_text(), re.MULTILINE)
     assert told is not None
     assert miou == pytest.approx(float(told[1]), abs=1e-3)
     assert miou > 0.25

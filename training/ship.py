@@ -17,7 +17,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from samantic.checkpoint import CARD, WEIGHTS, find_model, write_card
+from samantic.checkpoint import CARD, TEXT, WEIGHTS, find_model, write_card
 from samantic.files import read_json, write_tensors, write_text
 from samantic.model_info import CONFIG, read_info
 
@@ -35,7 +35,9 @@ def main() -> None:
         for name, tensor in load_file(source / WEIGHTS).items()
     }
     write_tensors(out / WEIGHTS, halves, {"format": "pt"})
-    shutil.copy(source / CONFIG, out / CONFIG)
+    for name in (CONFIG, TEXT):
+        if (source / name).exists():
+            shutil.copy(source / name, out / name)
     card = options.limits.read_text()
     if options.metrics:
         write_card(out, read_info(out), read_json(options.metrics))
