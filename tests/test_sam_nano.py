@@ -65,7 +65,7 @@ def test_it_finds_masks_of_everything(sam: PromptableSAM, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_sartm_is_trained_on_it_by_lora(tmp_path: Path) -> None:
+def test_sartm_nano_is_trained_further_by_lora(tmp_path: Path) -> None:
     """What is stored is what was trained; the base is found again by its name."""
     words = ["--out", str(tmp_path / "data"), "--count", "10", "--seed", "3", "--size", "64x96"]
     assert main(["synthesize", "--layout", "mfnet", *words]) == 0
@@ -74,6 +74,7 @@ def test_sartm_is_trained_on_it_by_lora(tmp_path: Path) -> None:
     words = ["--data.root", str(tmp_path / "data"), "--out", str(run), "--data.workers", "0"]
     words += ["--text.source", "null", "--loss.language", "0", "--augment.crop", "[64,96]"]
     words += ["--train.steps", "1", "--train.batch-size", "2", "--train.validations", "1"]
+    words += ["--train.start", "sartm-nano"]
     assert main(["train", str(config), *words]) == 0
     assert (run / "model" / WEIGHTS).stat().st_size < 8e6
     rgbt = ["--rgbt", str(tmp_path / "data" / "images"), "--out", str(tmp_path / "predictions")]

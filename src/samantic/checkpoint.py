@@ -108,7 +108,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
-        name_or_path: A run folder, a model folder, nano (ships with the package), or a hub id
+        name_or_path: A run folder, a model folder, nano or sartm-nano (which ship), or a hub id
             `owner/name`.
 
     Raises:
@@ -178,7 +178,8 @@ def find_model(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if str(path) in SHIPPED_BASES:
         raise InputError(
-            f"{path}: a base, not a trained model; train on it with model.base {path}, or use nano"
+            f"{path}: a base, not a trained model; train on it with model.base {path}, or use "
+            "sartm-nano"
         )
     own = [SHIPPED / path] if str(path) == path.name else []  # a folder of one's own is ./nano
     for folder in (path / "model", path, *own):
