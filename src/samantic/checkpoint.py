@@ -3,8 +3,8 @@
 Where language guided the training, text.safetensors holds the vectors of the class names.
 
 What the base already holds is not stored again: a model adapted from a SAM2 checkpoint keeps its
-trained tensors and names the base. A model on a built-in random base stores every parameter, and
-so does a student, which never needs its base again.
+trained tensors, names the base, and knows it again by a fingerprint. A model on a built-in random
+base stores every parameter, and so does a student, which never needs its base again.
 """
 
 from __future__ import annotations
