@@ -1,4 +1,4 @@
-# make demo: install, then train, evaluate and predict on generated scenes (about 4 minutes).
+# make demo: install, then train, evaluate and predict on generated scenes (about 5 minutes).
 # make test: install, then the whole suite. make docs: the documentation site, in site/.
 # PIP_ARGS passes options to pip.
 PYTHON ?= python3

@@ -16,7 +16,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="nano, sartm-nano, run folder, model folder or hub id; several are compared with the first",
+        help="nano, sartm-nano, run folder, model folder or hub id; "
+        "several are compared with the first",
     )
     sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, required=True)

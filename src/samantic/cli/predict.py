@@ -16,7 +16,8 @@ MOST_LINES = 10
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("model", metavar="MODEL", help="nano, sartm-nano, run folder, model folder or hub id")
+    model = "nano, sartm-nano, run folder, model folder or hub id"
+    sub.add_argument("model", metavar="MODEL", help=model)
     sub.add_argument("--rgb", type=Path, help="RGB image or folder")
     sub.add_argument("--thermal", type=Path, help="thermal image or folder")
     sub.add_argument(
