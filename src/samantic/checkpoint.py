@@ -87,7 +87,7 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, frozen=_frozen_fingerprint(network, info))
+    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network, info))
     values = {"samantic": samantic.__version__, **asdict(info)}
     del values["camera"]
     write_json(folder / CONFIG, values | info.camera.stored())
@@ -117,7 +117,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     folder = find_model(name_or_path)
     info = read_info(folder)
     network = build_network(info, trained=True)
-    if info.frozen not in (None, _frozen_fingerprint(network, info)):
+    if info.base_fingerprint not in (None, _base_fingerprint(network, info)):
         raise InputError(
             f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
             "restore those, or train again"
@@ -217,7 +217,7 @@ def fingerprint(folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def _frozen_fingerprint(network: Network, info: ModelInfo) -> str | None:
+def _base_fingerprint(network: Network, info: ModelInfo) -> str | None:
     """SHA-256 of the tensors that the base provides, 16 hexadecimal digits; None without any."""
     stored = _stored(network, info).keys()
     provided = [(name, p) for name, p in network.named_parameters() if name not in stored]

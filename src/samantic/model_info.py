@@ -30,7 +30,7 @@ class ModelInfo:
         camera: How thermal images became what the network reads.
         shape: Sizes of a trained student; None for SARTM, and before a student is built.
         origin: A sentence on how it was made, where not from labels.
-        frozen: Fingerprint of what the base provides; None where everything is stored.
+        base_fingerprint: Of the tensors that the base provides; None where everything is stored.
     """
 
     model: ModelConfig
@@ -43,7 +43,7 @@ class ModelInfo:
     camera: Camera = ALIGNED_8_BIT
     shape: SegFormerShape | None = None
     origin: str = ""
-    frozen: str | None = None
+    base_fingerprint: str | None = None
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -65,7 +65,7 @@ def read_info(folder: Path) -> ModelInfo:
             camera=stored_camera(values),
             shape=_stored_shape(values.get("shape")),
             origin=values.get("origin", ""),
-            frozen=values.get("frozen"),
+            base_fingerprint=values.get("base_fingerprint"),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
