@@ -10,10 +10,12 @@ base stores every parameter, and so does a student, which never needs its base a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from huggingface_hub import snapshot_download
 from jinja2 import Environment, PackageLoader
 from safetensors import SafetensorError
@@ -117,7 +119,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     folder = find_model(name_or_path)
     info = read_info(folder)
     network = build_network(info, trained=True)
-    if info.base_fingerprint not in (None, _base_fingerprint(network, info)):
+    if info.base_fingerprint and info.base_fingerprint != _base_fingerprint(network, info):
         raise InputError(
             f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
             "restore those, or train again"
@@ -217,15 +219,21 @@ def fingerprint(folder: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def tensors_fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors and their names, 16 hexadecimal digits."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(name.encode())
+        content = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8)
+        found.update(content.numpy().data)
+    return found.hexdigest()[:16]
+
+
 def _base_fingerprint(network: Network, info: ModelInfo) -> str | None:
-    """SHA-256 of the tensors that the base provides, 16 hexadecimal digits; None without any."""
+    """Fingerprint of the tensors that the base provides; None without any."""
     stored = _stored(network, info).keys()
-    provided = [(name, p) for name, p in network.named_parameters() if name not in stored]
-    digest = hashlib.sha256()
-    for name, tensor in provided:
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16] if provided else None
+    provided = {name: p for name, p in network.named_parameters() if name not in stored}
+    return tensors_fingerprint(provided) if provided else None
 
 
 def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:

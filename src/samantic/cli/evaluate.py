@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, camera_options, data_card, file_options
+from samantic.cli.options import LAYOUTS, MODEL, camera_options, data_card, file_options
 from samantic.errors import InputError
 
 HELP = "measure a model on a labelled split"
@@ -16,8 +16,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "models",
         nargs="+",
         metavar="MODEL",
-        help="nano, sartm-nano, run folder, model folder or hub id; "
-        "several are compared with the first",
+        help=f"{MODEL}; several are compared with the first",
     )
     sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, required=True)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
+MODEL = "nano, sartm-nano, run folder, model folder or hub id"
+"""What may stand for a trained model."""
+
 
 def config_options(sub: argparse.ArgumentParser, keys: Callable[[], str]) -> None:
     """A configuration file, and the text that lists its keys, which --help ends with."""

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import camera_options
+from samantic.cli.options import MODEL, camera_options
 from samantic.config import TILE
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
@@ -16,8 +16,7 @@ MOST_LINES = 10
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    model = "nano, sartm-nano, run folder, model folder or hub id"
-    sub.add_argument("model", metavar="MODEL", help=model)
+    sub.add_argument("model", metavar="MODEL", help=MODEL)
     sub.add_argument("--rgb", type=Path, help="RGB image or folder")
     sub.add_argument("--thermal", type=Path, help="thermal image or folder")
     sub.add_argument(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
-from samantic.checkpoint import SHIPPED, load_model
+from samantic.checkpoint import SHIPPED, load_model, tensors_fingerprint
 from samantic.config import AdaptConfig
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import palette
@@ -74,11 +72,7 @@ class Teacher(nn.Module):
 
     def fingerprint(self) -> str:
         """SHA-256 of what it has learnt, 16 hexadecimal digits."""
-        found = hashlib.sha256()
-        for name, tensor in sorted(self.network.state_dict().items()):
-            found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
-        return found.hexdigest()[:16]
+        return tensors_fingerprint(self.network.state_dict())
 
 
 def load_teacher(name_or_path: str) -> Teacher:
