@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel
 
@@ -122,3 +123,9 @@ def test_sizes_of_built_in_architectures(base: str, low: float, high: float) -> 
     assert base in RANDOM_BASES
     network = SARTM(load_sam2(base), 9, adapt=AdaptConfig("full"))
     assert low < sum(p.numel() for p in network.parameters()) < high
+
+
+def test_a_folder_is_loaded_without_a_word(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    load_sam2(str(saved))
+    assert capfd.readouterr() == ("", "")
+    assert transformers.utils.logging.is_progress_bar_enabled()  # for whoever comes next

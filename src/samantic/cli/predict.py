@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     if not summary["count"]:
         return 2
     write_predictions(options.out, str(options.model), predictor, files, summary)
-    print(f"{summary['count']} pairs: label PNGs, overlays and report.html in {options.out}")
+    pairs = f"{summary['count']} pair{'s' * (summary['count'] != 1)}"
+    print(f"{pairs}: label PNGs, overlays and report.html in {options.out}")
     return 1 if summary["failed"] else 0
 
 

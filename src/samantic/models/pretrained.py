@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import transformers
 from torch import nn
+from transformers.utils.logging import is_progress_bar_enabled
 
 from samantic.errors import InputError
 
@@ -30,9 +34,7 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
         OSError: The base cannot be reached or read.
         ValueError: It is no network of this class.
     """
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(logging.ERROR)
-    try:
+    with quietly(bars=not Path(base).is_dir()):
         loaded: Any = kind.from_pretrained(
             base,
             output_loading_info=True,
@@ -40,10 +42,27 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
             ignore_mismatched_sizes=True,
             **options,
         )
-    finally:
-        transformers.logging.set_verbosity(verbosity)
     model, report = loaded
     return model, set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
+
+
+@contextmanager
+def quietly(*, bars: bool) -> Iterator[None]:
+    """Silence transformers' warnings, and its progress bars unless there are files to wait for.
+
+    Args:
+        bars: Whether there are, as from a hub.
+    """
+    verbosity, shown = transformers.logging.get_verbosity(), is_progress_bar_enabled()
+    transformers.logging.set_verbosity(logging.ERROR)
+    if not bars:
+        transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if shown:
+            transformers.logging.enable_progress_bar()
 
 
 def refuse_incomplete(base: str, missing: set[str], example: str) -> None:

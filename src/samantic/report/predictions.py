@@ -44,7 +44,7 @@ def write_predictions(
     render(
         "predictions.html",
         out / "report.html",
-        title=f"{name}: {len(done)} pairs",
+        title=f"{name}: {len(done)} pair{'s' * (len(done) != 1)}",
         count=len(done),
         panels=panels,
         legend=legend(predictor.info),
