@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import torch
 import transformers
 from torch import nn
-from transformers.utils.logging import is_progress_bar_enabled
 
 from samantic.errors import InputError
 
@@ -53,16 +52,17 @@ def quietly(*, bars: bool) -> Iterator[None]:
     Args:
         bars: Whether there are, as from a hub.
     """
-    verbosity, shown = transformers.logging.get_verbosity(), is_progress_bar_enabled()
-    transformers.logging.set_verbosity(logging.ERROR)
+    settings: Any = transformers.logging  # some of its functions have no types
+    verbosity, shown = settings.get_verbosity(), settings.is_progress_bar_enabled()
+    settings.set_verbosity(logging.ERROR)
     if not bars:
-        transformers.logging.disable_progress_bar()
+        settings.disable_progress_bar()
     try:
         yield
     finally:
-        transformers.logging.set_verbosity(verbosity)
+        settings.set_verbosity(verbosity)
         if shown:
-            transformers.logging.enable_progress_bar()
+            settings.enable_progress_bar()
 
 
 def refuse_incomplete(base: str, missing: set[str], example: str) -> None:
