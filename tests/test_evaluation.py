@@ -21,7 +21,7 @@ from samantic.evaluation import evaluate_predictor
 from samantic.frames import Frame, Gallery
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.published import TABLES, comparable, our_name, with_ours
-from samantic.records import read_confusion
+from samantic.records import pair_count, read_confusion
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "metrics.schema.json"
 WriteConfig = Callable[..., Path]
@@ -224,3 +224,7 @@ def test_published_rows_fit_their_means() -> None:
                 assert -0.05 < rest < (1.15 if title == "MFNet" else 0.1), name
                 checked += 1
     assert checked == 17
+
+
+def test_one_pair_is_a_pair() -> None:
+    assert [pair_count(n) for n in range(3)] == ["0 pairs", "1 pair", "2 pairs"]

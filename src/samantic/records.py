@@ -244,5 +244,10 @@ def interval(bounds: Sequence[float]) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
+def pair_count(count: int) -> str:
+    """So many pairs, in words."""
+    return "1 pair" if count == 1 else f"{count} pairs"
+
+
 def _percent(value: float | None) -> str:
     return "absent" if value is None else f"{100 * value:.2f}"

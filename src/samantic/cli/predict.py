@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.batch import find_files, predict_files
     from samantic.checkpoint import find_model, fingerprint
     from samantic.predict import load
+    from samantic.records import pair_count
     from samantic.report import write_predictions
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
@@ -60,8 +61,8 @@ def run(options: argparse.Namespace) -> int:
     if not summary["count"]:
         return 2
     write_predictions(options.out, str(options.model), predictor, files, summary)
-    pairs = f"{summary['count']} pair{'s' * (summary['count'] != 1)}"
-    print(f"{pairs}: label PNGs, overlays and report.html in {options.out}")
+    done = pair_count(summary["count"])
+    print(f"{done}: label PNGs, overlays and report.html in {options.out}")
     return 1 if summary["failed"] else 0
 
 

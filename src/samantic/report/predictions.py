@@ -12,6 +12,7 @@ from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
 from samantic.frames import Frame
 from samantic.predict import Predictor
+from samantic.records import pair_count
 from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, picture
 
@@ -44,7 +45,7 @@ def write_predictions(
     render(
         "predictions.html",
         out / "report.html",
-        title=f"{name}: {len(done)} pair{'s' * (len(done) != 1)}",
+        title=f"{name}: {pair_count(len(done))}",
         count=len(done),
         panels=panels,
         legend=legend(predictor.info),

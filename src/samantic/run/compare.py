@@ -12,7 +12,7 @@ from samantic.files import write_json
 from samantic.frames import Frame
 from samantic.metrics import paired_difference
 from samantic.model_info import read_info
-from samantic.records import in_columns, interval, robustness_table, table
+from samantic.records import in_columns, interval, pair_count, robustness_table, table
 from samantic.report import side_by_side, write_page
 from samantic.run.evaluate import Split, measure, model_name
 
@@ -62,7 +62,7 @@ def compare(
     _write_page(out, folders[first], comparison, frames)
     write_json(out / "comparison.json", comparison)
     if not quiet:
-        print(f"\n{len(folders)} models on {split.name} ({measured[first]['frames']} pairs)")
+        print(f"\n{len(folders)} models on {split.name} ({pair_count(measured[first]['frames'])})")
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
     return comparison
@@ -111,7 +111,8 @@ def _write_page(
         columns=models,
         info=info,
         title=", ".join(models),
-        lead=f"{first['frames']} pairs of the split '{first['split']}', the same for every model.",
+        lead=f"{pair_count(first['frames'])} of the split '{first['split']}', the same for every "
+        "model.",
         panels=side_by_side(shown, info),
         figures=[],
         facts={

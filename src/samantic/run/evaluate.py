@@ -19,6 +19,7 @@ from samantic.published import TABLES, beside_published, comparable, our_name, w
 from samantic.records import (
     means_table,
     metrics_json,
+    pair_count,
     robustness_table,
     table,
     write_confusion,
@@ -90,7 +91,7 @@ def evaluate(
     out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.name}")
     metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside)
     if not quiet:
-        print(f"\n{model_name(folder)} on {split.name} ({metrics['frames']} pairs)")
+        print(f"\n{model_name(folder)} on {split.name} ({pair_count(metrics['frames'])})")
         print(_text(metrics))
         print(f"report: {out / 'report.html'}")
     return metrics
