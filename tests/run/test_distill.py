@@ -1,0 +1,195 @@
+"""`samantic distill` on pairs and panoramas: the run folder, its end, and resuming."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from jsonschema import Draft202012Validator
+
+import samantic
+from samantic.callbacks import read_history
+from samantic.checkpoint import load_model
+from samantic.cli import main
+from samantic.config_files import read_distill_config
+from samantic.data import CATALOG, PairedFolder
+from samantic.distill.ensemble import Ensemble, keep_masks
+from samantic.distill.task import DistillTask
+from samantic.distill.teacher import load_teacher
+from samantic.metrics import confusion_matrix, scores
+from samantic.models.segformer import build_segformer
+from samantic.run import distill
+
+WriteConfig = Callable[..., Path]
+
+
+def logged(run: Path) -> set[str]:
+    return {key for row in read_history(run) for key in row}
+
+
+def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path: Path) -> None:
+    """The run folder is that of a training, with teacher and ensemble beside the student."""
+    assert main(["distill", str(write_distill())]) == 0
+    run = tmp_path / "run"
+    for name in ("config.yaml", "metrics.json", "last.ckpt", "report.html", "model/config.json"):
+        assert (run / name).stat().st_size > 0
+    assert not (run / "targets").exists()
+    assert not (run / "teacher").exists()
+    metrics = json.loads((run / "metrics.json").read_text())
+    beside = metrics["distillation"]
+    assert beside["student"]["miou"] == metrics["miou"]
+    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
+    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
+    known = json.loads((trained / "metrics.json").read_text())
+    assert beside["teacher"]["miou"] == pytest.approx(known["miou"], abs=1e-9)
+    gain = beside["differences"]["student"]["difference"]
+    assert gain == pytest.approx(metrics["miou"] - known["miou"], abs=1e-9)
+    assert {"train/whole", "train/window", "train/boundary", "val/miou"} <= logged(run)
+    assert not {"train/teacher", "train/consistency"} & logged(run)
+    page = (run / "report.html").read_text()
+    assert '<a href="#beside-the-teacher">Beside the teacher</a>' in page
+    assert '<h2 id="beside-the-teacher">Beside the teacher</h2>' in page
+    assert "confident part of" in page
+    card = (run / "model" / "README.md").read_text()
+    assert "Distilled without labels, after GoodSAM" in card
+    assert str(trained) in card
+    words = ["evaluate", str(run), "--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
+    assert main([*words, "--out", str(tmp_path / "again")]) == 0
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert again["miou"] == pytest.approx(metrics["miou"], abs=1e-6)
+    assert "distillation" not in again
+
+
+def test_without_any_label(write_distill: WriteConfig, mfnet: Path, tmp_path: Path) -> None:
+    """No label file is there to be read; the last state is kept, and the page shows the lessons."""
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    shutil.rmtree(root / "labels")
+    path = write_distill(
+        data={"root": str(root), "val": None, "test": None}, train={"steps": 5, "validations": 2}
+    )
+    config = read_distill_config(path)
+    assert distill(config, quiet=True) == {}
+    run = tmp_path / "run"
+    assert not (run / "metrics.json").exists()
+    assert "What the student learnt from" in (run / "report.html").read_text()
+    state = torch.load(run / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 5
+    for name, tensor in load_model(run)[0].state_dict().items():
+        assert torch.equal(tensor, state["state_dict"][f"network.{name}"]), name
+    assert samantic.load(run).predict(rgb=np.zeros((48, 64, 3), np.uint8)).labels.shape == (48, 64)
+
+
+def test_teacher_and_ensemble_are_counted_image_by_image(
+    write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path: Path
+) -> None:
+    assert main(["distill", str(write_distill())]) == 0
+    beside = json.loads((tmp_path / "run" / "metrics.json").read_text())["distillation"]
+    config = read_distill_config(tmp_path / "run" / "config.yaml")
+    pairs = PairedFolder(mfnet, "mfnet", "test")
+    masks = keep_masks(config, pairs)
+    ensemble = Ensemble(load_teacher(str(trained)), masks, config.loss, torch.device("cpu"))
+    total, inside, right = torch.zeros(9, 9, dtype=torch.int64), 0, 0
+    for index in range(len(pairs)):
+        sample = pairs[index]
+        assert sample.labels is not None
+        answer = ensemble.answer(sample)
+        total += confusion_matrix(answer.ensemble, sample.labels, 9)
+        inside += int((answer.confident != 255).sum())
+        right += int((answer.confident == sample.labels).sum())
+    assert beside["ensemble"]["miou"] == pytest.approx(scores(total).miou, abs=1e-9)
+    assert beside["confident"]["accuracy"] == pytest.approx(right / inside)
+    assert beside["confident"]["share"] == pytest.approx(inside / (2 * 48 * 64))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"masks": {"source": "none"}, "loss": {"targets": "soft"}},
+        {"masks": {"source": "instances", "damage": 2.0}, "window": 48},
+        {
+            "masks": {
+                "source": "sam", "base": "random-micro", "side": 3, "quality": -10, "stability": 0,
+            },
+            "window": 40,
+        },
+        {"student": {"fusion": "thermal"}, "augment": {"flip": 1.0}},
+    ],
+    ids=["soft", "damaged", "sam", "thermal"],
+)  # fmt: skip
+def test_variants(write_distill: WriteConfig, tmp_path: Path, changes: dict[str, Any]) -> None:
+    assert main(["distill", str(write_distill(**changes))]) == 0
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    teacher, ensemble = (metrics["distillation"][name]["miou"] for name in ("teacher", "ensemble"))
+    without = changes.get("masks", {}).get("source") == "none"
+    assert (teacher == ensemble) == without
+    assert ("train/boundary" in logged(tmp_path / "run")) != without
+
+
+@pytest.mark.parametrize("update", ["frozen", "joint"])
+def test_panoramas(
+    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, update: str
+) -> None:
+    """RGB alone, in windows all around, evaluated without a seam."""
+    network, _ = build_segformer("segformer-micro", 19)
+    network.config.id2label = dict(enumerate(CATALOG["densepass"].classes))
+    network.save_pretrained(tmp_path / "teacher")
+    path = write_distill(
+        data={"root": str(panoramas), "layout": "densepass"},
+        teacher={"model": str(tmp_path / "teacher"), "update": update},
+        window=64,
+        student={"fusion": "rgb"},
+    )
+    assert main(["distill", str(path)]) == 0
+    run = tmp_path / "run"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["panorama"] is True
+    assert metrics["distillation"]["confident"]["share"] > 0
+    page = (run / "report.html").read_text()
+    assert "thermal of" not in page
+
+
+@pytest.mark.parametrize("update", ["frozen", "joint"])
+def test_resume(
+    write_distill: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: str
+) -> None:
+    path = write_distill(teacher={"update": update}, train={"steps": 6, "validations": 3})
+    seen: list[int] = []
+    step = DistillTask.training_step
+
+    def dies_at_three(self: DistillTask, *args: object) -> torch.Tensor:
+        seen.append(self.global_step)
+        if len(seen) == 4:
+            raise RuntimeError("power cut")
+        return step(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DistillTask, "training_step", dies_at_three)
+    with pytest.raises(RuntimeError, match="power cut"):
+        distill(read_distill_config(path), quiet=True)
+    assert (tmp_path / "run" / "targets").exists() == (update == "frozen")
+    assert main(["distill", str(path), "--resume"]) == 0
+    assert seen == [0, 1, 2, 3, 2, 3, 4, 5]
+    assert (tmp_path / "run" / "metrics.json").exists()
+
+
+def test_stale_targets_go(write_distill: WriteConfig, tmp_path: Path) -> None:
+    """Targets that a stopped run made with other options are not learnt from."""
+    stale = tmp_path / "run" / "targets" / "about.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text(json.dumps({"loss": "another"}))
+    (stale.parent / "00000D.npz").write_text("no longer right")
+    assert main(["distill", str(write_distill())]) == 0
+
+
+def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["distill", "--help"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    for key in ("teacher.model", "masks.source", "window", "loss.cover", "augment.roll"):
+        assert f"--{key}" in text

@@ -1,0 +1,92 @@
+"""`samantic evaluate`: the same figures as after training, and beside what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import samantic
+from samantic.cli import main
+from samantic.data import PairedFolder
+from samantic.disturbances import SUITE
+from samantic.errors import InputError
+from samantic.metrics import confusion_matrix, scores
+from samantic.records import read_confusion
+
+
+def test_evaluate_gives_the_same_number(trained: Path, mfnet: Path, tmp_path: Path) -> None:
+    before = (trained / "metrics.json").read_bytes()
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet"]
+    assert main([*words, "--split", "test", "--out", str(tmp_path / "again")]) == 0
+    again = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    assert again["miou"] == pytest.approx(json.loads(before)["miou"], abs=1e-6)
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_evaluation_is_one_confusion_matrix(trained: Path, mfnet: Path) -> None:
+    model = samantic.load(trained, device="cpu")
+    data = PairedFolder(mfnet, "mfnet", "test")
+    total = torch.zeros(9, 9, dtype=torch.int64)
+    for index, files in enumerate(data.files):
+        labels = data[index].labels
+        assert labels is not None
+        with torch.no_grad():
+            sample = data[index]
+            assert sample.rgb is not None
+            assert sample.thermal is not None
+            out = model.network(sample.rgb[None], sample.thermal[None])
+        total += confusion_matrix(out.logits[0].argmax(0), labels, 9)
+        assert files.name == data[index].name
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["miou"] == pytest.approx(scores(total).miou, abs=1e-9)
+
+
+def test_default_output_of_evaluate(
+    trained: Path, mfnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "val"]
+    assert main(words) == 0
+    assert (tmp_path / "runs" / "evaluate" / "tiny-val" / "report.html").exists()
+
+
+def test_evaluation_without_a_modality(
+    trained: Path, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
+    assert main([*words, "--robustness", "--out", str(tmp_path / "out")]) == 0
+    assert "rgb missing" in capsys.readouterr().out
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    model, data = samantic.load(trained, device="cpu"), PairedFolder(mfnet, "mfnet", "test")
+    total = torch.zeros(9, 9, dtype=torch.int64)
+    for index in range(len(data)):
+        sample = data[index]
+        assert sample.thermal is not None
+        assert sample.labels is not None
+        with torch.no_grad():
+            out = model.network(thermal=sample.thermal[None])
+        total += confusion_matrix(out.logits[0].argmax(0), sample.labels, 9)
+    assert metrics["robustness"]["rgb missing"]["miou"] == pytest.approx(scores(total).miou)
+    assert list(metrics["robustness"]) == list(SUITE)
+    names, matrices = read_confusion(tmp_path / "out" / "confusion.npz")
+    assert names == [files.name for files in data.files]
+    low, high = metrics["miou_interval"]
+    assert low <= scores(matrices.sum(0)).miou == metrics["miou"] <= high
+
+
+def test_evaluation_does_not_overwrite_a_run(
+    trained: Path, mfnet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "metrics.json").read_bytes()
+    words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "val"]
+    assert main([*words, "--out", str(trained)]) == 2
+    assert "holds a run and its own metrics; give another --out" in capsys.readouterr().err
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_confusion_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no confusion matrices"):
+        read_confusion(tmp_path / "confusion.npz")
