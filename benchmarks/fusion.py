@@ -18,6 +18,7 @@ from samantic.distill.rectification import (
     overlap_consistency,
     refined_boundary,
 )
+from samantic.distill.windows import plan_windows
 
 CLASSES = 19
 
@@ -56,14 +57,14 @@ def main() -> None:
     labels = labels.repeat_interleave(8, 0).repeat_interleave(8, 1)
     masks = masks[:, : labels.shape[0], : labels.shape[1]]
     logits = torch.randn(4, 1, CLASSES, height, width)
-    starts = [i * width // 2 for i in range(4)]
+    cut = plan_windows(width, (height, 2 * width))
     print(
         f"{options.masks} masks on {width}x{height}, {float(masks.sum(0).float().mean()):.1f} deep"
     )
     for name, function in {
         "complementary fusion": lambda: complementary_fusion(labels, masks, CLASSES),
         "refined boundary": lambda: refined_boundary(labels, masks),
-        "consistency of 4 windows": lambda: overlap_consistency(logits, starts, 2 * width),
+        "consistency of 4 windows": lambda: overlap_consistency(logits, cut),
     }.items():
         print(f"{name:26}{1000 * best(function, options.repeats):8.0f} ms")
 

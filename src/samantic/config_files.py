@@ -175,12 +175,13 @@ def _check(config: Config) -> Config:
 def _check_distill(config: DistillConfig) -> DistillConfig:
     """Ranges that types cannot say."""
     masks, loss, augment = config.masks, config.loss, config.augment
+    window = (config.window,) if isinstance(config.window, int) else config.window
     _hold(
         _train_rules(config.train)
         | {
             "train.teacher belongs to samantic train; name the teacher of a distillation in "
             "teacher.model": config.train.teacher is None,
-            "window must be at least 32 pixels": config.window is None or config.window >= 32,
+            "window must be at least 32 pixels": window is None or min(window) >= 32,
             "masks.folder belongs to masks.source files, which needs it": (
                 (masks.source == "files") == (masks.folder is not None)
             ),

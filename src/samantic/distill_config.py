@@ -10,6 +10,9 @@ from typing import Literal
 
 from samantic.config import DataConfig, ModelConfig, PhotometricConfig, StudentFusion, TrainConfig
 
+Window = int | tuple[int, int]
+"""Width of a panorama's windows in pixels, as high as it; or their height and width."""
+
 
 @dataclass(frozen=True)
 class TeacherConfig:
@@ -136,15 +139,16 @@ class DistillConfig:
 
     Args:
         out: Run folder.
-        window: Panoramas: width in pixels of the windows that the teacher and SAM see, which
-            overlap by half and go all around. Null for images with a left and a right edge, which
-            are seen as a whole.
+        window: Panoramas: width in pixels of the windows that the teacher and SAM see, which are as
+            high as the panorama, overlap by half and go all around (GoodSAM); or height and width,
+            for rows of them that overlap by half too (GoodSAM++). Null for images with a left and a
+            right edge, which are seen as a whole.
     """
 
     out: str
     data: DataConfig
     teacher: TeacherConfig
-    window: int | None = None
+    window: Window | None = None
     masks: MasksConfig = field(default_factory=MasksConfig)
     student: StudentConfig = field(default_factory=StudentConfig)
     loss: AdaptationConfig = field(default_factory=AdaptationConfig)

@@ -75,6 +75,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not valid JSON ({error}); write it anew") from None
 
 
+def holds_json(path: Path, value: Any) -> bool:
+    """Whether there is a file with what `write_json` makes of a value, which turns tuples to lists.
+
+    Raises:
+        InputError: The file is not JSON.
+    """
+    return path.exists() and read_json(path) == json.loads(json.dumps(value))
+
+
 def read_yaml(path: Path, what: str) -> Any:
     """Read YAML.
 

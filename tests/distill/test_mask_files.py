@@ -26,13 +26,14 @@ def counts(mask: torch.Tensor) -> list[int]:
 
 def test_masks_survive_a_file(tmp_path: Path) -> None:
     parts = [
-        WindowMasks(0, torch.rand(5, 9, 14) < 0.4, torch.rand(5)),
-        WindowMasks(7, torch.zeros(0, 9, 14, dtype=torch.bool), torch.zeros(0)),
-        WindowMasks(14, torch.rand(3, 9, 14) < 0.1, torch.rand(3)),
+        WindowMasks((0, 0), torch.rand(5, 7, 14) < 0.4, torch.rand(5)),
+        WindowMasks((0, 7), torch.zeros(0, 7, 14, dtype=torch.bool), torch.zeros(0)),
+        WindowMasks((2, 14), torch.rand(3, 7, 14) < 0.1, torch.rand(3)),
+        WindowMasks(None, torch.rand(2, 9, 21) < 0.1, torch.rand(2)),
     ]
     write_mask_file(tmp_path / "a.json", parts)
     back = read_mask_file(tmp_path / "a.json", (9, 21))
-    assert [part.left for part in back] == [0, 7, 14]
+    assert [part.corner for part in back] == [(0, 0), (0, 7), (2, 14), None]
     for part, (_, masks, quality) in zip(parts, back, strict=True):
         assert masks.dtype == torch.bool
         assert torch.equal(masks, part.masks)
@@ -51,9 +52,19 @@ def test_uncompressed_run_lengths_of_any_sam(tmp_path: Path, key: str | None) ->
     path = tmp_path / "a.json"
     path.write_text(json.dumps(found if key is None else {"image": {}, key: found}))
     (part,) = read_mask_file(path, (6, 11))
-    assert part.left is None
+    assert part.corner is None
     assert torch.equal(part.masks, masks)
     assert part.quality.tolist() == [1, 0.5, 1, 1]
+
+
+def test_a_window_from_the_first_row_needs_no_top(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        json.dumps([rle(left=3), rle(left=3, top=0), rle([2, 5], [3, 7], left=3, top=2)])
+    )
+    first, second = read_mask_file(path, (4, 5))
+    assert (first.corner, len(first.masks)) == ((0, 3), 2)
+    assert (second.corner, len(second.masks)) == ((2, 3), 1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -62,7 +73,7 @@ def test_label_maps(tmp_path: Path, dtype: type[np.generic]) -> None:
     ids = np.random.default_rng(0).choice(values, (8, 12)).astype(dtype)
     Image.fromarray(ids).save(tmp_path / "a.png")
     (part,) = read_mask_file(tmp_path / "a.png", (8, 12))
-    assert part.left is None
+    assert part.corner is None
     assert torch.equal(part.masks, torch.from_numpy(np.stack([ids == v for v in values[1:]])))
     assert part.quality.tolist() == [1, 1]
 
@@ -84,8 +95,10 @@ def rle(size: Any = (4, 5), lengths: Any = (3, 5, 12), **more: Any) -> dict[str,
         ([rle(size=[5, 4])], "masks of 4x5 pixels, but the image has 5x4; make them from this"),
         ([rle(size=["a", 5])], "masks of 5xa pixels"),
         ([rle(size=[4, 3])], "masks of 3x4 pixels, but"),
-        ([rle(size=[4, 6], left=0)], "masks of 6x4 pixels from column 0, but"),
-        ([rle(size=[4, 3], left=5)], "from column 5, but"),
+        ([rle(size=[4, 6], left=0)], "masks of 6x4 pixels from row 0, column 0, but"),
+        ([rle(size=[4, 3], left=5)], "from row 0, column 5, but"),
+        ([rle(size=[3, 3], left=1, top=2)], "from row 2, column 1, but"),
+        ([rle(size=[3, 3], left=1, top=-1)], "from row -1, column 1, but"),
         ([rle(), rle(size=[5, 4])], "masks of .5, 4. and of .4, 5. pixels in one window"),
         ([rle(lengths=[3, 5])], "run lengths of 8 pixels for 5x4"),
         ([rle(lengths=[3, -5, 22])], "save the masks as COCO's run lengths"),
@@ -96,6 +109,7 @@ def rle(size: Any = (4, 5), lengths: Any = (3, 5, 12), **more: Any) -> dict[str,
         ([rle(lengths=7)], "no annotations as COCO has them"),
         ([rle(predicted_iou="good")], "save the masks as COCO's run lengths"),
         ([rle(left="x")], "no annotations as COCO has them"),
+        ([rle(left=1, top="x")], "no annotations as COCO has them"),
     ],
 )
 def test_bad_files_are_told_in_a_line(tmp_path: Path, content: Any, message: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from samantic.distill.rectification import (
     overlap_consistency,
     refined_boundary,
 )
-from samantic.distill.windows import cut_windows, window_starts
+from samantic.distill.windows import Cut, cut_windows, plan_windows
 
 
 def random_masks(count: int, height: int, width: int) -> torch.Tensor:
@@ -24,60 +26,68 @@ def random_masks(count: int, height: int, width: int) -> torch.Tensor:
     return masks
 
 
-def consistency_by_pixels(logits: torch.Tensor, starts: list[int], width: int) -> float:
+def consistency_by_pixels(logits: torch.Tensor, cut: Cut) -> float:
     total, pixels = 0.0, 0
     p = logits.double().softmax(2)
-    count, batch, _, height, window = logits.shape
-    pairs = {frozenset((i, (i + 1) % count)) for i in range(count)}
-    for pair in pairs:
-        if len(pair) == 1:
-            continue
-        i, j = pair
-        for x in range(width):
-            a, b = (x - starts[i]) % width, (x - starts[j]) % width
-            if a >= window or b >= window:
+    (height, width), (high, wide) = cut.size, cut.window
+    rows, columns = len(cut.tops), len(cut.lefts)
+    pairs = {
+        frozenset(((r, c), other))
+        for r in range(rows)
+        for c in range(columns)
+        for other in ((r, (c + 1) % columns), (min(r + 1, rows - 1), c))
+    }
+    for (r, c), (s, d) in (pair for pair in pairs if len(pair) == 2):
+        for y, x in itertools.product(range(height), range(width)):
+            a = y - cut.tops[r], (x - cut.lefts[c]) % width
+            b = y - cut.tops[s], (x - cut.lefts[d]) % width
+            if not all(0 <= v < high and u < wide for v, u in (a, b)):
                 continue
-            for n in range(batch):
-                for y in range(height):
-                    one, other = p[i, n, :, y, a].tolist(), p[j, n, :, y, b].tolist()
-                    for u, v in zip(one, other, strict=True):
-                        total += u * math.log(u / v) + v * math.log(v / u)
-                    pixels += 1
+            for n in range(logits.shape[1]):
+                one = p[r * columns + c, n, :, a[0], a[1]].tolist()
+                other = p[s * columns + d, n, :, b[0], b[1]].tolist()
+                for u, v in zip(one, other, strict=True):
+                    total += u * math.log(u / v) + v * math.log(v / u)
+                pixels += 1
     return total / pixels
 
 
 @pytest.mark.parametrize(
-    ("starts", "window", "width"),
+    "cut",
     [
-        ([0, 4, 8, 12], 8, 16),  # half overlapping, around
-        ([0, 4, 8], 11, 12),  # neighbours share two pieces
-        ([0, 6], 10, 12),  # the only two windows share two pieces
-        ([0, 3, 6], 6, 12),  # not around
+        Cut([0], [0, 4, 8, 12], (2, 8), (2, 16), True),  # half overlapping, around
+        Cut([0], [0, 4, 8], (2, 11), (2, 12), True),  # neighbours share two pieces
+        Cut([0], [0, 6], (2, 10), (2, 12), True),  # the only two windows share two pieces
+        Cut([0], [0, 3, 6], (2, 6), (2, 12), True),  # not around
+        Cut([0, 1, 3], [0, 3, 6], (3, 5), (6, 9), True),  # rows of windows
+        Cut([0, 2], [0], (4, 9), (6, 9), True),  # above each other
     ],
 )
-def test_consistency_equals_a_loop(starts: list[int], window: int, width: int) -> None:
-    logits = torch.randn(len(starts), 2, 3, 2, window)
-    expected = consistency_by_pixels(logits, starts, width)
-    assert overlap_consistency(logits, starts, width).item() == pytest.approx(expected, rel=1e-5)
+def test_consistency_equals_a_loop(cut: Cut) -> None:
+    logits = torch.randn(len(cut.corners), 2, 3, *cut.window)
+    expected = consistency_by_pixels(logits, cut)
+    assert overlap_consistency(logits, cut).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_windows_that_agree_are_consistent() -> None:
-    starts = window_starts(24, 10)
-    windows = cut_windows(torch.randn(2, 4, 3, 24), starts, 10)
-    assert overlap_consistency(windows, starts, 24).item() == pytest.approx(0, abs=1e-6)
+@pytest.mark.parametrize("window", [10, (2, 10)])
+def test_windows_that_agree_are_consistent(window: int | tuple[int, int]) -> None:
+    cut = plan_windows(window, (3, 24))
+    windows = cut_windows(torch.randn(2, 4, 3, 24), cut)
+    assert overlap_consistency(windows, cut).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_last_window_and_the_first_must_agree() -> None:
-    starts = window_starts(16, 8)
-    logits = cut_windows(torch.randn(1, 3, 2, 16), starts, 8)
+    cut = plan_windows(8, (2, 16))
+    logits = cut_windows(torch.randn(1, 3, 2, 16), cut)
     logits[3, ..., 6:] += torch.tensor([9.0, 0, 0])[:, None, None]  # beyond the panorama's end
-    assert overlap_consistency(logits, starts, 16) > 0.1
-    assert overlap_consistency(logits[:3], starts[:3], 16).item() == pytest.approx(0, abs=1e-6)
+    assert overlap_consistency(logits, cut) > 0.1
+    without = replace(cut, lefts=cut.lefts[:3])
+    assert overlap_consistency(logits[:3], without).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_single_window_is_consistent_and_has_gradients() -> None:
     logits = torch.randn(1, 2, 3, 4, 8, requires_grad=True)
-    loss = overlap_consistency(logits, [0], 8)
+    loss = overlap_consistency(logits, plan_windows(None, (4, 8)))
     loss.backward()
     assert loss == 0
     assert logits.grad is not None
@@ -85,8 +95,9 @@ def test_a_single_window_is_consistent_and_has_gradients() -> None:
 
 
 def test_gradients_of_the_consistency() -> None:
-    logits = torch.randn(3, 1, 3, 2, 5, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda z: overlap_consistency(z, [0, 3, 6], 9), logits)
+    logits = torch.randn(6, 1, 3, 2, 5, dtype=torch.float64, requires_grad=True)
+    cut = Cut([0, 1], [0, 3, 6], (2, 5), (3, 9), True)
+    assert torch.autograd.gradcheck(lambda z: overlap_consistency(z, cut), logits)
 
 
 def test_refined_boundary_equals_a_loop() -> None:

@@ -73,7 +73,7 @@ def test_what_is_there_is_not_computed_again(images: list[Files], tmp_path: Path
         cache_masks(images, source, folder)
         assert sorted(source.asked) == ["0", "1", "2"]
     (part,) = read_masks(folder, "1")
-    assert part.left is None
+    assert part.corner is None
     assert part.masks.sum(dim=(1, 2)).tolist() == [1024, 1024]
     assert part.quality.tolist() == [0.5, 0.75]
     with pytest.raises(InputError, match=r"3\.json: no such file"):
@@ -93,12 +93,18 @@ def test_a_sam_sees_every_window_as_an_image(images: list[Files], tmp_path: Path
     source = SamMasks("random-micro", window=32, side=4, quality=0, stability=0)
     cache_masks(images[:1], source, tmp_path)
     parts = read_masks(tmp_path, "0")
-    assert [part.left for part in parts] == [0, 16, 32, 48]
+    assert [part.corner for part in parts] == [(0, 0), (0, 16), (0, 32), (0, 48)]
     assert all(part.masks.shape[1:] == (32, 32) for part in parts)
     assert sum(len(part.masks) for part in parts) > 0
     (whole,) = replace(source, window=None)(images[0])
-    assert whole.left is None
+    assert whole.corner is None
     assert whole.masks.shape[1:] == (32, 64)
+    rows = replace(source, window=(16, 64))
+    for _ in range(2):  # the second time from what is there
+        cache_masks(images[:1], rows, tmp_path / "rows")
+    parts = read_masks(tmp_path / "rows", "0")
+    assert [part.corner for part in parts] == [(0, 0), (8, 0), (16, 0)]
+    assert all(part.masks.shape[1:] == (16, 64) for part in parts)
     assert source.options == replace(source, device="cuda").options
     assert source.options != replace(source, side=5).options
 
@@ -138,18 +144,20 @@ def test_files_that_have_changed_are_read_anew(images: list[Files], tmp_path: Pa
 
 
 def test_masks_in_a_window_are_its_own_and_parts_of_the_whole_images() -> None:
-    own, whole = torch.rand(2, 4, 6) < 0.5, torch.rand(3, 4, 10) < 0.5
-    parts = [WindowMasks(8, own, torch.ones(2)), WindowMasks(None, whole, torch.ones(3))]
-    around = torch.cat([whole[..., 8:], whole[..., :4]], dim=-1)
-    assert torch.equal(masks_in_window(parts, 8, 6), torch.cat([own, around]))
-    assert torch.equal(masks_in_window(parts[1:], 0, 10), whole)
+    own, whole = torch.rand(2, 3, 6) < 0.5, torch.rand(3, 4, 10) < 0.5
+    parts = [WindowMasks((1, 8), own, torch.ones(2)), WindowMasks(None, whole, torch.ones(3))]
+    around = torch.cat([whole[:, 1:, 8:], whole[:, 1:, :4]], dim=-1)
+    assert torch.equal(masks_in_window(parts, (1, 8), (3, 6)), torch.cat([own, around]))
+    assert torch.equal(masks_in_window(parts[1:], (0, 0), (4, 10)), whole)
     whole[:, :, 3:5] = torch.tensor([True, False, True])[:, None, None]
-    assert torch.equal(masks_in_window(parts[1:], 3, 2), whole[[0, 2], :, 3:5])
-    for left, window in ((4, 6), (8, 5)):
-        with pytest.raises(
-            InputError, match=rf"column {left} \({window} wide\), only .* 8 \(6 wide"
-        ):
-            masks_in_window(parts[:1], left, window)
+    assert torch.equal(masks_in_window(parts[1:], (0, 3), (4, 2)), whole[[0, 2], :, 3:5])
+    for corner, window, told in (
+        ((1, 4), (3, 6), "row 1, column 4 .6x3."),
+        ((0, 8), (3, 6), "row 0, column 8 .6x3."),
+        ((1, 8), (3, 5), "row 1, column 8 .5x3."),
+    ):
+        with pytest.raises(InputError, match=f"window at {told}, only of row 1, column 8 .6x3."):
+            masks_in_window(parts[:1], corner, window)
 
 
 def test_damage_depends_on_the_seed_and_the_name_alone(images: list[Files]) -> None:

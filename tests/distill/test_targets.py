@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,35 +18,34 @@ from samantic.data.pairs import Sample
 from samantic.distill.data import Lessons
 from samantic.distill.objective import class_weights, student_terms, teacher_terms
 from samantic.distill.targets import (
-    Cut,
     Targets,
     crop_targets,
     make_targets,
     merge_windows,
-    plan_windows,
     read_targets,
     stack_targets,
     write_targets,
 )
 from samantic.distill.views import draw_columns, put_back, view
+from samantic.distill.windows import Cut, plan_windows
 from samantic.distill_config import AdaptationConfig, ViewConfig
 
 K, H, W, WINDOW = 4, 12, 24, 8
 OPTIONS = AdaptationConfig(smallest=4, cover=0.5, distance=2)
 
 
-@pytest.fixture
-def cut() -> Cut:
-    return plan_windows(WINDOW, W)
+@pytest.fixture(params=[WINDOW, (8, WINDOW)], ids=["as high as the image", "rows"])
+def cut(request: pytest.FixtureRequest) -> Cut:
+    return plan_windows(request.param, (H, W))
 
 
-def blocks(count: int) -> list[Tensor]:
+def blocks(cut: Cut) -> list[Tensor]:
     """Masks of each window: its left half, its upper half, and a small thing on top."""
-    masks = torch.zeros(3, H, WINDOW, dtype=torch.bool)
-    masks[0, :, : WINDOW // 2] = True
-    masks[1, : H // 2] = True
+    masks = torch.zeros(3, *cut.window, dtype=torch.bool)
+    masks[0, :, : cut.window[1] // 2] = True
+    masks[1, : cut.window[0] // 2] = True
     masks[2, 2:5, 1:4] = True
-    return [masks] * count
+    return [masks] * len(cut.corners)
 
 
 def smooth(*shape: int) -> Tensor:
@@ -69,8 +69,8 @@ def by_hand(logits: Tensor, masks: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def test_targets_of_an_image(cut: Cut) -> None:
-    logits = smooth(len(cut.starts), K, H, WINDOW)
-    masks = blocks(len(logits))
+    logits = smooth(len(cut.corners), K, *cut.window)
+    masks = blocks(cut)
     targets = make_targets(logits, masks, cut, OPTIONS)
     ensemble, confident = by_hand(logits, masks)
     assert torch.equal(targets.ensemble, ensemble)
@@ -78,21 +78,21 @@ def test_targets_of_an_image(cut: Cut) -> None:
     assert (confident == IGNORE).any()
     assert (confident != IGNORE).any()
     mean = torch.zeros(K, H, W)
-    for x in range(W):
+    for y, x in itertools.product(range(H), range(W)):
         seen = [
-            logits[i, :, :, (x - start) % W].softmax(0)
-            for i, start in enumerate(cut.starts)
-            if (x - start) % W < WINDOW
+            part[:, y - top, (x - left) % W].softmax(0)
+            for part, (top, left) in zip(logits, cut.corners, strict=True)
+            if 0 <= y - top < cut.window[0] and (x - left) % W < WINDOW
         ]
-        mean[..., x] = torch.stack(seen).mean(0)
+        mean[:, y, x] = torch.stack(seen).mean(0)
     assert targets.probabilities is not None
     assert torch.allclose(targets.probabilities, mean, atol=1e-6)
     assert torch.equal(targets.teacher, mean.argmax(0))
 
 
 def test_an_image_that_is_its_own_window() -> None:
-    cut = plan_windows(None, W)
-    assert cut == Cut([0], W, W, wrap=False)
+    cut = plan_windows(None, (H, W))
+    assert cut == Cut([0], [0], (H, W), (H, W), wrap=False)
     logits = smooth(1, K, H, W)
     nothing = [torch.zeros(0, H, W, dtype=torch.bool)]
     targets = make_targets(logits, nothing, cut, OPTIONS)
@@ -110,13 +110,15 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def windows_of(images: Tensor, cut: Cut) -> Tensor:
-    """(N, n, ..., w) by rolling each window to the left edge."""
-    return torch.stack([images.roll(-start, -1)[..., : cut.window] for start in cut.starts], dim=1)
+    """(N, n, ..., h, w) by rolling each window to the upper left corner."""
+    high, wide = cut.window
+    rolled = [images.roll((-top, -left), (-2, -1)) for top, left in cut.corners]
+    return torch.stack([image[..., :high, :wide] for image in rolled], dim=1)
 
 
 def batch_targets(cut: Cut, count: int = 2) -> tuple[Tensor, Targets]:
-    logits = smooth(len(cut.starts), count, K, H, WINDOW)
-    each = [make_targets(part, blocks(len(logits)), cut, OPTIONS) for part in logits.unbind(1)]
+    logits = smooth(len(cut.corners), count, K, *cut.window)
+    each = [make_targets(part, blocks(cut), cut, OPTIONS) for part in logits.unbind(1)]
     return logits, stack_targets(each)
 
 
@@ -163,7 +165,7 @@ def test_soft_targets(cut: Cut) -> None:
 def test_teacher_terms_reach_the_teacher_alone(cut: Cut) -> None:
     logits, _ = batch_targets(cut)
     logits.requires_grad_()
-    each = [make_targets(part, blocks(len(logits)), cut, OPTIONS) for part in logits.unbind(1)]
+    each = [make_targets(part, blocks(cut), cut, OPTIONS) for part in logits.unbind(1)]
     targets = stack_targets(each)
     assert not any(part is not None and part.requires_grad for part in targets)
     terms = teacher_terms(logits, targets, cut, replace(OPTIONS, consistency=3.0))
@@ -179,20 +181,24 @@ def test_teacher_terms_reach_the_teacher_alone(cut: Cut) -> None:
 
 
 def stack_windows(logits: Tensor, cut: Cut) -> Tensor:
-    """L_CC where each window shares its right half with the next one's left half."""
-    half, total = WINDOW // 2, torch.zeros(())
-    count = len(cut.starts)
-    for i in range(count):
-        p = logits[i][..., half:].log_softmax(1)
-        q = logits[(i + 1) % count][..., :half].log_softmax(1)
-        total = total + ((p.exp() - q.exp()) * (p - q)).sum()
-    return total / (2 * H * W)
+    """L_CC where each window shares a half with the next one, and with the one below."""
+    half, (rows, columns) = WINDOW // 2, (len(cut.tops), len(cut.lefts))
+    grid = logits.unflatten(0, (rows, columns))
+    terms = []
+    for r, c in itertools.product(range(rows), range(columns)):
+        beside = grid[r, (c + 1) % columns]
+        terms.append((grid[r, c][..., half:], beside[..., :half]))
+        if r + 1 < rows:
+            terms.append((grid[r, c][..., half:, :], grid[r + 1, c][..., :half, :]))
+    logs = [(a.log_softmax(1), b.log_softmax(1)) for a, b in terms]
+    total = torch.stack([((p.exp() - q.exp()) * (p - q)).sum() for p, q in logs]).sum()
+    return total / sum(p[:, 0].numel() for p, _ in logs)
 
 
 @pytest.mark.parametrize("soft", [True, False])
 def test_files_of_targets(tmp_path: Path, cut: Cut, soft: bool) -> None:
-    logits = smooth(len(cut.starts), K, H, WINDOW)
-    targets = make_targets(logits, blocks(len(logits)), cut, OPTIONS)
+    logits = smooth(len(cut.corners), K, *cut.window)
+    targets = make_targets(logits, blocks(cut), cut, OPTIONS)
     if not soft:
         targets = targets._replace(probabilities=None)
     write_targets(tmp_path / "a.npz", targets)
@@ -208,10 +214,11 @@ def test_files_of_targets(tmp_path: Path, cut: Cut, soft: bool) -> None:
 
 
 def test_merged_windows(cut: Cut) -> None:
-    """Windows that agree, one that is silent, and two that differ."""
-    labels = torch.zeros(len(cut.starts), H, WINDOW, dtype=torch.int64)
-    labels[0] = IGNORE
-    labels[2, :, : WINDOW // 2] = 3  # shares columns 8..11 with window 1
+    """Windows that agree, one that is silent, and two that differ, in each row."""
+    labels = torch.zeros(len(cut.corners), *cut.window, dtype=torch.int64)
+    for row in labels.unflatten(0, (len(cut.tops), -1)):
+        row[0] = IGNORE
+        row[2, :, : WINDOW // 2] = 3  # shares columns 8..11 with window 1
     probabilities = torch.full((K, H, W), 0.1)
     probabilities[3, : H // 2] = 0.7
     probabilities[0, H // 2 :] = 0.7

@@ -131,18 +131,19 @@ def test_variants(write_distill: WriteConfig, tmp_path: Path, changes: dict[str,
     assert ("train/boundary" in logged(tmp_path / "run")) != without
 
 
+@pytest.mark.parametrize("window", [64, [48, 64]])
 @pytest.mark.parametrize("update", ["frozen", "joint"])
 def test_panoramas(
-    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, update: str
+    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, update: str, window: Any
 ) -> None:
-    """RGB alone, in windows all around, evaluated without a seam."""
+    """RGB alone, in windows all around, in one row or in two, evaluated without a seam."""
     network, _ = build_segformer("segformer-micro", 19)
     network.config.id2label = dict(enumerate(CATALOG["densepass"].classes))
     network.save_pretrained(tmp_path / "teacher")
     path = write_distill(
         data={"root": str(panoramas), "layout": "densepass"},
         teacher={"model": str(tmp_path / "teacher"), "update": update},
-        window=64,
+        window=window,
         student={"fusion": "rgb"},
     )
     assert main(["distill", str(path)]) == 0

@@ -52,6 +52,9 @@ def test_a_run_is_not_overwritten_nor_mixed(
     [
         ({"teacher": {"model": "nowhere/at/all"}}, "no model here"),
         ({"window": 100}, "window of 100 pixels: the image is 64 wide"),
+        ({"window": [50, 32]}, "window of a height of 50 pixels: the image is 48 high"),
+        ({"window": [20, 40]}, "window must be at least 32 pixels"),
+        ({"window": [32, 32, 32]}, "window"),
         ({"masks": {"source": "files", "folder": "nowhere"}}, "no masks of"),
         ({"masks": {"source": "files"}}, "masks.folder belongs to masks.source files"),
         ({"masks": {"source": "magic"}}, "masks.source"),

@@ -50,9 +50,10 @@ class Sample(NamedTuple):
     labels: Tensor | None
 
     @property
-    def size(self) -> torch.Size:
+    def size(self) -> tuple[int, int]:
         """Height and width of its images in pixels."""
-        return next(x.shape[-2:] for x in (self.rgb, self.thermal) if x is not None)
+        height, width = next(x.shape[-2:] for x in (self.rgb, self.thermal) if x is not None)
+        return height, width
 
 
 class PairedFolder(Dataset[Sample]):

@@ -22,7 +22,7 @@ class Lesson(NamedTuple):
 
     Attributes:
         sample: The images.
-        known: The targets; or, for a teacher that learns too, the masks (M_i, H, w) of each window.
+        known: The targets; or, for a teacher that learns too, the masks (M_i, h, w) of each window.
     """
 
     sample: Sample

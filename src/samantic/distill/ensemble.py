@@ -24,16 +24,15 @@ from samantic.distill.sources import (
     waiting,
 )
 from samantic.distill.targets import (
-    Cut,
     Targets,
     make_targets,
     merge_windows,
-    plan_windows,
     read_targets,
     write_targets,
 )
 from samantic.distill.teacher import Teacher
-from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig
+from samantic.distill.windows import Corner, Cut, plan_windows
+from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.errors import InputError
 from samantic.predict import choose_device
 
@@ -44,25 +43,24 @@ class KeptMasks:
 
     Attributes:
         folder: Where `keep_masks` has put them; None for none.
-        window: Width of the windows of panoramas; None for images that are not.
+        window: Of panoramas, as `plan_windows` takes it; None for images that are not.
     """
 
     folder: Path | None
-    window: int | None
+    window: Window | None
 
     def __call__(self, sample: Sample) -> list[Tensor]:
-        """Masks (M_i, H, w) of each window of an image.
+        """Masks (M_i, h, w) of each window of an image.
 
         Raises:
             InputError: They are those of other windows.
         """
-        height, width = sample.size
-        cut = plan_windows(self.window, width)
+        cut = plan_windows(self.window, sample.size)
         if self.folder is None:
-            return [torch.zeros(0, height, cut.window, dtype=torch.bool)] * len(cut.starts)
+            return [torch.zeros(0, *cut.window, dtype=torch.bool)] * len(cut.corners)
         found = read_masks(self.folder, sample.name)
         try:
-            return [masks_in_window(found, left, cut.window) for left in cut.starts]
+            return [masks_in_window(found, corner, cut.window) for corner in cut.corners]
         except InputError as error:
             raise InputError(f"{sample.name}: {error}") from None
 
@@ -83,12 +81,12 @@ def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
     return KeptMasks(folder, config.window)
 
 
-def mask_source(options: MasksConfig, window: int | None, root: Path) -> MaskSource | None:
+def mask_source(options: MasksConfig, window: Window | None, root: Path) -> MaskSource | None:
     """Where masks come from; None for no masks.
 
     Args:
         options: What is wanted.
-        window: Width of the windows of panoramas; None for images that are not.
+        window: Of panoramas, as `plan_windows` takes it; None for images that are not.
         root: Folder of the data set.
     """
     source: MaskSource
@@ -118,15 +116,15 @@ class Answer(NamedTuple):
         teacher: (H, W) int64, the teacher's class ids.
         ensemble: (H, W) int64, the same, corrected by the masks.
         confident: (H, W) int64, the confident part of the ensemble; 255 elsewhere.
-        masks: (M_i, H, w) bool, of each window.
-        starts: Left columns of the windows.
+        masks: (M_i, h, w) bool, of each window.
+        corners: Where the windows begin.
     """
 
     teacher: Tensor
     ensemble: Tensor
     confident: Tensor
     masks: list[Tensor]
-    starts: list[int]
+    corners: list[Corner]
 
 
 class Ensemble:
@@ -159,15 +157,15 @@ class Ensemble:
             merge_windows(labels, probabilities, cut).cpu()
             for labels in (targets.ensemble, targets.confident)
         )
-        return Answer(targets.teacher.cpu(), ensemble, confident, masks, cut.starts)
+        return Answer(targets.teacher.cpu(), ensemble, confident, masks, cut.corners)
 
     @torch.inference_mode()
     def _join(self, sample: Sample, masks: list[Tensor]) -> tuple[Targets, Cut]:
-        cut = plan_windows(self.masks.window, sample.size[1])
+        cut = plan_windows(self.masks.window, sample.size)
         rgb, thermal = (
             None if x is None else x[None].to(self.device) for x in (sample.rgb, sample.thermal)
         )
-        logits = self.teacher.in_windows(rgb, thermal, cut.starts, cut.window)[:, 0]
+        logits = self.teacher.in_windows(rgb, thermal, cut)[:, 0]
         there = [part.to(self.device) for part in masks]
         return make_targets(logits, there, cut, self.options), cut
 

@@ -14,6 +14,7 @@ from pycocotools import mask as coco
 from torch import Tensor
 
 from samantic.data.instances import read_instances
+from samantic.distill.windows import Corner
 from samantic.errors import InputError
 from samantic.files import read_json, write_text
 
@@ -28,12 +29,13 @@ class WindowMasks(NamedTuple):
     """The masks of a window of an image, or of the whole of it.
 
     Attributes:
-        left: First column of the window, which may pass the right end; None for the whole image.
-        masks: (M, H, w) bool; they may overlap.
+        corner: Upper row and left column of the window, which may pass the right end; None for the
+            whole image.
+        masks: (M, h, w) bool; they may overlap.
         quality: (M,) float32, the IoU that their maker expects of each; 1 where it tells none.
     """
 
-    left: int | None
+    corner: Corner | None
     masks: Tensor
     quality: Tensor
 
@@ -44,9 +46,10 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
     A PNG holds ids of 8 or 16 bits, 0 where there is no mask. JSON holds annotations, as a list or
     under the key "annotations", each with
 
-    - "segmentation": {"size": [H, w], "counts": run lengths, as COCO's string or as a list},
+    - "segmentation": {"size": [h, w], "counts": run lengths, as COCO's string or as a list},
     - "predicted_iou", which may be missing,
-    - "left", for a mask of the window that begins at this column.
+    - "left", for a mask of the window that begins at this column, and "top", for its first row,
+      where that is not the image's.
 
     Args:
         path: The file.
@@ -63,9 +66,9 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
     content = read_json(path)
     try:
         windows = _group(content)
-        for left, (extent, _) in windows.items():
-            _check_fit(path, left, extent, size)
-        parts = [_decode(left, *window) for left, window in windows.items()]
+        for corner, (extent, _) in windows.items():
+            _check_fit(path, corner, extent, size)
+        parts = [_decode(corner, *window) for corner, window in windows.items()]
     except InputError:
         raise
     except (AttributeError, KeyError, TypeError) as error:
@@ -85,12 +88,12 @@ def write_mask_file(path: Path, parts: Sequence[WindowMasks]) -> None:
 
     Beside the annotations it names the windows, since some may be without masks.
     """
-    windows = [{"left": part.left, "size": list(part.masks.shape[1:])} for part in parts]
-    annotations = [
-        {"segmentation": lengths, "predicted_iou": quality, "left": part.left}
-        for part in parts
-        for lengths, quality in zip(_encode(part.masks), part.quality.tolist(), strict=True)
-    ]
+    windows, annotations = [], []
+    for corner, masks, quality in parts:
+        place = {} if corner is None else {"top": corner[0], "left": corner[1]}
+        windows.append({"size": list(masks.shape[1:]), **place})
+        for lengths, expected in zip(_encode(masks), quality.tolist(), strict=True):
+            annotations.append({"segmentation": lengths, "predicted_iou": expected, **place})
     write_text(path, json.dumps({"windows": windows, "annotations": annotations}))
 
 
@@ -103,46 +106,58 @@ def _read_label_map(path: Path, size: tuple[int, int] | None) -> WindowMasks:
     return WindowMasks(None, ids == present[:, None, None], torch.ones(len(present)))
 
 
-def _check_fit(path: Path, left: Any, extent: list[Any], size: tuple[int, int] | None) -> None:
+def _check_fit(
+    path: Path, corner: Corner | None, extent: list[Any], size: tuple[int, int] | None
+) -> None:
     """Refuse masks of another image, before memory is taken for them."""
     rows, columns = extent
     if size is None:
         return
     height, width = size
-    whole = left is None and columns == width
-    within = left is not None and 0 <= left < width and columns <= width
-    if rows != height or not (whole or within):
-        place = "" if left is None else f" from column {left}"
+    if corner is None:
+        place, fits = "", (rows, columns) == size
+    else:
+        top, left = corner
+        place = f" from row {top}, column {left}"
+        fits = 0 <= top <= height - rows and 0 <= left < width and columns <= width
+    if not fits:
         raise InputError(
             f"{path}: masks of {columns}x{rows} pixels{place}, but the image has {width}x{height}; "
             "make them from this image"
         )
 
 
-def _group(content: Any) -> dict[int | None, _Window]:
-    """The windows of a file by their left column."""
+def _group(content: Any) -> dict[Corner | None, _Window]:
+    """The windows of a file by where they begin."""
     if isinstance(content, list):
         content = {"annotations": content}
-    windows: dict[int | None, _Window] = {
-        part["left"]: (part["size"], []) for part in content.get("windows", [])
+    windows: dict[Corner | None, _Window] = {
+        _corner(part): (part["size"], []) for part in content.get("windows", [])
     }
     for annotation in content["annotations"]:
         extent = annotation["segmentation"]["size"]
-        known, members = windows.setdefault(annotation.get("left"), (extent, []))
+        known, members = windows.setdefault(_corner(annotation), (extent, []))
         if extent != known:
             raise ValueError(f"masks of {extent} and of {known} pixels in one window")
         members.append(annotation)
     return windows
 
 
-def _decode(left: int | None, extent: list[int], annotations: list[dict[str, Any]]) -> WindowMasks:
+def _corner(part: dict[str, Any]) -> Corner | None:
+    left = part.get("left")
+    return None if left is None else (part.get("top", 0), left)
+
+
+def _decode(
+    corner: Corner | None, extent: list[int], annotations: list[dict[str, Any]]
+) -> WindowMasks:
     lengths = [_compress(annotation["segmentation"]) for annotation in annotations]
     pixels = coco.decode(lengths) if lengths else np.zeros((*extent, 0), np.uint8)
     if lengths and (pixels.sum((0, 1)) != coco.area(lengths)).any():
         raise ValueError("run lengths that end within the image")
     masks = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), bool))
     quality = [float(annotation.get("predicted_iou", 1)) for annotation in annotations]
-    return WindowMasks(left, masks, torch.tensor(quality))
+    return WindowMasks(corner, masks, torch.tensor(quality))
 
 
 def _compress(segmentation: dict[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from samantic.distill.adaptation import boundary_loss
 from samantic.distill.rectification import overlap_consistency
-from samantic.distill.targets import Cut, Targets
-from samantic.distill.windows import cut_windows
+from samantic.distill.targets import Targets
+from samantic.distill.windows import Cut, cut_windows
 from samantic.distill_config import AdaptationConfig
 from samantic.losses import cross_entropy, teacher_distillation
 
@@ -40,7 +40,7 @@ def student_terms(
     if options.whole:
         terms["whole"] = options.whole * _whole(logits, targets, weights, options)
     if options.window:
-        parts = cut_windows(logits, cut.starts, cut.window).transpose(0, 1).flatten(0, 1)
+        parts = cut_windows(logits, cut).transpose(0, 1).flatten(0, 1)
         wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
         losses = [cross_entropy(parts, labels, weights) for labels in wanted]
         terms["window"] = options.window * torch.stack(losses).sum()
@@ -84,7 +84,7 @@ def teacher_terms(
         L_TA = CE(S_i, E_i) + CE(S_i, E_i^H) + L_CC
 
     Args:
-        logits: The teacher's for the windows, S, (n, N, K, H, w).
+        logits: The teacher's for the windows, S, (n, N, K, h, w).
         targets: Of N images, made from these logits.
         cut: The windows.
         options: The weight of L_CC.
@@ -95,6 +95,5 @@ def teacher_terms(
     losses = [cross_entropy(parts, labels, weights) for labels in wanted]
     terms = {"teacher": torch.stack(losses).sum()}
     if options.consistency:
-        loss = overlap_consistency(logits, cut.starts, cut.width)
-        terms["consistency"] = options.consistency * loss
+        terms["consistency"] = options.consistency * overlap_consistency(logits, cut)
     return terms

@@ -6,7 +6,6 @@ reconstructed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,17 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import IGNORE
+from samantic.distill.windows import Cut
 from samantic.masks import boundaries, dilate
 
 CHUNK = 32
 """Masks whose boundaries are drawn at a time, which bounds the memory."""
 
 
-def overlap_consistency(logits: Tensor, starts: Sequence[int], width: int) -> Tensor:
+def overlap_consistency(logits: Tensor, cut: Cut) -> Tensor:
     """Let neighbouring windows agree on the pixels that both see (L_CC [reconstructed]).
 
-    With the predictions p and q of two windows, and X the pixels that neighbours share, the last
-    window and the first one among them,
+    With the predictions p and q of two windows, and X the pixels that neighbours share, above each
+    other or side by side, the last window of a row and its first among them,
 
         L = 1/|X| Σ_{x in X} Σ_k (p_k(x) - q_k(x)) (ln p_k(x) - ln q_k(x))
 
@@ -32,26 +32,34 @@ def overlap_consistency(logits: Tensor, starts: Sequence[int], width: int) -> Te
     nothing is shared, as for a single window.
 
     Args:
-        logits: (n, N, K, H, w), of n windows.
-        starts: Their left columns.
-        width: Width W of the panorama.
+        logits: (n, N, K, h, w), of n windows.
+        cut: Where they lie.
     """
     logs = F.log_softmax(logits, 2, dtype=torch.promote_types(logits.dtype, torch.float32))
-    place = torch.arange(width, device=logits.device)
-    places = [(place - start) % width for start in starts]  # of the panorama's columns in a window
+    (_, width), (high, wide) = cut.size, cut.window
+    column = torch.arange(width, device=logits.device)
     total, pixels = logs.sum() * 0, 0
-    for i, j in _neighbours(len(starts)):
-        shared = torch.maximum(places[i], places[j]) < logits.shape[-1]
-        p, q = logs[i][..., places[i][shared]], logs[j][..., places[j][shared]]
+    for pair in _neighbours(len(cut.tops), len(cut.lefts)):
+        (first, _), (second, _) = corners = [cut.corners[i] for i in pair]
+        places = [(column - left) % width for _, left in corners]  # of the image's columns
+        shared = torch.maximum(*places) < wide
+        down = second - first
+        rows = slice(down, high), slice(high - down)
+        p, q = (
+            logs[i][..., span, :][..., place[shared]]
+            for i, span, place in zip(pair, rows, places, strict=True)
+        )
         total = total + ((p.exp() - q.exp()) * (p - q)).sum()
         pixels += p[:, 0].numel()
     return total / max(pixels, 1)
 
 
-def _neighbours(count: int) -> list[tuple[int, int]]:
-    """Pairs of consecutive windows around the panorama, each once."""
-    pairs = [(i, i + 1) for i in range(count - 1)]
-    return [*pairs, (count - 1, 0)] if count > 2 else pairs
+def _neighbours(rows: int, columns: int) -> list[tuple[int, int]]:
+    """Pairs of windows side by side, around the panorama, and above each other, each pair once."""
+    across = [(i, i + 1) for i in range(columns - 1)]
+    across += [(columns - 1, 0)] if columns > 2 else []
+    beside = [(r * columns + i, r * columns + j) for r in range(rows) for i, j in across]
+    return beside + [(i, i + columns) for i in range((rows - 1) * columns)]
 
 
 def refined_boundary(labels: Tensor, masks: Tensor, distance: int = 4) -> Tensor:

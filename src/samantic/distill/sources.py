@@ -20,9 +20,10 @@ from tqdm import tqdm
 from samantic.data.pairs import Files, read_pair, to_tensor
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
-from samantic.distill.windows import cut_windows, window_starts
+from samantic.distill.windows import Corner, cut_window, plan_windows
+from samantic.distill_config import Window
 from samantic.errors import InputError
-from samantic.files import read_json, write_json
+from samantic.files import holds_json, write_json
 from samantic.masks import grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
@@ -51,8 +52,8 @@ class SamMasks:
 
     Attributes:
         base: SAM2, as for SARTM: hub id, local folder, or the name of a random one.
-        window: Width of the windows of a panorama in pixels, each an image to the SAM; None for
-            the whole image at once.
+        window: Of a panorama, as `plan_windows` takes it, each an image to the SAM; None for the
+            whole image at once.
         side: Clicks along the longer side.
         quality: Least IoU that the network must expect of a mask.
         stability: Least stability of a mask.
@@ -61,7 +62,7 @@ class SamMasks:
     """
 
     base: str
-    window: int | None = None
+    window: Window | None = None
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
@@ -85,11 +86,11 @@ class SamMasks:
         image = to_tensor(rgb).to(self.device)
         if self.window is None:
             return [self._ask(None, image)]
-        starts = window_starts(image.shape[-1], self.window)
-        windows = cut_windows(image, starts, self.window)
-        return [self._ask(left, part) for left, part in zip(starts, windows, strict=True)]
+        height, width = image.shape[-2:]
+        cut = plan_windows(self.window, (height, width))
+        return [self._ask(corner, cut_window(image, corner, cut.window)) for corner in cut.corners]
 
-    def _ask(self, left: int | None, image: Tensor) -> WindowMasks:
+    def _ask(self, corner: Corner | None, image: Tensor) -> WindowMasks:
         found = grid_masks(
             self.sam,
             image,
@@ -98,7 +99,7 @@ class SamMasks:
             stability=self.stability,
             longest=self.size,
         )
-        return WindowMasks(left, *found)
+        return WindowMasks(corner, *found)
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,10 @@ class DamagedMasks:
     def __call__(self, files: Files) -> list[WindowMasks]:
         generator = torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {files.name}".encode()))
         worse = [
-            (left, damaged(masks, generator, self.damage)) for left, masks, _ in self.source(files)
+            (corner, damaged(masks, generator, self.damage))
+            for corner, masks, _ in self.source(files)
         ]
-        return [WindowMasks(left, masks, torch.ones(len(masks))) for left, masks in worse]
+        return [WindowMasks(corner, masks, torch.ones(len(masks))) for corner, masks in worse]
 
 
 def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> None:
@@ -172,7 +174,7 @@ def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> Non
         InputError: The folder holds masks of other options, or an image's cannot be had.
     """
     index = folder / "source.json"
-    if index.exists() and read_json(index) != source.options:
+    if index.exists() and not holds_json(index, source.options):
         raise InputError(
             f"{folder}: holds masks made with other options (see {index.name}); give another "
             "folder, or remove this one"
@@ -208,34 +210,41 @@ def read_masks(folder: Path, name: str) -> list[WindowMasks]:
     return read_mask_file(_cached(folder, name))
 
 
-def masks_in_window(parts: Sequence[WindowMasks], left: int, window: int) -> Tensor:
+def masks_in_window(
+    parts: Sequence[WindowMasks], corner: Corner, window: tuple[int, int]
+) -> Tensor:
     """The masks of one window: those made for it, and what it shows of the whole image's.
 
     Args:
         parts: The masks of an image.
-        left: First column of the window.
-        window: Its width w in pixels.
+        corner: Where the window begins.
+        window: Its height h and width w in pixels.
 
     Returns:
-        (M, H, w) bool, none of them empty.
+        (M, h, w) bool, none of them empty.
 
     Raises:
         InputError: They are masks of other windows.
     """
     found = []
     for part in parts:
-        if part.left is None:
-            found.append(cut_windows(part.masks, [left], window)[0])
-        elif part.left == left and part.masks.shape[-1] == window:
+        if part.corner is None:
+            found.append(cut_window(part.masks, corner, window))
+        elif part.corner == corner and part.masks.shape[1:] == window:
             found.append(part.masks)
     if not found:
-        there = ", ".join(f"{part.left} ({part.masks.shape[-1]} wide)" for part in parts)
+        there = ", ".join(_window(part.corner, part.masks.shape[1:]) for part in parts)
         raise InputError(
-            f"no masks of the window from column {left} ({window} wide), only of those from "
-            f"{there}; make them for windows of this width"
+            f"no masks of the window at {_window(corner, window)}, only of {there}; make them for "
+            "windows of this size"
         )
     masks = torch.cat(found)
     return masks[masks.flatten(1).any(1)]  # most of a panorama's lie outside
+
+
+def _window(corner: Corner | None, window: Sequence[int]) -> str:
+    top, left = corner or (0, 0)
+    return f"row {top}, column {left} ({window[1]}x{window[0]})"
 
 
 def _cached(folder: Path, name: str) -> Path:

@@ -14,36 +14,9 @@ from torch import Tensor
 from samantic.config import IGNORE
 from samantic.data.augment import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
-from samantic.distill.windows import stitch, window_starts
+from samantic.distill.windows import Cut, stitch
 from samantic.distill_config import AdaptationConfig
 from samantic.files import replacing
-
-
-class Cut(NamedTuple):
-    """How images of one width are cut into windows.
-
-    Attributes:
-        starts: Left columns of the n windows.
-        window: Width w of a window in pixels.
-        width: Width W of the images in pixels.
-        wrap: Whether the images go around.
-    """
-
-    starts: list[int]
-    window: int
-    width: int
-    wrap: bool
-
-
-def plan_windows(window: int | None, width: int) -> Cut:
-    """The windows around a panorama; or, for `window` None, one that is the whole image.
-
-    Raises:
-        InputError: A window is wider than the image.
-    """
-    if window is None:
-        return Cut([0], width, width, wrap=False)
-    return Cut(window_starts(width, window), window, width, wrap=True)
 
 
 class Targets(NamedTuple):
@@ -52,8 +25,8 @@ class Targets(NamedTuple):
     Attributes:
         teacher: (H, W) int64, the teacher's class ids, its windows stitched.
         probabilities: (K, H, W), the teacher's stitched probabilities; None if not kept.
-        ensemble: E_i, (n, H, w) int64, of each window: the teacher corrected by the masks.
-        confident: E_i^H, (n, H, w) int64, its confident part; 255 elsewhere.
+        ensemble: E_i, (n, h, w) int64, of each window: the teacher corrected by the masks.
+        confident: E_i^H, (n, h, w) int64, its confident part; 255 elsewhere.
         boundary: (H, W) bool, the teacher's boundaries as the masks draw them.
     """
 
@@ -71,12 +44,12 @@ def make_targets(
     """Join a teacher's predictions of the windows of an image with the masks there.
 
     Args:
-        logits: (n, K, H, w).
-        masks: (M_i, H, w) bool, of each window.
+        logits: (n, K, h, w).
+        masks: (M_i, h, w) bool, of each window.
         cut: The windows.
         options: How masks and classes are joined.
     """
-    probabilities = stitch(logits.float().softmax(1), cut.starts, cut.width)
+    probabilities = stitch(logits.float().softmax(1), cut)
     labels = logits.argmax(1)
     classes = logits.shape[1]
     parts = list(zip(labels, masks, strict=True))
@@ -88,7 +61,7 @@ def make_targets(
         probabilities,
         torch.stack([part.labels for part in fused]),
         torch.stack([part.confident for part in fused]),
-        stitch(torch.stack(edges).float(), cut.starts, cut.width) > 0,
+        stitch(torch.stack(edges).float(), cut) > 0,
     )
 
 
@@ -118,7 +91,7 @@ def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
     """Labels of windows as labels of the image; where windows differ, the likelier class.
 
     Args:
-        labels: (n, H, w) int64, 255 for none.
+        labels: (n, h, w) int64, 255 for none.
         probabilities: (K, H, W), the teacher's.
         cut: The windows.
 
@@ -127,9 +100,9 @@ def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
     """
     classes = len(probabilities)
     votes = F.one_hot(labels.where(labels != IGNORE, classes), classes + 1)[..., :-1]
-    share = stitch(votes.movedim(-1, 1).float(), cut.starts, cut.width)
-    # at most three windows see a pixel, so that shares differ by a third or more, or not at all
-    winner = (share + probabilities / 4).argmax(0)
+    share = stitch(votes.movedim(-1, 1).float(), cut)
+    # at most nine windows see a pixel, so that shares differ by a ninth or more, or not at all
+    winner = (share + probabilities / 10).argmax(0)
     return winner.where(share.sum(0) > 0, IGNORE)
 
 

@@ -11,9 +11,10 @@ from torch import Tensor
 from samantic.data.augment import Photometric
 from samantic.distill.data import LessonBatch
 from samantic.distill.objective import student_terms, teacher_terms
-from samantic.distill.targets import Cut, Targets, make_targets, plan_windows, stack_targets
+from samantic.distill.targets import Targets, make_targets, stack_targets
 from samantic.distill.teacher import Teacher
 from samantic.distill.views import draw_columns, put_back, view
+from samantic.distill.windows import Cut, plan_windows
 from samantic.distill_config import DistillConfig
 from samantic.models import Network
 from samantic.tasks import ScoredTask, configure_adamw
@@ -42,7 +43,8 @@ class DistillTask(ScoredTask):
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
-        cut = plan_windows(self.config.window, batch.images.labels.shape[-1])
+        height, width = batch.images.labels.shape[-2:]
+        cut = plan_windows(self.config.window, (height, width))
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
         terms = student_terms(self._student(batch), targets, cut, self.options) | learnt
         total = torch.stack(list(terms.values())).sum()
@@ -54,7 +56,7 @@ class DistillTask(ScoredTask):
         """The targets that the teacher gives now, and its own loss terms."""
         teacher = cast(Teacher, self.teacher)
         images = batch.images
-        logits = teacher.in_windows(images.rgb, images.thermal, cut.starts, cut.window)
+        logits = teacher.in_windows(images.rgb, images.thermal, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
         return targets, teacher_terms(logits, targets, cut, self.options)

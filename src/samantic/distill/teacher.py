@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -12,7 +11,7 @@ from samantic.checkpoint import SHIPPED, load_model, tensors_fingerprint
 from samantic.config import AdaptConfig
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import palette
-from samantic.distill.windows import cut_windows
+from samantic.distill.windows import Cut, cut_windows
 from samantic.distill_config import StudentConfig
 from samantic.errors import InputError
 from samantic.model_info import ModelInfo
@@ -59,16 +58,13 @@ class Teacher(nn.Module):
             source, self.network.modalities, self.info.classes, "take a teacher that fits them"
         )
 
-    def in_windows(
-        self, rgb: Tensor | None, thermal: Tensor | None, starts: Sequence[int], window: int
-    ) -> Tensor:
-        """Logits (n, N, K, H, w) of n windows that are `window` pixels wide."""
+    def in_windows(self, rgb: Tensor | None, thermal: Tensor | None, cut: Cut) -> Tensor:
+        """Logits (n, N, K, h, w) of n windows of N images."""
         rgb, thermal = (
-            None if x is None else cut_windows(x, starts, window).flatten(0, 1)
-            for x in (rgb, thermal)
+            None if x is None else cut_windows(x, cut).flatten(0, 1) for x in (rgb, thermal)
         )
         logits: Tensor = self(rgb, thermal)
-        return logits.reshape(len(starts), -1, *logits.shape[1:])
+        return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
 
     def fingerprint(self) -> str:
         """SHA-256 of what it has learnt, 16 hexadecimal digits."""

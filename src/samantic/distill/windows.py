@@ -1,13 +1,68 @@
-"""Windows of a panorama: as tall as it, half overlapping, around it (GoodSAM, arXiv 2403.16370)."""
+"""Windows of a panorama: half overlapping, around it (GoodSAM, arXiv 2403.16370)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from samantic.distill_config import Window
 from samantic.errors import InputError
+from samantic.tiling import tile_starts
+
+Corner = tuple[int, int]
+"""Upper row and left column of a window."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How images of one size are cut into windows: rows of windows, all around in each.
+
+    Attributes:
+        tops: Upper row of pixels of each row of windows.
+        lefts: Left columns of the windows in a row.
+        window: Height h and width w of a window in pixels.
+        size: Height H and width W of the images in pixels.
+        wrap: Whether the images go around.
+    """
+
+    tops: list[int]
+    lefts: list[int]
+    window: tuple[int, int]
+    size: tuple[int, int]
+    wrap: bool
+
+    @property
+    def corners(self) -> list[Corner]:
+        """Of the n windows, row by row."""
+        return [(top, left) for top in self.tops for left in self.lefts]
+
+
+def plan_windows(window: Window | None, size: tuple[int, int]) -> Cut:
+    """The windows of a panorama; or, for `window` None, one that is the whole image.
+
+    Rows of windows lie between the upper and the lower edge, and do not pass the poles.
+
+    Args:
+        window: Width of the windows in pixels, which are as high as the image; or their height and
+            width.
+        size: Height H and width W of the image in pixels.
+
+    Raises:
+        InputError: A window is larger than the image, or smaller than two pixels.
+    """
+    height, width = size
+    if window is None:
+        return Cut([0], [0], size, size, wrap=False)
+    high, wide = (height, window) if isinstance(window, int) else window
+    if not 2 <= high <= height:
+        raise InputError(
+            f"window of a height of {high} pixels: the image is {height} high; give from 2 to "
+            f"{height}"
+        )
+    tops = tile_starts(height, high, high // 2)
+    return Cut(tops, window_starts(width, wide), (high, wide), size, wrap=True)
 
 
 def window_starts(width: int, window: int) -> list[int]:
@@ -36,36 +91,50 @@ def window_starts(width: int, window: int) -> list[int]:
     return [i * width // count for i in range(count)]
 
 
-def cut_windows(x: Tensor, starts: Sequence[int], window: int) -> Tensor:
-    """Cut windows out of an image, around its right end where they pass it.
+def cut_window(x: Tensor, corner: Corner, window: tuple[int, int]) -> Tensor:
+    """Cut one window out of an image, around its right end where it passes it.
 
     Args:
         x: (..., H, W), of any type.
-        starts: Left columns of n windows.
-        window: Their width w.
+        corner: Where it begins.
+        window: Its height h and width w.
 
     Returns:
-        (n, ..., H, w).
+        (..., h, w).
     """
-    around = torch.cat([x, x[..., :window]], dim=-1)
-    return torch.stack([around[..., left : left + window] for left in starts])
+    (top, left), (height, width) = corner, window
+    rows = x[..., top : top + height, :]
+    beyond = left + width - x.shape[-1]
+    if beyond <= 0:
+        return rows[..., left : left + width]
+    return torch.cat([rows[..., left:], rows[..., :beyond]], dim=-1)
 
 
-def stitch(windows: Tensor, starts: Sequence[int], width: int) -> Tensor:
+def cut_windows(x: Tensor, cut: Cut) -> Tensor:
+    """Cut all windows out of an image (..., H, W).
+
+    Returns:
+        (n, ..., h, w).
+    """
+    return torch.stack([cut_window(x, corner, cut.window) for corner in cut.corners])
+
+
+def stitch(windows: Tensor, cut: Cut) -> Tensor:
     """Put windows back into an image; where they overlap, their mean.
 
     Args:
-        windows: (n, ..., H, w) floats.
-        starts: Left columns of the n windows, which leave no gap.
-        width: Width W of the image.
+        windows: (n, ..., h, w) floats.
+        cut: Where the n windows lie; they leave no gap.
 
     Returns:
         (..., H, W).
     """
-    total = windows.new_zeros(*windows.shape[1:-1], width)
-    count = windows.new_zeros(width)
-    for window, start in zip(windows, starts, strict=True):
-        columns = (start + torch.arange(window.shape[-1], device=window.device)) % width
-        total = total.index_add(-1, columns, window)
-        count[columns] += 1
+    (height, width), (high, wide) = cut.size, cut.window
+    total = windows.new_zeros(*windows.shape[1:-2], height, width)
+    count = windows.new_zeros(height, width)
+    across = torch.arange(wide, device=windows.device)
+    for window, (top, left) in zip(windows, cut.corners, strict=True):
+        columns = (left + across) % width
+        total[..., top : top + high, :].index_add_(-1, columns, window)
+        count[top : top + high, columns] += 1
     return total / count

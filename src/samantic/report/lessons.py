@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samantic.distill.ensemble import Answer
+from samantic.distill.windows import Corner
 from samantic.frames import Frame
 from samantic.model_info import ModelInfo
 from samantic.report.pictures import Panel, Picture, labels_picture, picture
@@ -36,7 +37,7 @@ def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
         [
             picture("RGB", frame.rgb),
             labels("teacher", answer.teacher),
-            picture("masks", painted(frame.rgb, answer.masks, answer.starts)),
+            picture("masks", painted(frame.rgb, answer.masks, answer.corners)),
             labels("ensemble", answer.ensemble),
             labels("confident part", answer.confident),
             labels_picture("student", frame, frame.prediction, info),
@@ -45,22 +46,22 @@ def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
 
 
 def painted(
-    pixels: NDArray[np.uint8], masks: Sequence[Tensor], starts: Sequence[int]
+    pixels: NDArray[np.uint8], masks: Sequence[Tensor], corners: Sequence[Corner]
 ) -> NDArray[np.uint8]:
     """Masks in random colours over an image, the smallest on top.
 
     Args:
         pixels: (H, W, 3).
-        masks: (M_i, H, w) bool, of windows.
-        starts: Left columns of the windows.
+        masks: (M_i, h, w) bool, of windows.
+        corners: Where the windows begin.
     """
     photo = torch.from_numpy(pixels.astype(np.float32))
     image = photo.clone()
     colours = torch.Generator().manual_seed(0)
-    every = [(part, start) for parts, start in zip(masks, starts, strict=True) for part in parts]
-    for mask, start in sorted(every, key=lambda one: int(one[0].sum()), reverse=True):
+    every = [(part, corner) for parts, corner in zip(masks, corners, strict=True) for part in parts]
+    for mask, (top, left) in sorted(every, key=lambda one: int(one[0].sum()), reverse=True):
         rows, columns = mask.nonzero(as_tuple=True)
-        place = rows, (columns + start) % image.shape[1]
+        place = rows + top, (columns + left) % image.shape[1]
         colour = 255 * torch.rand(3, generator=colours)
         image[place] = (1 - STRENGTH) * photo[place] + STRENGTH * colour
     return image.byte().numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,20 +43,23 @@ def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int]]]:
 
 def render(template: str, path: Path, **content: Any) -> None:
     """Write a page from a template; every text in it is escaped."""
-    pages = Environment(
+    page = _templates().get_template(template).render(**content)
+    # file names that are no text stand with question marks
+    write_text(path, page.encode("utf-8", "replace").decode())
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, each compiled once."""
+    templates = Environment(
         loader=PackageLoader("samantic", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters["percent"] = percent
-    pages.filters["interval"] = interval
-    pages.filters["slug"] = slug
-    pages.globals["errors"] = [("wrong", WRONG), ("right", RIGHT)]
-    pages.globals["hatch"] = HATCH
-    page = pages.get_template(template).render(**content)
-    # file names that are no text stand with question marks
-    write_text(path, page.encode("utf-8", "replace").decode())
+    templates.filters.update(percent=percent, interval=interval, slug=slug)
+    templates.globals.update(errors=[("wrong", WRONG), ("right", RIGHT)], hatch=HATCH)
+    return templates
 
 
 def slug(title: str) -> str:

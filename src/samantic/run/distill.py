@@ -22,12 +22,12 @@ from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.data import Lessons, collate_lessons
 from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
-from samantic.distill.targets import plan_windows
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher, load_teacher
+from samantic.distill.windows import plan_windows
 from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
-from samantic.files import read_json, write_json, write_text
+from samantic.files import holds_json, write_json, write_text
 from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.predict import choose_device
@@ -200,7 +200,7 @@ def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student
                 f"student.fusion {config.student.fusion}: reads {name}, and {pairs.root} has none; "
                 f"set student.fusion {there[0]}"
             )
-    plan_windows(config.window, pairs[0].size[1])
+    plan_windows(config.window, pairs[0].size)
 
 
 def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
@@ -235,7 +235,7 @@ def _keep_targets(job: _Job) -> KeptTargets:
     if config.masks.cache is None:
         folder = job.out / TARGETS
         about = folder / "about.json"
-        if not about.exists() or read_json(about) != made:
+        if not holds_json(about, made):
             shutil.rmtree(folder, ignore_errors=True)
             write_json(about, made)
     else:
