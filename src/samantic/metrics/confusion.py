@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from samantic.config import IGNORE
 
@@ -30,6 +29,9 @@ def confusion_matrix(prediction: Tensor, labels: Tensor, num_classes: int) -> Te
         tensor([[1, 0],
                 [0, 1]])
     """
+    # torchmetrics takes a while to load, and prediction needs none of it
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     matrix: Tensor = multiclass_confusion_matrix(
         prediction.flatten(),
         labels.flatten(),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional import spearman_corrcoef
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
@@ -15,4 +14,8 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:
     rows, columns = torch.triu_indices(len(first), len(first), 1)
     pairs = torch.stack([first[rows, columns].cpu(), second[rows, columns].cpu()])
     pairs = pairs[:, ~pairs.isnan().any(0)]
-    return float(spearman_corrcoef(*pairs)) if pairs.shape[1] > 2 else float("nan")
+    if pairs.shape[1] <= 2:
+        return float("nan")
+    from torchmetrics.functional import spearman_corrcoef
+
+    return float(spearman_corrcoef(*pairs))
