@@ -48,7 +48,8 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
     known = json.loads((trained / "metrics.json").read_text())
     assert beside["teacher"]["miou"] == pytest.approx(known["miou"], abs=1e-9)
-    gain = beside["differences"]["student"]["difference"]
+    assert list(beside["differences"]) == ["teacher"]
+    gain = beside["differences"]["teacher"]["student"]["difference"]
     assert gain == pytest.approx(metrics["miou"] - known["miou"], abs=1e-9)
     assert {"train/whole", "train/window", "train/boundary", "val/miou"} <= logged(run)
     assert not {"train/teacher", "train/consistency"} & logged(run)
@@ -150,9 +151,21 @@ def test_panoramas(
     run = tmp_path / "run"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["panorama"] is True
-    assert metrics["distillation"]["confident"]["share"] > 0
+    beside = metrics["distillation"]
+    assert beside["confident"]["share"] > 0
+    gain = beside["differences"]["whole"]["student"]["difference"]
+    assert gain == pytest.approx(metrics["miou"] - beside["whole"]["miou"], abs=1e-9)
+    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
+    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
+    if update == "joint":  # the teacher is a model like others
+        words = ["evaluate", str(run / "teacher"), "--data", str(panoramas), "--panorama"]
+        words += ["--layout", "densepass", "--split", "test", "--out", str(tmp_path / "whole")]
+        assert main(words) == 0
+        whole = json.loads((tmp_path / "whole" / "metrics.json").read_text())
+        assert beside["whole"]["miou"] == pytest.approx(whole["miou"], abs=1e-9)
     page = (run / "report.html").read_text()
     assert "thermal of" not in page
+    assert "teacher, whole panoramas" in page
 
 
 @pytest.mark.parametrize("update", ["frozen", "joint"])

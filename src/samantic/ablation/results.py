@@ -19,8 +19,8 @@ from samantic.files import read_json
 from samantic.metrics import paired_difference
 from samantic.records import read_confusion
 
-TEACHERS = ("teacher", "ensemble")
-"""What a student of a distillation stands beside."""
+TEACHERS = ("teacher", "whole", "ensemble")
+"""What a student of a distillation stands beside; `whole` is the teacher on whole panoramas."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,9 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
     header = ["", "mIoU", f"to {table.rows[0].name} (95 %)", "mAcc", "F1"]
     aligned = all(m["text_alignment"] for r in results for m in r.metrics.values())
     header += ["text alignment"] * aligned
-    taught = any("distillation" in m for r in results for m in r.metrics.values())
-    header += list(TEACHERS) * taught
+    beside = [m.get("distillation", {}) for r in results for m in r.metrics.values()]
+    taught = [name for name in TEACHERS if beside and all(name in part for part in beside)]
+    header += ["teacher, whole" if name == "whole" else name for name in taught]
     header += list(MISSING) * table.robustness
     papers = list(dict.fromkeys(key for row in table.rows for key in row.published))
     header += [f"paper: {key}" for key in papers]
@@ -83,8 +84,7 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
         line += [result.figure("macc"), result.figure("f1")]
         if aligned:
             line.append(_alignment(result))
-        if taught:
-            line += [result.figure("distillation", name, "miou") for name in TEACHERS]
+        line += [result.figure("distillation", name, "miou") for name in taught]
         if table.robustness:
             line += [_robustness(result, key) for key in MISSING]
         line += [str(result.row.published.get(key, "")) for key in papers]
@@ -128,7 +128,7 @@ def to_csv(results: list[Result]) -> str:
                     *(metrics[key] for key in figures),
                     alignment,
                     *(part["miou"] if (part := robustness.get(key)) else "" for key in MISSING),
-                    *(beside[name]["miou"] if beside else "" for name in TEACHERS),
+                    *(part["miou"] if (part := beside.get(name)) else "" for name in TEACHERS),
                 ]
             )
     return buffer.getvalue()

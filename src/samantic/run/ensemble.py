@@ -19,7 +19,7 @@ from samantic.figures import curves
 from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.model_info import ModelInfo
-from samantic.predict import load
+from samantic.predict import Predictor, load
 from samantic.records import in_columns, interval, measured
 from samantic.report import Panel, Section, lesson_panel, write_sections
 
@@ -32,11 +32,25 @@ NOTE = (
     "paired by image."
 )
 
+NAMES = {
+    "teacher": "teacher",
+    "whole": "teacher, whole panoramas",
+    "ensemble": "ensemble",
+    "student": "student",
+}
+"""What is measured, and how tables call it."""
+
+REFERENCES = {"teacher": "to the teacher", "whole": "to it, whole"}
+"""What the others are compared with, and how tables call the differences."""
+
 
 def compare_with_teacher(
     ensemble: Ensemble, info: ModelInfo, dataset: PairedFolder, evaluation: Evaluation
 ) -> tuple[dict[str, Any], list[Section]]:
     """Measure teacher and ensemble on the labelled pairs that the student was evaluated on.
+
+    A teacher of panoramas, which teaches in windows, is measured on whole ones too, since that is
+    what could be done without a student.
 
     Args:
         ensemble: Teacher and masks.
@@ -48,6 +62,11 @@ def compare_with_teacher(
         The key `distillation` of metrics.json, and a section of the report.
     """
     found: dict[str, list[Tensor]] = {"teacher": [], "ensemble": []}
+    directly: Predictor | None = None
+    if ensemble.masks.window is not None:
+        teacher = ensemble.teacher
+        directly = Predictor(teacher.network, teacher.info, str(ensemble.device), panorama=True)
+        found["whole"] = []
     confident = torch.zeros(3, dtype=torch.int64)
     every = _step(len(evaluation.frames))
     frames = {frame.name: frame for frame in evaluation.frames[::every]}
@@ -55,8 +74,11 @@ def compare_with_teacher(
     for index in tqdm(range(len(dataset)), "teacher", unit="image", disable=None):
         sample = dataset[index]
         answer, truth = ensemble.answer(sample), cast(Tensor, sample.labels)
-        for name, matrices in found.items():
-            matrices.append(confusion_matrix(getattr(answer, name), truth, len(info.classes)))
+        labels = {"teacher": answer.teacher, "ensemble": answer.ensemble}
+        if directly is not None:
+            labels["whole"] = directly.classify(sample.rgb, sample.thermal)[1]
+        for name, part in labels.items():
+            found[name].append(confusion_matrix(part, truth, len(info.classes)))
         confident += _count_confident(answer, truth)
         if sample.name in frames:
             panels.append(lesson_panel(frames[sample.name], answer, info))
@@ -89,22 +111,34 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
 
 
 def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
-    """Cells of each: mIoU in per cent, and its difference to the teacher's."""
+    """Cells of each: mIoU in per cent, and its differences to the references."""
     rows = {}
-    for name in ("teacher", "ensemble", "student"):
-        part, gain = content[name], content["differences"].get(name)
+    for name, title in NAMES.items():
+        if (part := content.get(name)) is None:
+            continue
         cells = [f"{100 * part['miou']:.2f}", interval(part["miou_interval"])]
-        change = ["", ""]
-        if gain is not None:
-            change = [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
-        rows[name] = cells + change
+        for gains in content["differences"].values():
+            gain = gains.get(name)
+            cells += (
+                ["", ""]
+                if gain is None
+                else [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
+            )
+        rows[title] = cells
     return rows
+
+
+def _titles(content: dict[str, Any], interval: str) -> list[str]:
+    """The header of the differences' columns."""
+    titles = [REFERENCES[reference] for reference in content["differences"]]
+    return [word for title in titles for word in (title, interval)]
 
 
 def distillation_table(metrics: dict[str, Any]) -> str:
     """What the terminal shows of the key `distillation` of metrics.json."""
-    header = {"mIoU %": ["", "95 %", "to the teacher", "95 %"]}
-    return "\n".join(in_columns(header | _rows(metrics["distillation"])))
+    content = metrics["distillation"]
+    titles = {"mIoU %": ["", "95 %", *_titles(content, "95 %")]}
+    return "\n".join(in_columns(titles | _rows(content)))
 
 
 def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
@@ -138,11 +172,21 @@ def _figures(matrices: dict[str, Tensor], confident: Tensor, info: ModelInfo) ->
         "share": inside / max(labelled, 1),
         "accuracy": right / inside if inside else None,
     }
-    content["differences"] = {}
-    for name in ("ensemble", "student"):
-        difference, low, high = paired_difference(matrices[name], matrices["teacher"])
-        content["differences"][name] = {"difference": difference, "interval": [low, high]}
+    content["differences"] = {
+        reference: {
+            name: _gain(matrices[name], matrices[reference])
+            for name in NAMES
+            if name in matrices and name not in ("teacher", reference)
+        }
+        for reference in REFERENCES
+        if reference in matrices
+    }
     return content
+
+
+def _gain(matrices: Tensor, reference: Tensor) -> dict[str, Any]:
+    difference, low, high = paired_difference(matrices, reference)
+    return {"difference": difference, "interval": [low, high]}
 
 
 def _section(content: dict[str, Any], panels: list[Panel]) -> Section:
@@ -150,6 +194,6 @@ def _section(content: dict[str, Any], panels: list[Panel]) -> Section:
     note = f"{NOTE} The confident part covers {100 * confident['share']:.1f} % of the pixels"
     if confident["accuracy"] is not None:
         note += f", of which {100 * confident['accuracy']:.1f} % are right"
-    header = ["", "mIoU, %", "95 % interval", "to the teacher", "95 % interval"]
+    header = ["", "mIoU, %", "95 % interval", *_titles(content, "95 % interval")]
     rows = [[name, *cells] for name, cells in _rows(content).items()]
     return Section("Beside the teacher", f"{note}.", header, rows, [], panels)
