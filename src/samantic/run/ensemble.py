@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,12 +62,8 @@ def compare_with_teacher(
     Returns:
         The key `distillation` of metrics.json, and a section of the report.
     """
-    found: dict[str, list[Tensor]] = {"teacher": [], "ensemble": []}
-    directly: Predictor | None = None
-    if ensemble.masks.window is not None:
-        teacher = ensemble.teacher
-        directly = Predictor(teacher.network, teacher.info, str(ensemble.device), panorama=True)
-        found["whole"] = []
+    found: dict[str, list[Tensor]] = defaultdict(list)
+    undivided = _undivided(ensemble)
     confident = torch.zeros(3, dtype=torch.int64)
     every = _step(len(evaluation.frames))
     frames = {frame.name: frame for frame in evaluation.frames[::every]}
@@ -75,8 +72,8 @@ def compare_with_teacher(
         sample = dataset[index]
         answer, truth = ensemble.answer(sample), cast(Tensor, sample.labels)
         labels = {"teacher": answer.teacher, "ensemble": answer.ensemble}
-        if directly is not None:
-            labels["whole"] = directly.classify(sample.rgb, sample.thermal)[1]
+        if undivided is not None:
+            labels["whole"] = undivided.classify(sample.rgb, sample.thermal)[1]
         for name, part in labels.items():
             found[name].append(confusion_matrix(part, truth, len(info.classes)))
         confident += _count_confident(answer, truth)
@@ -85,6 +82,14 @@ def compare_with_teacher(
     stacked = {name: torch.stack(parts) for name, parts in found.items()}
     content = _figures(stacked | {"student": evaluation.matrices}, confident, info)
     return {"distillation": content}, [_section(content, panels)]
+
+
+def _undivided(ensemble: Ensemble) -> Predictor | None:
+    """The teacher of panoramas as it answers to whole ones; None where it sees no windows."""
+    if ensemble.masks.window is None:
+        return None
+    teacher, device = ensemble.teacher, str(ensemble.device)
+    return Predictor(teacher.network, teacher.info, device, panorama=True)
 
 
 def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedFolder) -> None:
