@@ -72,7 +72,7 @@ def test_grid_through_the_command(
 
 @pytest.mark.slow
 def test_killed_grid_continues_and_leaves_no_orphan(config: Path, tmp_path: Path) -> None:
-    changes = {"train.steps": 200, "train.validations": 100}
+    changes = {"train.steps": 100, "train.validations": 50}
     table = write_table(tmp_path / "t.yaml", short={}, long=changes)
     out = tmp_path / "grid"
     command = [sys.executable, "-m", "samantic", "ablate", str(table), "--config", str(config)]
@@ -102,7 +102,7 @@ def test_killed_grid_continues_and_leaves_no_orphan(config: Path, tmp_path: Path
     assert finished.stat().st_mtime_ns == written
     assert len(list((out / "cells").iterdir())) == 2
     history = read_history(stopped)
-    assert history[-1]["step"] == 199
+    assert history[-1]["step"] == 99
     assert len(list((stopped / "logs").iterdir())) == 2, "the cell was resumed, not begun anew"
     assert "| long |" in (out / "t.md").read_text()
 
@@ -234,7 +234,7 @@ def test_table_of_results(config: Path, tmp_path: Path) -> None:
     assert page.startswith("# Title\n\nA fact.\n\nA note.\n\n|  | mIoU |")
     rows_of_csv = list(csv.reader(to_csv(results).splitlines()))
     assert rows_of_csv[1] == [
-        "a", "0", "0.3", "0.1", "0.2", "0.3", "0.5", "0.25", "0.5", "0.125", "", "", "",
+        "a", "0", "0.3", "0.1", "0.2", "0.3", "0.5", "0.25", "0.5", "0.125", "", "", "", "",
     ]  # fmt: skip
     shutil.rmtree(grid.cells["t", "b", 2].out)
     assert columns(table, collect(grid, table))[1][1][1] == "45.00"  # one seed is left: no spread
