@@ -41,7 +41,7 @@ NAMES = {
 }
 """What is measured, and how tables call it."""
 
-REFERENCES = {"teacher": "to the teacher", "whole": "to it, whole"}
+REFERENCES = {"teacher": "to the teacher", "whole": "to the teacher, whole"}
 """What the others are compared with, and how tables call the differences."""
 
 
