@@ -71,7 +71,7 @@ def test_nothing_loads_what_it_does_not_need() -> None:
     code = (
         "import sys, samantic, samantic.cli, samantic.config; samantic.cli.build_parser();"
         "heavy = {'torch', 'numpy', 'lightning', 'transformers', 'PIL'} & set(sys.modules);"
-        "assert not heavy, heavy; import samantic.batch, samantic.predict;"
+        "assert not heavy, heavy; import samantic.batch, samantic.predict, samantic.report;"
         "heavy = {'lightning', 'torchmetrics', 'matplotlib', 'sklearn'} & set(sys.modules);"
         "assert not heavy, heavy"
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Sequence
+from importlib.metadata import version
 from math import isnan
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
-import transformers
 from torch import Tensor
 
 import samantic
@@ -84,9 +83,7 @@ def metrics_json(
         "versions": {
             "samantic": samantic.__version__,
             "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "lightning": lightning.__version__,
+            **{name: version(name) for name in ("torch", "transformers", "lightning")},
         },
     }
 
