@@ -19,8 +19,8 @@ from samantic.files import read_json
 from samantic.metrics import paired_difference
 from samantic.records import read_confusion
 
-TEACHERS = ("teacher", "whole", "ensemble")
-"""What a student of a distillation stands beside; `whole` is the teacher on whole panoramas."""
+TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}
+"""What a student of a distillation stands beside, and how tables call it."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def columns(table: Table, results: list[Result]) -> tuple[list[str], list[list[s
     header += ["text alignment"] * aligned
     beside = [m.get("distillation", {}) for r in results for m in r.metrics.values()]
     taught = [name for name in TEACHERS if beside and all(name in part for part in beside)]
-    header += ["teacher, whole" if name == "whole" else name for name in taught]
+    header += [TEACHERS[name] for name in taught]
     header += list(MISSING) * table.robustness
     papers = list(dict.fromkeys(key for row in table.rows for key in row.published))
     header += [f"paper: {key}" for key in papers]

@@ -37,29 +37,27 @@ def overlap_consistency(logits: Tensor, cut: Cut) -> Tensor:
     """
     logs = F.log_softmax(logits, 2, dtype=torch.promote_types(logits.dtype, torch.float32))
     (_, width), (high, wide) = cut.size, cut.window
-    column = torch.arange(width, device=logits.device)
+    rows, columns = len(cut.tops), len(cut.lefts)
+    windows = logs.reshape(rows, columns, *logs.shape[1:])
+    place = torch.arange(width, device=logits.device)
+    places = [(place - left) % width for left in cut.lefts]  # of the image's columns in a window
     total, pixels = logs.sum() * 0, 0
-    for pair in _neighbours(len(cut.tops), len(cut.lefts)):
-        (first, _), (second, _) = corners = [cut.corners[i] for i in pair]
-        places = [(column - left) % width for _, left in corners]  # of the image's columns
-        shared = torch.maximum(*places) < wide
-        down = second - first
-        rows = slice(down, high), slice(high - down)
-        p, q = (
-            logs[i][..., span, :][..., place[shared]]
-            for i, span, place in zip(pair, rows, places, strict=True)
-        )
+    for (r, i), (s, j) in _neighbours(rows, columns):
+        shared = torch.maximum(places[i], places[j]) < wide
+        down = cut.tops[s] - cut.tops[r]
+        p = windows[r, i][..., down:, :][..., places[i][shared]]
+        q = windows[s, j][..., : high - down, :][..., places[j][shared]]
         total = total + ((p.exp() - q.exp()) * (p - q)).sum()
         pixels += p[:, 0].numel()
     return total / max(pixels, 1)
 
 
-def _neighbours(rows: int, columns: int) -> list[tuple[int, int]]:
+def _neighbours(rows: int, columns: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Pairs of windows side by side, around the panorama, and above each other, each pair once."""
     across = [(i, i + 1) for i in range(columns - 1)]
     across += [(columns - 1, 0)] if columns > 2 else []
-    beside = [(r * columns + i, r * columns + j) for r in range(rows) for i, j in across]
-    return beside + [(i, i + columns) for i in range((rows - 1) * columns)]
+    beside = [((r, i), (r, j)) for r in range(rows) for i, j in across]
+    return beside + [((r, i), (r + 1, i)) for r in range(rows - 1) for i in range(columns)]
 
 
 def refined_boundary(labels: Tensor, masks: Tensor, distance: int = 4) -> Tensor:

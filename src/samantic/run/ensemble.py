@@ -123,14 +123,15 @@ def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
             continue
         cells = [f"{100 * part['miou']:.2f}", interval(part["miou_interval"])]
         for gains in content["differences"].values():
-            gain = gains.get(name)
-            cells += (
-                ["", ""]
-                if gain is None
-                else [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
-            )
+            cells += _gain_cells(gains.get(name))
         rows[title] = cells
     return rows
+
+
+def _gain_cells(gain: dict[str, Any] | None) -> list[str]:
+    if gain is None:
+        return ["", ""]
+    return [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
 
 
 def _titles(content: dict[str, Any], interval: str) -> list[str]:
