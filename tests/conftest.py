@@ -18,6 +18,7 @@ from samantic.cli import main
 from samantic.config import AdaptConfig, Fusion
 from samantic.data.synthetic import write_scenes
 from samantic.models import SARTM, load_sam2
+from tests.helpers import write_changed
 
 REALDATA = Path(os.environ.get("SAMANTIC_REALDATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -102,14 +103,7 @@ def write_config(tmp_path: Path) -> Callable[..., Path]:
             "augment": {"crop": [32, 32]},
             "train": {"steps": 4, "batch_size": 2, "validations": 2, "precision": "32-true"},
         }
-        for key, change in changes.items():
-            if isinstance(change, dict) and isinstance(values.get(key), dict):
-                values[key] |= change
-            else:
-                values[key] = change
-        path = tmp_path / "config.yaml"
-        path.write_text(yaml.safe_dump(values))
-        return path
+        return write_changed(tmp_path / "config.yaml", values, changes)
 
     return write
 

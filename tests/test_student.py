@@ -28,6 +28,7 @@ from samantic.models import SARTM, Student
 from samantic.models.segformer import SEGFORMERS, build_segformer
 from samantic.run import train
 from samantic.tasks import SegmentationTask
+from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]
 
@@ -130,16 +131,7 @@ def test_the_saved_model_is_the_trained_one_and_needs_no_base(
 
 def test_resume(mfnet: Path, write_student: WriteConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_student(mfnet, train={"steps": 6, "validations": 3})
-    seen: list[int] = []
-    step = SegmentationTask.training_step
-
-    def dies_at_three(self: SegmentationTask, *args: object) -> torch.Tensor:
-        seen.append(self.global_step)
-        if len(seen) == 4:
-            raise RuntimeError("power cut")
-        return step(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SegmentationTask, "training_step", dies_at_three)
+    seen = cut_power(monkeypatch, SegmentationTask, 3)
     with pytest.raises(RuntimeError, match="power cut"):
         train(read_config(path))
     assert main(["train", str(path), "--resume"]) == 0

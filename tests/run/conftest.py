@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
-from samantic.data import CATALOG
 from samantic.data.synthetic import write_scenes
-from samantic.models.segformer import build_segformer
+from tests.helpers import save_segformer, write_changed
 
 WriteConfig = Callable[..., Path]
 
@@ -30,14 +28,7 @@ def write_distill(tmp_path: Path, mfnet: Path, trained: Path) -> WriteConfig:
             "student": {"base": "segformer-micro"},
             "train": {"steps": 4, "batch_size": 2, "validations": 2, "precision": "32-true"},
         }
-        for key, change in changes.items():
-            if isinstance(change, dict):
-                values[key] = values.get(key, {}) | change
-            else:
-                values[key] = change
-        path = tmp_path / "distill.yaml"
-        path.write_text(yaml.safe_dump(values))
-        return path
+        return write_changed(tmp_path / "distill.yaml", values, changes)
 
     return write
 
@@ -47,9 +38,7 @@ def segformer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SegFormer of transformers that names MFNet's classes."""
     folder = tmp_path_factory.mktemp("segformer")
     torch.manual_seed(0)
-    network, _ = build_segformer("segformer-micro", 9)
-    network.config.id2label = dict(enumerate(CATALOG["mfnet"].classes))
-    network.save_pretrained(folder)
+    save_segformer(folder, "mfnet")
     return folder
 
 

@@ -18,15 +18,16 @@ from samantic.callbacks import read_history
 from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.config_files import read_distill_config
-from samantic.data import CATALOG, PairedFolder
+from samantic.data import PairedFolder
 from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.metrics import confusion_matrix, scores
-from samantic.models.segformer import build_segformer
 from samantic.run import distill
+from tests.helpers import cut_power, save_segformer
 
 WriteConfig = Callable[..., Path]
+SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
 
 
 def logged(run: Path) -> set[str]:
@@ -44,8 +45,7 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     metrics = json.loads((run / "metrics.json").read_text())
     beside = metrics["distillation"]
     assert beside["student"]["miou"] == metrics["miou"]
-    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
-    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(metrics)
     known = json.loads((trained / "metrics.json").read_text())
     assert beside["teacher"]["miou"] == pytest.approx(known["miou"], abs=1e-9)
     assert list(beside["differences"]) == ["teacher"]
@@ -138,9 +138,7 @@ def test_panoramas(
     write_distill: WriteConfig, panoramas: Path, tmp_path: Path, update: str, window: Any
 ) -> None:
     """RGB alone, in windows all around, in one row or in two, evaluated without a seam."""
-    network, _ = build_segformer("segformer-micro", 19)
-    network.config.id2label = dict(enumerate(CATALOG["densepass"].classes))
-    network.save_pretrained(tmp_path / "teacher")
+    save_segformer(tmp_path / "teacher", "densepass")
     path = write_distill(
         data={"root": str(panoramas), "layout": "densepass"},
         teacher={"model": str(tmp_path / "teacher"), "update": update},
@@ -155,8 +153,7 @@ def test_panoramas(
     assert beside["confident"]["share"] > 0
     gain = beside["differences"]["whole"]["student"]["difference"]
     assert gain == pytest.approx(metrics["miou"] - beside["whole"]["miou"], abs=1e-9)
-    schema = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
-    Draft202012Validator(json.loads(schema.read_text())).validate(metrics)
+    Draft202012Validator(json.loads(SCHEMA.read_text())).validate(metrics)
     if update == "joint":  # the teacher is a model like others
         words = ["evaluate", str(run / "teacher"), "--data", str(panoramas), "--panorama"]
         words += ["--layout", "densepass", "--split", "test", "--out", str(tmp_path / "whole")]
@@ -173,16 +170,7 @@ def test_resume(
     write_distill: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: str
 ) -> None:
     path = write_distill(teacher={"update": update}, train={"steps": 6, "validations": 3})
-    seen: list[int] = []
-    step = DistillTask.training_step
-
-    def dies_at_three(self: DistillTask, *args: object) -> torch.Tensor:
-        seen.append(self.global_step)
-        if len(seen) == 4:
-            raise RuntimeError("power cut")
-        return step(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(DistillTask, "training_step", dies_at_three)
+    seen = cut_power(monkeypatch, DistillTask, 3)
     with pytest.raises(RuntimeError, match="power cut"):
         distill(read_distill_config(path), quiet=True)
     assert (tmp_path / "run" / "targets").exists() == (update == "frozen")

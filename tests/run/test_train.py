@@ -21,6 +21,7 @@ from samantic.errors import InputError
 from samantic.models import load_sam2
 from samantic.run import train
 from samantic.tasks import SegmentationTask
+from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]
 
@@ -85,16 +86,7 @@ def test_resume_continues_where_it_stopped(
 ) -> None:
     """A run killed after its first validation ends with the same number of steps."""
     path = write_config(mfnet, train={"steps": 8, "validations": 4})
-    seen: list[int] = []
-    step = SegmentationTask.training_step
-
-    def dies_at_five(self: SegmentationTask, *args: object) -> torch.Tensor:
-        seen.append(self.global_step)
-        if len(seen) == 6:
-            raise RuntimeError("power cut")
-        return step(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(SegmentationTask, "training_step", dies_at_five)
+    seen = cut_power(monkeypatch, SegmentationTask, 5)
     config = read_config(path)
     with pytest.raises(RuntimeError, match="power cut"):
         train(config)

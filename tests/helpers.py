@@ -1,0 +1,53 @@
+"""What several tests do alike: tiny configurations, teachers, and runs that are cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from samantic.data import CATALOG
+from samantic.models.segformer import build_segformer
+
+
+def write_changed(path: Path, values: dict[str, Any], changes: dict[str, Any]) -> Path:
+    """Write values as YAML; a dictionary among the changes changes keys of the one in its place."""
+    merged = {
+        key: values[key] | change
+        if isinstance(change, dict) and isinstance(values.get(key), dict)
+        else change
+        for key, change in changes.items()
+    }
+    path.write_text(yaml.safe_dump(values | merged))
+    return path
+
+
+def save_segformer(folder: Path, layout: str) -> None:
+    """Save a random SegFormer of transformers that names the classes of a layout."""
+    classes = CATALOG[layout].classes
+    network, _ = build_segformer("segformer-micro", len(classes))
+    network.config.id2label = dict(enumerate(classes))
+    network.save_pretrained(folder)
+
+
+def cut_power(monkeypatch: pytest.MonkeyPatch, task: Any, steps: int) -> list[int]:
+    """Let a task's training fail, once, after so many steps.
+
+    Returns:
+        The global step of every training step that is begun, from now on.
+    """
+    seen: list[int] = []
+    step = task.training_step
+
+    def dies(self: Any, *args: Any) -> torch.Tensor:
+        seen.append(self.global_step)
+        if len(seen) == steps + 1:
+            raise RuntimeError("power cut")
+        done: torch.Tensor = step(self, *args)
+        return done
+
+    monkeypatch.setattr(task, "training_step", dies)
+    return seen
