@@ -20,7 +20,7 @@ from torch.utils.data import ConcatDataset
 
 from samantic.callbacks import KeepRun, ProgressBar
 from samantic.config import AugmentConfig, Layout, TrainConfig
-from samantic.data.augment import RandomCrop
+from samantic.data.crop import RandomCrop
 from samantic.data.instances import InstanceFolder
 from samantic.data.loading import eval_loader, train_loader
 from samantic.files import write_json
@@ -49,7 +49,7 @@ def main() -> None:
         for key, name in (("train", options.train), ("val", options.val))
     }
     for part in splits["train"].datasets:
-        part.transform = RandomCrop(augment)  # type: ignore[attr-defined]
+        part.transform = RandomCrop(augment, fill=0)  # type: ignore[attr-defined]
     sam = load_sam2(options.base)
     if is_random(options.base):
         bind_prompts(sam)

@@ -131,6 +131,9 @@ class DataConfig:
         rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
             pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
             and two sizes; null for aligned images; see docs/own-data.md.
+        eval_size: Images are brought to this short side in pixels, their aspect kept, before the
+            network sees them in validation, test and prediction; labels come in the images' own
+            size, and so do metrics. null leaves images as they are.
         workers: Processes that load and augment images; 0 loads in the main one.
     """
 
@@ -147,6 +150,7 @@ class DataConfig:
     test: str | None = "test"
     thermal_scaling: str = "8-bit"
     rig: str | list[list[float]] | None = None
+    eval_size: int | None = None
     workers: int = 2
 
 
@@ -155,16 +159,26 @@ class PhotometricConfig:
     """Random changes of what the cameras saw; pixels keep their place.
 
     Args:
-        color: Strength of RGB brightness, contrast, saturation changes (0.4 = up to 40 %).
+        color: RGB's brightness, contrast and saturation are multiplied by factors within 1 plus or
+            minus this (0.4 = up to 40 %); what is dark stays dark.
+        hue: RGB's hue turns by up to this share of the colour circle; null means color / 8.
+        color_probability: Probability of these changes of a pair.
         blur: Probability of a Gaussian blur of the RGB image.
-        thermal_gain: Thermal contrast and offset change by up to this fraction.
+        blur_size: Side of its kernel in pixels, an odd number.
+        blur_sigma: Smallest and largest standard deviation of it in pixels.
+        thermal_gain: Thermal contrast changes by up to this fraction, and its level moves by up to
+            this share of the way to black or to white.
         thermal_noise: Largest standard deviation of noise added to thermal (range 0..1).
         misalign: Thermal is shifted by up to this many pixels each way, as cameras out of place do.
         modality_dropout: Probability of hiding each modality from a sample; never both.
     """
 
     color: float = 0.4
+    hue: float | None = None
+    color_probability: float = 0.8
     blur: float = 0.1
+    blur_size: int = 5
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
     thermal_gain: float = 0.2
     thermal_noise: float = 0.02
     misalign: int = 0
@@ -177,12 +191,17 @@ class AugmentConfig(PhotometricConfig):
 
     Args:
         crop: Height and width in pixels of the training crops.
-        scale: Smallest and largest magnification before the crop.
+        scale: Smallest and largest magnification before the crop. Where a crop shows more than the
+            image, images are padded with their mean and labels with 255.
+        zoom: What a magnification of 1 is: image, the images' own pixels (log-uniform in the
+            range); or crop, the one that brings an image's short side to the crop's (uniform, as in
+            the paper's lineage; set data.eval_size to the crop's short side then).
         flip: Probability of a horizontal flip.
     """
 
     crop: tuple[int, int] = (480, 640)
     scale: tuple[float, float] = (0.5, 2.0)
+    zoom: Literal["image", "crop"] = "image"
     flip: float = 0.5
 
 

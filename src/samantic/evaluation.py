@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample, to_pixels
+from samantic.data.resize import labels_at, shown_scale
 from samantic.disturbances import SUITE, Pair, disturb
 from samantic.errors import InputError
 from samantic.frames import Frame, Gallery
@@ -35,6 +36,7 @@ class Evaluation:
         seconds: Time in all.
         disturbances: Under which it was measured too.
         panorama: Whether frames were predicted around their left and right edge.
+        eval_size: Short side in pixels that frames were brought to for the network, or None.
     """
 
     names: list[str]
@@ -46,6 +48,7 @@ class Evaluation:
     seconds: float
     disturbances: tuple[str, ...]
     panorama: bool
+    eval_size: int | None
 
     @property
     def matrices(self) -> Tensor:
@@ -180,6 +183,7 @@ def evaluate_predictor(
         perf_counter() - start,
         tuple(disturbances),
         predictor.panorama,
+        predictor.size,
     )
 
 
@@ -200,8 +204,10 @@ class _Measure:
             "calibration": calibration_counts(confidence, labels, truth),
         }
         if self.features:
-            out = out or self.predictor.output(*_images(pair))  # tiles have no map of the whole
-            pooled = class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
+            scale = shown_scale(truth.shape, self.predictor.size)
+            out = out or self.predictor.output(*_images(pair), scale)  # tiles have no map of all
+            shown = labels_at(truth[None], out.logits.shape[-2:])
+            pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
             counted["features"], counted["pixels"] = pooled
         for key, changed in self._disturb(name, pair):
             matrix = counted["matrix"] if changed is pair else self._disturbed(changed, truth)

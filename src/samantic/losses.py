@@ -160,8 +160,8 @@ def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None
     Zero, with gradients, where there is no pixel or none has a weight.
 
     Args:
-        student: Logits (N, K, H, W).
-        teacher: Logits (N, K, H, W); they receive no gradient.
+        student: Logits (N, K, H, W), or (P, K) of single pixels.
+        teacher: Logits of the same shape; they receive no gradient.
         weight: (K,) class weights; None weighs all alike.
     """
     with torch.autocast(student.device.type, enabled=False):

@@ -29,6 +29,8 @@ class ModelInfo:
         terms: What stood for each class there; None for a class that was left out.
         camera: How thermal images became what the network reads.
         shape: Sizes of a trained student; None for SARTM, and before a student is built.
+        eval_size: Short side in pixels that images are brought to before the network sees them;
+            None leaves them as they are.
         origin: A sentence on how it was made, where not from labels.
         base_fingerprint: Of the tensors that the base provides; None where everything is stored.
     """
@@ -42,6 +44,7 @@ class ModelInfo:
     terms: tuple[str | None, ...] = ()
     camera: Camera = ALIGNED_8_BIT
     shape: SegFormerShape | None = None
+    eval_size: int | None = None
     origin: str = ""
     base_fingerprint: str | None = None
 
@@ -64,6 +67,7 @@ def read_info(folder: Path) -> ModelInfo:
             terms=tuple(values.get("terms", ())),
             camera=stored_camera(values),
             shape=_stored_shape(values.get("shape")),
+            eval_size=values.get("eval_size"),
             origin=values.get("origin", ""),
             base_fingerprint=values.get("base_fingerprint"),
         )

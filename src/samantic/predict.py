@@ -16,6 +16,7 @@ from samantic.config import TILE
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
+from samantic.data.resize import brought_to, magnified, shown_scale
 from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.model_info import ModelInfo
@@ -67,6 +68,9 @@ class Predictor:
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
             this side.
         panorama: Images go all around: their left and right edge meet, and tiles lie across them.
+        size: Short side in pixels that images are brought to for the network, their aspect kept;
+            labels and confidence come in the images' own size. 0 leaves images as they are, None
+            means as in the model's evaluation after training.
     """
 
     def __init__(
@@ -77,9 +81,11 @@ class Predictor:
         camera: Camera | None = None,
         tile: int = TILE,
         panorama: bool = False,
+        size: int | None = None,
     ) -> None:
         self.camera = info.camera if camera is None else camera
         self.info, self.tile, self.panorama = info, tile, panorama
+        self.size = info.eval_size if size is None else size or None
         self.device = choose_device(device)
         # convolutions are faster so; torch's types do not know that both may be given
         self.network: Network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -143,36 +149,50 @@ class Predictor:
             InputError: Sizes differ, or the model reads neither image.
         """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
+        scale = shown_scale(next(iter(sizes)), self.size) if len(sizes) == 1 else 1.0
         whole = not self.panorama and all(max(size) <= self.tile for size in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
-            out = self.output(rgb, thermal)
-            confidence, labels = self._probabilities(out).max(0)
+            probabilities, out = self._answer(rgb, thermal, scale)
+            confidence, labels = probabilities.max(0)
             return confidence.cpu(), labels.cpu(), out
 
         def part(rows: slice, columns: Tensor) -> Tensor:
-            cut = (None if x is None else x[:, rows, columns] for x in (rgb, thermal))
-            return self._probabilities(self.output(*cut))
+            part_rgb, part_thermal = (
+                None if x is None else x[:, rows, columns] for x in (rgb, thermal)
+            )
+            return self._answer(part_rgb, part_thermal, scale)[0]
 
         height, width = sizes.pop()
         return *blend_tiles(part, height, width, self.tile, self.panorama), None
 
     @torch.inference_mode()
-    def output(self, rgb: Tensor | None, thermal: Tensor | None) -> Output:
+    def output(self, rgb: Tensor | None, thermal: Tensor | None, scale: float = 1.0) -> Output:
         """What the network computes of a pair of (C, H, W) images in 0..1, in one piece.
+
+        Args:
+            rgb: The RGB image.
+            thermal: The thermal image.
+            scale: Magnification in which the network sees them; its maps have that size too.
 
         Raises:
             InputError: Sizes differ, or the model reads neither image.
         """
-        batches = (None if x is None else x[None].to(self.device) for x in (rgb, thermal))
+        batches = (
+            None if x is None else magnified(x[None].to(self.device), scale) for x in (rgb, thermal)
+        )
         try:
             out: Output = self.network(*batches)
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
         return out
 
-    def _probabilities(self, out: Output) -> Tensor:
-        """Class probabilities (K, H, W) of the head that the model answers with."""
-        return out.probabilities(self.info.model.prediction)[0]
+    def _answer(
+        self, rgb: Tensor | None, thermal: Tensor | None, scale: float
+    ) -> tuple[Tensor, Output]:
+        """Class probabilities (K, H, W) of the head that the model answers with, and the rest."""
+        out = self.output(rgb, thermal, scale)
+        size = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
+        return brought_to(out.probabilities(self.info.model.prediction), size)[0], out
 
 
 def load(
@@ -182,6 +202,7 @@ def load(
     rig: str | None = None,
     tile: int = TILE,
     panorama: bool = False,
+    size: int | None = None,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -194,6 +215,8 @@ def load(
         tile: Larger images are predicted in overlapping tiles of this side, in pixels.
         panorama: Images go all around: they are predicted without a seam at their left and right
             edge.
+        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
+            are, None means as in the model's evaluation after training.
 
     Raises:
         InputError: There is no such model, or its files do not fit together.
@@ -205,7 +228,7 @@ def load(
     """
     network, info = load_model(name_or_path)
     camera = info.camera.changed(thermal_scaling, rig)
-    return Predictor(network, info, device, camera, tile, panorama)
+    return Predictor(network, info, device, camera, tile, panorama, size)
 
 
 def choose_device(name: str = "auto") -> torch.device:

@@ -58,6 +58,7 @@ def metrics_json(
         "dataset": dataset.spec.title,
         "split": dataset.split,
         "panorama": evaluation.panorama,
+        "eval_size": evaluation.eval_size,
         "skipped": evaluation.skipped,
         **measured(matrices, classes),
         "iou_interval": _by_class(classes, class_intervals(matrices)),

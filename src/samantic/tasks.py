@@ -13,6 +13,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from samantic.config import IGNORE, Config, Head, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
+from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
 from samantic.distillation import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
@@ -29,11 +30,12 @@ class ScoredTask(L.LightningModule):
     Args:
         network: The network.
         prediction: The head that answers, if the network has it.
+        eval_size: Short side in pixels that validation images are brought to; None leaves them.
     """
 
-    def __init__(self, network: Network, prediction: Head) -> None:
+    def __init__(self, network: Network, prediction: Head, eval_size: int | None = None) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.eval_size = network, eval_size
         self.answer: Head = prediction if prediction in network.heads else "mask"
         self.matrices = nn.ModuleDict(
             {
@@ -48,10 +50,12 @@ class ScoredTask(L.LightningModule):
 
     def count(self, batch: Batch) -> Output:
         """Predict a batch, and count the pixels of every head's prediction."""
-        out: Output = self.network(batch.rgb, batch.thermal)
+        size = batch.labels.shape[-2:]
+        scale = shown_scale(size, self.eval_size)
+        out: Output = self.network(*(magnified(x, scale) for x in (batch.rgb, batch.thermal)))
         for head in self.network.heads:
             matrix: Any = self.matrices[head]
-            matrix.update(out.probabilities(head).argmax(1), batch.labels)
+            matrix.update(brought_to(out.probabilities(head), size).argmax(1), batch.labels)
         return out
 
     def on_validation_epoch_end(self) -> None:
@@ -90,7 +94,7 @@ class SegmentationTask(ScoredTask):
         text: TextVectors | None = None,
         teacher: nn.Module | None = None,
     ) -> None:
-        super().__init__(network, config.model.prediction)
+        super().__init__(network, config.model.prediction, config.data.eval_size)
         self.teacher = teacher
         self.strict_loading = teacher is None  # see `on_save_checkpoint`
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -148,7 +152,8 @@ class SegmentationTask(ScoredTask):
         """Count pixels, and the features of the classes."""
         out = self.count(batch)
         if self.class_vectors is not None:
-            self.class_vectors.update(out.features.semantic, batch.labels)
+            labels = labels_at(batch.labels, out.logits.shape[-2:])
+            self.class_vectors.update(out.features.semantic, labels)
 
     def on_validation_epoch_end(self) -> None:
         """Log the mIoU, and how the features agree with the text."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from samantic.config import IGNORE
-from samantic.data.augment import Crop
+from samantic.data.crop import Crop
 from samantic.data.pairs import Sample
 from samantic.distill.data import Lessons
 from samantic.distill.objective import class_weights, student_terms, teacher_terms
@@ -24,6 +24,7 @@ from samantic.distill.targets import (
     merge_windows,
     read_targets,
     stack_targets,
+    within,
     write_targets,
 )
 from samantic.distill.views import draw_columns, put_back, view
@@ -287,6 +288,39 @@ def test_lessons_of_a_part_show_one_part_of_everything() -> None:
                 assert torch.equal(lesson.known.ensemble[0], seen)
             else:
                 assert torch.equal(lesson.known[0], seen == torch.arange(K)[:, None, None])
+
+
+def test_a_part_that_shows_more_than_the_image_teaches_nothing_beyond_it() -> None:
+    """Neither with targets that were kept, nor with a teacher that learns, soft or hard."""
+    ids = torch.randint(0, K, (H, W))
+    sample = Sample("x", torch.rand(3, H, W), torch.rand(1, H, W), None)
+    soft = torch.nn.functional.one_hot(ids, K).movedim(-1, 0).float()
+    whole = Targets(ids, soft, ids[None], ids[None], ids > 1)
+    view = ViewConfig(crop=(2 * H, 2 * W), scale=(1.0, 1.0))
+    pairs: Any = [sample]
+    lesson = Lessons(pairs, lambda _: whole, view)[0]
+    assert isinstance(lesson.known, Targets)
+    outside = lesson.sample.labels == 255
+    assert int(outside.sum()) == 3 * H * W
+    for part in (lesson.known.teacher, lesson.known.ensemble[0], lesson.known.confident[0]):
+        assert torch.equal(part == 255, outside)
+    # the same for targets that a teacher makes of the padded images
+    big = torch.randint(0, K, (1, 2 * H, 2 * W))
+    padded = Targets(big, None, big[None], big[None], big > 1)
+    inside = within(padded, lesson.sample.labels[None])
+    for part in (inside.teacher[0], inside.ensemble[0, 0], inside.confident[0, 0]):
+        assert torch.equal(part == 255, outside)
+    # and no gradient reaches what lies beyond
+    batch = stack_targets([lesson.known])
+    for kind in ("hard", "soft"):
+        logits = torch.randn(1, K, 2 * H, 2 * W, requires_grad=True)
+        options = AdaptationConfig(targets=kind, boundary=0.0)
+        cut = plan_windows(None, (2 * H, 2 * W))
+        terms = student_terms(logits, batch, cut, options)
+        torch.stack(list(terms.values())).sum().backward()
+        assert logits.grad is not None
+        assert not logits.grad[0][:, outside].any()
+        assert logits.grad[0][:, ~outside].any()
 
 
 def test_rare_classes_weigh_more() -> None:

@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> None:
             options.thermal_scaling,
             options.rig,
             options.panorama,
+            options.size,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

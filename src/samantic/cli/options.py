@@ -52,6 +52,13 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="images go all around: no seam at the left and right edge (about twice as slow)",
     )
+    sub.add_argument(
+        "--size",
+        type=_short_side,
+        metavar="N|own",
+        help="bring images to this short side for the network; labels keep the images' own size "
+        "(default: as the model was evaluated after its training)",
+    )
 
 
 def rig_option(sub: argparse.ArgumentParser) -> None:
@@ -60,3 +67,12 @@ def rig_option(sub: argparse.ArgumentParser) -> None:
         metavar="FILE|resize",
         help="calibration of cameras that are not aligned: YAML with a matrix thermal_to_rgb",
     )
+
+
+def _short_side(text: str) -> int:
+    """Pixels; 0 for `own`."""
+    if text == "own":
+        return 0
+    if not text.isdigit() or not 32 <= int(text) <= 8192:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 32 to 8192 pixels nor own")
+    return int(text)

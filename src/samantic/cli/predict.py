@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         options.rig,
         options.tile,
         options.panorama,
+        options.size,
     )
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from samantic.config import AugmentConfig
-from samantic.data.augment import RandomCrop, crop_sample
+from samantic.data.crop import RandomCrop, crop_sample
 from samantic.data.loading import Batch, collate
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.distill.targets import Targets, crop_targets, stack_targets
@@ -21,7 +22,7 @@ class Lesson(NamedTuple):
     """A pair without labels, and what a student can learn of it.
 
     Attributes:
-        sample: The images.
+        sample: The images; in place of labels 0, and 255 where a part shows more than the image.
         known: The targets; or, for a teacher that learns too, the masks (M_i, h, w) of each window.
     """
 
@@ -68,6 +69,7 @@ class Lessons(Dataset[Lesson]):
     def __getitem__(self, index: int) -> Lesson:
         sample = self.pairs[index]
         known = self.known(sample)
+        sample = sample._replace(labels=torch.zeros(sample.size, dtype=torch.int64))
         if self.crop is None:
             return Lesson(sample, known)
         crop = self.crop.draw(*sample.size)

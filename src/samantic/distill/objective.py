@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from samantic.config import IGNORE
 from samantic.distill.adaptation import boundary_loss
 from samantic.distill.rectification import overlap_consistency
 from samantic.distill.targets import Targets
@@ -64,7 +65,8 @@ def class_weights(targets: Targets, classes: int, balance: float) -> Tensor:
     """
     labels = torch.cat([targets.teacher.flatten(), targets.ensemble.flatten()]).long()
     counts = torch.bincount(labels, minlength=classes)[:classes].float()
-    return torch.where(counts > 0, (counts / labels.numel()).clamp(min=1e-9) ** -balance, 0.0)
+    share = counts / counts.sum().clamp(min=1)
+    return torch.where(counts > 0, share.clamp(min=1e-9) ** -balance, 0.0)
 
 
 def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: AdaptationConfig) -> Tensor:
@@ -73,6 +75,8 @@ def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: Adaptatio
     if targets.probabilities is None:
         raise ValueError("soft targets need the teacher's probabilities")
     known = targets.probabilities.float().clamp(min=1e-8).log()
+    inside = targets.teacher != IGNORE
+    logits, known = (x.movedim(1, -1)[inside] for x in (logits, known))
     return teacher_distillation(logits, known, weights if options.class_balance else None)
 
 

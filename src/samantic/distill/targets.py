@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import IGNORE
-from samantic.data.augment import Crop
+from samantic.data.crop import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import Cut, stitch
 from samantic.distill_config import AdaptationConfig
@@ -66,14 +66,17 @@ def make_targets(
 
 
 def crop_targets(targets: Targets, crop: Crop) -> Targets:
-    """The targets of a part of an image; a pixel is of the boundary if one that it shows is."""
+    """The targets of a part of an image, whose labels are 255 outside it.
+
+    A pixel is of the boundary if one that it shows is.
+    """
     probabilities, boundary = targets.probabilities, targets.boundary.float()[None]
     whole = crop._replace(size=(crop.height, crop.width))  # of its own size
     return Targets(
-        crop.nearest(targets.teacher),
+        crop.nearest(targets.teacher, IGNORE),
         None if probabilities is None else crop.smooth(probabilities.float()),
-        crop.nearest(targets.ensemble),
-        crop.nearest(targets.confident),
+        crop.nearest(targets.ensemble, IGNORE),
+        crop.nearest(targets.confident, IGNORE),
         F.adaptive_max_pool2d(whole.nearest(boundary), crop.size)[0] > 0,
     )
 
@@ -85,6 +88,23 @@ def stack_targets(targets: Sequence[Targets]) -> Targets:
         for name, part in targets[0]._asdict().items()
     }
     return Targets(**stacked)
+
+
+def within(targets: Targets, labels: Tensor) -> Targets:
+    """Targets of N images that say nothing outside the images.
+
+    Args:
+        targets: Of the images, or of the parts that a crop shows, which have one window.
+        labels: (N, H, W) int64, 255 outside the images.
+    """
+    outside = labels == IGNORE
+    if not outside.any():
+        return targets
+    return targets._replace(
+        teacher=targets.teacher.masked_fill(outside, IGNORE),
+        ensemble=targets.ensemble.masked_fill(outside[:, None], IGNORE),
+        confident=targets.confident.masked_fill(outside[:, None], IGNORE),
+    )
 
 
 def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:

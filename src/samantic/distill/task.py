@@ -11,7 +11,7 @@ from torch import Tensor
 from samantic.data.augment import Photometric
 from samantic.distill.data import LessonBatch
 from samantic.distill.objective import student_terms, teacher_terms
-from samantic.distill.targets import Targets, make_targets, stack_targets
+from samantic.distill.targets import Targets, make_targets, stack_targets, within
 from samantic.distill.teacher import Teacher
 from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
@@ -34,7 +34,7 @@ class DistillTask(ScoredTask):
     def __init__(
         self, student: Network, config: DistillConfig, teacher: Teacher | None = None
     ) -> None:
-        super().__init__(student, "mask")
+        super().__init__(student, "mask", config.data.eval_size)
         self.config, self.teacher = config, teacher
         self.options = config.loss
         if config.masks.source == "none":  # without masks there are no boundaries to learn
@@ -59,6 +59,7 @@ class DistillTask(ScoredTask):
         logits = teacher.in_windows(images.rgb, images.thermal, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
+        targets = within(targets, images.labels)
         return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> Tensor:

@@ -10,6 +10,7 @@ from transformers import SegformerConfig
 from samantic.checkpoint import SHIPPED, load_model, tensors_fingerprint
 from samantic.config import AdaptConfig
 from samantic.data.pairs import PairedFolder
+from samantic.data.resize import brought_to, magnified, shown_scale
 from samantic.data.spec import palette
 from samantic.distill.windows import Cut, cut_windows
 from samantic.distill_config import StudentConfig
@@ -28,21 +29,22 @@ class Teacher(nn.Module):
         network: The network.
         info: Its options and classes.
 
-    Shape: rgb (N, 3, H, W) and thermal (N, 1, H, W) in [0, 1], either may be None, to logits
-    (N, K, H, W).
+    Shape: rgb (N, 3, H, W) and thermal (N, 1, H, W) in [0, 1], either may be None, and the
+    magnification in which the network sees them, to logits (N, K, H, W).
     """
 
     def __init__(self, network: Network, info: ModelInfo) -> None:
         super().__init__()
         self.network, self.info = network.eval(), info
 
-    def forward(self, rgb: Tensor | None, thermal: Tensor | None) -> Tensor:
-        out = self.network(rgb, thermal)
+    def forward(self, rgb: Tensor | None, thermal: Tensor | None, scale: float = 1.0) -> Tensor:
+        size = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
+        out = self.network(magnified(rgb, scale), magnified(thermal, scale))
         head = self.info.model.prediction
         logits: Tensor = (
             out.logits if head == "mask" else out.probabilities(head).clamp(min=TINY).log()
         )
-        return logits
+        return brought_to(logits, size)
 
     def check_fits(self, pairs: PairedFolder, source: str) -> None:
         """Refuse pairs of other classes, and pairs without an image that the network reads.
@@ -59,11 +61,11 @@ class Teacher(nn.Module):
         )
 
     def in_windows(self, rgb: Tensor | None, thermal: Tensor | None, cut: Cut) -> Tensor:
-        """Logits (n, N, K, h, w) of n windows of N images."""
+        """Logits (n, N, K, h, w) of n windows of N images, magnified as in its own evaluation."""
         rgb, thermal = (
             None if x is None else cut_windows(x, cut).flatten(0, 1) for x in (rgb, thermal)
         )
-        logits: Tensor = self(rgb, thermal)
+        logits: Tensor = self(rgb, thermal, shown_scale(cut.size, self.info.eval_size))
         return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
 
     def fingerprint(self) -> str:

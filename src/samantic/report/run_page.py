@@ -82,6 +82,7 @@ def _facts(info: ModelInfo, metrics: dict[str, Any]) -> dict[str, Any]:
         "class names from": info.language or "nowhere",
         **({"made": info.origin} if info.origin else {}),
         "panorama": "yes" if metrics["panorama"] else "no",
+        "shown at": f"{metrics['eval_size']} px" if metrics.get("eval_size") else "its own size",
         "seed": metrics["seed"],
         "git": metrics["git"],
         **metrics["versions"],

@@ -219,6 +219,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         pairs.palette,
         pairs.spec.title,
         camera=pairs.camera,
+        eval_size=config.data.eval_size,
         origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
         f"`{config.teacher.model}` ({learns}) and {masks}.",
     )

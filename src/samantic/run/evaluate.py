@@ -46,6 +46,8 @@ class Split(NamedTuple):
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         panorama: Images go all around: they are predicted without a seam at their left and right
             edge.
+        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
+            are, None means as in the model's evaluation after training.
     """
 
     root: str | Path
@@ -54,6 +56,7 @@ class Split(NamedTuple):
     thermal_scaling: str | None = None
     rig: str | None = None
     panorama: bool = False
+    size: int | None = None
 
 
 def evaluate(
@@ -108,7 +111,11 @@ def measure(
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model and write what was measured; see `evaluate`."""
     predictor = load(
-        folder, thermal_scaling=split.thermal_scaling, rig=split.rig, panorama=split.panorama
+        folder,
+        thermal_scaling=split.thermal_scaling,
+        rig=split.rig,
+        panorama=split.panorama,
+        size=split.size,
     )
     info = predictor.info
     dataset = PairedFolder(

@@ -13,9 +13,9 @@ from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
 from samantic.checkpoint import build_network, save_model, start_from
 from samantic.config import Config, DataConfig
 from samantic.config_files import read_config, to_yaml
-from samantic.data.augment import RandomCrop
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
+from samantic.data.crop import RandomCrop
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.teacher import Teacher, load_teacher
@@ -136,6 +136,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         None if text is None else text.source,
         () if text is None else text.terms,
         dataset.camera,
+        eval_size=config.data.eval_size,
     )
 
 

@@ -1,0 +1,168 @@
+"""Random parts of training pairs: one geometry for RGB, thermal and labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.config import IGNORE, AugmentConfig
+from samantic.data.images import SMALLEST
+from samantic.data.pairs import Sample
+from samantic.errors import InputError
+
+
+class Crop(NamedTuple):
+    """A window over an image, brought to a size and perhaps mirrored.
+
+    Attributes:
+        top: Its first row; negative where the window begins above the image.
+        left: Its first column; negative where the window begins left of the image.
+        height: Its rows.
+        width: Its columns.
+        size: Height and width that it is brought to.
+        mirror: Whether it is mirrored.
+    """
+
+    top: int
+    left: int
+    height: int
+    width: int
+    size: tuple[int, int]
+    mirror: bool
+
+    def smooth(self, x: Tensor) -> Tensor:
+        """Of floats (C, H, W), resampled bilinearly with antialiasing; padded with their mean."""
+
+        def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+            return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
+
+        return self._cut(x, resize, lambda: x.mean((1, 2))[:, None, None])
+
+    def nearest(self, x: Tensor, fill: int = 0) -> Tensor:
+        """Of ids or masks (..., H, W), by nearest neighbour; padded with `fill`."""
+
+        def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+            return F.interpolate(x[None].float(), size, mode="nearest-exact")[0]
+
+        flat = x.reshape(-1, *x.shape[-2:])
+        cut = self._cut(flat, resize, lambda: torch.tensor(fill, dtype=x.dtype))
+        return cut.view(*x.shape[:-2], *self.size)
+
+    def _cut(
+        self,
+        x: Tensor,
+        resize: Callable[[Tensor, tuple[int, int]], Tensor],
+        fill: Callable[[], Tensor],
+    ) -> Tensor:
+        """The window of (C, H, W) at its size; what lies outside the image is filled."""
+        rows = _span(self.top, self.height, x.shape[1], self.size[0])
+        columns = _span(self.left, self.width, x.shape[2], self.size[1])
+        out = x[:, rows.start : rows.stop, columns.start : columns.stop]
+        if out.shape[1:] != (rows.length, columns.length):
+            out = resize(out, (rows.length, columns.length)).to(x.dtype)
+        if out.shape[1:] != self.size:
+            canvas = fill().to(x.dtype).expand(len(x), *self.size).clone()
+            below, right = rows.offset + rows.length, columns.offset + columns.length
+            canvas[:, rows.offset : below, columns.offset : right] = out
+            out = canvas
+        return out.flip(-1) if self.mirror else out
+
+
+class _Span(NamedTuple):
+    """Along one axis: the pixels start..stop of the image, and where they lie in the result."""
+
+    start: int
+    stop: int
+    offset: int
+    length: int
+
+
+def _span(first: int, count: int, extent: int, size: int) -> _Span:
+    """The part of an image's axis that a window of `count` pixels shows, brought to `size`."""
+    start, stop = max(first, 0), min(first + count, extent)
+    offset, end = (round((edge - first) * size / count) for edge in (start, stop))
+    return _Span(start, stop, offset, max(1, end - offset))
+
+
+class RandomCrop:
+    """Cut the same random window out of RGB, thermal and labels, magnified and perhaps mirrored.
+
+    The magnification is drawn from `scale` as it is configured. With `zoom` image it is relative to
+    the image's own pixels and log-uniform. With `zoom` crop it is relative to the magnification
+    that brings the image's short side to the crop's, and uniform, as in the augmentation of DELIVER
+    (arXiv 2303.01480), which SARTM's released configuration follows. What a window shows outside
+    the image is padded: images with their mean, labels with `fill`. Images are resampled bilinearly
+    with antialiasing, labels by nearest neighbour.
+
+    Args:
+        config: The crop, the range and the kind of magnification, the probability of a flip.
+        fill: Label of pixels outside the image.
+    """
+
+    def __init__(self, config: AugmentConfig, fill: int = IGNORE) -> None:
+        self.config, self.fill = config, fill
+
+    def __call__(self, sample: Sample) -> Sample:
+        return crop_sample(sample, self.draw(*sample.size), self.fill)
+
+    def draw(self, height: int, width: int) -> Crop:
+        """A random window over an image of this size.
+
+        Raises:
+            InputError: The configured magnification leaves too little of such an image.
+        """
+        scale = self._scale(height, width)
+        h, w = (max(1, round(side / scale)) for side in self.config.crop)
+        mirror = float(torch.rand(())) < self.config.flip
+        return Crop(_place(height, h), _place(width, w), h, w, self.config.crop, mirror)
+
+    def _scale(self, height: int, width: int) -> float:
+        """The magnification of an image of this size."""
+        least, most = self.config.scale
+        unit = 1.0
+        if self.config.zoom == "crop":
+            unit = min(self.config.crop) / min(height, width)
+        self._check(height, width, unit)
+        drawn = torch.empty(())
+        if self.config.zoom == "crop":
+            return unit * float(drawn.uniform_(least, most))
+        return math.exp(float(drawn.uniform_(math.log(least), math.log(most))))
+
+    def _check(self, height: int, width: int, unit: float) -> None:
+        """Refuse a range that shows an image too small, or hardly a pixel of it."""
+        least, most = (unit * scale for scale in self.config.scale)
+        where = f"augment.scale {list(self.config.scale)}: images of {width}x{height} pixels"
+        short = min(height, width)
+        if least * short < min(SMALLEST, short):
+            bound = math.ceil(1000 * SMALLEST / short / unit) / 1000
+            raise InputError(
+                f"{where} would be less than {SMALLEST} pixels high or wide; set its lower end to "
+                f"{bound} or more"
+            )
+        if min(self.config.crop) / most < 2:
+            bound = math.floor(min(self.config.crop) / 2 / unit)
+            raise InputError(
+                f"{where} would show less than 2 pixels in a crop; set its upper end to {bound}"
+                " or less"
+            )
+
+
+def _place(extent: int, window: int) -> int:
+    """A random place of a window along a side, within it; or around it, if the window is longer."""
+    spare = extent - window
+    place = int(torch.randint(abs(spare) + 1, ()))
+    return place if spare >= 0 else -place
+
+
+def crop_sample(sample: Sample, crop: Crop, fill: int = IGNORE) -> Sample:
+    """A part of a pair and of its labels, which are `fill` outside the image."""
+    rgb, thermal = (
+        None if x is None else crop.smooth(x).clamp(0, 1) for x in (sample.rgb, sample.thermal)
+    )
+    labels = None if sample.labels is None else crop.nearest(sample.labels, fill)
+    return Sample(sample.name, rgb, thermal, labels)
