@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +112,48 @@ def read_text(path: Path, what: str, most: int = MIB) -> str:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text at byte {error.start}; give a {what}") from None
+
+
+def read_arrays(path: Path, what: str, names: tuple[str, ...], most: int = 256 * MIB) -> list[Any]:
+    """Read arrays of an .npz; nothing in it is unpickled.
+
+    Their sizes are known, and bounded, before memory is taken for one.
+
+    Args:
+        path: The file.
+        what: What it should be, for the error.
+        names: Of the arrays.
+        most: Bytes of the largest array that is read.
+
+    Raises:
+        InputError: It is missing, no .npz with these arrays, damaged, or an array is too large.
+    """
+    import numpy as np
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                about = archive.getinfo(f"{name}.npy")
+                if about.file_size > most:
+                    raise ValueError("size")
+                with archive.open(about) as file:
+                    version = np.lib.format.read_magic(file)
+                    read = f"read_array_header_{version[0]}_0"
+                    shape, _, kind = getattr(np.lib.format, read)(file)
+                    if math.prod(shape) * kind.itemsize > most or min(shape, default=0) < 0:
+                        raise ValueError("shape")
+            with np.load(path, allow_pickle=False) as arrays:
+                return [arrays[name] for name in names]
+    except (AttributeError, KeyError, OSError, ValueError, EOFError, RuntimeError):
+        pass
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error):
+        pass
+    raise InputError(
+        f"{path}: not a {what}; it needs `{'` and `'.join(names)}` as an .npz file, of up to "
+        f"{most // MIB} MiB each"
+    )
 
 
 def holds_json(path: Path, value: Any) -> bool:
