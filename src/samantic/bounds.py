@@ -40,7 +40,7 @@ SHARE, WEIGHT, RATE = Range(0, 1), Range(0, 1_000_000), Range(0, 1, above=True)
 
 RANGES = {
     "window": Range(32, 16384),
-    "data.rig": Range(-1e9, 1e9),
+    "data.rig": Range(-(10**9), 10**9),
     "data.workers": Range(0, 256),
     "adapt.rank": Range(1, 4096),
     "adapt.alpha": Range(0, 1_000_000, above=True),
@@ -202,7 +202,11 @@ def wanted(hint: Any, within: str = "") -> str:
     if origin is list:
         if members[0] is str:
             return "a list such as [car, person], with quotes around yes, no, on, off and numbers"
-        return f"a list of numbers{within}" if get_origin(members[0]) is None else "a matrix"
+        return (
+            f"a list of numbers{within}"
+            if get_origin(members[0]) is None
+            else f"a matrix of numbers{within}"
+        )
     if members:
         parts = [wanted(member, within) for member in members if member is not NoneType]
         parts += ["null"] * (NoneType in members)
