@@ -63,7 +63,7 @@ def test_synthesize_writes_the_layout(tmp_path: Path) -> None:
     [
         (
             ("synthesize", "--layout", "mfnet", "--out", "x", "--count", "1", "--seed", "0"),
-            "at least 3",
+            "'1' is not a whole number in 3..",
         ),
         (("predict", "nowhere/at/all", "--rgb", "x", "--out", "y"), "no such"),
         (("evaluate", "m", "--data", "d", "--layout", "mfnet", "--split", "test"), "no model here"),

@@ -11,11 +11,15 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
     ["errors"],
-    ["files", "config"],
-    ["distill_config"],
+    ["yaml_text", "bounds"],
+    ["files"],
+    ["config"],
+    ["distill_config", "config_values"],
+    ["config_help"],
     ["config_files"],
     ["metrics"],
     ["data", "models", "losses"],
+    ["devices"],
     ["trainer", "masks", "model_info"],
     ["distillation", "checkpoint", "tiling"],
     ["tasks"],

@@ -226,7 +226,7 @@ def test_broken_models(
 
 def test_hub_name_offline(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert predict(Path("someone/some-model"), tmp_path, "--rgb", own / "rgb") == 2
-    assert "neither a local model nor reachable on the hub" in capsys.readouterr().err
+    assert "neither a local folder nor reachable on the hub" in capsys.readouterr().err
 
 
 def test_replacing_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_tile_must_be_a_number_of_pixels(capsys: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as caught:
             main(["predict", "nano", "--rgb", "x", "--out", "y", f"--tile={text}"])
         assert caught.value.code == 2
-        assert "is not a number of pixels from 64 on" in capsys.readouterr().err
+        assert "is not a whole number in 64..65536" in capsys.readouterr().err
 
 
 @pytest.mark.slow

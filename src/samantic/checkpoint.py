@@ -36,6 +36,7 @@ from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
 from samantic.model_info import CONFIG, ModelInfo, read_info
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
+from samantic.models.hub import locate
 from samantic.models.sam import SHIPPED_BASES, is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
@@ -127,9 +128,10 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     try:
         tensors = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{folder / WEIGHTS}: not readable ({error}); copy it anew") from None
-    expected = {name: p.shape for name, p in _stored(network, info).items()}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
+        reason = str(error) if isinstance(error, OSError) else "no safetensors, or damaged"
+        raise InputError(f"{folder / WEIGHTS}: not readable ({reason}); copy it anew") from None
+    expected = {name: (p.shape, p.dtype) for name, p in _stored(network, info).items()}
+    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
     wrong = sorted(
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
     )
@@ -187,18 +189,21 @@ def find_model(name_or_path: str | Path) -> Path:
     for folder in (path / "model", path, *own):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
-    if path.exists() or str(name_or_path).count("/") != 1:
-        raise InputError(
-            f"{path}: no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
-        )
+    cure = f"no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
+    if path.exists():
+        raise InputError(f"{path}: {cure}")
+    found = locate(str(name_or_path), "model", cure, (folder.name for folder in SHIPPED.iterdir()))
     try:
-        return Path(snapshot_download(str(name_or_path), allow_patterns=[WEIGHTS, CONFIG, TEXT]))
+        there = Path(found)
+        if not there.is_dir():
+            there = Path(snapshot_download(found, allow_patterns=[WEIGHTS, CONFIG, TEXT]))
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"{name_or_path}: neither a local model nor reachable on the hub ({reason}); give a "
-            "run folder"
+            f"{name_or_path}: the hub stopped answering ({type(error).__name__}); try again"
         ) from None
+    if not (there / WEIGHTS).is_file():
+        raise InputError(f"{name_or_path}: its repository holds no {WEIGHTS}; {cure}")
+    return there
 
 
 def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:

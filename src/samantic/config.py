@@ -7,8 +7,11 @@ A configuration is a YAML file; `--key value` on the command line overrides a ke
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+
+from samantic.bounds import RANGES, Options, shown
 
 Layout = Literal[
     "mfnet",
@@ -46,9 +49,12 @@ EFFICIENTNETS = (
 TILE = 1536
 """Images with a longer side than this many pixels are predicted in tiles of this side."""
 
+MOST_TILE = 65536
+"""Largest side of a tile in pixels."""
+
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Options, section="model"):
     """The network.
 
     A student in a YAML file or on the command line starts from other defaults: base segformer-b0,
@@ -84,7 +90,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class AdaptConfig:
+class AdaptConfig(Options, section="adapt"):
     """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
 
     Args:
@@ -105,7 +111,7 @@ class AdaptConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Options, section="data"):
     """The labelled pairs.
 
     Args:
@@ -155,7 +161,7 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class PhotometricConfig:
+class PhotometricConfig(Options, section="augment"):
     """Random changes of what the cameras saw; pixels keep their place.
 
     Args:
@@ -184,9 +190,15 @@ class PhotometricConfig:
     misalign: int = 0
     modality_dropout: float = 0.1
 
+    def broken(self) -> Iterator[str]:
+        if self.blur_size % 2 == 0:
+            yield f"augment.blur_size is {self.blur_size}; it must be an odd number"
+        if self.blur_sigma[0] > self.blur_sigma[1]:
+            yield f"augment.blur_sigma is {self.blur_sigma}; it must be 0 < smallest <= largest"
+
 
 @dataclass(frozen=True)
-class AugmentConfig(PhotometricConfig):
+class AugmentConfig(PhotometricConfig, section="augment"):
     """Random changes of the training pairs.
 
     Args:
@@ -204,9 +216,14 @@ class AugmentConfig(PhotometricConfig):
     zoom: Literal["image", "crop"] = "image"
     flip: float = 0.5
 
+    def broken(self) -> Iterator[str]:
+        yield from super().broken()
+        if self.scale[0] > self.scale[1]:
+            yield f"augment.scale is {self.scale}; it must be 0 < smallest <= largest"
+
 
 @dataclass(frozen=True)
-class TextConfig:
+class TextConfig(Options, section="text"):
     """Vectors of the class names, for the language distillation.
 
     Args:
@@ -222,9 +239,13 @@ class TextConfig:
     prompt: str = "{}"
     alias: str = ""
 
+    def broken(self) -> Iterator[str]:
+        if "{}" not in self.prompt:
+            yield f"text.prompt is {shown(self.prompt)}; it must contain {{}} for the name"
+
 
 @dataclass(frozen=True)
-class LossConfig:
+class LossConfig(Options, section="loss"):
     """Weights and kinds of the loss terms.
 
     Args:
@@ -250,7 +271,7 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Options, section="train"):
     """The optimisation.
 
     Args:
@@ -263,7 +284,7 @@ class TrainConfig:
         clip: Largest norm of the gradient, larger ones are scaled down; null never does.
         validations: How many times the run is validated, evenly spaced.
         precision: auto is bf16 where the device has it and float32 elsewhere.
-        devices: Devices to train on, e.g. auto, 1 or 4.
+        devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
         start: Trained model (run folder, model folder or hub id) of the same network whose weights
             training starts from; classes of equal names keep what they learnt, others
@@ -281,14 +302,23 @@ class TrainConfig:
     clip: float | None = 1.0
     validations: int = 20
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    devices: str = "auto"
+    devices: int | str = "auto"
     seed: int = 0
     start: str | None = None
     teacher: str | None = None
 
+    def broken(self) -> Iterator[str]:
+        text = str(self.devices)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        if text != "auto" and not RANGES["train.devices"].holds(number):
+            yield (
+                f"train.devices is {shown(self.devices)}; it must be auto, or how many devices to "
+                f"train on, {RANGES['train.devices']}"
+            )
+
 
 @dataclass(frozen=True)
-class Config:
+class Config(Options):
     """One training run.
 
     Args:
@@ -303,3 +333,12 @@ class Config:
     text: TextConfig = field(default_factory=TextConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def broken(self) -> Iterator[str]:
+        if self.loss.language and not self.text.source:
+            yield "loss.language needs text.source, e.g. openai/clip-vit-base-patch32"
+        if self.model.fusion == "figure" and not (self.loss.language or self.loss.prototype):
+            yield (
+                "model.fusion figure needs loss.language or loss.prototype, which train its FRM "
+                "and FFM"
+            )

@@ -5,9 +5,11 @@ samantic distill configs/goodsam_panorama.yaml --data.root FOLDER --teacher.mode
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from samantic.bounds import Options
 from samantic.config import DataConfig, ModelConfig, PhotometricConfig, StudentFusion, TrainConfig
 
 Window = int | tuple[int, int]
@@ -15,7 +17,7 @@ Window = int | tuple[int, int]
 
 
 @dataclass(frozen=True)
-class TeacherConfig:
+class TeacherConfig(Options, section="teacher"):
     """The teacher assistant, whose predictions the student learns from.
 
     Args:
@@ -31,7 +33,7 @@ class TeacherConfig:
 
 
 @dataclass(frozen=True)
-class MasksConfig:
+class MasksConfig(Options, section="masks"):
     """Masks without classes, which correct the teacher.
 
     Args:
@@ -62,9 +64,13 @@ class MasksConfig:
     damage: float = 0.0
     seed: int = 0
 
+    def broken(self) -> Iterator[str]:
+        if (self.source == "files") != (self.folder is not None):
+            yield "masks.folder belongs to masks.source files, which needs it"
+
 
 @dataclass(frozen=True)
-class StudentConfig:
+class StudentConfig(Options, section="student"):
     """The network that is trained.
 
     Args:
@@ -85,7 +91,7 @@ class StudentConfig:
 
 
 @dataclass(frozen=True)
-class AdaptationConfig:
+class AdaptationConfig(Options, section="loss"):
     """Weights and kinds of the loss terms.
 
     Args:
@@ -116,7 +122,7 @@ class AdaptationConfig:
 
 
 @dataclass(frozen=True)
-class ViewConfig(PhotometricConfig):
+class ViewConfig(PhotometricConfig, section="augment"):
     """Random changes of the student's input; the teacher sees the images as they are.
 
     Args:
@@ -132,9 +138,18 @@ class ViewConfig(PhotometricConfig):
     crop: tuple[int, int] | None = None
     scale: tuple[float, float] = (1.0, 1.0)
 
+    def broken(self) -> Iterator[str]:
+        yield from super().broken()
+        least, most = self.scale
+        if least > most or (self.crop is None and (least, most) != (1, 1)):
+            yield (
+                f"augment.scale is {self.scale}; it must be 0 < smallest <= largest, and 1 without "
+                "augment.crop"
+            )
+
 
 @dataclass(frozen=True)
-class DistillConfig:
+class DistillConfig(Options):
     """One distillation.
 
     Args:
@@ -154,3 +169,12 @@ class DistillConfig:
     loss: AdaptationConfig = field(default_factory=AdaptationConfig)
     augment: ViewConfig = field(default_factory=ViewConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+
+    def broken(self) -> Iterator[str]:
+        if self.train.teacher is not None:
+            yield (
+                "train.teacher belongs to samantic train; name the teacher of a distillation in "
+                "teacher.model"
+            )
+        if self.augment.crop is not None and self.window is not None:
+            yield "augment.crop belongs to images without window"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import stat
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from samantic.errors import InputError
+from samantic.yaml_text import parse_yaml
+
+MIB = 2**20
 
 
 @contextmanager
@@ -61,18 +66,94 @@ def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str])
         temporary.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, most: int = 64 * MIB) -> Any:
     """Read JSON.
 
+    Args:
+        path: The file.
+        most: Bytes of the largest one that is read.
+
     Raises:
-        InputError: The file is missing or is not JSON.
+        InputError: The file is missing, too large, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path}: not valid JSON ({error}); write it anew") from None
+        return json.loads(read_text(path, "file", most))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}: {error.msg}"
+    except RecursionError:
+        place = "nested too deeply"
+    except ValueError:  # Python reads no number of more than 4300 digits
+        place = "a number is too long"
+    raise InputError(f"{path}: not valid JSON ({place}); write it anew")
+
+
+def read_text(path: Path, what: str, most: int = MIB) -> str:
+    """Read UTF-8 text, with or without a mark at its beginning.
+
+    Args:
+        path: The file.
+        what: What it should be, for the error if there is none.
+        most: Bytes of the largest one that is read.
+
+    Raises:
+        InputError: It is missing, no file, too large or not UTF-8. No line tells what is in it.
+    """
+    try:
+        known = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero in the name
+        raise InputError(f"{path}: no such {what}") from None
+    if not stat.S_ISREG(known.st_mode):
+        raise InputError(f"{path}: no file; give a {what}")
+    if known.st_size > most:
+        raise InputError(
+            f"{path}: {known.st_size / MIB:.1f} MiB; no {what} of more than {most / MIB:g} is read"
+        )
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text at byte {error.start}; give a {what}") from None
+
+
+def read_arrays(path: Path, what: str, names: tuple[str, ...], most: int = 256 * MIB) -> list[Any]:
+    """Read arrays of an .npz; nothing in it is unpickled.
+
+    Their sizes are known, and bounded, before memory is taken for one.
+
+    Args:
+        path: The file.
+        what: What it should be, for the error.
+        names: Of the arrays.
+        most: Bytes of the largest array that is read.
+
+    Raises:
+        InputError: It is missing, no .npz with these arrays, damaged, or an array is too large.
+    """
+    import numpy as np
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in names:
+                about = archive.getinfo(f"{name}.npy")
+                if about.file_size > most:
+                    raise ValueError("size")
+                with archive.open(about) as file:
+                    version = np.lib.format.read_magic(file)
+                    read = f"read_array_header_{version[0]}_0"
+                    shape, _, kind = getattr(np.lib.format, read)(file)
+                    if math.prod(shape) * kind.itemsize > most or min(shape, default=0) < 0:
+                        raise ValueError("shape")
+            with np.load(path, allow_pickle=False) as arrays:
+                return [arrays[name] for name in names]
+    except (AttributeError, KeyError, OSError, ValueError, EOFError, RuntimeError):
+        pass
+    except (zipfile.BadZipFile, NotImplementedError, zlib.error):
+        pass
+    raise InputError(
+        f"{path}: not a {what}; it needs `{'` and `'.join(names)}` as an .npz file, of up to "
+        f"{most // MIB} MiB each"
+    )
 
 
 def holds_json(path: Path, value: Any) -> bool:
@@ -92,11 +173,11 @@ def read_yaml(path: Path, what: str) -> Any:
         what: What it should be, for the error if there is none.
 
     Raises:
-        InputError: The file is missing or is not YAML.
+        InputError: The file is missing, too large, is not YAML, or gives a key twice.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such {what}") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+        return parse_yaml(read_text(path, what))
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path}: not valid YAML ({error})") from None

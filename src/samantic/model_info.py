@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samantic.bounds import fits, numbers
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
+from samantic.data.spec import MOST_CLASSES
 from samantic.errors import InputError
-from samantic.files import read_json
+from samantic.files import MIB, read_json
 from samantic.models.segformer import SegFormerShape
 
 CONFIG = "config.json"
@@ -55,8 +57,9 @@ def read_info(folder: Path) -> ModelInfo:
     Raises:
         InputError: It is missing or malformed.
     """
-    values = read_json(folder / CONFIG)
+    values = read_json(folder / CONFIG, MIB)
     try:
+        _check(values)
         return ModelInfo(
             model=ModelConfig(**values["model"]),
             adapt=AdaptConfig(**values["adapt"]),
@@ -71,11 +74,36 @@ def read_info(folder: Path) -> ModelInfo:
             origin=values.get("origin", ""),
             base_fingerprint=values.get("base_fingerprint"),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
-            "was saved with the weights"
-        ) from None
+    except InputError as error:
+        reason = str(error)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        reason = "a key is missing, unknown or of another type"
+    raise InputError(
+        f"{folder / CONFIG}: not a samantic model ({reason}); it needs the config.json that was "
+        "saved with the weights"
+    )
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Refuse classes, colours and words of another type or number, before anything is built.
+
+    Raises:
+        InputError: They are so.
+    """
+    classes, colours, terms = values["classes"], values["palette"], values.get("terms", [])
+    if not fits(classes, list[str]) or not 1 <= len(classes) <= MOST_CLASSES:
+        raise InputError(f"classes must be 1 to {MOST_CLASSES} names")
+    if (
+        not fits(colours, list[tuple[int, int, int]])
+        or len(colours) != len(classes)
+        or not all(0 <= number <= 255 for number in numbers(colours))
+    ):
+        raise InputError("palette must be red, green and blue in 0..255 of every class")
+    if not fits(terms, list[str | None]) or len(terms) not in (0, len(classes)):
+        raise InputError("terms must be a name or null for every class")
+    for key in ("dataset", "origin", "language", "base_fingerprint", "thermal_scaling"):
+        if not fits(values.get(key), str | None):
+            raise InputError(f"{key} must be a text")
 
 
 def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:

@@ -11,17 +11,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from samantic.bounds import Range, fits, shown
 from samantic.checkpoint import load_model
-from samantic.config import TILE
+from samantic.config import MOST_TILE, TILE
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
 from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.devices import Device, choose_device
 from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.model_info import ModelInfo
 from samantic.models import Network, Output
 from samantic.tiling import blend_tiles
+
+TILES = Range(32, MOST_TILE)
+"""Sides of tiles in pixels that a network can read."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Predictor:
     Args:
         network: The network; LoRA updates are merged.
         info: Its options, classes and colours.
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
         camera: How thermal images become what the network reads; None means as in training.
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
             this side.
@@ -77,12 +82,13 @@ class Predictor:
         self,
         network: Network,
         info: ModelInfo,
-        device: str = "auto",
+        device: Device = "auto",
         camera: Camera | None = None,
         tile: int = TILE,
         panorama: bool = False,
         size: int | None = None,
     ) -> None:
+        check_tile(tile)
         self.camera = info.camera if camera is None else camera
         self.info, self.tile, self.panorama = info, tile, panorama
         self.size = info.eval_size if size is None else size or None
@@ -197,7 +203,7 @@ class Predictor:
 
 def load(
     name_or_path: str | Path,
-    device: str = "auto",
+    device: Device = "auto",
     thermal_scaling: str | None = None,
     rig: str | None = None,
     tile: int = TILE,
@@ -208,7 +214,7 @@ def load(
 
     Args:
         name_or_path: A run folder, a model folder, or a hub id `owner/name`.
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
@@ -219,24 +225,29 @@ def load(
             are, None means as in the model's evaluation after training.
 
     Raises:
-        InputError: There is no such model, or its files do not fit together.
+        InputError: There is no such model, its files do not fit together, the device is not there,
+            or no network can read tiles of this side.
 
     Example:
         >>> model = samantic.load("runs/demo/fused")
         >>> model.predict(rgb="rgb.png", thermal="thermal.png").labels.shape
         (480, 640)
     """
+    device = choose_device(device)
+    check_tile(tile)
     network, info = load_model(name_or_path)
     camera = info.camera.changed(thermal_scaling, rig)
     return Predictor(network, info, device, camera, tile, panorama, size)
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """A device by its name; `auto` is a GPU if there is one."""
-    if name != "auto":
-        return torch.device(name)
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return torch.device("cpu") if accelerator is None else accelerator
+def check_tile(tile: int) -> None:
+    """Refuse a side of tiles that no network can read.
+
+    Raises:
+        InputError: It is no whole number of pixels, or too small or too large.
+    """
+    if not fits(tile, int) or not TILES.holds(tile):
+        raise InputError(f"tile is {shown(tile)}; it must be a whole number of pixels in {TILES}")
 
 
 def overlay(

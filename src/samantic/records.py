@@ -17,9 +17,8 @@ from torch import Tensor
 import samantic
 from samantic.data.pairs import PairedFolder
 from samantic.disturbances import FAILURE_PROBABILITIES, MISSING, averages, expected_miou
-from samantic.errors import InputError
 from samantic.evaluation import Evaluation
-from samantic.files import replacing
+from samantic.files import read_arrays, replacing
 from samantic.losses import similarity
 from samantic.metrics import (
     bootstrap,
@@ -150,11 +149,8 @@ def read_confusion(path: Path) -> tuple[list[str], Tensor]:
     Raises:
         InputError: There is no such file, or it has another content.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return file["names"].tolist(), torch.from_numpy(file["matrices"])
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: no confusion matrices ({error}); evaluate anew") from None
+    names, matrices = read_arrays(path, "file of confusion matrices", ("names", "matrices"))
+    return names.tolist(), torch.from_numpy(matrices)
 
 
 def git_revision() -> str | None:

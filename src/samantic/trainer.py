@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from samantic.config import TrainConfig
 from samantic.data.loading import Batch
+from samantic.devices import check_count
 
 
 def fit(
@@ -28,7 +29,11 @@ def fit(
     """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked.
 
     Without validation batches the callbacks alone decide what is kept.
+
+    Raises:
+        InputError: There are fewer devices than it asks for.
     """
+    check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # convolutions are faster so
     steps = options.steps or options.epochs * len(train_batches)

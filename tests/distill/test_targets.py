@@ -271,18 +271,18 @@ def test_a_part_of_an_image_has_the_targets_of_its_pixels() -> None:
 
 def test_lessons_of_a_part_show_one_part_of_everything() -> None:
     """With targets, and with masks for a teacher that learns."""
-    ids = torch.randint(0, K, (H // 4, W // 4)).repeat_interleave(4, 0).repeat_interleave(4, 1)
+    ids = torch.randint(0, K, (H // 4, W // 4)).repeat_interleave(16, 0).repeat_interleave(16, 1)
     code = ids.float() / K
     sample = Sample("x", code.expand(3, -1, -1), code[None], None)
     targets = Targets(ids.byte(), None, ids[None], ids[None], ids > 1)
     masks = [ids == torch.arange(K)[:, None, None]]
-    view = ViewConfig(crop=(8, 8), scale=(1.0, 1.0))
+    view = ViewConfig(crop=(32, 32), scale=(1.0, 1.0))
     pairs: Any = [sample]
     for known in (targets, masks):
         for _ in range(10):
             lesson = Lessons(pairs, lambda _, known=known: known, view)[0]
             assert lesson.sample.rgb is not None
-            assert lesson.sample.rgb.shape == (3, 8, 8)
+            assert lesson.sample.rgb.shape == (3, 32, 32)
             seen = (lesson.sample.rgb[0] * K).round().long()
             if isinstance(lesson.known, Targets):
                 assert torch.equal(lesson.known.ensemble[0], seen)

@@ -259,7 +259,7 @@ def test_incomplete_checkpoint(tmp_path: Path, part: str, fault: str) -> None:
 
 
 def test_unusable_bases(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no SegFormer in a local folder or within reach"):
+    with pytest.raises(InputError, match="neither a local folder nor reachable on the hub"):
         build_segformer("nvidia/mit-b0", 7)
     with pytest.raises(InputError, match="not a SegFormer folder"):
         build_segformer(str(tmp_path), 7)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from samantic.errors import InputError
+from samantic.files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ def read_table(path: Path) -> Table:
     Raises:
         InputError: The file is missing or is no table.
     """
+    values = read_yaml(path, "table")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = [
             Row(name, dict(row.get("set") or {}), dict(row.get("published") or {}))
             for name, row in values["rows"].items()
@@ -68,11 +67,10 @@ def read_table(path: Path) -> Table:
             tuple(rows),
             bool(values.get("robustness", False)),
         )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such table") from None
-    except (UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a table ({reason}); it needs `title` and `rows`") from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path}: not a table; it needs `title`, and `rows` with `set` of keys and values"
+        ) from None
     if len(rows) < max(2, len(values["rows"])):
         raise InputError(f"{path}: a table needs two rows or more, each with `set` and `published`")
     return table

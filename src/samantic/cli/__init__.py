@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any, NoReturn
 
 import samantic
 from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
@@ -35,10 +36,9 @@ def main(words: list[str]) -> int:
     """
     parser = build_parser()
     options, rest = parser.parse_known_args(words)
-    if rest and options.run not in (train.run, distill.run, ablate.run):
-        parser.error(f"unrecognised arguments: {' '.join(rest)}")
     options.overrides = rest
     try:
+        refuse_unknown(rest, options)
         return options.run(options) or 0
     except InputError as error:
         print(f"samantic: {error}", file=sys.stderr)
@@ -52,17 +52,55 @@ def main(words: list[str]) -> int:
         return 1
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong in one line, without the usage; options are never abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        listed = f"`{self.prog} --help` lists what it takes"
+        self.exit(2, f"samantic: {' '.join(message.split())}; {listed}\n")
+
+
+def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
+    """Refuse words that no option of a verb takes, and no key of its configuration.
+
+    Args:
+        words: Those that are left.
+        options: Of the verb: `own` are its options, `keys` gives those of its configuration.
+
+    Raises:
+        InputError: There is one; the line tells the option that was probably meant.
+    """
+    if not words:
+        return
+    from samantic.config_values import key_of, unknown_option
+
+    keys = options.keys() if hasattr(options, "keys") else ()
+    taken = False  # whether the last word was a key, whose value may follow
+    for word in words:
+        if word.startswith("--"):
+            taken = key_of(word) in keys
+        elif taken:
+            taken = False
+            continue
+        if not taken:
+            listed = f"`samantic {options.verb} --help` lists what it takes"
+            raise InputError(f"{unknown_option(word, {*options.own, *keys})}; {listed}")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="samantic",
         description="RGB-thermal semantic segmentation with SAM2.",
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=samantic.__version__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, verb in VERBS.items():
-        sub = verbs.add_parser(name, help=verb.HELP, description=verb.HELP, allow_abbrev=False)
-        sub.set_defaults(run=verb.run)
+        sub = verbs.add_parser(name, help=verb.HELP, description=verb.HELP)
         verb.add_options(sub)
+        own = [name for action in sub._actions for name in action.option_strings]
+        sub.set_defaults(run=verb.run, own=[name for name in own if name.startswith("--")])
     return parser

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from samantic.bounds import SEED, SHOWN
+from samantic.cli.options import config_keys, whole
+
 HELP = "train the settings of tables, write the tables"
 
 
@@ -19,10 +22,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--seeds", type=_seeds, default=[0, 1, 2], metavar="N,N,...", help="default 0,1,2"
     )
-    sub.add_argument("--jobs", type=int, default=1, help="runs at a time (default 1)")
+    sub.add_argument("--jobs", type=whole(1, 64), default=1, help="runs at a time (default 1)")
     sub.add_argument(
         "--out", type=Path, default=Path("runs/ablate"), help="folder (default runs/ablate)"
     )
+    sub.set_defaults(keys=_keys)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,8 +43,16 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _keys() -> set[str]:
+    from samantic.config import Config
+    from samantic.distill_config import DistillConfig
+
+    return config_keys(Config, DistillConfig)
+
+
 def _seeds(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list such as 0,1,2") from None
+    read = whole(0, SEED)
+    seeds = [read(part.strip()) for part in text.split(",")]
+    if len(set(seeds)) < len(seeds):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} gives a seed twice")
+    return seeds

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from samantic.bounds import SEED
+from samantic.cli.options import whole
+
 HELP = "the whole story on generated scenes, in minutes"
 
 
@@ -12,9 +15,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
     )
-    sub.add_argument("--seed", type=int, default=0, help="seed of the training scenes and weights")
-    sub.add_argument("--eval-seed", type=int, default=2000, help="seed of the unseen scenes")
-    sub.add_argument("--steps", type=int, default=1000, help="optimiser steps of each network")
+    sub.add_argument(
+        "--seed", type=whole(0, SEED), default=0, help="seed of the training scenes and weights"
+    )
+    sub.add_argument(
+        "--eval-seed", type=whole(0, SEED), default=2000, help="seed of the unseen scenes"
+    )
+    sub.add_argument(
+        "--steps", type=whole(1, 10**9), default=1000, help="optimiser steps of each network"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

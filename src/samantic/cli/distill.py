@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from samantic.cli.options import config_options
 
@@ -10,7 +11,7 @@ HELP = "train a compact student without labels, from a teacher and a SAM"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    config_options(sub, _keys)
+    config_options(sub, _kind)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,8 +23,7 @@ def run(options: argparse.Namespace) -> None:
     distill(config, resume=options.resume)
 
 
-def _keys() -> str:
-    from samantic.config_files import config_help
+def _kind() -> type[Any]:
     from samantic.distill_config import DistillConfig
 
-    return config_help(DistillConfig)
+    return DistillConfig

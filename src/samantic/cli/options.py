@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from samantic.bounds import SHOWN
 from samantic.config import Layout
 
 if TYPE_CHECKING:
@@ -18,14 +20,28 @@ MODEL = "nano, sartm-nano, run folder, model folder or hub id"
 """What may stand for a trained model."""
 
 
-def config_options(sub: argparse.ArgumentParser, keys: Callable[[], str]) -> None:
-    """A configuration file, and the text that lists its keys, which --help ends with."""
+def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) -> None:
+    """A configuration file, whose keys are options too; --help ends with a list of them."""
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    sub.set_defaults(keys=lambda: config_keys(kind()))
     usage = sub.format_help
-    sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{keys()}"  # type: ignore[method-assign]
+    sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{_help(kind())}"  # type: ignore[method-assign]
+
+
+def _help(kind: type[Any]) -> str:
+    from samantic.config_files import help_of
+
+    return help_of(kind)
+
+
+def config_keys(*kinds: type[Any]) -> set[str]:
+    """The keys of configurations, which are options of the verbs that read one."""
+    from samantic import config_values
+
+    return {key for kind in kinds for key in config_values.config_keys(kind)}
 
 
 def file_options(sub: argparse.ArgumentParser) -> None:
@@ -76,3 +92,17 @@ def _short_side(text: str) -> int:
     if not text.isdigit() or not 32 <= int(text) <= 8192:
         raise argparse.ArgumentTypeError(f"{text!r} is neither 32 to 8192 pixels nor own")
     return int(text)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """What reads a whole number from `low` to `high` off the command line."""
+
+    def read(text: str) -> int:
+        number = int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else low - 1
+        if not low <= number <= high:
+            raise argparse.ArgumentTypeError(
+                f"{text[:SHOWN]!r} is not a whole number in {low}..{high}"
+            )
+        return number
+
+    return read

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options
-from samantic.config import TILE
+from samantic.cli.options import MODEL, camera_options, whole
+from samantic.config import MOST_TILE, TILE
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
@@ -23,10 +23,12 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--rgbt", type=Path, help="4-channel image or folder, instead of the other two"
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
-    sub.add_argument("--device", default="auto")
+    sub.add_argument(
+        "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, mps, ..."
+    )
     sub.add_argument(
         "--tile",
-        type=_side,
+        type=whole(64, MOST_TILE),
         default=TILE,
         metavar="N",
         help=f"predict images with a longer side in overlapping tiles of N pixels (default {TILE})",
@@ -65,9 +67,3 @@ def run(options: argparse.Namespace) -> int:
     done = pair_count(summary["count"])
     print(f"{done}: label PNGs, overlays and report.html in {options.out}")
     return 1 if summary["failed"] else 0
-
-
-def _side(text: str) -> int:
-    if not text.isdigit() or int(text) < 64:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels from 64 on")
-    return int(text)

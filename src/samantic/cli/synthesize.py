@@ -6,7 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS
+from samantic.bounds import SEED
+from samantic.cli.options import LAYOUTS, whole
 from samantic.errors import InputError
 
 HELP = "write generated labelled scenes"
@@ -16,9 +17,12 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--layout", choices=LAYOUTS, required=True, help="data set to imitate")
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument(
-        "--count", type=int, required=True, help="scenes: 70 %% train, 10 %% val, 20 %% test"
+        "--count",
+        type=whole(3, 100_000),
+        required=True,
+        help="scenes: 70 %% train, 10 %% val, 20 %% test",
     )
-    sub.add_argument("--seed", type=int, required=True)
+    sub.add_argument("--seed", type=whole(0, SEED), required=True)
     sub.add_argument(
         "--size",
         type=_size,
@@ -45,4 +49,5 @@ def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
-    return int(match[1]), int(match[2])
+    side = whole(1, 8192)
+    return side(match[1]), side(match[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from samantic.cli.options import config_options
 
@@ -10,7 +11,7 @@ HELP = "train on labelled pairs, select on val, report on test"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    config_options(sub, _keys)
+    config_options(sub, _kind)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -22,7 +23,7 @@ def run(options: argparse.Namespace) -> None:
     train(config, resume=options.resume)
 
 
-def _keys() -> str:
-    from samantic.config_files import config_help
+def _kind() -> type[Any]:
+    from samantic.config import Config
 
-    return config_help()
+    return Config

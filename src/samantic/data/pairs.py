@@ -201,7 +201,13 @@ class PairedFolder(Dataset[Sample]):
         """The name of the split, and from which to which fraction of it."""
         match = re.fullmatch(r"(.+?)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?", self.split)
         name, start, end = match.groups() if match else (self.split, None, None)
-        return name, int(start or 0) / 100, int(end or 100) / 100
+        first, last = int((start or "0")[:4]), int((end or "100")[:4])
+        if not first < last <= 100:
+            raise InputError(
+                f"split '{self.split[:60]}': no part of a split; its per cents must rise within "
+                "0..100, as in train[:90%] or train[90%:]"
+            )
+        return name, first / 100, last / 100
 
     def _names(self, present: list[str], pattern: str) -> list[str]:
         split, start, end = self._part()

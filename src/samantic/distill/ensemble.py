@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from samantic.data.pairs import PairedFolder, Sample
+from samantic.devices import choose_device
 from samantic.distill.damage import Damage
 from samantic.distill.sources import (
     DamagedMasks,
@@ -34,7 +35,6 @@ from samantic.distill.teacher import Teacher
 from samantic.distill.windows import Corner, Cut, plan_windows
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.errors import InputError
-from samantic.predict import choose_device
 
 
 @dataclass(frozen=True)

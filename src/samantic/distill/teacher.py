@@ -17,6 +17,7 @@ from samantic.distill_config import StudentConfig
 from samantic.errors import InputError
 from samantic.model_info import ModelInfo
 from samantic.models import Network, Student
+from samantic.models.hub import locate
 
 TINY = 1e-8
 """Least probability whose logarithm is taken."""
@@ -105,8 +106,8 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
     if shipped or (path / "model").is_dir():  # a model that ships, or a run folder
         return None
     try:
-        values, _ = SegformerConfig.get_config_dict(name_or_path)
-    except OSError:  # no such folder, or nothing on the hub: the other loader says so
+        values, _ = SegformerConfig.get_config_dict(locate(name_or_path, "teacher.model", ""))
+    except (InputError, OSError):  # no such folder, or nothing on the hub: the other loader says so
         return None
     if values.get("model_type") != "segformer":
         return None

@@ -10,11 +10,33 @@ from typing import Any, TypeVar
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from samantic.errors import InputError
+from samantic.files import MIB, read_json
 
 Model = TypeVar("Model", bound=transformers.PreTrainedModel)
+
+FOREIGN = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    RuntimeError,
+    SafetensorError,
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+)
+"""What transformers raises over files that are not those of a network."""
+
+MOST_LAYERS, MOST_SIZE = 256, 1_000_000
+"""What a config.json may ask for: layers, and any whole number, such as a vocabulary."""
+
+MOST_WIDTH = 16384
+"""The largest width of a layer that a config.json may ask for."""
 
 
 def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model, set[str]]:
@@ -33,16 +55,52 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
         OSError: The base cannot be reached or read.
         ValueError: It is no network of this class.
     """
-    with quietly(bars=not Path(base).is_dir()):
-        loaded: Any = kind.from_pretrained(
-            base,
-            output_loading_info=True,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,
-            **options,
-        )
+    check_folder(base)
+    try:
+        with quietly(bars=not Path(base).is_dir()):
+            loaded: Any = kind.from_pretrained(
+                base,
+                output_loading_info=True,
+                dtype=torch.float32,
+                ignore_mismatched_sizes=True,
+                **options,
+            )
+    except FOREIGN as error:
+        raise ValueError(f"its files are no network ({type(error).__name__})") from None
     model, report = loaded
     return model, set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
+
+
+def check_folder(base: str) -> None:
+    """Refuse a local folder's sizes before memory is taken for them, and weights that are rounded.
+
+    Raises:
+        ValueError: config.json asks for more than any network has, or weights are whole numbers.
+    """
+    config = Path(base) / "config.json"
+    if config.is_file():
+        _check_sizes(read_json(config, MIB), "")
+    for path in Path(base).glob("*.safetensors") if Path(base).is_dir() else ():
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118  # it is no dictionary
+                kind = file.get_slice(name).get_dtype()
+                if name.endswith(("weight", "bias")) and kind[0] not in "BF":
+                    raise ValueError(f"{path.name} holds weights as {kind}, not as floats")
+
+
+def _check_sizes(value: Any, key: str) -> None:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_sizes(part, name)
+    elif isinstance(value, list):
+        for part in value:
+            _check_sizes(part, key)
+    elif isinstance(value, int):
+        layers = any(word in key for word in ("layers", "blocks_per", "depths"))
+        width = any(word in key for word in ("hidden", "dim", "channels", "intermediate"))
+        most = MOST_LAYERS if layers else MOST_WIDTH if width else MOST_SIZE
+        if value > most:
+            raise ValueError(f"config.json has {key[:40]} above {most}")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
+from samantic.models.hub import locate
 from samantic.models.lite_trunk import MEAN, STD, TRUNK, LiteTrunk, LiteTrunkConfig
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
@@ -85,23 +86,18 @@ def load_sam2(base: str) -> Sam2Model:
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
-    folder = str(SHIPPED_BASES.get(base, base))
+    names = (*SHIPPED_BASES, *RANDOM_BASES, LITE)
+    cure = "offline, give a folder with its config.json and model.safetensors, or use sam-nano"
+    folder = str(SHIPPED_BASES.get(base) or locate(base, "base", cure, names))
     try:
         model, missing = load_pretrained(Sam2Model, folder, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
-        raise InputError(_unreachable(base, error)) from None
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"base {base}: not a SAM2 folder ({reason}); it needs config.json and weights"
+        ) from None
     refuse_incomplete(base, missing, "SAM2 checkpoint such as facebook/sam2.1-hiera-tiny")
     return model
-
-
-def _unreachable(base: str, error: Exception) -> str:
-    first_line = str(error).strip().splitlines()[0]
-    if Path(base).is_dir():
-        return f"base {base}: not a SAM2 folder ({first_line}); it needs config.json and weights"
-    return (
-        f"base {base}: neither a local folder nor reachable on the hub ({first_line}); offline, "
-        "give a folder with its config.json and model.safetensors, or use sam-nano"
-    )
 
 
 def _random_model(name: str) -> Sam2Model:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -16,10 +15,17 @@ from torch import Tensor, nn
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from transformers.models.segformer.modeling_segformer import SegformerDecodeHead
 
+from samantic.bounds import shown
+from samantic.config import EFFICIENTNETS
 from samantic.errors import InputError
+from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
 HEAD = "decode_head."
+
+MOST_WIDTH, MOST_BLOCKS, MOST_PARAMETERS = 4096, 64, 300_000_000
+"""What a SegFormer may have: channels, blocks in a stage, and parameters; its B5 has 512, 40 and
+85 million."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,27 @@ class SegFormerShape:
     heads: tuple[int, ...]
     decoder: int
     reductions: tuple[int, ...] = (8, 4, 2, 1)
+
+    def __post_init__(self) -> None:
+        """Refuse sizes before memory is taken for them.
+
+        Raises:
+            InputError: They are no whole numbers of four stages, or too large.
+        """
+        stages = (self.widths, self.depths, self.heads, self.reductions)
+        sizes = [size for part in (*stages, (self.decoder,)) for size in part]
+        if (
+            any(type(size) is not int or not 0 < size <= MOST_WIDTH for size in sizes)
+            or any(len(part) != 4 for part in stages)
+            or max(self.depths) > MOST_BLOCKS
+            or any(width % heads for width, heads in zip(self.widths, self.heads, strict=True))
+            or sum(12 * d * w**2 for d, w in zip(self.depths, self.widths, strict=True))
+            > MOST_PARAMETERS
+        ):
+            raise InputError(
+                "sizes that no SegFormer has: it has four stages of widths that its heads divide, "
+                f"up to {MOST_BLOCKS} blocks each and {MOST_PARAMETERS // 10**6} million parameters"
+            )
 
     def config(self, num_classes: int, channels: int) -> SegformerConfig:
         """The options of transformers' SegFormer of this shape."""
@@ -131,27 +158,25 @@ def _load(base: str) -> SegformerForSemanticSegmentation:
     """A SegFormer of three channels whose encoder is complete, and its decoder too or new."""
     if base.startswith(("segformer-", "random-")):
         raise InputError(f"base {base}: unknown; a student's are {', '.join(SEGFORMERS)}")
+    cure = (
+        "offline, give a SegFormer's folder with config.json and model.safetensors, or use "
+        "segformer-b0"
+    )
+    folder = locate(base, "base", cure, (*SEGFORMERS, *EFFICIENTNETS))
     try:
-        config, _ = SegformerConfig.get_config_dict(base)
+        config, _ = SegformerConfig.get_config_dict(folder)
         if config.get("model_type") != "segformer":
-            raise ValueError(f"its model_type is {config.get('model_type')}")
-        model, missing = load_pretrained(SegformerForSemanticSegmentation, base)
+            raise ValueError(f"its model_type is {shown(config.get('model_type'))[1:-1]}")
+        model, missing = load_pretrained(SegformerForSemanticSegmentation, folder)
     except (OSError, ValueError) as error:
-        raise InputError(_unreachable(base, error)) from None
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"base {base}: not a SegFormer folder ({reason}); give one such as nvidia/mit-b0"
+        ) from None
     head = {name for name in model.state_dict() if name.startswith(HEAD)}
     wrong = missing - head if head <= missing else missing
     refuse_incomplete(base, wrong, "SegFormer such as nvidia/mit-b0")
     return model
-
-
-def _unreachable(base: str, error: Exception) -> str:
-    first_line = str(error).strip().splitlines()[0]
-    if Path(base).is_dir():
-        return f"base {base}: not a SegFormer folder ({first_line}); give one such as nvidia/mit-b0"
-    return (
-        f"base {base}: no SegFormer in a local folder or within reach on the hub ({first_line}); "
-        "offline, give a folder with its config.json and model.safetensors, or use segformer-b0"
-    )
 
 
 def _shape(base: str, config: SegformerConfig) -> SegFormerShape:

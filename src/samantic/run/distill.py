@@ -20,6 +20,7 @@ from samantic.config_files import read_distill_config, to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.devices import choose_device
 from samantic.distill.data import Lessons, collate_lessons
 from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
 from samantic.distill.task import DistillTask
@@ -30,7 +31,6 @@ from samantic.errors import InputError
 from samantic.files import holds_json, write_json, write_text
 from samantic.model_info import ModelInfo
 from samantic.models import Network
-from samantic.predict import choose_device
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import Split, evaluate
 from samantic.run.train import claim, describe_data, describe_network, open_splits

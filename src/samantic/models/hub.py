@@ -1,0 +1,93 @@
+"""Where a network's files are: a local folder, or the model hub, which is asked once."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from huggingface_hub.constants import is_offline_mode
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+
+from samantic.config_values import similar
+from samantic.errors import InputError
+
+SCHEME = "hf://"
+"""Begins a name that is the hub's, whatever folders there are."""
+
+PATIENCE = 12.0
+"""Seconds that the hub has to answer."""
+
+OWN_FOLDERS = ("runs", "run", "models", "model", "data", "out", "output", "weights", "checkpoints")
+"""Names of folders on a user's disk, which are no owners on the hub."""
+
+
+def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
+    """The local folder or hub id that a name stands for.
+
+    `owner/name` is asked of the hub only where no folder `owner` is here, `hf://owner/name` always,
+    and anything else never. Where the hub does not answer, what it gave before is taken.
+
+    Args:
+        name: What the user gave.
+        what: Its key or kind, for the error.
+        cure: What to do, for the error.
+        known: Names that stand for something without a folder, one of which may be meant.
+
+    Returns:
+        A folder, or the id of a repository that the hub has.
+
+    Raises:
+        InputError: There is neither; the line tells where it was looked for.
+    """
+    asked, repository = name.startswith(SCHEME), name.removeprefix(SCHEME)
+    if not asked and Path(name).is_dir():
+        return name
+    plain = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository, re.ASCII)
+    owner = repository.partition("/")[0]
+    own = not asked and (owner.lower() in OWN_FOLDERS or Path(owner).exists())
+    if plain is None or own or (not asked and Path(name).exists()):
+        meant = similar(name, known)
+        guess = "" if meant is None else f" (did you mean {meant}?)"
+        raise InputError(
+            f"{what} {name}: no such folder{guess}, and not asked of the hub, whose names are "
+            f"owner/name or {SCHEME}owner/name; {cure}"
+        )
+    reason = no_answer(repository)
+    if reason is None:
+        return repository
+    kept = try_to_load_from_cache(repository, "config.json")
+    if isinstance(kept, str):
+        return str(Path(kept).parent)
+    raise InputError(
+        f"{what} {name}: neither a local folder nor reachable on the hub ({reason}); {cure}"
+    )
+
+
+@cache
+def no_answer(repository: str) -> str | None:
+    """Why the hub does not give a repository's config.json; None if it does. It is asked once."""
+    if is_offline_mode():
+        return "HF_HUB_OFFLINE is set"
+    reasons: list[str | None] = []
+
+    def ask() -> None:
+        try:
+            get_hf_file_metadata(hf_hub_url(repository, "config.json"), timeout=PATIENCE / 3)
+            reasons.append(None)
+        except RepositoryNotFoundError:
+            reasons.append("it has no such repository, or a private one")
+        except EntryNotFoundError:
+            reasons.append("the repository has no config.json")
+        except HfHubHTTPError as error:
+            reasons.append(f"its answer is {error.response.status_code}")
+        except Exception as error:  # whatever a network may do
+            reasons.append(f"no connection: {type(error).__name__}")
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(PATIENCE)  # a name may stand for several addresses that are tried in turn
+    return reasons[0] if reasons else f"no answer in {PATIENCE:g} seconds"
