@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -124,9 +125,22 @@ def _read(
         words = ["--config", yaml.safe_dump(values), *_normalise(overrides)]
         config = parser.instantiate(fill(parser, words))
     except (jsonargparse.ArgumentError, TypeError) as error:
-        problem = " ".join(str(error).split())
+        problem = _unquoted(" ".join(str(error).split()))
         raise InputError(f"{path}: {problem}; {listed} every key") from None
     return kind(**{key: getattr(config, key) for key in kind.__dataclass_fields__})
+
+
+def _unquoted(problem: str) -> str:
+    """A parser's message; of what YAML takes for no text, a plainer one with the cure."""
+    key = re.search(r'key "([\w.]+)".*Expected a <class \'str\'>', problem)
+    value = re.search("Got value: (.+?)(?: - |$)", problem) or re.search(
+        "Given value: (.+)", problem
+    )
+    if key is None or value is None or value[1][0] in "[{":
+        return problem
+    words = {"False": "no, off or false", "True": "yes, on or true", "None": "null, ~ or nothing"}
+    said = words.get(value[1], "a number")
+    return f'{key[1]}: YAML takes {said} for {value[1]}, which is no text; quote it, e.g. "no"'
 
 
 def _normalise(words: list[str]) -> list[str]:
