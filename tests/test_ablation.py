@@ -171,7 +171,7 @@ def test_shipped_tables_change_keys_that_exist(path: Path, base: str, tmp_path: 
         ("title: x", "needs `title` and `rows`"),
         ("title: x\nrows: {a: {}}", "two rows or more"),
         ("title: x\nrows: {a: {}, b: {steps: 3}}", "each with `set` and `published`"),
-        ("title: [", "not a table"),
+        ("title: [", "not valid YAML"),
     ],
 )
 def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:

@@ -138,9 +138,11 @@ def _unquoted(problem: str) -> str:
     )
     if key is None or value is None or value[1][0] in "[{":
         return problem
-    words = {"False": "no, off or false", "True": "yes, on or true", "None": "null, ~ or nothing"}
-    said = words.get(value[1], "a number")
-    return f'{key[1]}: YAML takes {said} for {value[1]}, which is no text; quote it, e.g. "no"'
+    words = {"False": "no, off and false", "True": "yes, on and true", "None": "null and ~"}
+    if value[1] not in words:
+        return f'{key[1]}: {value[1]} is a number to YAML, no text; quote it, "{value[1]}"'
+    said = words[value[1]]
+    return f'{key[1]}: {value[1]} is no text; YAML reads {said} so; quote it, e.g. "no"'
 
 
 def _normalise(words: list[str]) -> list[str]:

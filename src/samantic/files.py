@@ -14,6 +14,19 @@ import yaml
 from samantic.errors import InputError
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """YAML's safe loader, which refuses a key that stands twice: the first would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for number, key in enumerate(keys):
+            if key in keys[:number] and key != "<<":
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key} is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it vanishes.
@@ -95,7 +108,7 @@ def read_yaml(path: Path, what: str) -> Any:
         InputError: The file is missing or is not YAML.
     """
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.load(path.read_text(encoding="utf-8"), _OnceLoader)  # noqa: S506  # a safe one
     except FileNotFoundError:
         raise InputError(f"{path}: no such {what}") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from samantic.errors import InputError
+from samantic.files import read_yaml
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def read_table(path: Path) -> Table:
         InputError: The file is missing or is no table.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_yaml(path, "table")
         rows = [
             Row(_row_name(name, path), dict(row.get("set") or {}), dict(row.get("published") or {}))
             for name, row in values["rows"].items()
@@ -75,9 +74,7 @@ def read_table(path: Path) -> Table:
             tuple(rows),
             bool(values.get("robustness", False)),
         )
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such table") from None
-    except (UnicodeDecodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a table ({reason}); it needs `title` and `rows`") from None
     if len(rows) < max(2, len(values["rows"])):

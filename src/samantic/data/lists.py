@@ -11,26 +11,7 @@ from samantic.data.folders import SUFFIXES, Images
 from samantic.errors import InputError
 from samantic.strings import normal
 
-HEADINGS = frozenset(
-    [
-        "file",
-        "files",
-        "filename",
-        "id",
-        "image",
-        "images",
-        "ir",
-        "label",
-        "labels",
-        "mask",
-        "masks",
-        "name",
-        "path",
-        "rgb",
-        "stem",
-        "thermal",
-    ]
-)
+HEADINGS = {"file", "filename", "id", "image", "label", "mask", "name", "rgb", "stem", "thermal"}
 """Words that head the columns of a list."""
 
 
