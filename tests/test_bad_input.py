@@ -171,7 +171,7 @@ def no_labels(root: Path) -> None:
 FOLDERS: list[tuple[Callable[[Path], object], list[str], str]] = [
     (duplicate, [], "has the same stem; remove one"),
     (stranger, [], "rgb: nobody is missing; add the partner"),
-    (no_labels, [], "is missing; add the partner"),
+    (no_labels, [], "labels: 3 of 3 are missing: 00002_00000D, "),
     (lambda r: (r / "train.txt").write_bytes(b"\xff\xfe\x00"), [], "not UTF-8"),
     (lambda r: (r / "train.txt").write_text(" \n"), [], "the split 'train' is empty"),
     (lambda r: (r / "train.txt").unlink(), [], "list the split's file stems in it"),

@@ -10,7 +10,7 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
-    ["errors"],
+    ["errors", "strings"],
     ["yaml_text", "bounds"],
     ["files"],
     ["config"],

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from samantic.data.folders import stems
+from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
+from samantic.data.lists import count_names
 from samantic.data.pairs import Files, read_images
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
@@ -36,11 +37,13 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
         return [Files(rgb.stem, rgb, thermal)]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
     if colour is not None and heat is not None:
-        for stem in sorted(colour.keys() ^ heat.keys()):
-            here, there = (colour, thermal) if stem in colour else (heat, rgb)
-            raise InputError(
-                f"{here[stem]}: no partner {stem} in {there}; add it, or give one modality alone"
-            )
+        problems = [
+            f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
+            for here, there, place in ((colour, heat, thermal), (heat, colour, rgb))
+            if (extra := [path.name for stem, path in here.items() if stem not in there])
+        ]
+        if problems:
+            raise InputError(f"{'; '.join(problems)}; add the partners, or give one modality alone")
     names = colour if colour is not None else heat
     return [
         Files(
@@ -124,5 +127,7 @@ def _images(path: Path) -> dict[str, Path]:
         return {path.stem: path}
     found = stems(path)
     if not found:
-        raise InputError(f"{path}: no images in this folder")
+        why = "".join(f" ({line})" for line in found.notes())
+        raise InputError(f"{path}: no images in this folder{why}")
+    tell(found.notes())
     return found

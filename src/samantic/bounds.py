@@ -206,7 +206,8 @@ def wanted(hint: Any, within: str = "") -> str:
         return f"{len(members)} {kind}{within}"
     if origin is list:
         if members[0] is str:
-            return "a list such as [car, person], with quotes around yes, no, on, off and numbers"
+            example = 'quote yes, no, on, off, null and numbers, e.g. "no"'
+            return f"a list of texts such as [car, person]; {example}"
         return (
             f"a list of numbers{within}"
             if get_origin(members[0]) is None

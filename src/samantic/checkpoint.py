@@ -40,6 +40,7 @@ from samantic.models.hub import locate
 from samantic.models.sam import SHIPPED_BASES, is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
+from samantic.strings import code, escaped
 
 WEIGHTS, TEXT, CARD = "model.safetensors", "text.safetensors", "README.md"
 
@@ -99,11 +100,13 @@ def save_model(
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:
     """Write the model card, with the figures of an evaluation where there is one."""
-    template = Environment(
+    templates = Environment(
         loader=PackageLoader("samantic", "templates"),
         trim_blocks=True,
-        autoescape=False,  # noqa: S701  # Markdown, not HTML
-    ).get_template("card.md")
+        autoescape=False,  # noqa: S701  # Markdown, not HTML: names pass through these filters
+    )
+    templates.filters.update(text=escaped, code=code)
+    template = templates.get_template("card.md")
     write_text(folder / CARD, template.render(info=info, metrics=metrics))
 
 

@@ -7,6 +7,7 @@ a light and a dark page.
 from __future__ import annotations
 
 import io
+import warnings
 from html import escape
 from typing import Any
 
@@ -126,7 +127,7 @@ def similarity_matrices(
     chosen = np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
     titles = {"text": "text"} | {steps[i]: f"step {_step(steps[i])}" for i in chosen}
     known = ~np.isnan(np.diagonal(matrices["text"]))
-    names = [name for name, has in zip(classes, known, strict=True) if has]
+    names = [_plain(name) for name, has in zip(classes, known, strict=True) if has]
     figure = _figure(2.4 * len(titles) + 1.4, 3.4)
     panels = figure.subplots(1, len(titles), squeeze=False)[0]
     for axes, (key, title) in zip(panels, titles.items(), strict=True):
@@ -166,8 +167,8 @@ def tsne(
         for label in np.unique(ids):
             x, y = places[ids == label].T
             colour = np.array(palette[label]) / 255
-            axes.scatter(x, y, s=7, color=colour, label=classes[label], linewidths=0)
-        axes.set_title(title, fontsize="small")
+            axes.scatter(x, y, s=7, color=colour, label=_plain(classes[label]), linewidths=0)
+        axes.set_title(_plain(title), fontsize="small")
         axes.set_xticks([])
         axes.set_yticks([])
     handles, labels = panels[0].get_legend_handles_labels()
@@ -185,12 +186,30 @@ def _figure(width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: Any, label: str) -> Markup:
-    """The figure as an SVG element that says what it shows."""
+def _plain(text: str) -> str:
+    """Text that matplotlib takes neither for a formula nor for a series without a label."""
+    text = text.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def _saved(figure: Any, fonts: str = "path") -> str:
+    """The figure's SVG, with letters as paths or, with the fonts `none`, as text."""
+    from matplotlib import rc_context
+
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    svg = buffer.getvalue()
+    with rc_context({"svg.fonttype": fonts}):
+        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
+    return buffer.getvalue()
+
+
+def _svg(figure: Any, label: str) -> Markup:
+    """The figure as an SVG element that says what it shows."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", "Glyph", UserWarning)
+        svg = _saved(figure)
+        if any(str(warning.message).startswith("Glyph") for warning in told):
+            svg = _saved(figure, "none")  # letters that the font lacks are left to the browser's
     svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
     said = f'<svg role="img" aria-label="{escape(label)}" fill="currentColor"'
     return Markup(said + svg.removeprefix("<svg"))  # noqa: S704  # drawn here, from numbers

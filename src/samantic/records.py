@@ -31,6 +31,7 @@ from samantic.metrics import (
     to_json,
 )
 from samantic.models.text import TextVectors
+from samantic.strings import padded, shown, width
 
 
 def metrics_json(
@@ -176,8 +177,10 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
         "95 % interval": [interval(c["miou_interval"]) for c in columns.values()],
         "mIoU (present)": [_percent(c["miou_present"]) for c in columns.values()],
     }
-    head, *body = in_columns({"IoU %": list(columns)} | lines | means)
-    return "\n".join([head, *body[: len(lines)], "-" * len(head), *body[len(lines) :]])
+    rows = [["IoU %", *columns], *([name, *cells] for name, cells in lines.items())]
+    rows += [[name, *cells] for name, cells in means.items()]  # a class may be called mIoU
+    head, *body = _aligned(rows)
+    return "\n".join([head, *body[: len(lines)], "-" * width(head), *body[len(lines) :]])
 
 
 def means_table(metrics: dict[str, Any]) -> str:
@@ -224,11 +227,16 @@ def robustness_table(models: dict[str, dict[str, Any]]) -> str:
 
 def in_columns(lines: dict[str, list[str]]) -> list[str]:
     """Lines of cells, aligned: titles to the left, cells to the right."""
-    margin = max(map(len, lines))
-    widths = [2 + max(map(len, cells)) for cells in zip(*lines.values(), strict=True)]
+    return _aligned([[title, *cells] for title, cells in lines.items()])
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    rows = [[shown(cell) for cell in row] for row in rows]
+    margin, *widths = (max(map(width, column)) for column in zip(*rows, strict=True))
     return [
-        f"{title:{margin}}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
-        for title, cells in lines.items()
+        padded(title, margin)
+        + "".join("  " + padded(c, w, right=True) for c, w in zip(cells, widths, strict=True))
+        for title, *cells in rows
     ]
 
 

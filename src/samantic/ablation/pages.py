@@ -23,6 +23,7 @@ from samantic.files import write_text
 from samantic.model_info import ModelInfo
 from samantic.predict import load
 from samantic.report import Panel, Section, side_by_side, write_sections
+from samantic.strings import code, shown
 
 
 def ablate(
@@ -59,7 +60,7 @@ def ablate(
     grid = Grid(asked, config, overrides, seeds, out / "cells")
     failed = grid.run(jobs)
     for folder, problem in failed.items():
-        print(f"failed: {folder}: {problem}")
+        print(shown(f"failed: {folder}: {problem}"))
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
     facts = _facts(
         read_any_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))]
@@ -68,10 +69,10 @@ def ablate(
     for table in asked:
         results = collect(grid, table)
         header, lines = columns(table, results)
-        page = markdown(table, header, lines, facts)
-        write_text(out / f"{table.name}.md", page)
+        text = markdown(table, header, lines, facts)
+        write_text(out / f"{table.name}.md", text)
         write_text(out / f"{table.name}.csv", to_csv(results))
-        print(page)
+        print(text)
         figures, panels = _pictures(grid, table, seen)
         sections.append(Section(table.title, table.note, header, lines, figures, panels))
     write_sections(out / "report.html", "Ablations", facts, sections)
@@ -84,19 +85,19 @@ def _facts(config: Run, words: list[str]) -> list[str]:
         f"{config.train.steps} steps" if config.train.steps else f"{config.train.epochs} epochs"
     )
     if isinstance(config, DistillConfig):
-        what = f"Student {config.student.base} of teacher {config.teacher.model}"
+        what = f"Student {code(config.student.base)} of teacher {code(config.teacher.model)}"
         size = "whole images"
     else:
-        what = f"Base {config.model.base}, adapt {config.adapt.method}"
+        what = f"Base {code(config.model.base)}, adapt {config.adapt.method}"
         size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
     val = config.data.val
-    chosen = "the last state" if val is None else f"selected on the split `{val}`"
+    chosen = "the last state" if val is None else f"selected on the split {code(val)}"
     return [
-        f"`{shlex.join(words)}`",
+        code(shlex.join(words)),
         f"{what}, {length} of {config.train.batch_size} {size}; "
-        f"{chosen}, measured on `{config.data.test}` of `{config.data.root}`. Per cent; mean and "
-        "standard deviation over the seeds. Differences are paired by image and seed, with a 95 % "
-        "bootstrap interval over the images.",
+        f"{chosen}, measured on {code(config.data.test)} of {code(config.data.root)}. "
+        "Per cent; mean and standard deviation over the seeds. Differences are paired by image and "
+        "seed, with a 95 % bootstrap interval over the images.",
     ]
 
 

@@ -18,6 +18,7 @@ from samantic.disturbances import MISSING
 from samantic.files import read_json
 from samantic.metrics import paired_difference
 from samantic.records import read_confusion
+from samantic.strings import escaped, spreadsheet
 
 TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}
 """What a student of a distillation stands beside, and how tables call it."""
@@ -102,8 +103,10 @@ def markdown(table: Table, header: list[str], lines: list[list[str]], facts: lis
         facts: Sentences on how it was measured.
     """
     rule = ["---", *["---:"] * (len(header) - 1)]
-    rows = ["| " + " | ".join(line) + " |" for line in (header, rule, *lines)]
-    paragraphs = [f"# {table.title}", *facts, *([table.note] if table.note else [])]
+    cells = [list(map(escaped, line)) for line in (header, *lines)]
+    rows = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
+    note = table.note.replace("<", "&lt;")
+    paragraphs = [f"# {escaped(table.title)}", *facts, *([note] if note else [])]
     return "\n\n".join([*paragraphs, "\n".join(rows)]) + "\n"
 
 
@@ -121,7 +124,7 @@ def to_csv(results: list[Result]) -> str:
             beside = metrics.get("distillation", {})
             writer.writerow(
                 [
-                    result.row.name,
+                    spreadsheet(result.row.name),
                     seed,
                     metrics["miou"],
                     *metrics["miou_interval"],

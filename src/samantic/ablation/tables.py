@@ -44,6 +44,13 @@ class Table:
     robustness: bool = False
 
 
+def _row_name(name: object, path: Path) -> str:
+    """A row's name as text; YAML takes no and yes for truth values, 4 for a number."""
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f'{path}: a row is named {name!r}, no text; quote its name, e.g. "no"')
+    return name
+
+
 def read_table(path: Path) -> Table:
     """Read a table's YAML.
 
@@ -56,7 +63,7 @@ def read_table(path: Path) -> Table:
     values = read_yaml(path, "table")
     try:
         rows = [
-            Row(name, dict(row.get("set") or {}), dict(row.get("published") or {}))
+            Row(_row_name(name, path), dict(row.get("set") or {}), dict(row.get("published") or {}))
             for name, row in values["rows"].items()
             if not row.keys() - {"set", "published"}
         ]

@@ -15,11 +15,13 @@ from tqdm import tqdm
 from samantic.config import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
 from samantic.data.camera import Camera
+from samantic.data.folders import is_there
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.data.spec import DatasetSpec
 from samantic.data.thermal import PERCENTILES, clean
 from samantic.errors import InputError
+from samantic.strings import substitute
 
 ALIGNED = 100
 """Pairs of a split, evenly spaced, whose alignment is estimated."""
@@ -71,11 +73,13 @@ class Split:
         name: Its name.
         pairs: The pairs that could be read.
         broken: Why the others could not.
+        notes: What to know of its folders.
     """
 
     name: str
     pairs: list[Pair] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def shares(self) -> NDArray[np.float64] | None:
         """(K,) share of each class of the pixels that count; None without labels."""
@@ -119,7 +123,7 @@ def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
     found = [
         name
         for name in ("train", "val", "test")
-        if (root / spec.listing.format(split=name)).is_file()
+        if (root / substitute(spec.listing, split=name)).is_file()
         or ("{split}" in spec.labels and _there(root, spec, name))
     ]
     return found or ["all"]
@@ -134,7 +138,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     labelled = _there(root, spec, name)
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
-    split = Split(name)
+    split = Split(name, notes=data.notes)
     for index, files in enumerate(tqdm(data.files, f"check {name}", unit="pair", disable=None)):
         try:
             split.pairs.append(_inspect(data, files, align=index % stride == 0))
@@ -145,7 +149,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
 
 def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
     """Whether a split has labels."""
-    return any(any(root.glob(place)) for place in spec.of_split(spec.labels, split))
+    return any(is_there(root, place) for place in spec.of_split(spec.labels, split))
 
 
 def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:

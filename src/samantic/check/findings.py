@@ -80,7 +80,8 @@ def check(
         errors += split.broken
         if split.name == "train" and split.pairs and split.shares() is None:
             errors.append(f"train: no labels in {root / spec.labels}; label it, or only predict")
-    warnings = [line for split in splits for line in _mind(split, classes)]
+    warnings = list(dict.fromkeys(line for split in splits for line in split.notes))
+    warnings += [line for split in splits for line in _mind(split, classes)]
     for a, b in combinations(splits, 2):
         warnings += _twins(a, b)
     return Findings(classes, splits, errors, warnings)

@@ -14,6 +14,7 @@ from samantic.data.spec import DatasetSpec
 from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report import Panel, Section, picture, write_sections
+from samantic.strings import padded, shown, width
 
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
@@ -27,16 +28,17 @@ def table(findings: Findings) -> str:
     shares = _shares(findings)
     if len(shares) > 1:
         text += ["", "share of the pixels, %", *_aligned(shares)]
-    text += ["", *(f"error: {line}" for line in findings.errors)]
-    text += [f"warning: {line}" for line in findings.warnings]
+    text += ["", *(f"error: {shown(line)}" for line in findings.errors)]
+    text += [f"warning: {shown(line)}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
         text.append("nothing to mind")
     return "\n".join(line.rstrip() for line in text)
 
 
 def _aligned(lines: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) for line in lines]
+    cells = [[shown(cell) for cell in line] for line in lines]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(padded, line, widths)) for line in cells]
 
 
 def _line(split: Split) -> list[str]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
+import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import samantic
 from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
 from samantic.errors import InputError
+from samantic.strings import shown
 
 VERBS = {
     "demo": demo,
@@ -34,18 +39,22 @@ def main(words: list[str]) -> int:
     Returns:
         Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
     """
+    for stream in (sys.stdout, sys.stderr):  # a console may know fewer letters than names have
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
     options, rest = parser.parse_known_args(words)
     options.overrides = rest
     try:
-        refuse_unknown(rest, options)
-        return options.run(options) or 0
+        with _told_once():
+            refuse_unknown(rest, options)
+            return options.run(options) or 0
     except InputError as error:
-        print(f"samantic: {error}", file=sys.stderr)
+        print(f"samantic: {shown(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"samantic: {place}{error.strerror or error}", file=sys.stderr)
+        print(f"samantic: {shown(f'{place}{error.strerror or error}')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)
@@ -88,6 +97,31 @@ def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
         if not taken:
             listed = f"`samantic {options.verb} --help` lists what it takes"
             raise InputError(f"{unknown_option(word, {*options.own, *keys})}; {listed}")
+
+
+class _Once(logging.Handler):
+    """Prints what the code logs for users, each line once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = shown(record.getMessage())
+        if line not in self.told:
+            self.told.add(line)
+            print(f"samantic: {line}", file=sys.stderr)
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Show the lines of the logger `samantic` while a command runs."""
+    logger, handler = logging.getLogger("samantic"), _Once()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def build_parser() -> argparse.ArgumentParser:

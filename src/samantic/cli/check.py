@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from samantic.cli.options import LAYOUTS, data_card, file_options, rig_option
@@ -27,13 +26,17 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.check import check, table, write_check
     from samantic.data.camera import ALIGNED_8_BIT
+    from samantic.data.catalog import check_layout_classes
+    from samantic.data.spec import named
 
     spec = data_card(options)
-    if options.classes:
-        spec = replace(spec, classes=tuple(options.classes.split(",")))
+    if options.classes is not None:
+        names = [name.strip() for name in options.classes.split(",")]
+        check_layout_classes(options.layout, names, "--classes")
+        spec = named(spec, names, "--classes")
     camera = ALIGNED_8_BIT.changed(None, options.rig)
     findings = check(options.data, spec, options.split, camera)
-    out = options.out or Path("runs", "check", options.data.resolve().name)
+    out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     write_check(out, options.data, spec, findings, camera)
     print(table(findings))
     print(f"pictures: {out / 'check.html'}")

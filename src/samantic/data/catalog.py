@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from samantic.config import DataConfig, Layout
 from samantic.data.cards_rgb import CITYSCAPES, DENSEPASS, STANFORD2D3D, WILDPASS
 from samantic.data.cards_rgbt import CART, FMB, MFNET, MSRS, PAIRS, PST900
-from samantic.data.spec import DatasetSpec, colour, named
+from samantic.data.spec import DatasetSpec, colours_of, named
 from samantic.errors import InputError
 
 CATALOG: dict[Layout, DatasetSpec] = {
@@ -30,22 +31,28 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
 
     Raises:
         InputError: There are no or too many classes, a colour is none, their number differs, or
-            files are given for a layout that has its own.
+            files or classes are given for a layout that has its own.
     """
     if config.layout != "pairs" and config.colors:
         raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
     spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
     if config.layout != "pairs":
+        check_layout_classes(config.layout, config.classes, "data.classes")
         return spec
     spec = named(spec, config.classes)
     if config.colors is None:
         return spec
-    colours = tuple(map(colour, config.colors))
-    if len(colours) != len(spec.classes):
-        raise InputError(
-            f"data.colors: {len(colours)} colours for {len(spec.classes)} classes; give one each"
-        )
-    return replace(spec, palette=colours, colours=True)
+    return replace(spec, palette=colours_of(config.colors, spec.classes), colours=True)
+
+
+def check_layout_classes(layout: Layout, classes: Sequence[str] | None, key: str) -> None:
+    """Refuse class names for a layout that has its own.
+
+    Raises:
+        InputError: They are others than its own.
+    """
+    if classes is not None and CATALOG[layout].classes not in ((), tuple(classes)):
+        raise InputError(f"{key}: layout {layout} has its own classes; use layout pairs")
 
 
 def own_files(

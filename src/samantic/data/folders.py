@@ -2,56 +2,145 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from samantic.errors import InputError
+from samantic.strings import normal
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File names that are taken for images."""
 
+_LOG = logging.getLogger("samantic")
 
-def stems(folder: Path) -> dict[str, Path]:
+
+class Images(dict[str, Path]):
+    """Image files by the name that partners share, in Unicode's composed form.
+
+    Args:
+        place: The folder or pattern that was searched.
+        base: The folder below which a pattern has stars; `place` itself if it is a folder.
+
+    Attributes:
+        passed: Files there that are no images by their names.
+    """
+
+    def __init__(self, place: Path, base: Path) -> None:
+        super().__init__()
+        self.place, self.base = place, base
+        self.passed: list[Path] = []
+        self._alike: dict[str, tuple[str, Path]] = {}
+
+    def add(self, spelled: str, path: Path, same: str) -> None:
+        """Take a file up, or pass over one that is no image.
+
+        Args:
+            spelled: Its name.
+            path: The file.
+            same: What two files of one name have the same, for the error.
+
+        Raises:
+            InputError: Another file has this name, but for letter case or Unicode form.
+        """
+        if not _is_image(path):
+            if path.is_file():
+                self.passed.append(path)
+            return
+        name = normal(spelled)
+        before, other = self._alike.setdefault(name.lower(), (spelled, path))
+        if other != path:
+            what = f"has the same {same}; remove one"
+            if normal(before) != name:
+                what = "differs in letter case only; rename one"
+            elif before != spelled:
+                what = f"has the same {same} in another Unicode form; remove one"
+            raise InputError(f"{path}: {other.name} {what}")
+        self[name] = path
+
+    def notes(self) -> list[str]:
+        """A line on what is passed over, if anything is."""
+        if not self.passed:
+            return []
+        count, first = len(self.passed), self.passed[0].name
+        what = f"{count} files are not read, first {first}" if count > 1 else f"{first} is not read"
+        ends = ", ".join(SUFFIXES)
+        return [f"{self.place}: {what}; names of images end in {ends} and begin with no dot"]
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Say what a user should know, though work goes on; a command says each line once."""
+    for line in lines:
+        _LOG.warning(line)
+
+
+def stems(folder: Path) -> Images:
     """The images of a folder by file stem, sorted.
 
     Raises:
-        InputError: The folder is missing, or two images differ in their ending only.
+        InputError: The folder is missing, or two images differ in their ending only, in letter case
+            only or in Unicode form only.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of images")
-    found: dict[str, Path] = {}
+    found = Images(folder, folder)
     for path in sorted(folder.iterdir()):
-        if _is_image(path):
-            if path.stem in found:
-                raise InputError(f"{path}: {found[path.stem].name} has the same stem; remove one")
-            found[path.stem] = path
+        found.add(path.stem, path, "stem")
     return found
 
 
-def find_images(root: Path, pattern: str) -> dict[str, Path]:
+def find_images(root: Path, pattern: str) -> Images:
     """The images below `root` by the name that partners share.
 
     Args:
         root: Folder.
         pattern: A folder, whose images are named by their stems; or a path with `*`, whose images
-            are named by what the stars stand for: `drive/*_rgb.*` names `drive/17_rgb.png` 17.
+            are named by what the stars stand for: `drive/*_rgb.*` names `drive/17_rgb.png` 17. It
+            may be absolute. Any other character stands for itself, and so does a star in the name
+            of a folder that is there.
 
     Raises:
         InputError: The folder is missing, nothing matches, or two images have one name.
     """
-    if "*" not in pattern:
-        return stems(root / pattern)
-    found: dict[str, Path] = {}
-    for path in sorted(root.glob(pattern)):
-        if not _is_image(path):
-            continue
-        name = matched(pattern, path.relative_to(root).as_posix())
-        if name in found:
-            raise InputError(f"{path}: {found[name].name} has the same name {name}; remove one")
-        found[name] = path
+    base, stars = _split(root, pattern)
+    if not stars:
+        return stems(base)
+    found = Images(root / pattern, base)
+    for path in _glob(base, stars):
+        name = matched(stars, path.relative_to(base).as_posix())
+        found.add(name, path, f"name {name}")
     if not found:
-        raise InputError(f"{root / pattern}: no image matches; correct the pattern or the folder")
+        why = "".join(f" ({line})" for line in found.notes())
+        raise InputError(
+            f"{root / pattern}: no image matches{why}; correct the pattern or the folder"
+        )
     return found
+
+
+def is_there(root: Path, pattern: str) -> bool:
+    """Whether a folder is there, or a file that a pattern fits."""
+    base, stars = _split(root, pattern)
+    return bool(_glob(base, stars)) if stars else base.is_dir()
+
+
+def _split(root: Path, pattern: str) -> tuple[Path, str]:
+    """The folder that a pattern begins with, and the rest from the first part with a star on."""
+    base, parts = root, Path(pattern).parts
+    for place, part in enumerate(parts):
+        if "*" in part and not (base / part).is_dir():
+            if "**" in pattern:
+                raise InputError(
+                    f"{root / pattern}: ** is no pattern here; write one * for each folder"
+                )
+            return base, "/".join(parts[place:])
+        base = base / part
+    return base, ""
+
+
+def _glob(base: Path, stars: str) -> list[Path]:
+    """The paths below a folder that a pattern fits, in which stars alone are special."""
+    return sorted(base.glob(re.sub(r"([\[?])", r"[\1]", stars)))
 
 
 def matched(pattern: str, path: str) -> str:
@@ -65,21 +154,6 @@ def matched(pattern: str, path: str) -> str:
         expression += r"\.[^./]*"
     match = re.fullmatch(expression, path)
     return "-".join(match.groups()) if match else path
-
-
-def listed(listing: Path, pattern: str) -> list[str]:
-    """The names in a list, one a line: plain names, or paths that the pattern fits.
-
-    Of a line with commas the first part counts.
-
-    Raises:
-        InputError: It is no text.
-    """
-    try:
-        lines = listing.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{listing}: not UTF-8 text; list one name a line") from None
-    return [matched(pattern, line.split(",")[0].strip()) for line in lines if line.strip()]
 
 
 def filled(pattern: str, name: str) -> str:

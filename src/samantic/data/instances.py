@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from samantic.config import IGNORE
+from samantic.data.folders import stems
 from samantic.data.images import check_size, decode_image
 from samantic.data.pairs import PairedFolder, Sample, read_sample
 from samantic.errors import InputError
@@ -23,11 +25,19 @@ class InstanceFolder(PairedFolder):
     from there. Else every connected region of a class, class 0 apart, is a thing.
     """
 
+    @cached_property
+    def instances(self) -> dict[str, Path]:
+        """The images of instance ids by name; empty without the folder."""
+        folder = self.root / "instances"
+        return stems(folder) if folder.is_dir() else {}
+
     def __getitem__(self, index: int) -> Sample:
         files = self.files[index]
         sample = read_sample(files._replace(labels=None), self.code, self.camera)
-        source = self.root / "instances" / f"{files.name}.png"
-        if source.exists():
+        if self.instances:
+            if files.name not in self.instances:
+                raise InputError(f"{self.root / 'instances'}: {files.name} is missing; add its ids")
+            source = self.instances[files.name]
             ids = read_instances(source)
         else:
             source = cast(Path, files.labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -17,10 +16,10 @@ from tqdm import tqdm
 from samantic.config import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import CATALOG
-from samantic.data.folders import find_images, listed
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode, read_objects
 from samantic.data.spec import DatasetSpec, named
+from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
 
@@ -72,6 +71,9 @@ class PairedFolder(Dataset[Sample]):
         transform: Applied to every sample, e.g. `augment.RandomCrop`.
         camera: How thermal values become 0..1 and thermal pixels RGB's.
         labelled: Whether there are labels.
+
+    Attributes:
+        notes: What a user should know of the folders, such as files there that are not read.
 
     Raises:
         InputError: A folder, split or partner file is missing, or the split is empty. Broken
@@ -169,63 +171,10 @@ class PairedFolder(Dataset[Sample]):
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder; give the data set's with --data")
-        split, spec = self._part()[0], self.spec
-        places = {
-            "rgb": spec.images or spec.rgb,
-            "thermal": spec.images or spec.thermal,
-            "labels": spec.labels if self.labelled else "",
-        }
-        patterns = {kind: spec.of_split(place, split) for kind, place in places.items() if place}
-        found = {kind: self._find(parts) for kind, parts in patterns.items()}
-        names = self._names(list(next(iter(found.values()))), next(iter(patterns.values()))[0])
-        for kind, known in found.items():
-            missing = next((name for name in names if name not in known), None)
-            if missing is not None:
-                raise InputError(
-                    f"{self.root / patterns[kind][0]}: {missing} is missing; add the partner or "
-                    f"take {missing} out of the split '{self.split}'"
-                )
-        kinds = ("rgb", "thermal", "labels")
-        return [Files(n, *(found[k][n] if k in found else None for k in kinds)) for n in names]
-
-    def _find(self, patterns: list[str]) -> dict[str, Path]:
-        """The images of a folder, or of those of several that are there."""
-        if len(patterns) > 1:
-            patterns = [part for part in patterns if any(self.root.glob(part))] or patterns[:1]
-        found: dict[str, Path] = {}
-        for pattern in patterns:
-            found |= find_images(self.root, pattern)
-        return found
-
-    def _part(self) -> tuple[str, float, float]:
-        """The name of the split, and from which to which fraction of it."""
-        match = re.fullmatch(r"(.+?)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?", self.split)
-        name, start, end = match.groups() if match else (self.split, None, None)
-        first, last = int((start or "0")[:4]), int((end or "100")[:4])
-        if not first < last <= 100:
-            raise InputError(
-                f"split '{self.split[:60]}': no part of a split; its per cents must rise within "
-                "0..100, as in train[:90%] or train[90%:]"
-            )
-        return name, first / 100, last / 100
-
-    def _names(self, present: list[str], pattern: str) -> list[str]:
-        split, start, end = self._part()
-        listing = self.root / self.spec.listing.format(split=split)
-        if listing.is_file():
-            names = listed(listing, pattern)
-        elif split == "all" or "{split}" in self.spec.labels:
-            names = present
-        else:
-            raise InputError(
-                f"{listing}: no such file; list the split's file stems in it, one a line, or use "
-                "the split 'all'"
-            )
-        if (start, end) != (0, 1):
-            names = sorted(names)[round(start * len(names)) : round(end * len(names))]
-        if not names:
-            raise InputError(f"{self.root}: the split '{self.split}' is empty; add pairs to it")
-        return names
+        split = find_split(self.root, self.spec, self.split, self.labelled)
+        self.notes = split.notes
+        kinds = [split.found.get(kind, {}) for kind in ("rgb", "thermal", "labels")]
+        return [Files(name, *(files.get(name) for files in kinds)) for name in split.names]
 
 
 def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
+from samantic.strings import is_control, normal, shown, substitute
 
 MOST_CLASSES = 254
 
@@ -68,22 +70,84 @@ class DatasetSpec:
 
     def of_split(self, pattern: str, split: str) -> list[str]:
         """A folder or pattern for each folder that a split is made of."""
-        return [pattern.format(split=part) for part in self.parts.get(split, (split,))]
+        return [substitute(pattern, split=part) for part in self.parts.get(split, (split,))]
 
 
-def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:
+def named(
+    spec: DatasetSpec, classes: Sequence[str] | None, key: str = "data.classes"
+) -> DatasetSpec:
     """A data card with class names and a palette: its own, or the given names.
 
+    Args:
+        spec: The data card.
+        classes: The given names.
+        key: Where they were given, for the error.
+
     Raises:
-        InputError: It has none and none, or too many, are given.
+        InputError: It has none and none, or too many, are given, or one cannot be a name.
     """
     names = spec.classes or tuple(classes or ())
     if not 2 <= len(names) <= MOST_CLASSES:
+        example = "[background, person, car]" if key == "data.classes" else "background,person,car"
+        option = key if key.startswith("--") else f"--{key}"
         raise InputError(
             f"layout pairs: name 2 to {MOST_CLASSES} classes in the order of their label ids, e.g. "
-            '--data.classes "[background, person, car]"'
+            f'{option} "{example}"'
         )
+    check_names(names, key)
     return replace(spec, classes=names, palette=spec.palette or palette(len(names)))
+
+
+def check_names(names: Sequence[str], key: str) -> None:
+    """Refuse class names that cannot be told apart, or seen.
+
+    Raises:
+        InputError: A name is empty, has blanks at an end or control characters in it, or is given
+            twice, be it in another letter case or Unicode form.
+    """
+    seen: dict[str, int] = {}
+    for label, name in enumerate(names):
+        if not name.strip():
+            raise InputError(f"{key}: the name of class {label} is empty; give it one")
+        if name != name.strip():
+            raise InputError(
+                f"{key}: {shown(name)!r} (class {label}) has a blank at an end; write "
+                f"{shown(name.strip())!r}"
+            )
+        if any(map(is_control, name)):
+            raise InputError(
+                f"{key}: the name of class {label}, {shown(name)}, has control characters; take "
+                "them out"
+            )
+        other = seen.setdefault(normal(name).casefold(), label)
+        if other != label:
+            first = names[other]
+            what = "are one name" if normal(first) == normal(name) else "differ in letter case only"
+            raise InputError(
+                f"{key}: {first!r} (class {other}) and {name!r} (class {label}) {what}; rename one"
+            )
+
+
+def colours_of(texts: Sequence[str], classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
+    """The colours of classes from #rrggbb.
+
+    Raises:
+        InputError: One is no colour, their number differs, or two classes have the same.
+    """
+    colours = tuple(map(colour, texts))
+    if len(colours) != len(classes):
+        raise InputError(
+            f"data.colors: {len(colours)} colours for {len(classes)} classes; give one each"
+        )
+    seen: dict[tuple[int, int, int], str] = {}
+    for name, text, value in zip(classes, texts, colours, strict=True):
+        if value in seen:
+            raise InputError(
+                f"data.colors: {text} is the colour of {seen[value]} and of {name}; give each its "
+                "own"
+            )
+        seen[value] = name
+    return colours
 
 
 def colour(text: str) -> tuple[int, int, int]:
@@ -92,12 +156,11 @@ def colour(text: str) -> tuple[int, int, int]:
     Raises:
         InputError: It is no colour.
     """
-    try:
-        red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    except ValueError:
+    if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
         raise InputError(
-            f"data.colors: {text!r} is no colour; write red, green and blue as #rrggbb"
-        ) from None
+            f"data.colors: {shown(text)!r} is no colour; write red, green and blue as #rrggbb"
+        )
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue
 
 

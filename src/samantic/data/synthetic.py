@@ -20,6 +20,7 @@ from samantic.data.scenes import Scene, draw_scene
 from samantic.data.spec import DatasetSpec
 from samantic.data.worlds import draw_panorama, draw_pinhole, draw_room
 from samantic.files import replacing, write_json, write_text
+from samantic.strings import substitute
 
 LABELS: dict[Layout, tuple[int, ...]] = {
     "mfnet": tuple(range(9)),
@@ -123,7 +124,7 @@ def _write_lists(root: Path, spec: DatasetSpec, split: str, names: Sequence[str]
         chosen = [name for name in names if name[-1] in times]
         if "*" in spec.rgb:  # such a list names the files
             chosen = [f"{filled(spec.rgb, n)},{filled(spec.labels, n)}" for n in chosen]
-        listing = spec.listing.format(split=split + ending)
+        listing = substitute(spec.listing, split=split + ending)
         write_text(root / listing, "".join(f"{line}\n" for line in chosen))
 
 

@@ -157,7 +157,8 @@ def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
             f"text.source {source}: {len(report['missing_keys'])} tensors are missing, first "
             f"{min(report['missing_keys'])}; give a complete CLIP model"
         )
-    tokens = tokenizer([prompt.format(term) for term in terms], padding=True, return_tensors="pt")
+    prompts = [prompt.replace("{}", term) for term in terms]
+    tokens = tokenizer(prompts, padding=True, return_tensors="pt")
     embeddings: Tensor = model.eval()(**tokens).text_embeds
     return embeddings.float().clone()
 
@@ -172,7 +173,6 @@ def _sentence_encoder(prompt: str, terms: list[str]) -> Tensor:
         ) from None
     with quietly(bars=False):
         encoder = load_model(device="cpu")
-    embeddings: Tensor = encoder.encode(
-        [prompt.format(term) for term in terms], convert_to_tensor=True
-    )
+    prompts = [prompt.replace("{}", term) for term in terms]
+    embeddings: Tensor = encoder.encode(prompts, convert_to_tensor=True)
     return embeddings.float().clone()

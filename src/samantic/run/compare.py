@@ -15,6 +15,7 @@ from samantic.model_info import read_info
 from samantic.records import in_columns, interval, pair_count, robustness_table, table
 from samantic.report import side_by_side, write_page
 from samantic.run.evaluate import Split, measure, model_name
+from samantic.strings import file_name, shown
 
 
 def compare(
@@ -47,7 +48,8 @@ def compare(
         InputError: A model or the data cannot be used, or two models have one name.
     """
     folders = _named(models)
-    out = out or Path("runs", "evaluate", f"{next(iter(folders))}-and-others-{split.name}")
+    title = file_name(f"{next(iter(folders))}-and-others-{split.name}")
+    out = out or Path("runs", "evaluate", title)
     measured, matrices, frames = {}, {}, {}
     for name, folder in folders.items():
         metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
@@ -62,7 +64,8 @@ def compare(
     _write_page(out, folders[first], comparison, frames)
     write_json(out / "comparison.json", comparison)
     if not quiet:
-        print(f"\n{len(folders)} models on {split.name} ({pair_count(measured[first]['frames'])})")
+        pairs = pair_count(measured[first]["frames"])
+        print(f"\n{len(folders)} models on {shown(split.name)} ({pairs})")
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
     return comparison

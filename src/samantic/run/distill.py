@@ -34,6 +34,7 @@ from samantic.models import Network
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import Split, evaluate
 from samantic.run.train import claim, describe_data, describe_network, open_splits
+from samantic.strings import code, substitute
 from samantic.trainer import fit
 
 TEACHER = "teacher"
@@ -111,7 +112,7 @@ def _prepare(config: DistillConfig, resume: bool) -> _Job:
     student = build_network(info, trained=config.train.start is not None).train()
     _check(config, splits["train"], teacher, student)
     if config.train.start is not None and not resume:
-        start_from(student, info, config.train.start.format(seed=config.train.seed))
+        start_from(student, info, substitute(config.train.start, seed=config.train.seed))
     write_text(out / "config.yaml", to_yaml(config))
     masks = {key: keep_masks(config, part) for key, part in splits.items() if key != "val"}
     return _Job(config, splits, masks, teacher, student, info)
@@ -207,7 +208,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
     learns = "which learnt from the ensemble too" if config.teacher.update == "joint" else "frozen"
     source = config.masks.source
     masks = {
-        "sam": f"masks of SAM2 `{config.masks.base}`",
+        "sam": f"masks of SAM2 {code(config.masks.base)}",
         "files": "masks from files",
         "instances": "generated instance masks",
         "none": "no masks",
@@ -221,7 +222,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         camera=pairs.camera,
         eval_size=config.data.eval_size,
         origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
-        f"`{config.teacher.model}` ({learns}) and {masks}.",
+        f"{code(config.teacher.model)} ({learns}) and {masks}.",
     )
 
 

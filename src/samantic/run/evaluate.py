@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import find_model, read_text, write_card
 from samantic.config import Layout
+from samantic.data.folders import tell
 from samantic.data.pairs import PairedFolder
 from samantic.data.spec import DatasetSpec
 from samantic.evaluation import Evaluation, evaluate_predictor
@@ -25,6 +27,7 @@ from samantic.records import (
     write_confusion,
 )
 from samantic.report import Section, write_report
+from samantic.strings import file_name, shown
 
 EVEN, EXTREMES = 16, 12
 """Evenly spaced frames, worst frames and best frames in a report."""
@@ -91,10 +94,11 @@ def evaluate(
         InputError: The model or the data cannot be used.
     """
     folder = find_model(model)
-    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.name}")
+    out = out or Path("runs", "evaluate", file_name(f"{model_name(folder)}-{split.name}"))
     metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside)
     if not quiet:
-        print(f"\n{model_name(folder)} on {split.name} ({pair_count(metrics['frames'])})")
+        title = shown(f"{model_name(folder)} on {split.name}")
+        print(f"\n{title} ({pair_count(metrics['frames'])})")
         print(_text(metrics))
         print(f"report: {out / 'report.html'}")
     return metrics
@@ -121,6 +125,7 @@ def measure(
     dataset = PairedFolder(
         split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
     )
+    tell(dataset.notes)
     text = read_text(folder, info)
     evaluation = evaluate_predictor(
         predictor,
@@ -165,10 +170,11 @@ def _text(metrics: dict[str, Any]) -> str:
     if beside := beside_published(metrics):
         parts.append(beside)
     for name, problem in metrics["skipped"].items():
-        parts.append(f"skipped {name}: {problem}")
+        parts.append(shown(f"skipped {name}: {problem}"))
     return "\n\n".join(parts)
 
 
 def model_name(folder: Path) -> str:
     """What to call a model: its run folder's name, or its own."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." is no name, a link is one
     return folder.parent.name if folder.name == "model" else folder.name

@@ -16,8 +16,10 @@ from samantic.config_files import read_config, to_yaml
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
+from samantic.data.folders import tell
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.data.splits import NoSplitError
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
@@ -26,6 +28,7 @@ from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
 from samantic.run.evaluate import Split, evaluate
+from samantic.strings import shown, substitute
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
 
@@ -67,7 +70,7 @@ def train(
     info = _info(config, train_set, text)
     network = build_network(info, trained=config.train.start is not None).train()
     if config.train.start is not None and not resume:
-        start_from(network, info, config.train.start.format(seed=config.train.seed))
+        start_from(network, info, substitute(config.train.start, seed=config.train.seed))
     if not quiet:
         print(describe(network, config, splits, info))
     write_text(out / "config.yaml", to_yaml(config))
@@ -111,19 +114,33 @@ def open_splits(
         camera: What `data` changes in it is changed.
         labelled: Whether the pairs to learn from have labels.
     """
-    spec = dataset_spec(data)
     names = {"train": data.train, "val": data.val, "test": data.test}
     splits = {
-        key: PairedFolder(data.root, spec, name, labelled=labelled or key != "train")
+        key: _open_split(data, key, name, labelled or key != "train")
         for key, name in names.items()
         if name is not None
     }
+    tell(line for part in splits.values() for line in part.notes)
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
     for part in splits.values():
         part.camera = camera.changed(wanted, data.rig)
     return splits
+
+
+def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:
+    """The pairs of a split; where there is none, the error says how to do without."""
+    try:
+        return PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
+    except NoSplitError as error:
+        cures = {
+            "val": "set data.val null, or data.train 'train[:90%]' and data.val 'train[90%:]'",
+            "test": "set data.test null",
+        }
+        if key not in cures:
+            raise
+        raise InputError(f"{error}; without a {key} split {cures[key]}") from None
 
 
 def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> ModelInfo:
@@ -210,4 +227,4 @@ def describe_network(network: Network, info: ModelInfo) -> str:
 def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
     """The pairs of each split, and in which size they are learnt."""
     counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
-    return f"{splits['train'].root}: {counts} pairs, {size}"
+    return shown(f"{splits['train'].root}: {counts} pairs, {size}")

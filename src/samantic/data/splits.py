@@ -1,0 +1,175 @@
+"""Which pairs a split is made of: its list, or its folders, and the partners of every name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from samantic.data.folders import Images, find_images, is_there, matched
+from samantic.data.lists import count_names, read_list
+from samantic.data.spec import DatasetSpec
+from samantic.errors import InputError
+from samantic.strings import substitute
+
+
+class NoSplitError(InputError):
+    """A data set has no such split."""
+
+
+class Part(NamedTuple):
+    """A split, or from which to which fraction of it, such as `train[:90%]`."""
+
+    name: str
+    start: float = 0.0
+    end: float = 1.0
+
+
+def read_part(text: str) -> Part:
+    """Read the name of a split, or of a part of one.
+
+    Raises:
+        InputError: The part has no extent, or passes the split's end.
+    """
+    match = re.fullmatch(r"(.+?)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?", text)
+    name, start, end = match.groups() if match else (text, None, None)
+    first, last = int((start or "0")[:4]), int((end or "100")[:4])
+    if not first < last <= 100:
+        raise InputError(
+            f"split '{text[:60]}': no part of a split; its per cents must rise within 0..100, as "
+            "in train[:90%] or train[90%:]"
+        )
+    return Part(name, first / 100, last / 100)
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The files of a split.
+
+    Attributes:
+        names: The pairs.
+        found: The files of each kind (rgb, thermal, labels) by name.
+        notes: What a user should know of the folders.
+    """
+
+    names: list[str]
+    found: Mapping[str, Mapping[str, Path]]
+    notes: list[str]
+
+
+def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> SplitFiles:
+    """Find the pairs of a split.
+
+    Args:
+        root: Folder of the data set.
+        spec: Its data card.
+        split: Name of the split, or of a part of it.
+        labelled: Whether labels are looked for.
+
+    Raises:
+        NoSplitError: There is no such split.
+        InputError: A folder or a partner is missing, a list cannot be read, or the split is empty.
+    """
+    part = read_part(split)
+    places = {
+        "rgb": spec.images or spec.rgb,
+        "thermal": spec.images or spec.thermal,
+        "labels": spec.labels if labelled else "",
+    }
+    places = {kind: place for kind, place in places.items() if place}
+    searched = {k: _search(root, place, spec, part.name) for k, place in places.items()}
+    found = {kind: _joined(parts) for kind, parts in searched.items()}
+    listing = root / substitute(spec.listing, split=part.name)
+    if listing.is_file():
+        names = read_list(listing, [images for parts in searched.values() for images in parts])
+    elif part.name == "all" or any("{split}" in place for place in places.values()):
+        names = list(next(iter(found.values())))
+    else:
+        raise NoSplitError(
+            f"{listing}: no such file; list the split's file stems in it, one a line, or use the "
+            f"split 'all'{_others(root, spec)}"
+        )
+    if part[1:] != (0, 1):
+        names = sorted(names)[round(part.start * len(names)) : round(part.end * len(names))]
+    lines = [line for parts in searched.values() for images in parts for line in images.notes()]
+    lines = list(dict.fromkeys(lines))  # rgb and thermal of one file lie in one folder
+    if not names:
+        why = "".join(f" ({line})" for line in lines[:1])
+        raise InputError(f"{root}: the split '{split}' is empty{why}; add pairs to it")
+    _check_partners(searched, found, names, split)
+    return SplitFiles(names, found, lines if listing.is_file() else lines + _unpaired(searched))
+
+
+def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Images]:
+    """The images of a folder or pattern, or of those of several that are there."""
+    patterns = spec.of_split(place, split)
+    there = [pattern for pattern in patterns if is_there(root, pattern)]
+    if not there and "{split}" in place and "*" not in patterns[0]:
+        raise NoSplitError(f"{root / patterns[0]}: no such folder of images")
+    return [find_images(root, pattern) for pattern in there or patterns[:1]]
+
+
+def _joined(parts: Sequence[Images]) -> dict[str, Path]:
+    """The images of several folders, whose names must differ."""
+    found: dict[str, Path] = {}
+    for images in parts:
+        for name in images.keys() & found.keys():
+            raise InputError(f"{images[name]}: {found[name]} has the same name {name}; rename one")
+        found |= images
+    return found
+
+
+def _check_partners(
+    searched: Mapping[str, Sequence[Images]],
+    found: Mapping[str, Mapping[str, Path]],
+    names: Sequence[str],
+    split: str,
+) -> None:
+    """Refuse names without a file of every kind; what has no file at all is told once."""
+    told: set[str] = set()
+    problems, missing = [], []
+    for kind, known in found.items():
+        absent = [name for name in names if name not in known and name not in told]
+        told |= {name for name in absent if not any(name in part for part in found.values())}
+        if absent:
+            line = count_names(absent, "is missing", f"of {len(names)} are missing")
+            why = "".join(f"; {note}" for images in searched[kind] for note in images.notes())
+            problems.append(f"{searched[kind][0].place}: {line}{_alike(absent[0], known)}{why}")
+            missing += absent
+    if not problems:
+        return
+    several = len(set(missing)) > 1
+    raise InputError(
+        f"{'; '.join(problems)}; add the partner{'s' * several} or take "
+        f"{'them' if several else missing[0]} out of the split '{split}'"
+    )
+
+
+def _alike(name: str, known: Mapping[str, Path]) -> str:
+    """A file whose name differs from a missing one in letter case only."""
+    other = next((path.name for key, path in known.items() if key.lower() == name.lower()), None)
+    return "" if other is None else f" (there is {other}: letter case counts)"
+
+
+def _unpaired(searched: Mapping[str, Sequence[Images]]) -> list[str]:
+    """Lines on files that are no pair's, where every file of the first kind makes one."""
+    first, *others = searched.values()
+    names = {name for images in first for name in images}
+    lines = []
+    for images in (images for parts in others for images in parts):
+        extra = sorted(images.keys() - names)
+        if extra:
+            lines.append(
+                f"{images.place}: {count_names(extra, 'has no partner', 'have no partner')}; not "
+                f"used, since {first[0].place} has no file of that name"
+            )
+    return lines
+
+
+def _others(root: Path, spec: DatasetSpec) -> str:
+    """The splits that are listed."""
+    pattern = substitute(spec.listing, split="*")
+    names = sorted(matched(pattern, path.name) for path in root.glob(pattern))
+    return f" (there is a list of {', '.join(names)})" if names else ""

@@ -1,0 +1,91 @@
+"""Text that users gave, on its way to a terminal, a page, a table or a path."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the order of the text after them, which would show another name."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins so is a formula to a spreadsheet."""
+
+
+def substitute(text: str, **values: object) -> str:
+    """Put values in place of {name}; every other brace stays what it is.
+
+    Example:
+        >>> substitute("runs/{x}/seed{seed}", seed=1)
+        'runs/{x}/seed1'
+    """
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
+
+
+def normal(text: str) -> str:
+    """A name in Unicode's composed form: macOS decomposes letters with accents in file names."""
+    return unicodedata.normalize("NFC", text)
+
+
+def is_control(character: str) -> bool:
+    """Whether a character acts on a terminal, or is no character at all."""
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI
+
+
+def shown(text: object) -> str:
+    r"""Text as one line that only shows: what acts on a terminal is escaped.
+
+    Example:
+        >>> shown("a\x1b[31m\n")
+        'a\\x1b[31m\\n'
+    """
+    return "".join(c.encode("unicode_escape").decode() if is_control(c) else c for c in str(text))
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that a text takes: two for wide characters, none for combining ones."""
+    return sum(
+        0
+        if unicodedata.category(c) in ("Mn", "Me", "Cf")
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
+
+
+def padded(text: str, columns: int, *, right: bool = False) -> str:
+    """Text at the left, or at the right, of so many columns of a terminal."""
+    gap = " " * (columns - width(text))
+    return gap + text if right else text + gap
+
+
+def escaped(text: object) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    line = re.sub(r"([\\`*\[\]|~$])", r"\\\1", shown(text))
+    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def code(text: object) -> str:
+    """Text as code in Markdown, in a table too; the fence is longer than any in it."""
+    line = shown(text).replace("|", r"\|")
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    blank = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{blank}{line}{blank}{fence}"
+
+
+def spreadsheet(text: str) -> str:
+    """Text for a cell of CSV that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def file_name(text: str) -> str:
+    """Text as a part of one file name, which leads into no other folder.
+
+    Example:
+        >>> file_name("../../x")
+        '..-..-x'
+    """
+    return re.sub(r"[/\\\x00-\x1f\x7f]+", "-", text)
