@@ -42,8 +42,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         *(
             (load, name, None)
             for load in (load_sam2, lambda name: build_segformer(name, 3), find_model)
-            for name in ("./no/such/folder", "~/model", "/no/such", "a/b/c", "runs/secret", "mine/x",
-                         "../x", "own", "a b/c", "x/")
+            for name in ("./no/such/folder", "~/model", "/no/such", "a/b/c", "runs/secret",
+                         "mine/x", "../x", "own", "a b/c", "x/")
         ),
     ],
 )  # fmt: skip
