@@ -76,8 +76,9 @@ def read_json(path: Path, most: int = 64 * MIB) -> Any:
     Raises:
         InputError: The file is missing, too large, or is not JSON.
     """
+    text = read_text(path, "file", most)
     try:
-        return json.loads(read_text(path, "file", most))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
