@@ -80,7 +80,7 @@ def test_misspelt_options(
         (["--train", "/etc/passwd"], "train is '/etc/passwd'; it must be a mapping"),
         (["--print_config"], "unrecognised arguments: --print_config"),
         (["--train.learning-rate", "-1e-4"], "train.learning_rate is -0.0001; it must be a number"),
-        (["--data.classes", "[car, no]"], "with quotes around yes, no, on, off and numbers"),
+        (["--data.classes", "[car, no]"], "quote yes, no, on, off, null and numbers"),
         (["--train.steps", "{a: *b}"], "train.steps is '{a: *b}'"),
     ],
 )

@@ -74,6 +74,8 @@ def read_table(path: Path) -> Table:
             tuple(rows),
             bool(values.get("robustness", False)),
         )
+    except InputError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(
             f"{path}: not a table; it needs `title`, and `rows` with `set` of keys and values"
