@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from samantic.config import IGNORE
-from samantic.data.images import check_size, decode_image
+from samantic.data.images import check_size, read_ids
 from samantic.data.pairs import PairedFolder, Sample, read_sample
 from samantic.errors import InputError
 
@@ -42,11 +42,12 @@ def read_instances(path: Path) -> NDArray[np.uint16]:
     """Read a PNG of 8-bit or 16-bit instance ids, (H, W).
 
     Raises:
-        InputError: It is not readable, or has several channels.
+        InputError: It is not readable, was compressed with loss, has several channels, or ids
+            beyond 16 bits.
     """
-    ids = np.asarray(decode_image(path))
-    if ids.ndim != 2 or ids.dtype.kind not in "iu":
-        raise InputError(f"{path}: instance ids must be one channel of integers; save the ids")
+    ids = read_ids(path)
+    if ids.min() < 0 or ids.max() > np.iinfo(np.uint16).max:
+        raise InputError(f"{path}: ids {ids.min()} to {ids.max()} do not fit 16 bits; number anew")
     return ids.astype(np.uint16)
 
 
