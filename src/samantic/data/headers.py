@@ -20,6 +20,7 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 258, 259, 262, 277
 _COLOUR_MAP, _EXTRA, _FORMAT = 320, 338, 339
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_PLAIN = 1
 
 
 class Header(NamedTuple):
@@ -102,10 +103,13 @@ def _tiff(path: Path, start: bytes) -> Header:
         bits = tuple(tags.get(_BITS, (1,)))
         kinds = tuple(tags.get(_FORMAT, (_UNSIGNED,)))
         channels, extra = int(tags.get(_CHANNELS, 1)), tuple(tags.get(_EXTRA, ()))
+        compression = tags.get(_COMPRESSION, _PLAIN)
         problem = _too_deep(max(bits), channels) or _unknown_samples(bits, kinds)
-        lossy = LOSSY_TIFF.get(tags.get(_COMPRESSION, 1), "")
+        lossy = LOSSY_TIFF.get(compression, "")
         colours = tags.get(_COLOUR_MAP, (0,))
-        if not problem and tags.get(_PHOTOMETRIC, 0) == 0:
+        if not problem and start[:2] == b"MM" and _swapped(max(bits), max(kinds), compression):
+            problem = "big-endian TIFF of this depth; save it little-endian, or as PNG of 16 bits"
+        elif not problem and tags.get(_PHOTOMETRIC, 0) == 0:
             problem = "its zero is white (TIFF's WhiteIsZero); save it with black as zero"
         elif not problem and 0 < max(colours) < 256:
             problem = "its palette has 8-bit values in 16-bit fields; save it as PNG"
@@ -129,6 +133,15 @@ def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
     if depth not in (1, 2, 4, 8, 12, 16, 32):
         return f"samples of {depth} bits; save 8 or 16"
     return ""
+
+
+def _swapped(bits: int, kind: int, compression: int) -> bool:
+    """Whether Pillow takes big-endian samples in the wrong order, or not at all.
+
+    What libtiff decompresses comes in the machine's order, and all but plain integers of 16 bits
+    would be turned once more.
+    """
+    return bits > 8 and (compression != _PLAIN if kind != _UNSIGNED else bits != 16)
 
 
 def _too_deep(bits: int, channels: int) -> str:

@@ -90,21 +90,6 @@ def _load(path: Path, header: Header) -> Image.Image:
         return ImageOps.exif_transpose(image)
 
 
-def read_ids(path: Path) -> NDArray[Any]:
-    """Read an image of numbers as (H, W), uint8 or wider: what stands in the file, or its indices.
-
-    Raises:
-        InputError: It is not readable, was compressed with loss, or has several channels.
-    """
-    found = decode(path)
-    refuse_lossy(found)
-    if found.kind == "colour" or found.samples.dtype.kind not in "iu":
-        raise InputError(f"{path}: ids must be one channel of integers; save the ids")
-    found.refuse_dropped()
-    found.refuse_transparent("id")
-    return found.samples
-
-
 def open_image(path: Path) -> NDArray[np.uint8]:
     """Read an image of 8 bits as it is: colours as (H, W, 3), levels or indices as (H, W).
 
