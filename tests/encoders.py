@@ -116,19 +116,18 @@ def _with_directory(
 ) -> bytes:
     """Header, directory, values too long for it, strips."""
     place = 8 + 2 + 12 * len(fields) + 4
-    long = sum(struct.calcsize(f"={len(v)}{kind}") for kind, v in fields.values() if len(v) > 1)
+    sizes = [struct.calcsize(f"={len(content)}{kind}") for kind, content in fields.values()]
+    long = sum(size for size in sizes if size > 4)
     starts = np.cumsum([place + long, *map(len, strips)])[:-1]
     fields[273] = ("L", tuple(starts.tolist()))
     entries, values = b"", b""
     for tag, (kind, content) in fields.items():
         body = struct.pack(f"{order}{len(content)}{kind}", *content)
-        code = {"H": 3, "L": 4}[kind]
-        if len(content) > 1:
+        where = body.ljust(4, b"\0")
+        if len(body) > 4:
             where = struct.pack(order + "L", place + len(values))
             values += body
-        else:
-            where = body.ljust(4, b"\0")
-        entries += struct.pack(order + "HHL", tag, code, len(content)) + where
+        entries += struct.pack(order + "HHL", tag, {"H": 3, "L": 4}[kind], len(content)) + where
     start = (b"II" if order == "<" else b"MM") + struct.pack(order + "HL", 42, 8)
     directory = struct.pack(order + "H", len(fields)) + entries + bytes(4)
     return b"".join([start, directory, values, *strips])

@@ -19,6 +19,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
     file_options(sub)
+    sub.add_argument(
+        "--thermal-scaling",
+        metavar="LOW,HIGH",
+        help="range of the thermal values, in the unit of the files: do they fit it?",
+    )
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
     sub.add_argument("--out", type=Path, help="default runs/check/NAME")
@@ -31,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     spec = data_card(options)
     if options.classes:
         spec = replace(spec, classes=tuple(options.classes.split(",")))
-    camera = ALIGNED_8_BIT.changed(None, options.rig)
+    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
     findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name)
     write_check(out, options.data, spec, findings, camera)

@@ -37,6 +37,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.batch import find_files, predict_files
     from samantic.checkpoint import find_model, fingerprint
+    from samantic.data.preflight import TYPED, check_unit
     from samantic.predict import load
     from samantic.records import pair_count
     from samantic.report import write_predictions
@@ -51,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
         options.tile,
         options.panorama,
     )
+    shown = options.thermal or options.rgbt
+    check_unit(files, predictor.camera.scaling, str(shown), TYPED)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:

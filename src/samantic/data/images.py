@@ -121,9 +121,9 @@ def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     found = decode(path)
     pixels = found.colours()
+    found.refuse_dropped()
     if found.kind == "colour" and found.opacity is not None and found.decoded == 4:
         return pixels, found.opacity
-    found.refuse_dropped()
     raise InputError(
         f"{path}: {found.channels} channel(s), but this layout keeps thermal in a 4th; "
         "use the original files, or --layout pairs with separate folders"

@@ -94,13 +94,13 @@ class LabelCode:
         if found.kind == "palette" and self.colours:
             yield self._of_colours(found.palette)
             return
-        levels = np.minimum(values * found.step, 255) if found.kind == "gray" else None
+        levels = found.gray_palette
+        if found.kind == "gray":
+            levels = np.minimum(values * found.step, 255).astype(np.uint8)
         if not self.gray:
             yield self._of_ids(values)
-        if found.gray_palette is not None:
-            yield self._of_ids(found.gray_palette)
-        if levels is not None and found.step > 1:
-            yield self._of_ids(levels)
+            if levels is not None:
+                yield self._of_ids(levels)
         if levels is not None and self.colours:
             yield self._of_colours(np.repeat(levels[:, None], 3, axis=1))
 

@@ -18,6 +18,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.data.preflight import CONFIGURED, check_split
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
@@ -110,6 +111,9 @@ def open_splits(
         data: Where they are.
         camera: What `data` changes in it is changed.
         labelled: Whether the pairs to learn from have labels.
+
+    Raises:
+        InputError: A split cannot be used; see `preflight.check_split`.
     """
     spec = dataset_spec(data)
     names = {"train": data.train, "val": data.val, "test": data.test}
@@ -123,6 +127,7 @@ def open_splits(
         wanted = str(splits["train"].estimate_scaling())
     for part in splits.values():
         part.camera = camera.changed(wanted, data.rig)
+        check_split(part, CONFIGURED)
     return splits
 
 
