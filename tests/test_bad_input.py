@@ -95,7 +95,7 @@ IMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("thermal", save(gray(300.0, np.float32), format="TIFF"), "deeper than 8 bits; say how"),
     ("thermal", save(gray(-5, np.int32), format="TIFF"), "do not fit 16 bits"),
     ("thermal", save(Image.new("RGB", (64, 48), (9, 90, 200))), "in false colours"),
-    ("thermal", save(Image.new("LA", (64, 48))), "must have one channel, or three equal ones"),
+    ("thermal", save(Image.new("LA", (64, 48))), "transparent pixels (100.0%) have no temperature"),
     ("thermal", save(Image.new("L", (40, 48))), "40x48 pixels, but"),
 ]
 

@@ -18,6 +18,7 @@ from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
 from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.data.thermal import refuse_unit
 from samantic.devices import Device, choose_device
 from samantic.errors import InputError
 from samantic.files import replacing
@@ -106,11 +107,15 @@ class Predictor:
                 is missing.
 
         Raises:
-            InputError: An image cannot be used, sizes differ, or the model reads neither image.
+            InputError: An image cannot be used, sizes differ, all thermal values lie at one end
+                beyond the range of the model, or it reads neither image.
         """
         colour = None if rgb is None else rgb_array(rgb)
-        heat = None if thermal is None else self.camera.see(thermal_array(thermal), colour)
-        return self.segment(colour, heat)
+        if thermal is None:
+            return self.segment(colour, None)
+        raw = thermal_array(thermal)
+        refuse_unit([("thermal", raw)], self.camera.scaling, "thermal", "thermal_scaling of load")
+        return self.segment(colour, self.camera.see(raw, colour))
 
     def segment(
         self, rgb: NDArray[np.uint8] | None, thermal: NDArray[np.float32] | None

@@ -168,7 +168,7 @@ def test_sixteen_bits_in_three_channels_are_not_squeezed(tmp_path: Path) -> None
 
 def test_a_size_that_contains_16_is_no_depth(tmp_path: Path) -> None:
     Image.new("RGB", (160, 16)).save(tmp_path / "wide.png")
-    assert open_image(tmp_path / "wide.png").size == (160, 16)
+    assert open_image(tmp_path / "wide.png").shape == (16, 160, 3)
 
 
 def test_unchanged_models_still_load(trained: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from samantic.data.camera import Camera
 from samantic.data.folders import is_there
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.preflight import TYPED, check_unit, refuse_masks
 from samantic.data.spec import DatasetSpec
-from samantic.data.thermal import PERCENTILES, clean
+from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
 from samantic.strings import substitute
 
@@ -43,6 +44,7 @@ class Pair:
         depth: Type of the thermal values: uint8, uint16 or float32; "" without a thermal image.
         thermal: 1 % and 99 % of the thermal values; None without.
         mended: Thermal pixels that are no number, hot or dead.
+        beyond: Share of the thermal pixels that lie beyond a fixed range.
         night: Whether RGB is dark.
         counts: (K + 1,) pixels of each class, and of those that do not count; None without labels.
         shift: Where thermal lies; None where it was not estimated.
@@ -54,6 +56,7 @@ class Pair:
     depth: str
     thermal: tuple[float, float] | None
     mended: int
+    beyond: float
     night: bool
     counts: NDArray[np.int64] | None
     shift: Shift | None
@@ -74,12 +77,14 @@ class Split:
         pairs: The pairs that could be read.
         broken: Why the others could not.
         notes: What to know of its folders.
+        problems: What is wrong with those that could.
     """
 
     name: str
     pairs: list[Pair] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def shares(self) -> NDArray[np.float64] | None:
         """(K,) share of each class of the pixels that count; None without labels."""
@@ -90,6 +95,14 @@ class Split:
         shares: NDArray[np.float64] = total / max(total.sum(), 1)
         return shares
 
+    def ignored(self) -> float | None:
+        """The share of the label pixels that do not count; None without labels."""
+        counted = [pair.counts for pair in self.pairs if pair.counts is not None]
+        if not counted:
+            return None
+        total = np.sum(counted, axis=0)
+        return float(total[-1] / max(total.sum(), 1))
+
     def shifts(self) -> list[Shift]:
         """The estimates that are worth believing."""
         found = (pair.shift for pair in self.pairs)
@@ -99,7 +112,7 @@ class Split:
         """The figures of the split, as check.json has them."""
         tried = sum(pair.shift is not None for pair in self.pairs)
         distances = [shift.distance for shift in self.shifts()]
-        shares = self.shares()
+        shares, ignored = self.shares(), self.ignored()
         return {
             "pairs": len(self.pairs),
             "unreadable": self.broken,
@@ -109,6 +122,7 @@ class Split:
             "thermal_pixels_mended": sum(pair.mended for pair in self.pairs),
             "night": sum(pair.night for pair in self.pairs),
             "class_shares": None if shares is None else [round(float(s), 6) for s in shares],
+            "ignored_share": None if ignored is None else round(ignored, 6),
             "misalignment": {
                 "estimated": tried,
                 "confident": len(distances),
@@ -144,7 +158,23 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
             split.pairs.append(_inspect(data, files, align=index % stride == 0))
         except InputError as error:
             split.broken.append(str(error))
+    split.problems += _problems(split, data)
     return split
+
+
+def _problems(split: Split, data: PairedFolder) -> Iterator[str]:
+    """What is wrong with thermal images and labels that can be read."""
+    where = f"{data.root}, {split.name}"
+    try:
+        check_unit([p.files for p in split.pairs], data.camera.scaling, where, TYPED)
+    except InputError as error:
+        yield str(error)
+    counted = [pair.counts for pair in split.pairs if pair.counts is not None]
+    try:
+        if counted:
+            refuse_masks(np.sum(counted, axis=0), data.code, where, TYPED)
+    except InputError as error:
+        yield str(error)
 
 
 def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
@@ -165,7 +195,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
     size, night = (rgb.shape[0], rgb.shape[1]), bool(rgb.mean() < DARK)
     looks = _hash(rgb.mean(axis=2))
     if thermal is None:
-        return Pair(files, size, "", None, 0, night, counts, None, looks)
+        return Pair(files, size, "", None, 0, 0.0, night, counts, None, looks)
     values, mended = clean(thermal)
     aligned = data.camera.align(values.astype(np.float32), rgb, str(files.thermal), str(files.rgb))
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
@@ -175,6 +205,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
         str(thermal.dtype),
         (low, high),
         mended,
+        sum(beyond(thermal, data.camera.scaling)),
         night,
         counts,
         estimate_shift(rgb, aligned) if align else None,

@@ -12,10 +12,14 @@ import numpy as np
 from samantic.check.facts import Split, duplicates, find_splits, inspect_split
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.spec import MOST_CLASSES, DatasetSpec
+from samantic.data.thermal import CLIPPED, Scaling
 from samantic.errors import InputError
 
 APART = 3.0
 """Median misalignment in pixels from which it is worth a warning."""
+
+IGNORED = 0.3
+"""Share of the label pixels that do not count from which it is worth a warning."""
 
 RARE = 0.0005
 """Share of the pixels below which a class is rare."""
@@ -59,7 +63,8 @@ def check(
         root: Its folder.
         spec: Its data card; without class names, label ids stand for them.
         names: Splits to look at; None means those that are there.
-        camera: Its rig is applied before the alignment is estimated.
+        camera: Its rig is applied before the alignment is estimated, and thermal values must fit
+            its range, if it has a fixed one.
 
     Raises:
         InputError: There is no such folder.
@@ -77,11 +82,11 @@ def check(
             errors.append(str(error))
     classes = _occurring(splits, spec.classes) if numbered else spec.classes
     for split in splits:
-        errors += split.broken
+        errors += split.broken + split.problems
         if split.name == "train" and split.pairs and split.shares() is None:
             errors.append(f"train: no labels in {root / spec.labels}; label it, or only predict")
     warnings = list(dict.fromkeys(line for split in splits for line in split.notes))
-    warnings += [line for split in splits for line in _mind(split, classes)]
+    warnings += [line for split in splits for line in _mind(split, classes, camera.scaling)]
     for a, b in combinations(splits, 2):
         warnings += _twins(a, b)
     return Findings(classes, splits, errors, warnings)
@@ -95,16 +100,22 @@ def _occurring(splits: list[Split], classes: tuple[str, ...]) -> tuple[str, ...]
     return classes[: int(np.flatnonzero(np.sum(shares, axis=0)).max(initial=0)) + 1]
 
 
-def _mind(split: Split, classes: tuple[str, ...]) -> list[str]:
+def _mind(split: Split, classes: tuple[str, ...], scaling: Scaling) -> list[str]:
     lines = []
     depths = {pair.depth for pair in split.pairs if pair.depth}
     spans = {pair.name: pair.thermal for pair in split.pairs if pair.thermal is not None}
     ends = np.array([*spans.values()] or [(0, 1)])
-    if depths - {"uint8"}:
+    if depths - {"uint8"} and scaling.kind == "8-bit":
         lines.append(
             f"{split.name}: thermal has {', '.join(sorted(depths))} values, {ends.min():g} to "
             f"{ends.max():g} (1 % to 99 %); say how to scale them: --data.thermal-scaling "
             "dataset, frame or LOW,HIGH"
+        )
+    clipped = [pair.name for pair in split.pairs if pair.beyond > CLIPPED]
+    if clipped and not split.problems:
+        lines.append(
+            f"{split.name}: {len(clipped)} thermal images lie beyond {scaling} for the most part, "
+            f"first {clipped[0]}; they become black or white"
         )
     flat = [name for name, (low, high) in spans.items() if low == high]
     if flat:
@@ -125,8 +136,14 @@ def _mind_classes(split: Split, classes: tuple[str, ...]) -> list[str]:
     shares = split.shares()
     if shares is None:
         return []
+    ignored = split.ignored() or 0.0
     named = dict(zip(classes, shares, strict=False))
     lines = []
+    if ignored >= IGNORED:
+        lines.append(
+            f"{split.name}: {ignored:.0%} of the label pixels do not count (255 in the files, or "
+            "an id without a class); look whether they should"
+        )
     absent = [name for name, share in named.items() if share == 0]
     if absent:
         lines.append(

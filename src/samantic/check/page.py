@@ -68,6 +68,10 @@ def _shares(findings: Findings) -> list[list[str]]:
     lines = [["class", *(name for name, _ in known)]]
     for label, name in enumerate(findings.classes):
         lines.append([name, *(f"{100 * shares[label]:.3f}" for _, shares in known)])
+    ignored = [split.ignored() for split in findings.splits]
+    lines.append(
+        ["of all pixels, do not count", *(f"{100 * s:.3f}" for s in ignored if s is not None)]
+    )
     return lines
 
 

@@ -18,6 +18,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
     file_options(sub)
+    sub.add_argument(
+        "--thermal-scaling",
+        metavar="LOW,HIGH",
+        help="range of the thermal values, in the unit of the files: do they fit it?",
+    )
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
     sub.add_argument("--out", type=Path, help="default runs/check/NAME")
@@ -34,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         names = [name.strip() for name in options.classes.split(",")]
         check_layout_classes(options.layout, names, "--classes")
         spec = named(spec, names, "--classes")
-    camera = ALIGNED_8_BIT.changed(None, options.rig)
+    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
     findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     write_check(out, options.data, spec, findings, camera)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from samantic.cli.options import MODEL, camera_options, whole
 from samantic.config import MOST_TILE, TILE
-from samantic.strings import shown
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
@@ -40,6 +39,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.batch import find_files, predict_files
     from samantic.checkpoint import find_model, fingerprint
+    from samantic.data.preflight import TYPED, check_unit
     from samantic.predict import load
     from samantic.records import pair_count
     from samantic.report import write_predictions
@@ -55,6 +55,8 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
     )
+    shown = options.thermal or options.rgbt
+    check_unit(files, predictor.camera.scaling, str(shown), TYPED)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:

@@ -1,80 +1,116 @@
-"""Reading image files, with a clear line for every file that cannot be used.
+"""The one door for images: every file, Pillow image and array comes in here, or is refused.
 
-Arrays are numpy, height first. Thermal is one channel of any depth; some writers store it as three
-equal ones, which JPEG keeps equal only nearly.
+RGB comes out as (H, W, 3) uint8, thermal as (H, W) in the sensor's own unit, ids as (H, W). Files
+are known by their content, and a line says of each that cannot be used what to do about it.
 """
 
 from __future__ import annotations
 
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps
 
+from samantic.data.headers import Header, read_header
+from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
 
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""Decoders that may be asked; JPEG's takes MPO, a JPEG with further pictures, as well.
+
+Pillow knows many more, and one of them (EPS) starts a program.
+"""
+
 SMALLEST = 16
 """Least side of an image in pixels."""
 
-GRAY_TOLERANCE = 8
-"""Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+"""What decoders raise on files that are damaged."""
 
 
-def decode_image(path: Path) -> Image.Image:
+def decode(path: Path) -> Raster:
     """Open and decode an image file of any depth, turned as its EXIF orientation says.
 
     Raises:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a readable image (no regular file); take it out")
     try:
-        with Image.open(path) as image:
-            problem = _unusable(image)
-            image.load()
-            upright = ImageOps.exif_transpose(image)
+        header = read_header(path)
+        image = _load(path, header)
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except PermissionError:
         raise InputError(f"{path}: may not be read; change its permissions") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}; cut it into parts") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except MemoryError:
+        raise InputError(f"{path}: needs more memory than there is; cut it into parts") from None
+    except InputError:
+        raise
+    except _BROKEN as error:
         raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
-    if problem:
-        raise InputError(f"{path}: {problem}")
-    return upright
+    return raster(image, str(path), header)
 
 
-def _unusable(image: Image.Image) -> str:
-    """What is wrong with an opened image that could be decoded all the same."""
-    if getattr(image, "n_frames", 1) > 1:
-        return "several images in one file; save each by itself"
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-        return f"colours as {image.mode}; save it as RGB"
-    if image.mode == "RGB" and any("16" in str(tile[3]) for tile in getattr(image, "tile", [])):
-        # Pillow would keep the high bytes alone
-        return "16 bits in several channels; save thermal as one channel, RGB with 8 bits"
-    return ""
-
-
-def open_image(path: Path) -> Image.Image:
-    """Open and decode an image file of 8 bits a channel.
+def _load(path: Path, header: Header) -> Image.Image:
+    """The first image of a file, decoded and upright.
 
     Raises:
-        InputError: The file is missing, truncated, not an image, or has 16 bits a channel.
+        InputError: It is one that cannot be taken as it is.
+        OSError: It is broken or no image, or one of `_BROKEN`.
     """
-    image = decode_image(path)
-    if image.mode.startswith(("I", "F")):
+    if header.problem:
+        raise InputError(f"{path}: {header.problem}")
+    with Image.open(path, formats=FORMATS) as image:
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise InputError(f"{path}: several images in one file; save each by itself")
+        if image.format == "BMP" and {"1": 1, "L": 8}.get(image.mode, header.bits) != header.bits:
+            # Pillow would take one pixel for several, or several for one
+            raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
+        image.load()
+        return ImageOps.exif_transpose(image)
+
+
+def open_image(path: Path) -> NDArray[np.uint8]:
+    """Read an image of 8 bits as it is: colours as (H, W, 3), levels or indices as (H, W).
+
+    Raises:
+        InputError: It is not readable, or has more bits.
+    """
+    found = decode(path)
+    return found.colours() if found.samples.dtype != np.uint8 else found.samples
+
+
+def refuse_lossy(found: Raster) -> None:
+    """Refuse a file whose numbers are only nearly those that were saved.
+
+    Raises:
+        InputError: It is such a file.
+    """
+    if found.lossy:
         raise InputError(
-            f"{path}: more than 8 bits a channel ({image.mode}); convert it to 8 bits, scaling its "
-            "range to 0..255"
+            f"{found.name}: saved as {found.lossy}, which changes ids and colours; export it as "
+            "PNG from where it was made"
         )
-    return image
 
 
 def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -83,18 +119,19 @@ def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     Raises:
         InputError: It is no readable 8-bit image of four channels.
     """
-    image = open_image(path)
-    if image.mode != "RGBA":
-        raise InputError(
-            f"{path}: {len(image.getbands())} channel(s), but this layout keeps thermal in a 4th; "
-            "use the original files, or --layout pairs with separate folders"
-        )
-    pixels = np.asarray(image)
-    return pixels[..., :3], pixels[..., 3]
+    found = decode(path)
+    pixels = found.colours()
+    found.refuse_dropped()
+    if found.kind == "colour" and found.opacity is not None and found.decoded == 4:
+        return pixels, found.opacity
+    raise InputError(
+        f"{path}: {found.channels} channel(s), but this layout keeps thermal in a 4th; "
+        "use the original files, or --layout pairs with separate folders"
+    )
 
 
 def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
-    """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, alpha is dropped.
+    """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, opacity is dropped.
 
     Args:
         image: Path, PIL image, or (H, W, 3) uint8.
@@ -102,10 +139,8 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     Raises:
         InputError: It is no readable 8-bit image of that shape.
     """
-    if isinstance(image, str | Path):
-        image = open_image(Path(image))
-    if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
+    if isinstance(image, str | Path | Image.Image):
+        return _raster_of(image, "rgb").colours()
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         raise InputError(
             f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
@@ -118,36 +153,55 @@ def thermal_array(image: ImageLike) -> RawThermal:
 
     Args:
         image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
-            16-bit integers and floats are read as they are.
+            16-bit integers and floats are read as they are, and palettes of gray by their levels.
 
     Raises:
-        InputError: It is no readable image of that kind, or its channels differ (false colours).
+        InputError: It is no readable image of that kind, its channels differ (false colours), it
+            has transparent pixels, or no pixel that is a number.
     """
-    name = "thermal"
-    if isinstance(image, str | Path):
-        name = str(image)
-        image = decode_image(Path(image))
-    pixels = np.asarray(image)
-    if pixels.ndim == 2 and pixels.dtype.kind in "uif":
-        return _plain_depth(pixels, name)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+    if isinstance(image, str | Path | Image.Image):
+        found = _raster_of(image, "thermal")
+        levels = found.levels()
+        found.refuse_dropped()
+        return _plain_depth(levels, found.name)
+    if image.ndim == 2 and image.dtype.kind in "uif":
+        return _plain_depth(image, "thermal")
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(
-            f"{name}: must have one channel, or three equal ones of 8 bits, got {pixels.shape} "
-            f"{pixels.dtype}; export it as gray levels"
+            f"thermal: must have one channel, or three equal ones of 8 bits, got {image.shape} "
+            f"{image.dtype}; export it as gray levels"
         )
-    if np.ptp(pixels.astype(np.int16), axis=-1).max() > GRAY_TOLERANCE:
-        raise InputError(
-            f"{name}: a thermal image in false colours; export it as gray levels, colours cannot "
-            "be turned back into temperatures"
-        )
-    return pixels[..., 0]
+    return gray_of(np.asarray(image, np.uint8), "thermal")
+
+
+def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:
+    """A file, or a Pillow image; one that comes straight from a file has its header too."""
+    if not isinstance(image, Image.Image):
+        return decode(Path(image))
+    if not isinstance(image, ImageFile.ImageFile):
+        return raster(image, name, Header())
+    path = Path(os.fsdecode(image.filename))
+    try:
+        header = read_header(path) if path.is_file() else Header()
+        image.load()
+    except _BROKEN as error:
+        raise InputError(f"{name}: not a readable image ({error}); copy it anew") from None
+    if header.problem:
+        raise InputError(f"{name}: {header.problem}")
+    return raster(ImageOps.exif_transpose(image), name, header)
 
 
 def _plain_depth(pixels: NDArray[Any], name: str) -> RawThermal:
-    """uint8 and uint16 as they are, floats as float32; other integers must fit 16 bits."""
+    """uint8 and uint16 as they are, floats as float32; other integers must fit 16 bits.
+
+    Raises:
+        InputError: They do not, or no float is a number.
+    """
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).any():
+            raise InputError(f"{name}: no pixel is a number; take it out")
         return pixels.astype(np.float32)
     if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
         raise InputError(

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from samantic.config import IGNORE
 from samantic.data.folders import stems
-from samantic.data.images import check_size, decode_image
+from samantic.data.images import check_size, decode, refuse_lossy
 from samantic.data.pairs import PairedFolder, Sample, read_sample
 from samantic.errors import InputError
 
@@ -49,15 +49,22 @@ class InstanceFolder(PairedFolder):
 
 
 def read_instances(path: Path) -> NDArray[np.uint16]:
-    """Read a PNG of 8-bit or 16-bit instance ids, (H, W).
+    """Read an image of instance ids, (H, W): the numbers in the file, or its palette's indices.
 
     Raises:
-        InputError: It is not readable, or has several channels.
+        InputError: It is not readable, was compressed with loss, has several channels, transparent
+            pixels, or ids beyond 16 bits.
     """
-    ids = np.asarray(decode_image(path))
-    if ids.ndim != 2 or ids.dtype.kind not in "iu":
+    found = decode(path)
+    refuse_lossy(found)
+    if found.kind == "colour" or found.samples.dtype.kind not in "iu":
         raise InputError(f"{path}: instance ids must be one channel of integers; save the ids")
-    return ids.astype(np.uint16)
+    found.refuse_dropped()
+    found.refuse_transparent("id")
+    low, high = found.samples.min(), found.samples.max()
+    if low < 0 or high > np.iinfo(np.uint16).max:
+        raise InputError(f"{path}: ids {low} to {high} do not fit 16 bits; number them anew")
+    return found.samples.astype(np.uint16)
 
 
 def components(labels: NDArray[np.uint8]) -> NDArray[np.uint16]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.config import IGNORE
-from samantic.data.images import decode_image
+from samantic.data.images import decode, refuse_lossy
+from samantic.data.raster import Raster
 from samantic.errors import InputError
 from samantic.files import read_json
 
@@ -28,8 +29,8 @@ class LabelCode:
         num_classes: Classes K, at most 254.
         ids: The id in the files of each class; empty for 0..K-1.
         ignored: Ids that count neither in training nor in evaluation, besides 255.
-        colours: The colour of each class in label images of three channels; empty where such are
-            refused.
+        colours: The colour of each class, for label images of three channels and of palettes, and
+            for those of one channel if all colours are gray; empty where such are refused.
         objects: The class of each object of a data set that numbers objects, `IGNORE` for none;
             its label images hold the number as a 24-bit colour. Empty elsewhere.
     """
@@ -43,53 +44,105 @@ class LabelCode:
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read a label image as (H, W) uint8 of class ids 0..K-1 and 255 (ignored).
 
+        A file whose values may be read in two ways, as ids and as gray levels or colours, is taken
+        if only one of them gives classes or both give the same.
+
         Raises:
-            InputError: It has several channels without known colours, or a value that stands for
-                no class.
+            InputError: It was compressed with loss, has transparent pixels or several channels
+                without known colours, a value that stands for no class, or more than one meaning.
         """
-        image = decode_image(path)
-        if image.mode in ("RGB", "RGBA") and self.colours:
-            return self._from_colours(np.asarray(image.convert("RGB")), path)
-        if image.mode in ("RGB", "RGBA") and self.objects:
-            return self._from_objects(np.asarray(image.convert("RGB")))
-        if image.mode not in ("L", "P"):
+        found = decode(path)
+        refuse_lossy(found)
+        if found.kind == "colour" and self.objects:
+            return self._from_objects(found.samples)
+        found.refuse_dropped()
+        found.refuse_transparent("class")
+        if found.kind == "colour" and self.colours:
+            return self._from_colours(found)
+        if found.samples.dtype != np.uint8 or found.kind == "colour":
+            shown = "colours" if found.kind == "colour" else str(found.samples.dtype)
             raise InputError(
-                f"{path}: labels must be one 8-bit channel of class ids, this is {image.mode}; "
+                f"{path}: labels must be one 8-bit channel of class ids, this is {shown}; "
                 "save the ids, or give the classes' colours (data.colors, layout pairs)"
             )
-        found = np.asarray(image)
-        labels: NDArray[np.uint8] = self._lookup()[found]
-        if (labels == _UNKNOWN).any():
-            wrong = found[labels == _UNKNOWN].min()
+        return self._from_values(found)
+
+    @property
+    def gray(self) -> bool:
+        """Whether all colours are gray: then one channel holds them, and no ids."""
+        return bool(self.colours) and all(len(set(colour)) == 1 for colour in self.colours)
+
+    def _from_values(self, found: Raster) -> NDArray[np.uint8]:
+        """The one meaning of a channel of 8 bits or fewer."""
+        used = np.flatnonzero(np.bincount(found.samples.ravel(), minlength=256))
+        tables = list(self._tables(found))
+        known = [table for table in tables if (table[used] != _UNKNOWN).all()]
+        if not known:
+            self._refuse(found, used[tables[0][used] == _UNKNOWN][0])
+        if any((table[used] != known[0][used]).any() for table in known):
+            shown = ", ".join(map(str, used[:5]))
             raise InputError(
-                f"{path}: label id {wrong}, but there are {self.num_classes} classes "
-                f"({self._known()}, {IGNORE} is ignored); correct the file or the class list"
+                f"{found.name}: its values ({shown}) may be class ids, or stand for gray levels or "
+                f"colours ({found.kind}, {found.bits} bits); save the ids as gray PNG of 8 bits"
             )
+        labels: NDArray[np.uint8] = known[0][found.samples]
         return labels
 
-    def _known(self) -> str:
-        if not self.ids:
-            return f"0..{self.num_classes - 1}"
-        return ", ".join(map(str, self.ids))
+    def _tables(self, found: Raster) -> Iterator[NDArray[np.uint8]]:
+        """(256,) class id of every value, for each way to read a channel; `_UNKNOWN` for none."""
+        values = np.arange(256)
+        if found.kind == "palette" and self.colours:
+            yield self._of_colours(found.palette)
+            return
+        levels = found.gray_palette
+        if found.kind == "gray":
+            levels = np.minimum(values * found.step, 255).astype(np.uint8)
+        if not self.gray:
+            yield self._of_ids(values)
+            if levels is not None:
+                yield self._of_ids(levels)
+        if levels is not None and self.colours:
+            yield self._of_colours(np.repeat(levels[:, None], 3, axis=1))
 
-    def _lookup(self) -> NDArray[np.uint8]:
-        """(256,) class id of every value."""
+    def _of_ids(self, values: NDArray[np.integer]) -> NDArray[np.uint8]:
         table = np.full(256, _UNKNOWN, np.uint8)
         table[list(self.ids or range(self.num_classes))] = np.arange(self.num_classes)
         table[[*self.ignored, IGNORE]] = IGNORE
-        return table
+        return _filled(table[values])
 
-    def _from_colours(self, pixels: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    def _of_colours(self, values: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Class ids of (n, 3) colours."""
+        table = np.full(len(values), _UNKNOWN, np.uint8)
+        for label, colour in enumerate(self.colours):
+            table[(values == np.array(colour)).all(axis=-1)] = label
+        return _filled(table)
+
+    def _from_colours(self, found: Raster) -> NDArray[np.uint8]:
+        pixels = found.samples
         labels = np.full(pixels.shape[:2], _UNKNOWN, np.uint8)
         for label, colour in enumerate(self.colours):
             labels[(pixels == np.array(colour, np.uint8)).all(axis=-1)] = label
         if (labels == _UNKNOWN).any():
-            wrong = pixels[labels == _UNKNOWN][0]
-            raise InputError(
-                f"{path}: the colour #{bytes(wrong.tolist()).hex()} is no class's; correct the "
-                "file (smoothed edges?) or data.colors"
-            )
+            _refuse_colour(found.name, pixels[labels == _UNKNOWN][0])
         return labels
+
+    def _refuse(self, found: Raster, value: np.integer) -> None:
+        """Refuse a value that stands for no class."""
+        if self.colours and (found.kind == "palette" or self.gray):
+            if found.kind == "palette" and value >= len(found.palette):
+                raise InputError(
+                    f"{found.name}: index {value}, but its palette has {len(found.palette)} "
+                    "colours; save it as RGB"
+                )
+            gray = np.full(3, value * found.step)
+            _refuse_colour(
+                found.name, found.palette[value] if found.kind == "palette" else gray, found.kind
+            )
+        known = f"0..{self.num_classes - 1}" if not self.ids else ", ".join(map(str, self.ids))
+        raise InputError(
+            f"{found.name}: label id {value}, but there are {self.num_classes} classes "
+            f"({known}, {IGNORE} is ignored); correct the file or the class list"
+        )
 
     def _from_objects(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """A number beyond the last object's stands for what is unknown."""
@@ -97,6 +150,23 @@ class LabelCode:
         table = np.array([*self.objects, IGNORE], np.uint8)
         labels: NDArray[np.uint8] = table[np.minimum(number, len(self.objects))]
         return labels
+
+
+def _filled(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(n,) to (256,), `_UNKNOWN` beyond."""
+    whole = np.full(256, _UNKNOWN, np.uint8)
+    whole[: len(table)] = table
+    return whole
+
+
+def _refuse_colour(name: str, colour: NDArray[np.integer], kind: str = "") -> None:
+    """Refuse a colour that is no class's."""
+    where = " of the palette" if kind == "palette" else ""
+    cure = "leave data.colors out if the files hold ids" if kind else "smoothed edges?"
+    raise InputError(
+        f"{name}: the colour #{bytes(colour.tolist()).hex()}{where} is no class's; correct the "
+        f"file or data.colors ({cure})"
+    )
 
 
 def read_objects(path: Path, classes: Sequence[str]) -> tuple[int, ...]:

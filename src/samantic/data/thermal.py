@@ -20,6 +20,12 @@ PERCENTILES = (1.0, 99.0)
 OUTLIER = 0.5
 """A pixel is hot or dead if it lies this share of the image's range beyond all its neighbours."""
 
+CLIPPED = 0.5
+"""Share of an image beyond a fixed range from which the range is taken for another unit's."""
+
+FEW = 0.25
+"""Such a share of the images may lie beyond a fixed range, and one in any case."""
+
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 
 
@@ -91,6 +97,48 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
         low, high = np.percentile(values, PERCENTILES)
     scaled = (values - low) / max(high - low, 1e-12)
     return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+
+
+def beyond(raw: RawThermal, scaling: Scaling) -> tuple[float, float]:
+    """The shares of the pixels below and above a fixed range; 0 of any other scaling."""
+    values = raw[np.isfinite(raw)]
+    if scaling.kind != "fixed" or values.size == 0:
+        return 0.0, 0.0
+    return float((values < scaling.low).mean()), float((values > scaling.high).mean())
+
+
+def refuse_unit(
+    images: Iterable[tuple[str, RawThermal]], scaling: Scaling, where: str, option: str
+) -> None:
+    """Refuse images of which many lie beyond a fixed range, so that 0 or 1 is left of them.
+
+    One image may have been saturated: alone it is refused only if all of it lies at one end.
+
+    Args:
+        images: Thermal images with their names.
+        scaling: What makes their values 0..1.
+        where: What to call them in the error.
+        option: What sets the scaling.
+
+    Raises:
+        InputError: More than half of the pixels of two or more images lie beyond, and these are
+            a quarter of all or more; or the one there is lies at one end altogether.
+    """
+    ends, clipped, whole, count = [], [], False, 0
+    for name, raw in images:
+        shares, count = beyond(raw, scaling), count + 1
+        whole |= max(shares) == 1
+        if sum(shares) > CLIPPED:
+            clipped.append(name)
+            ends.append(np.percentile(raw[np.isfinite(raw)], PERCENTILES))
+    if (len(clipped) >= 2 and len(clipped) >= FEW * count) or (count == 1 and whole):
+        low, high = np.array(ends).min(), np.array(ends).max()
+        many = f"more than half of the pixels of {len(clipped)} of {count} images become"
+        raise InputError(
+            f"{where}: thermal values from {low:g} to {high:g} (1 % to 99 %), but the thermal "
+            f"scaling is {scaling}: {many if count > 1 else 'all become'} 0 or 1; give a range in "
+            f"the files' unit, or frame ({option})"
+        )
 
 
 def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:

@@ -12,6 +12,7 @@ from samantic.checkpoint import find_model, read_text, write_card
 from samantic.config import Layout
 from samantic.data.folders import tell
 from samantic.data.pairs import PairedFolder
+from samantic.data.preflight import TYPED, check_split
 from samantic.data.spec import DatasetSpec
 from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import published_bars
@@ -126,6 +127,7 @@ def measure(
         split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
     )
     tell(dataset.notes)
+    check_split(dataset, TYPED)
     text = read_text(folder, info)
     evaluation = evaluate_predictor(
         predictor,

@@ -19,6 +19,7 @@ from samantic.data.crop import RandomCrop
 from samantic.data.folders import tell
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
+from samantic.data.preflight import CONFIGURED, check_split
 from samantic.data.splits import NoSplitError
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
@@ -113,6 +114,9 @@ def open_splits(
         data: Where they are.
         camera: What `data` changes in it is changed.
         labelled: Whether the pairs to learn from have labels.
+
+    Raises:
+        InputError: A split cannot be used; see `preflight.check_split`.
     """
     names = {"train": data.train, "val": data.val, "test": data.test}
     splits = {
@@ -126,6 +130,7 @@ def open_splits(
         wanted = str(splits["train"].estimate_scaling())
     for part in splits.values():
         part.camera = camera.changed(wanted, data.rig)
+        check_split(part, CONFIGURED)
     return splits
 
 

@@ -1,0 +1,153 @@
+"""What the first bytes of an image file say of its pixels: what a decoder does not pass on.
+
+Pillow keeps the high byte of deep colours, scales samples of 1, 2 and 4 bits, and drops channels
+without a word; so each file's own header is read before it.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34887: "LERC", 34892: "JPEG", 50001: "WebP", 50002: "JPEG XL"}
+"""Compressions of TIFF that change values, or may."""
+
+_BIG_TIFF = b"\x2b"
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 258, 259, 262, 277
+_COLOUR_MAP, _EXTRA, _FORMAT = 320, 338, 339
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_PLAIN = 1
+
+
+class Header(NamedTuple):
+    """What a header says.
+
+    Attributes:
+        bits: Bits of a sample.
+        channels: Samples of a pixel; 0 where the header is not asked for them.
+        lossy: The kind of lossy compression; "" where every value is kept.
+        premultiplied: Whether colours were multiplied by their opacity.
+        problem: Why the file cannot be read as it is meant; "" if it can.
+    """
+
+    bits: int = 8
+    channels: int = 0
+    lossy: str = ""
+    premultiplied: bool = False
+    problem: str = ""
+
+
+def read_header(path: Path) -> Header:
+    """The header of a file by its content, whatever its ending; the default of another kind.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is a broken TIFF.
+    """
+    with path.open("rb") as file:
+        start = file.read(32)
+    if start.startswith(b"\x89PNG\r\n\x1a\n") and len(start) > 25:
+        return _png(start)
+    if start.startswith(b"\xff\xd8"):
+        return Header(lossy="JPEG")
+    if start.startswith(b"BM") and len(start) > 29:
+        return _bmp(start)
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return Header(lossy="" if _keeps_values(path) else "WebP with loss")
+    if start[:2] in (b"II", b"MM") and start[2:4] in (b"*\0", b"\0*", b"+\0", b"\0+"):
+        return _tiff(path, start)
+    return Header()
+
+
+def _png(start: bytes) -> Header:
+    bits, channels = start[24], _PNG_CHANNELS.get(start[25], 0)
+    return Header(bits, channels, problem=_too_deep(bits, channels))
+
+
+def _bmp(start: bytes) -> Header:
+    """BITMAPCOREHEADER has 12 bytes, all later ones have the bits of a pixel at 28."""
+    (size,) = struct.unpack_from("<I", start, 14)
+    (bits,) = struct.unpack_from("<H", start, 24 if size == 12 else 28)
+    return Header(min(bits, 8))
+
+
+def _keeps_values(path: Path) -> bool:
+    """Whether a WebP holds its picture as VP8L; chunks are a name, a size, and so many bytes."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(chunk := file.read(8)) == 8:
+            kind, size = chunk[:4], int.from_bytes(chunk[4:], "little")
+            if kind in (b"VP8 ", b"VP8L"):
+                return kind == b"VP8L"
+            # a frame of an animation holds chunks after 16 bytes of its own
+            file.seek(16 if kind == b"ANMF" else size + size % 2, 1)
+    return False
+
+
+def _tiff(path: Path, start: bytes) -> Header:
+    """The tags of the first image of a file.
+
+    Raises:
+        ValueError: There are none, or they are broken.
+    """
+    big = _BIG_TIFF in start[2:4]
+    try:
+        tags = ImageFileDirectory_v2(start[: 16 if big else 8])
+        with path.open("rb") as file:
+            file.seek(tags.next)
+            tags.load(file)
+        bits = tuple(tags.get(_BITS, (1,)))
+        kinds = tuple(tags.get(_FORMAT, (_UNSIGNED,)))
+        channels, extra = int(tags.get(_CHANNELS, 1)), tuple(tags.get(_EXTRA, ()))
+        compression = tags.get(_COMPRESSION, _PLAIN)
+        problem = _too_deep(max(bits), channels) or _unknown_samples(bits, kinds)
+        lossy = LOSSY_TIFF.get(compression, "")
+        colours = tags.get(_COLOUR_MAP, (0,))
+        if not problem and start[:2] == b"MM" and _swapped(max(bits), max(kinds), compression):
+            problem = "big-endian TIFF of this depth; save it little-endian, or as PNG of 16 bits"
+        elif not problem and tags.get(_PHOTOMETRIC, 0) == 0:
+            problem = "its zero is white (TIFF's WhiteIsZero); save it with black as zero"
+        elif not problem and 0 < max(colours) < 256:
+            problem = "its palette has 8-bit values in 16-bit fields; save it as PNG"
+    except (SyntaxError, TypeError, KeyError, struct.error, OverflowError) as error:
+        raise ValueError(f"broken tags: {error}") from None
+    lossy = f"TIFF with {lossy} inside" if lossy else ""
+    return Header(max(bits), channels, lossy, 1 in extra, problem)
+
+
+def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
+    """What is wrong with samples of such bits and such kinds, which TIFF alone may have."""
+    depth, kind = max(bits), max(kinds)
+    if len(set(bits)) > 1 or len(set(kinds)) > 1:
+        return "its channels differ in depth; save them alike"
+    if kind == _FLOAT and depth != 32:
+        return f"floats of {depth} bits; save floats of 32 bits"
+    if kind == _SIGNED and depth == 8:
+        return "8 bits with a sign; save them without, or as floats of 32 bits"
+    if kind > _FLOAT:
+        return "samples of no known kind; save integers or floats"
+    if depth not in (1, 2, 4, 8, 12, 16, 32):
+        return f"samples of {depth} bits; save 8 or 16"
+    return ""
+
+
+def _swapped(bits: int, kind: int, compression: int) -> bool:
+    """Whether Pillow takes big-endian samples in the wrong order, or not at all.
+
+    What libtiff decompresses comes in the machine's order, and all but plain integers of 16 bits
+    would be turned once more.
+    """
+    return bits > 8 and (compression != _PLAIN if kind != _UNSIGNED else bits != 16)
+
+
+def _too_deep(bits: int, channels: int) -> str:
+    if bits > 8 and channels > 1:
+        return (
+            f"{bits} bits in several channels; save thermal as one channel, colours with 8 bits, "
+            "without transparency"
+        )
+    return ""

@@ -1,0 +1,113 @@
+"""A look at some files of a split before any work, for what would go wrong in every one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samantic.config import IGNORE
+from samantic.data.labels import LabelCode
+from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.thermal import RawThermal, Scaling, refuse_unit
+from samantic.errors import InputError
+
+FRAMES = 32
+"""Thermal images that are looked at, evenly spaced."""
+
+
+class Keys(NamedTuple):
+    """What the user calls what sets these.
+
+    Attributes:
+        scaling: The thermal scaling.
+        colours: The colours of the classes, here black and white.
+    """
+
+    scaling: str
+    colours: str
+
+
+CONFIGURED = Keys("data.thermal_scaling", 'data.colors ["#000000", "#ffffff"]')
+TYPED = Keys("--thermal-scaling", "--colors #000000,#ffffff")
+
+
+def check_split(pairs: PairedFolder, keys: Keys) -> None:
+    """Refuse a split whose thermal images or labels are in another unit than is said of them.
+
+    Files that cannot be read are passed over: they are told when they are needed.
+
+    Args:
+        pairs: The split, with its camera.
+        keys: What sets what, for the message.
+
+    Raises:
+        InputError: It is such a split.
+    """
+    check_unit(pairs.files, pairs.camera.scaling, f"{pairs.root}, {pairs.split}", keys)
+    counts = np.zeros(256, np.int64)
+    stride = max(1, len(pairs.files) // FRAMES)
+    for labels in _labels([*pairs.files[::stride], *pairs.files], pairs.code):
+        counts += np.bincount(labels.ravel(), minlength=256)
+        if counts[1:IGNORE].any():
+            return
+    refuse_masks(counts, pairs.code, f"{pairs.root}, {pairs.split}", keys)
+
+
+def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
+    """Refuse pairs whose thermal values lie beyond a range; see `thermal.refuse_unit`.
+
+    Args:
+        files: The pairs.
+        scaling: What makes their thermal values 0..1.
+        where: What to call them in the error.
+        keys: What sets what.
+
+    Raises:
+        InputError: They do.
+    """
+    if scaling.kind == "fixed":
+        stride = max(1, -(-len(files) // FRAMES))
+        refuse_unit(_thermal(files[::stride]), scaling, where, keys.scaling)
+
+
+def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: Keys) -> None:
+    """Refuse labels without any id but 0 and 255: masks in black and white.
+
+    Args:
+        counts: (K + 1 or more,) pixels of each class, and last of those that do not count.
+        code: What ids mean; where 255 is not the only one that is ignored, nothing is refused.
+        where: What to call the labels in the error.
+        keys: What sets what.
+
+    Raises:
+        InputError: They are such masks.
+    """
+    plain = not (code.ids or code.ignored or code.colours or code.objects)
+    if plain and counts[0] and counts[-1] and not counts[1:-1].any():
+        raise InputError(
+            f"{where}: labels hold only 0 and 255, and 255 does not count; if they are masks in "
+            f"black and white, give {keys.colours}, or save ids 0 and 1"
+        )
+
+
+def _thermal(files: Sequence[Files]) -> Iterator[tuple[str, RawThermal]]:
+    for pair in files:
+        try:
+            thermal = read_pair(pair._replace(rgb=None) if pair.rgb != pair.thermal else pair)[1]
+        except InputError:  # told when it is needed
+            continue
+        if thermal is not None:
+            yield pair.name, thermal
+
+
+def _labels(files: Sequence[Files], code: LabelCode) -> Iterator[NDArray[np.uint8]]:
+    for pair in files:
+        if pair.labels is None:
+            continue
+        try:
+            yield code.read(pair.labels)
+        except InputError:  # told when it is needed
+            continue
