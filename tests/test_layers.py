@@ -11,8 +11,8 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
     ["errors"],
-    ["files", "config"],
-    ["distill_config"],
+    ["files", "config", "class_names"],
+    ["distill_config", "inputs"],
     ["config_files"],
     ["metrics"],
     ["data", "models", "losses"],

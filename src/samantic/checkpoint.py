@@ -34,6 +34,7 @@ from samantic.config import (
 from samantic.config_files import check_network
 from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
+from samantic.inputs import files_digest
 from samantic.model_info import CONFIG, ModelInfo, read_info
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 from samantic.models.sam import SHIPPED_BASES, is_random
@@ -214,9 +215,8 @@ def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a model's weights, 16 hexadecimal digits."""
-    with (folder / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """SHA-256 of a model's weights and of its config.json, 16 hexadecimal digits."""
+    return files_digest((folder / WEIGHTS, folder / CONFIG))
 
 
 def tensors_fingerprint(tensors: Mapping[str, Tensor]) -> str:
