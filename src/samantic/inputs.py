@@ -48,8 +48,8 @@ def files_digest(paths: Iterable[Path | None], *others: str) -> str:
     return digest([*(None if path is None else file_digest(path) for path in paths), *others])
 
 
-def claim_folder(out: Path, made: Mapping[str, Any], what: str, results: Sequence[str]) -> None:
-    """Let a folder hold results of one kind of input, and write down of which.
+def check_folder(out: Path, made: Mapping[str, Any], what: str, results: Sequence[str]) -> None:
+    """Refuse to write results over others; `write_inputs` says later what they were made from.
 
     Args:
         out: The folder.
@@ -76,7 +76,11 @@ def claim_folder(out: Path, made: Mapping[str, Any], what: str, results: Sequenc
             f"{out}: holds {found[0]}, and no {INPUTS} says what it was made from; give another "
             "--out"
         )
-    write_json(out / INPUTS, now)
+
+
+def write_inputs(out: Path, made: Mapping[str, Any]) -> None:
+    """Say in a folder what its results are made from, before they are written."""
+    write_json(out / INPUTS, made)
 
 
 def _word(value: object) -> str:

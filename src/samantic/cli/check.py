@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, data_card, file_options, rig_option
+from samantic.cli.options import LAYOUTS, class_options, data_card, file_options, rig_option
 
 HELP = "look at a data set before training on it"
 
@@ -17,7 +16,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
     )
-    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    class_options(sub)
     file_options(sub)
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
@@ -29,8 +28,6 @@ def run(options: argparse.Namespace) -> int:
     from samantic.data.camera import ALIGNED_8_BIT
 
     spec = data_card(options)
-    if options.classes:
-        spec = replace(spec, classes=tuple(options.classes.split(",")))
     camera = ALIGNED_8_BIT.changed(None, options.rig)
     findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name)

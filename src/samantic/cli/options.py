@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from samantic.config import Layout
+from samantic.errors import InputError
 
 if TYPE_CHECKING:
     from samantic.data.spec import DatasetSpec
@@ -33,11 +34,34 @@ def file_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
 
 
-def data_card(options: argparse.Namespace) -> DatasetSpec:
-    """What `file_options` and --layout say of the files."""
-    from samantic.data.catalog import own_files
+def class_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    sub.add_argument(
+        "--colors",
+        help="colour of each of these classes in label images, as #000000,#ff0000",
+    )
 
-    return own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
+
+def data_card(options: argparse.Namespace) -> DatasetSpec:
+    """What `file_options`, `class_options` and --layout say of the files."""
+    from samantic.data.catalog import own_files, with_colours
+    from samantic.data.spec import named
+
+    layout = options.layout
+    spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt)
+    for name, given in (("--classes", options.classes), ("--colors", options.colors)):
+        if given is not None and layout != "pairs":
+            raise InputError(f"{name}: layout {layout} has its own; use layout pairs")
+    if options.classes is None:
+        if options.colors is not None:
+            raise InputError("--colors: say which classes they stand for, with --classes")
+        return spec
+    spec = named(spec, _words(options.classes))
+    return with_colours(spec, options.colors and _words(options.colors), "--colors")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 def camera_options(sub: argparse.ArgumentParser) -> None:

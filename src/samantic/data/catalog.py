@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from samantic.config import DataConfig, Layout
@@ -37,13 +38,26 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
     spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
     if config.layout != "pairs":
         return spec
-    spec = named(spec, config.classes)
-    if config.colors is None:
+    return with_colours(named(spec, config.classes), config.colors, "data.colors")
+
+
+def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> DatasetSpec:
+    """A data card with class names, whose label images may hold colours.
+
+    Args:
+        spec: The data card.
+        colors: Colour of each class as #rrggbb; None where there are none.
+        key: What the user calls them, for errors.
+
+    Raises:
+        InputError: One is no colour, or there is not one for each class.
+    """
+    if colors is None:
         return spec
-    colours = tuple(map(colour, config.colors))
+    colours = tuple(colour(text, key) for text in colors)
     if len(colours) != len(spec.classes):
         raise InputError(
-            f"data.colors: {len(colours)} colours for {len(spec.classes)} classes; give one each"
+            f"{key}: {len(colours)} colours for {len(spec.classes)} classes; give one each"
         )
     return replace(spec, palette=colours, colours=True)
 

@@ -86,8 +86,8 @@ def named(spec: DatasetSpec, classes: Sequence[str] | None) -> DatasetSpec:
     return replace(spec, classes=names, palette=spec.palette or palette(len(names)))
 
 
-def colour(text: str) -> tuple[int, int, int]:
-    """Red, green and blue of #rrggbb.
+def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
+    """Red, green and blue of #rrggbb; `key` is what the user calls it, for errors.
 
     Raises:
         InputError: It is no colour.
@@ -96,7 +96,7 @@ def colour(text: str) -> tuple[int, int, int]:
         red, green, blue = bytes.fromhex(text.removeprefix("#"))
     except ValueError:
         raise InputError(
-            f"data.colors: {text!r} is no colour; write red, green and blue as #rrggbb"
+            f"{key}: {text!r} is no colour; write red, green and blue as #rrggbb"
         ) from None
     return red, green, blue
 

@@ -32,7 +32,8 @@ from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.predict import choose_device
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
-from samantic.run.evaluate import Split, evaluate
+from samantic.run.evaluate import evaluate
+from samantic.run.split import Split
 from samantic.run.train import claim, describe_data, describe_network, open_splits
 from samantic.trainer import fit
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import find_model, read_text, write_card
-from samantic.config import Layout
 from samantic.data.pairs import PairedFolder
-from samantic.data.spec import DatasetSpec
 from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import published_bars
 from samantic.files import write_json
+from samantic.inputs import check_folder, write_inputs
 from samantic.predict import load
 from samantic.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.records import (
@@ -25,6 +24,7 @@ from samantic.records import (
     write_confusion,
 )
 from samantic.report import Section, write_report
+from samantic.run.split import Split, map_line, open_labelled, settled
 
 EVEN, EXTREMES = 16, 12
 """Evenly spaced frames, worst frames and best frames in a report."""
@@ -32,28 +32,6 @@ EVEN, EXTREMES = 16, 12
 
 Beside = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
 """What else is measured on the pairs of an evaluation: keys for metrics.json, and what to show."""
-
-
-class Split(NamedTuple):
-    """What a model is evaluated on.
-
-    Attributes:
-        root: Folder of the data set.
-        layout: How files lie in it, or its data card.
-        name: Name of the split.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        panorama: Images go all around: they are predicted without a seam at their left and right
-            edge.
-    """
-
-    root: str | Path
-    layout: Layout | DatasetSpec
-    name: str
-    thermal_scaling: str | None = None
-    rig: str | None = None
-    panorama: bool = False
 
 
 def evaluate(
@@ -74,7 +52,8 @@ def evaluate(
     Args:
         model: Run folder, model folder or hub id.
         split: On what.
-        out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
+        out: Folder to write to; None means runs/evaluate/NAME-DATA-SPLIT, DATA being the name of
+            the data set's folder.
         disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
         skip_bad: Go on past pairs that cannot be read, and name them.
         seed: Seed of the training, for the record.
@@ -85,11 +64,17 @@ def evaluate(
         The content of metrics.json.
 
     Raises:
-        InputError: The model or the data cannot be used.
+        InputError: The model or the data cannot be used, their classes differ, or `out` holds
+            another evaluation.
     """
     folder = find_model(model)
-    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.name}")
-    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside)
+    split = settled(split, [folder])
+    out = out or Path("runs", "evaluate", f"{model_name(folder)}-{split.title}")
+    made = None
+    if folder.parent != out:
+        made = {"model": str(folder.resolve()), **split.inputs()}
+        check_folder(out, made, "an evaluation", ("metrics.json", "report.html"))
+    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside, made)
     if not quiet:
         print(f"\n{model_name(folder)} on {split.name} ({pair_count(metrics['frames'])})")
         print(_text(metrics))
@@ -105,15 +90,17 @@ def measure(
     skip_bad: bool = False,
     seed: int | None = None,
     beside: Beside | None = None,
+    made: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
-    """Measure a model and write what was measured; see `evaluate`."""
+    """Measure a model on a settled split and write what was measured; see `evaluate`.
+
+    `made` is what `out` should say that the figures were made from.
+    """
     predictor = load(
         folder, thermal_scaling=split.thermal_scaling, rig=split.rig, panorama=split.panorama
     )
     info = predictor.info
-    dataset = PairedFolder(
-        split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
-    )
+    dataset, class_map = open_labelled(split, info, predictor.camera)
     text = read_text(folder, info)
     evaluation = evaluate_predictor(
         predictor,
@@ -124,11 +111,13 @@ def measure(
         extremes=EXTREMES,
         skip_bad=skip_bad,
     )
-    metrics = metrics_json(evaluation, dataset, seed=seed, text=text)
+    metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
     if beside is not None:
         also, shown = beside(dataset, evaluation)
         metrics, sections = metrics | also, sections + shown
+    if made is not None:
+        write_inputs(out, made)
     write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, info, metrics)
@@ -157,6 +146,8 @@ def _text(metrics: dict[str, Any]) -> str:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
         parts.append(beside)
+    if metrics["class_map"]:
+        parts.append(map_line(metrics["class_map"], tuple(metrics["iou"])))
     for name, problem in metrics["skipped"].items():
         parts.append(f"skipped {name}: {problem}")
     return "\n\n".join(parts)

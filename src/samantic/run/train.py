@@ -25,7 +25,8 @@ from samantic.losses import similarity
 from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
-from samantic.run.evaluate import Split, evaluate
+from samantic.run.evaluate import evaluate
+from samantic.run.split import Split
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
 
