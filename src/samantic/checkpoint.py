@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
+from samantic.class_names import kept_classes
 from samantic.config import (
     EFFICIENTNETS,
     SHORT,
@@ -143,7 +144,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     return network.eval(), info
 
 
-def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> None:
+def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> str:
     """Give a new network the weights of a trained one; see `take_over`.
 
     Args:
@@ -152,6 +153,9 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
         name_or_path: A run folder, a model folder, or a hub id of a model of the same network; one
             with an encoder for each camera may start one with a single encoder, and a short one
             takes over what its encoder has in common.
+
+    Returns:
+        A line on which classes keep what was learnt of them, and which start anew.
 
     Raises:
         InputError: There is no such model, or it describes another network.
@@ -169,7 +173,8 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
                     f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
                     "alike, or train without train.start"
                 )
-    take_over(network, info.classes, source, other.classes)
+    same = take_over(network, info.classes, source, other.classes)
+    return f"started from {name_or_path}: {kept_classes(info.classes, other.classes, same)}"
 
 
 def find_model(name_or_path: str | Path) -> Path:

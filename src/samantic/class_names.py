@@ -53,17 +53,21 @@ def difference(ours: Sequence[str], theirs: Sequence[str]) -> str:
     return ", first ".join(part for part in (count, first) if part)
 
 
-def kept_classes(classes: Sequence[str], source_classes: Sequence[str]) -> str:
-    """Which classes keep what a trained model knows of them, and which start anew, in one line."""
-    same = match_names(classes, source_classes)
-    kept = [
-        name
-        if name == source_classes[same[place]]
-        else f"{name} (from {source_classes[same[place]]})"
-        for place, name in enumerate(classes)
-        if place in same
-    ]
-    new = [name for place, name in enumerate(classes) if place not in same]
+def kept_classes(
+    classes: Sequence[str], source_classes: Sequence[str], same: Mapping[int, int]
+) -> str:
+    """Which classes keep what a trained model knows of them, and which start anew, in one line.
+
+    Args:
+        classes: The new names by label id.
+        source_classes: The trained model's.
+        same: Label id there by the new one, of the classes that are kept.
+    """
+    kept = []
+    for label, place in same.items():
+        name, known = classes[label], source_classes[place]
+        kept.append(name if name == known else f"{name} (there {known})")
+    new = [name for label, name in enumerate(classes) if label not in same]
     return f"classes kept: {', '.join(kept) or 'none'}; starting anew: {', '.join(new) or 'none'}"
 
 

@@ -26,11 +26,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.check import check, table, write_check
     from samantic.data.camera import ALIGNED_8_BIT
+    from samantic.inputs import check_folder, write_inputs
 
     spec = data_card(options)
     camera = ALIGNED_8_BIT.changed(None, options.rig)
-    findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name)
+    made = {"data": str(options.data.resolve())}
+    check_folder(out, made, "a check", ("check.json", "check.html"))
+    findings = check(options.data, spec, options.split, camera)
+    write_inputs(out, made)
     write_check(out, options.data, spec, findings, camera)
     print(table(findings))
     print(f"pictures: {out / 'check.html'}")

@@ -24,7 +24,11 @@ def config_options(sub: argparse.ArgumentParser, keys: Callable[[], str]) -> Non
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
-    sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    sub.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a stopped run, as it was begun; its length and devices may change",
+    )
     usage = sub.format_help
     sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{keys()}"  # type: ignore[method-assign]
 
