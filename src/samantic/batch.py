@@ -144,11 +144,14 @@ def _predict_pair(
     predictor: Predictor, pair: Files, out: Path, made: dict[str, Any]
 ) -> NDArray[np.uint8]:
     """The labels of a pair: those in `out` if they were made alike, or else predicted and saved."""
-    there = all((out / kind / f"{pair.name}.png").exists() for kind in KINDS)
-    if there and (kept := _kept(out, pair.name, _mark(pair, made))) is not None:
-        return kept
-    for kind in KINDS:  # of other images, should these not be readable
-        (out / kind / f"{pair.name}.png").unlink(missing_ok=True)
+    paths = [out / kind / f"{pair.name}.png" for kind in KINDS]
+    if any(path.exists() for path in paths):
+        mark = _mark(pair, made)
+        if (kept := _kept(paths, mark)) is not None:
+            return kept
+        for path in paths:  # of other images, should these not be readable
+            if png_mark(path) != mark:
+                path.unlink(missing_ok=True)
     prediction = predictor.segment(*read_images(pair, predictor.camera))
     prediction.save(out, pair.name, _mark(pair, made))
     return prediction.labels
@@ -159,9 +162,8 @@ def _mark(pair: Files, made: dict[str, Any]) -> str:
     return files_digest((pair.rgb, pair.thermal), digest(made))
 
 
-def _kept(out: Path, name: str, mark: str) -> NDArray[np.uint8] | None:
-    """The labels in `out`; None where they, or the overlay, are damaged or made otherwise."""
-    paths = [out / kind / f"{name}.png" for kind in KINDS]
+def _kept(paths: list[Path], mark: str) -> NDArray[np.uint8] | None:
+    """The labels of an overlay and a label file; None where one is damaged or made otherwise."""
     if any(png_mark(path) != mark for path in paths):
         return None
     try:

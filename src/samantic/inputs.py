@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL.PngImagePlugin import PngInfo
 
@@ -98,20 +98,27 @@ def png_mark(path: Path) -> str | None:
     """What a PNG says it was made from.
 
     Returns:
-        Its mark; "" for a file that ends before its first pixel, in which there is nothing to
-        lose; None for a file that was not marked.
+        Its mark; "" where there is nothing to lose: no file, or one that ends before its first
+        pixel; None for a file that was not marked.
     """
-    with path.open("rb") as file:
-        start = file.read(len(_PNG))
-        if start != _PNG:
-            return "" if _PNG.startswith(start) else None
-        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-            length = int.from_bytes(head[:4], "big")
-            if head[4:] == b"tEXt" and length < 1024:
-                keyword, _, text = file.read(length).partition(b"\0")
-                if keyword == MARK:
-                    return text.decode("latin-1")
-                file.seek(4, 1)
-            else:
-                file.seek(length + 4, 1)
+    try:
+        with path.open("rb") as file:
+            return _find_mark(file)
+    except FileNotFoundError:
+        return ""
+
+
+def _find_mark(file: BinaryIO) -> str | None:
+    start = file.read(len(_PNG))
+    if start != _PNG:
+        return "" if _PNG.startswith(start) else None
+    while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
+        length = int.from_bytes(head[:4], "big")
+        if head[4:] == b"tEXt" and length < 1024:
+            keyword, _, text = file.read(length).partition(b"\0")
+            if keyword == MARK:
+                return text.decode("latin-1")
+            file.seek(4, 1)
+        else:
+            file.seek(length + 4, 1)
     return "" if len(head) < 8 else None
