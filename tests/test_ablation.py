@@ -303,6 +303,6 @@ def test_finished_cells_of_another_teacher_are_refused(
 def test_rows_of_several_classes_are_refused(config: Path, tmp_path: Path) -> None:
     rows = (Row("a", {}, {}), Row("b", {"data.layout": "fmb"}, {}))
     with pytest.raises(
-        InputError, match=r"table t, row b: other classes than the row a \(9 and 14"
+        InputError, match=r"table t, row b: other classes than the row a \(9 and 15,"
     ):
         Grid([Table("t", "", "", rows)], config, [], [0], tmp_path)
