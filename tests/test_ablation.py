@@ -13,13 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 
 from samantic.ablation.grid import Grid
 from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Row, Table, read_table
 from samantic.callbacks import read_history
+from samantic.checkpoint import fingerprint
 from samantic.cli import main
+from samantic.config_files import to_yaml
+from samantic.distill.teacher import load_teacher
 from samantic.errors import InputError
+from samantic.files import write_json, write_text
+from samantic.inputs import write_inputs
+from samantic.run.resume import data_inputs
+from samantic.run.train import open_splits
 
 WriteConfig = Callable[..., Path]
 TABLES = sorted((Path(__file__).parents[1] / "configs" / "ablations").glob("*.yaml"))
@@ -250,3 +258,51 @@ def test_a_grid_asks_again_where_robustness_is_missing(config: Path, tmp_path: P
     assert grid.finished(cell)
     robust = Grid([Table("t", "", "", rows, robustness=True)], config, [], [0], tmp_path)
     assert not robust.finished(cell)
+
+
+def test_finished_cells_of_other_data_are_refused(
+    mfnet: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    rows = (Row("a", {}, {}), Row("b", {"model.fusion": "late"}, {}))
+    grid = Grid([Table("t", "", "", rows)], write_config(root), [], [0], tmp_path / "cells")
+    finished_cells(grid)
+    assert grid.run(1) == {}, "cells of an earlier version do not tell"
+    for cell in grid.cells.values():
+        write_text(Path(cell.out) / "config.yaml", to_yaml(cell))
+        write_inputs(Path(cell.out), data_inputs(open_splits(cell.data)))
+    assert grid.run(1) == {}
+    name = (root / "test.txt").read_text().split()[0]
+    Image.new("L", (64, 48)).save(root / "labels" / f"{name}.png")
+    with pytest.raises(InputError, match=rf"1 of 2 in test differ, first {name}"):
+        grid.run(1)
+
+
+def test_finished_cells_of_another_teacher_are_refused(
+    trained: Path, mfnet: Path, write_config: WriteConfig, tmp_path: Path
+) -> None:
+    config = write_config(mfnet, train={"teacher": str(trained), "start": str(trained)})
+    grid = Grid([Table("t", "", "", (Row("a", {}, {}),))], config, [], [0], tmp_path / "cells")
+    (cell,) = grid.cells.values()
+    matrices = np.array([[[6, 2], [1, 3]]])
+    write_json(Path(cell.out) / "metrics.json", {"robustness": None})
+    np.savez(Path(cell.out) / "confusion.npz", names=np.array(["x"]), matrices=matrices)
+    write_text(Path(cell.out) / "config.yaml", to_yaml(cell))
+    start = {"train.start": fingerprint(trained / "model")}
+    teacher = {"train.teacher": load_teacher(str(trained)).fingerprint()}
+    data = data_inputs(open_splits(cell.data))
+    write_inputs(Path(cell.out), data | {"teacher": teacher, "start": start})
+    assert grid.run(1) == {}
+    for changed in ("teacher", "start"):
+        other = {"teacher": teacher, "start": start} | {changed: {f"train.{changed}": "0123"}}
+        write_inputs(Path(cell.out), data | other)
+        with pytest.raises(InputError, match=f"1 of 1 in {changed} differ"):
+            grid.run(1)
+
+
+def test_rows_of_several_classes_are_refused(config: Path, tmp_path: Path) -> None:
+    rows = (Row("a", {}, {}), Row("b", {"data.layout": "fmb"}, {}))
+    with pytest.raises(
+        InputError, match=r"table t, row b: other classes than the row a \(9 and 15,"
+    ):
+        Grid([Table("t", "", "", rows)], config, [], [0], tmp_path)

@@ -193,7 +193,49 @@ def test_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr.strip().splitlines()[-1]
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["inputs.json"]
+
+
+def test_a_demo_replaces_nothing_but_a_demo(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "data" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("years of work")
+    assert main(["demo", "--out", str(tmp_path), "--steps", "1"]) == 2
+    assert "holds data, and no inputs.json says what it was made from" in capsys.readouterr().err
+    assert mine.exists()
+
+
+def test_scenes_are_not_mixed_with_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scenes"
+    words = ["synthesize", "--layout", "pairs", "--out", str(out), "--count", "3", "--size"]
+    assert main([*words, "48x64", "--seed", "1"]) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*.png")}
+    assert main([*words, "48x64", "--seed", "1"]) == 0
+    capsys.readouterr()
+    assert main([*words, "48x64", "--seed", "2"]) == 2
+    assert "holds scenes made from other inputs (seed 1, now 2)" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*.png")} == before
+    (tmp_path / "mine" / "rgb").mkdir(parents=True)
+    words[words.index(str(out))] = str(tmp_path / "mine")
+    assert main([*words, "48x64", "--seed", "1"]) == 2
+    assert "mine: holds rgb, and no inputs.json says" in capsys.readouterr().err
+
+
+def test_a_check_is_not_overwritten_by_another_folders(
+    mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["--layout", "mfnet", "--split", "val"]
+    other = shutil.copytree(mfnet, tmp_path / "elsewhere" / mfnet.name)
+    assert main(["check", "--data", str(mfnet), *words]) == 0
+    assert main(["check", "--data", str(mfnet), *words]) == 0
+    capsys.readouterr()
+    assert main(["check", "--data", str(other), *words]) == 2
+    assert "holds a check made from other inputs (data" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -252,3 +253,120 @@ def test_real_pairs_of_any_size(trained: Path, realdata: Path, tmp_path: Path, n
     for path in (folder / "rgb").iterdir():
         with Image.open(path) as image, Image.open(tmp_path / "labels" / f"{path.stem}.png") as out:
             assert out.size == image.size
+
+
+@pytest.fixture
+def mine(own: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(own, tmp_path / "mine"))
+
+
+def label_maps(out: Path) -> dict[str, bytes]:
+    return {
+        path.name: np.asarray(open_image(path)).tobytes() for path in (out / "labels").iterdir()
+    }
+
+
+def swap_first_two(folder: Path) -> None:
+    """Exchange two images of one size, times included."""
+    first, second = sorted(folder.iterdir())[:2]
+    times = [(p.stat().st_atime_ns, p.stat().st_mtime_ns) for p in (first, second)]
+    first.rename(folder / "third")
+    second.rename(first)
+    (folder / "third").rename(second)
+    for path, time in zip((first, second), times, strict=True):
+        os.utime(path, ns=time)
+
+
+def test_other_images_are_predicted_anew(trained: Path, mine: Path, tmp_path: Path) -> None:
+    """What is kept of other pictures, or of one camera less, is no answer."""
+    kept, fresh = tmp_path / "kept", tmp_path / "fresh"
+    rgb, both = ("--rgb", mine / "rgb"), ("--rgb", mine / "rgb", "--thermal", mine / "thermal")
+    assert predict(trained, kept, *rgb) == 0
+    before = label_maps(kept)
+    assert predict(trained, kept, *both) == 0
+    assert label_maps(kept) != before
+    swap_first_two(mine / "rgb")
+    assert predict(trained, kept, *both) == predict(trained, fresh, *both) == 0
+    assert label_maps(kept) == label_maps(fresh)
+    summaries = [read_json(folder / "summary.json") for folder in (kept, fresh)]
+    assert summaries[0] == summaries[1]
+
+
+def test_an_image_that_broke_leaves_no_old_labels(
+    trained: Path, mine: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert predict(trained, out, "--rgb", mine / "rgb") == 0
+    broken = sorted((mine / "rgb").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:100])
+    assert predict(trained, out, "--rgb", mine / "rgb") == 1
+    assert not (out / "labels" / broken.name).exists()
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.02, 0.0])
+@pytest.mark.parametrize("kind", ["labels", "overlays"])
+def test_a_damaged_prediction_is_made_again(
+    trained: Path, own: Path, tmp_path: Path, kept: float, kind: str
+) -> None:
+    assert predict(trained, tmp_path, "--rgb", own / "rgb") == 0
+    before = label_maps(tmp_path)
+    path = sorted((tmp_path / kind).iterdir())[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole))])
+    assert predict(trained, tmp_path, "--rgb", own / "rgb") == 0
+    assert label_maps(tmp_path) == before
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--thermal-scaling", "0,100"), "with thermal-scaling 8-bit, not 0,100"),
+        (("--rig", "resize"), "with rig none, not resize"),
+        (("--tile", "64"), "with tile 1536, not 64"),
+    ],
+)
+def test_other_options_are_not_mixed(
+    trained: Path,
+    own: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    option: str,
+) -> None:
+    data = ("--rgb", own / "rgb", "--thermal", own / "thermal")
+    assert predict(trained, tmp_path, *data) == 0
+    before = label_maps(tmp_path)
+    assert predict(trained, tmp_path, *data, *words) == 2
+    assert f"holds predictions {option}; give another --out" in capsys.readouterr().err
+    (tmp_path / "summary.json").unlink()  # its word alone is not relied on
+    (tmp_path / "report.html").unlink()
+    assert predict(trained, tmp_path, *data, *words) == 0
+    assert predict(trained, tmp_path / "fresh", *data, *words) == 0
+    assert label_maps(tmp_path) == label_maps(tmp_path / "fresh")
+    assert before.keys() == label_maps(tmp_path).keys()
+
+
+@pytest.mark.parametrize("kind", ["labels", "overlays"])
+def test_foreign_files_are_neither_taken_nor_overwritten(
+    trained: Path, mine: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """The truth of a data set is no prediction."""
+    if kind != "labels":
+        (mine / "labels").rename(mine / kind)
+    truth = {path: path.read_bytes() for path in (mine / kind).iterdir()}
+    assert predict(trained, mine, "--rgb", mine / "rgb", "--thermal", mine / "thermal") == 2
+    error = capsys.readouterr().err
+    assert "would be taken for a prediction; give another --out" in error
+    assert len(error.strip().splitlines()) == 1
+    assert {path: path.read_bytes() for path in (mine / kind).iterdir()} == truth
+    assert not (mine / "summary.json").exists()
+
+
+def test_another_verbs_report_is_not_overwritten(
+    trained: Path, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (trained / "report.html").read_bytes()
+    assert predict(trained, trained, "--rgb", own / "rgb") == 2
+    assert "holds another report; give another --out" in capsys.readouterr().err
+    assert (trained / "report.html").read_bytes() == before

@@ -22,10 +22,12 @@ from tqdm import tqdm
 
 import samantic
 from samantic.batch import find_files
+from samantic.checkpoint import find_model, fingerprint
 from samantic.config import IGNORE
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import read_images, to_tensor
 from samantic.files import replacing, write_text
+from samantic.inputs import files_digest, mark_png, png_mark
 from samantic.predict import Predictor
 
 
@@ -51,25 +53,28 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=2)
     options = parser.parse_args()
     models = [samantic.load(model, device="cpu") for model in options.models]
+    known = [fingerprint(find_model(model)) for model in options.models]
     for folder in ("images", "labels"):
         shutil.copytree(options.labelled / folder, options.out / folder, dirs_exist_ok=True)
     files = find_files(options.rgb, options.thermal, None)
     names = [f"pseudo_{pair.name}" for pair in files]
     for pair, name in zip(tqdm(files, "label", unit="pair"), names, strict=True):
         image, target = (options.out / part / f"{name}.png" for part in ("images", "labels"))
-        if (target if models else image).exists():  # a stopped run goes on
-            continue
+        made = files_digest((pair.rgb, pair.thermal), *known, str(options.confidence))
+        there = (target, image) if models else (image,)
+        if all(path.exists() and png_mark(path) == made for path in there):
+            continue  # a stopped run goes on
         rgb, thermal = read_images(pair, models[0].camera if models else ALIGNED_8_BIT)
         gray = np.rint(255 * thermal).astype(np.uint8)
         with replacing(image) as temporary:
-            Image.fromarray(np.dstack([rgb, gray])).save(temporary)
+            Image.fromarray(np.dstack([rgb, gray])).save(temporary, pnginfo=mark_png(made))
         if not models:
             continue
         labels = label(
             models, to_tensor(rgb)[None], torch.from_numpy(thermal)[None, None], options.confidence
         )
         with replacing(target) as temporary:
-            labels.save(temporary)
+            labels.save(temporary, pnginfo=mark_png(made))
     for split in ("val", "test"):
         shutil.copy(options.labelled / f"{split}.txt", options.out / f"{split}.txt")
     train = (options.labelled / "train.txt").read_text().split()

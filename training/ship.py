@@ -1,6 +1,6 @@
 r"""Make a trained model or a base small enough to ship: half precision, and a card of its limits.
 
-    python training/ship.py runs/nano --metrics runs/evaluate/nano-test/metrics.json \
+    python training/ship.py runs/nano --metrics runs/evaluate/nano-mfnet-test/metrics.json \
         --limits training/nano_limits.md --out src/samantic/weights/nano
     python training/ship.py runs/sam/sam --limits training/sam_nano_card.md \
         --out src/samantic/weights/sam-nano

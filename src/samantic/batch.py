@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from samantic.data.lists import count_names
 from samantic.data.pairs import Files, read_images
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
+from samantic.inputs import digest, files_digest, png_mark
 from samantic.predict import Predictor, class_shares
+
+KINDS = ("overlays", "labels")
+"""Folders of predictions, in the order in which they are written."""
 
 
 def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> list[Files]:
@@ -60,31 +65,35 @@ def predict_files(
 ) -> dict[str, Any]:
     """Predict pairs into a folder: labels/, overlays/ and summary.json.
 
-    Pairs whose files are there already are not predicted again, so a run continues where it
-    stopped. Pairs that cannot be predicted are left out.
+    Each PNG says what it was made from: the model, its options and the content of the images. A
+    pair whose PNG says so already is not predicted again, so a run continues where it stopped; one
+    whose images have changed, or whose PNG is damaged, is. Pairs that cannot be predicted are left
+    out.
 
     Args:
         predictor: The model.
         files: The pairs.
         out: Folder to write to.
-        fingerprint: Identity of the model's weights.
+        fingerprint: Identity of the model.
 
     Returns:
-        The summary: model, whether frames are panoramas, their number, per frame its size and
-        class shares, and why others failed.
+        The summary: model and options, the number of frames, per frame its size and class shares,
+        and why others failed.
 
     Raises:
-        InputError: `out` holds predictions of another model, or panoramas beside other images.
+        InputError: `out` holds what another model or other options have made, or what is no
+            prediction.
     """
     summary_path = out / "summary.json"
-    made = {"model": fingerprint, "panorama": predictor.panorama}
+    made = {"model": fingerprint, **json.loads(json.dumps(predictor.options))}
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
+    _check_own(out)
     write_json(summary_path, {**made, "complete": False})
     frames, failed = {}, {}
     for pair in tqdm(files, desc="predict", unit="pair", disable=None):
         try:
-            ids = _predict_pair(predictor, pair, out)
+            ids = _predict_pair(predictor, pair, out, made)
         except InputError as error:
             failed[pair.name] = str(error)
             continue
@@ -103,23 +112,68 @@ def predict_files(
     return summary
 
 
-def _check_alike(out: Path, before: dict[str, Any], made: dict[str, Any]) -> None:
+def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
     """Refuse a folder whose predictions were made otherwise."""
-    if before.get("model") != made["model"]:
+    if not isinstance(before, dict) or "model" not in before:
+        raise InputError(f"{out}: holds a summary.json of something else; give another --out")
+    if before["model"] != made["model"]:
         raise InputError(f"{out}: holds another model's predictions; give another --out")
     if before.get("panorama", False) != made["panorama"]:
         how = "without" if made["panorama"] else "with"
         raise InputError(f"{out}: holds predictions {how} --panorama; give another --out")
+    for key, value in made.items():
+        if before.get(key, value) != value:
+            option = key.replace("_", "-")
+            raise InputError(
+                f"{out}: holds predictions with {option} {before[key] or 'none'}, not "
+                f"{value or 'none'}; give another --out"
+            )
 
 
-def _predict_pair(predictor: Predictor, pair: Files, out: Path) -> NDArray[np.uint8]:
-    """The labels of a pair: those in `out`, or else predicted and saved there."""
-    done = out / "labels" / f"{pair.name}.png"
-    if done.exists():
-        return np.asarray(open_image(done))
+def _check_own(out: Path) -> None:
+    """Refuse a folder with files that would be overwritten or taken for predictions."""
+    if (out / "report.html").exists() and not (out / "summary.json").exists():
+        raise InputError(f"{out}: holds another report; give another --out")
+    for kind in KINDS:
+        for path in sorted((out / kind).glob("*")):
+            if not path.name.startswith(".") and (not path.is_file() or png_mark(path) is None):
+                raise InputError(
+                    f"{path}: not written by this version of samantic predict, and would be taken "
+                    "for a prediction; give another --out"
+                )
+
+
+def _predict_pair(
+    predictor: Predictor, pair: Files, out: Path, made: dict[str, Any]
+) -> NDArray[np.uint8]:
+    """The labels of a pair: those in `out` if they were made alike, or else predicted and saved."""
+    paths = [out / kind / f"{pair.name}.png" for kind in KINDS]
+    if any(path.exists() for path in paths):
+        mark = _mark(pair, made)
+        if (kept := _kept(paths, mark)) is not None:
+            return kept
+        for path in paths:  # of other images, should these not be readable
+            if png_mark(path) != mark:
+                path.unlink(missing_ok=True)
     prediction = predictor.segment(*read_images(pair, predictor.camera))
-    prediction.save(out, pair.name)
+    prediction.save(out, pair.name, _mark(pair, made))
     return prediction.labels
+
+
+def _mark(pair: Files, made: dict[str, Any]) -> str:
+    """What a prediction is made from: the model and its options, and the images' content."""
+    return files_digest((pair.rgb, pair.thermal), digest(made))
+
+
+def _kept(paths: list[Path], mark: str) -> NDArray[np.uint8] | None:
+    """The labels of an overlay and a label file; None where one is damaged or made otherwise."""
+    if any(png_mark(path) != mark for path in paths):
+        return None
+    try:
+        _, labels = (np.asarray(open_image(path)) for path in paths)
+    except InputError:  # cut off: it is made anew
+        return None
+    return labels
 
 
 def _images(path: Path) -> dict[str, Path]:

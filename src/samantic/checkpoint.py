@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
+from samantic.class_names import kept_classes
 from samantic.config import (
     EFFICIENTNETS,
     SHORT,
@@ -34,6 +35,7 @@ from samantic.config import (
 from samantic.config_files import check_network
 from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
+from samantic.inputs import files_digest
 from samantic.model_info import CONFIG, ModelInfo, read_info
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 from samantic.models.hub import locate
@@ -147,7 +149,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     return network.eval(), info
 
 
-def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> None:
+def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> str:
     """Give a new network the weights of a trained one; see `take_over`.
 
     Args:
@@ -156,6 +158,9 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
         name_or_path: A run folder, a model folder, or a hub id of a model of the same network; one
             with an encoder for each camera may start one with a single encoder, and a short one
             takes over what its encoder has in common.
+
+    Returns:
+        A line on which classes keep what was learnt of them, and which start anew.
 
     Raises:
         InputError: There is no such model, or it describes another network.
@@ -173,7 +178,8 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> N
                     f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
                     "alike, or train without train.start"
                 )
-    take_over(network, info.classes, source, other.classes)
+    same = take_over(network, info.classes, source, other.classes)
+    return f"started from {name_or_path}: {kept_classes(info.classes, other.classes, same)}"
 
 
 def find_model(name_or_path: str | Path) -> Path:
@@ -222,9 +228,8 @@ def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a model's weights, 16 hexadecimal digits."""
-    with (folder / WEIGHTS).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    """SHA-256 of a model's weights and of its config.json, 16 hexadecimal digits."""
+    return files_digest((folder / WEIGHTS, folder / CONFIG))
 
 
 def tensors_fingerprint(tensors: Mapping[str, Tensor]) -> str:

@@ -287,8 +287,8 @@ class TrainConfig(Options, section="train"):
         devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
         start: Trained model (run folder, model folder or hub id) of the same network whose weights
-            training starts from; classes of equal names keep what they learnt, others
-            start anew. {seed} in it stands for `seed`.
+            training starts from; classes of equal names, whatever their case, keep what
+            they learnt, others start anew, and a line says which. {seed} in it stands for `seed`.
         teacher: Trained model of any network and the same classes, whose predictions the run learns
             from besides the labels, on pixels without a label too.
     """

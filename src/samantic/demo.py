@@ -28,6 +28,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.evaluation import evaluate_predictor
+from samantic.inputs import check_folder, write_inputs
 from samantic.model_info import read_info
 from samantic.predict import load
 from samantic.records import in_columns, interval
@@ -43,6 +44,9 @@ VARIANTS: dict[str, Fusion] = {"fused": "paper", "rgb": "rgb", "thermal": "therm
 
 SHOWN, TUNED = "shipped", "nano"
 """Folders of what nano makes of scenes as it comes, and of nano trained further on them."""
+
+MADE = {"by": "samantic demo"}
+"""What says in a folder that a demo may replace what lies there."""
 
 TUNING = 0.2
 """Steps that nano is trained further, as a share of those of a network from scratch."""
@@ -65,13 +69,16 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         The metrics of each network by its name.
 
     Raises:
-        InputError: The seeds are equal.
+        InputError: The seeds are equal, or `out` holds what no demo has written.
     """
     if seed == eval_seed:
         raise InputError(
             f"demo: --seed and --eval-seed are both {seed}; unseen scenes need another"
         )
-    for name in (*VARIANTS, TUNED, SHOWN, "data", "predictions"):
+    parts = (*VARIANTS, TUNED, SHOWN, "data", "predictions")
+    check_folder(out, MADE, "results", (*parts, "report.html"))
+    write_inputs(out, MADE)
+    for name in parts:
         shutil.rmtree(out / name, ignore_errors=True)
     _show_nano(out / SHOWN, eval_seed)
     data = out / "data"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from samantic.data.thermal import refuse_unit
 from samantic.devices import Device, choose_device
 from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.inputs import mark_png
 from samantic.model_info import ModelInfo
 from samantic.models import Network, Output
 from samantic.tiling import blend_tiles
@@ -52,11 +54,18 @@ class Prediction:
         """The classes in colour over the image; class 0 is left clear."""
         return overlay(self.background, self.labels, self.palette, opacity)
 
-    def save(self, folder: str | Path, stem: str) -> None:
-        """Write folder/labels/STEM.png (class ids) and folder/overlays/STEM.png."""
+    def save(self, folder: str | Path, stem: str, made_from: str | None = None) -> None:
+        """Write folder/labels/STEM.png (class ids) and folder/overlays/STEM.png.
+
+        Args:
+            folder: Folder to write to.
+            stem: Name of the pair.
+            made_from: What both files say that they were made from; see `inputs.png_mark`.
+        """
+        info = None if made_from is None else mark_png(made_from)
         for kind, image in (("overlays", self.overlay()), ("labels", Image.fromarray(self.labels))):
             with replacing(Path(folder) / kind / f"{stem}.png") as temporary:
-                image.save(temporary)
+                image.save(temporary, pnginfo=info)
 
     def shares(self) -> dict[str, float]:
         """The share of the pixels that each class takes."""
@@ -97,6 +106,12 @@ class Predictor:
         # convolutions are faster so; torch's types do not know that both may be given
         self.network: Network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.merge()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that its answers depend on besides the network and the images, as JSON has it."""
+        where = {"panorama": self.panorama, "tile": self.tile, "size": self.size}
+        return where | self.camera.stored()
 
     def predict(self, rgb: ImageLike | None = None, thermal: ImageLike | None = None) -> Prediction:
         """Segment a pair.

@@ -124,7 +124,7 @@ def with_ours(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]] | No
         Header and lines; None where there is no such table.
     """
     known = TABLES.get(metrics["dataset"])
-    if known is None:
+    if known is None or metrics.get("class_map"):  # of other classes
         return None
     values = [metrics["iou"][name] for name in known.classes]
     ours = [None if value is None else 100 * value for value in (*values, metrics["miou"])]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,13 @@ from scipy import ndimage
 
 from samantic.data.pairs import Files
 from samantic.distill.damage import Damage, damaged
-from samantic.distill.mask_files import WindowMasks, write_mask_file
+from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
 from samantic.distill.sources import (
     DamagedMasks,
     FileMasks,
     SamMasks,
     cache_masks,
     masks_in_window,
-    read_masks,
 )
 from samantic.errors import InputError
 
@@ -49,6 +49,9 @@ class Halves:
     def options(self) -> dict[str, Any]:
         return {"source": "halves"}
 
+    def inputs(self, files: Files) -> list[Path | None]:
+        return [files.rgb]
+
     def __call__(self, files: Files) -> list[WindowMasks]:
         if files.name == self.fails_at:
             raise InputError(f"{files.name}: broken")
@@ -70,14 +73,19 @@ def test_what_is_there_is_not_computed_again(images: list[Files], tmp_path: Path
         cache_masks(images, replace(source, fails_at="2"), folder)
     cache_masks(images[:2], source, folder)
     for _ in range(2):
-        cache_masks(images, source, folder)
+        kept = cache_masks(images, source, folder)
         assert sorted(source.asked) == ["0", "1", "2"]
-    (part,) = read_masks(folder, "1")
+    (part,) = read_mask_file(kept["1"])
     assert part.corner is None
     assert part.masks.sum(dim=(1, 2)).tolist() == [1024, 1024]
     assert part.quality.tolist() == [0.5, 0.75]
-    with pytest.raises(InputError, match=r"3\.json: no such file"):
-        read_masks(folder, "3")
+    path = images[1].rgb
+    assert path is not None
+    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save(path)
+    again = cache_masks(images, source, folder)
+    assert sorted(source.asked) == ["0", "1", "1", "2"], "another image of the same name"
+    assert again["1"] != kept["1"]
+    assert again["2"] == kept["2"]
 
 
 def test_masks_of_other_options_are_not_mixed(images: list[Files], tmp_path: Path) -> None:
@@ -91,8 +99,7 @@ def test_masks_of_other_options_are_not_mixed(images: list[Files], tmp_path: Pat
 
 def test_a_sam_sees_every_window_as_an_image(images: list[Files], tmp_path: Path) -> None:
     source = SamMasks("random-micro", window=32, side=4, quality=0, stability=0)
-    cache_masks(images[:1], source, tmp_path)
-    parts = read_masks(tmp_path, "0")
+    parts = read_mask_file(cache_masks(images[:1], source, tmp_path)["0"])
     assert [part.corner for part in parts] == [(0, 0), (0, 16), (0, 32), (0, 48)]
     assert all(part.masks.shape[1:] == (32, 32) for part in parts)
     assert sum(len(part.masks) for part in parts) > 0
@@ -101,8 +108,8 @@ def test_a_sam_sees_every_window_as_an_image(images: list[Files], tmp_path: Path
     assert whole.masks.shape[1:] == (32, 64)
     rows = replace(source, window=(16, 64))
     for _ in range(2):  # the second time from what is there
-        cache_masks(images[:1], rows, tmp_path / "rows")
-    parts = read_masks(tmp_path / "rows", "0")
+        kept = cache_masks(images[:1], rows, tmp_path / "rows")
+    parts = read_mask_file(kept["0"])
     assert [part.corner for part in parts] == [(0, 0), (8, 0), (16, 0)]
     assert all(part.masks.shape[1:] == (16, 64) for part in parts)
     assert source.options == replace(source, device="cuda").options
@@ -124,9 +131,9 @@ def test_masks_from_files(images: list[Files], tmp_path: Path) -> None:
         folder / "1.png"
     )
     source = FileMasks(folder)
-    cache_masks(images[:2], source, tmp_path / "cache")
-    assert len(read_masks(tmp_path / "cache", "0")[0].masks) == 2
-    assert len(read_masks(tmp_path / "cache", "1")[0].masks) == 3
+    kept = cache_masks(images[:2], source, tmp_path / "cache")
+    assert len(read_mask_file(kept["0"])[0].masks) == 2
+    assert len(read_mask_file(kept["1"])[0].masks) == 3
     with pytest.raises(InputError, match=r"no masks of 2; add 2\.json or 2\.png"):
         source(images[2])
     Image.fromarray(np.ones((32, 60), np.uint8)).save(folder / "2.png")
@@ -137,10 +144,14 @@ def test_masks_from_files(images: list[Files], tmp_path: Path) -> None:
 def test_files_that_have_changed_are_read_anew(images: list[Files], tmp_path: Path) -> None:
     folder = tmp_path / "instances"
     write_mask_file(folder / "0.json", Halves()(images[0]))
-    before = FileMasks(folder).options
-    assert FileMasks(folder).options == before
+    source = FileMasks(folder)
+    before = cache_masks(images[:1], source, tmp_path / "cache")
+    os.utime(folder / "0.json", (0, 0))
+    assert cache_masks(images[:1], source, tmp_path / "cache") == before
     write_mask_file(folder / "0.json", Halves()(images[0])[:1] * 2)
-    assert FileMasks(folder).options != before
+    after = cache_masks(images[:1], source, tmp_path / "cache")
+    masks = [read_mask_file(kept["0"])[0].masks for kept in (before, after)]
+    assert len(masks[1]) == 2 * len(masks[0])
 
 
 def test_masks_in_a_window_are_its_own_and_parts_of_the_whole_images() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from jsonschema import Draft202012Validator
+from PIL import Image
 
 import samantic
 from samantic.callbacks import read_history
@@ -195,3 +196,34 @@ def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for key in ("teacher.model", "masks.source", "window", "loss.cover", "augment.roll"):
         assert f"--{key}" in text
+
+
+def targets_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("targets-*/*.npz"))
+
+
+def test_what_runs_share_is_made_anew_for_other_images(
+    write_distill: WriteConfig, mfnet: Path, tmp_path: Path
+) -> None:
+    """Masks and targets in a shared folder are those of the images as they are now."""
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    shared = tmp_path / "shared"
+    data = {"root": str(root), "val": None, "test": None}
+    path = str(
+        write_distill(data=data, masks={"cache": str(shared)}, train={"steps": 1, "validations": 1})
+    )
+    for number, kept in enumerate((6, 6, 7, 8)):
+        if number == 2:  # another image of the same name
+            name = (root / "train.txt").read_text().split()[0]
+            shutil.copy(root / "images" / f"{name}.png", tmp_path / "old.png")
+            with Image.open(tmp_path / "old.png") as image:
+                image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+                    root / "images" / f"{name}.png"
+                )
+        if number == 3:  # other masks of the same image
+            ids = np.zeros((48, 64), np.uint16)
+            ids[10:30, 10:30] = 1
+            Image.fromarray(ids).save(root / "instances" / f"{name}.png")
+        assert main(["distill", path, "--out", str(tmp_path / f"run{number}")]) == 0
+        assert len(list(shared.glob("*/masks/*.json"))) == kept
+        assert len(targets_of(shared)) == kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,12 +46,40 @@ def test_evaluation_is_one_confusion_matrix(trained: Path, mfnet: Path) -> None:
 
 
 def test_default_output_of_evaluate(
-    trained: Path, mfnet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path,
+    mfnet: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet", "--split", "val"]
     assert main(words) == 0
-    assert (tmp_path / "runs" / "evaluate" / "tiny-val" / "report.html").exists()
+    out = tmp_path / "runs" / "evaluate" / f"tiny-{mfnet.name}-val"
+    assert (out / "report.html").exists()
+    assert main(words) == 0, "the same may be measured again"
+    other = Path(shutil.copytree(mfnet, tmp_path / "elsewhere" / mfnet.name))
+    before = (out / "metrics.json").read_bytes()
+    capsys.readouterr()
+    assert main([*words[:3], str(other), *words[4:]]) == 2
+    error = capsys.readouterr().err
+    assert f"holds an evaluation made from other inputs (data {mfnet.resolve()}, now" in error
+    assert (out / "metrics.json").read_bytes() == before
+    assert main([*words, "--panorama"]) == 2
+    assert "(panorama false, now true); give another --out" in capsys.readouterr().err
+    assert main([*words[:-1], "../../x"]) == 2
+    assert not (tmp_path / "x").exists()
+
+
+def test_results_of_unknown_inputs_stay(
+    trained: Path, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "metrics.json").write_text("{}")
+    words = ["--data", str(mfnet), "--layout", "mfnet", "--split", "val", "--out", str(tmp_path)]
+    copy = shutil.copytree(trained, tmp_path / "copy")
+    for models in ([trained], [trained, copy]):
+        assert main(["evaluate", *map(str, models), *words]) == 2
+        assert "holds metrics.json, and no inputs.json says what" in capsys.readouterr().err
 
 
 def test_evaluation_without_a_modality(

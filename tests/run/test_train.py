@@ -106,7 +106,7 @@ def test_a_finished_run_is_not_overwritten(
     assert "holds a run already; add --resume" in capsys.readouterr().err
     other = write_config(mfnet, out=str(trained), model={"fusion": "late"})
     assert main(["train", str(other), "--resume"]) == 2
-    assert "describes another network" in capsys.readouterr().err
+    assert "the run began with other augment.crop," in capsys.readouterr().err
     nothing = write_config(mfnet)
     assert main(["train", str(nothing), "--resume"]) == 2
     assert "no last.ckpt to resume from" in capsys.readouterr().err

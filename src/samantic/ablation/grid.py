@@ -8,19 +8,28 @@ import multiprocessing
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from samantic.ablation.tables import Table
+from samantic.checkpoint import find_model, fingerprint
+from samantic.class_names import difference
 from samantic.config import Config
 from samantic.config_files import read_any_config, to_yaml
+from samantic.data.catalog import CATALOG
+from samantic.distill.teacher import load_teacher
 from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_json
+from samantic.inputs import INPUTS, digest
+from samantic.run.resume import Inputs, check_inputs, data_inputs
+from samantic.run.train import open_splits
+from samantic.strings import substitute
 
 Run = Config | DistillConfig
 """What a cell trains."""
@@ -42,7 +51,8 @@ class Grid:
         out: Folder for the cells.
 
     Raises:
-        InputError: A row sets a key that does not exist, or there are no seeds.
+        InputError: A row sets a key that does not exist, rows of a table differ in their classes,
+            or there are no seeds.
     """
 
     def __init__(
@@ -63,15 +73,34 @@ class Grid:
                     self.cells[table.name, row.name, seed] = _cell(
                         read_any_config(config, words), out
                     )
+        for table in tables:
+            self._check_classes(table)
+
+    def _check_classes(self, table: Table) -> None:
+        """Refuse rows that cannot be compared: of other classes than the first."""
+        first = None
+        for row in table.rows:
+            data = self.cells[table.name, row.name, self.seeds[0]].data
+            classes = tuple(CATALOG[data.layout].classes or data.classes or ())
+            first = first or classes
+            if classes and (problem := difference(first, classes)):
+                raise InputError(
+                    f"table {table.name}, row {row.name}: other classes than the row "
+                    f"{table.rows[0].name} ({problem}); rows are compared, give them the same"
+                )
 
     def run(self, jobs: int) -> dict[str, str]:
         """Run what is not finished yet, `jobs` cells at a time, under one progress bar.
 
         Returns:
             Why cells failed, by folder.
+
+        Raises:
+            InputError: Finished cells learnt from what has changed since.
         """
         folders = {config.out: config for config in self.cells.values()}
         waiting = [config for config in folders.values() if not self.finished(config)]
+        _check_finished([config for config in folders.values() if self.finished(config)])
         failed: dict[str, str] = {}
         threads = max(1, (os.cpu_count() or 1) // jobs)
         bar = tqdm(
@@ -93,6 +122,43 @@ class Grid:
         """Whether a cell has its figures; metrics.json is the last file that a run writes."""
         path = Path(config.out) / "metrics.json"
         return path.exists() and not (self.robustness and read_json(path)["robustness"] is None)
+
+
+def _check_finished(cells: Sequence[Run]) -> None:
+    """Refuse finished cells whose data, or the models that they began with, are others now."""
+    known: dict[str, Inputs] = {}
+    models: dict[str, str] = {}
+    for cell in cells:
+        out = Path(cell.out)
+        if not (out / INPUTS).exists():  # of an earlier version
+            continue
+        run = read_any_config(out / "config.yaml")  # with the teacher's classes written out
+        data = replace(run.data, thermal_scaling="8-bit")
+        key = digest(asdict(data))
+        if key not in known:
+            labelled = not isinstance(run, DistillConfig)
+            known[key] = data_inputs(open_splits(data, labelled=labelled))
+        check_inputs(out, known[key] | _models(run, models))
+
+
+def _models(run: Run, known: dict[str, str]) -> Inputs:
+    """Digests of the models that a run learns from; `known` spares those that were seen."""
+    teacher = {"train.teacher": run.train.teacher}
+    if isinstance(run, DistillConfig):
+        teacher = {"teacher.model": run.teacher.model}
+    start = run.train.start and substitute(run.train.start, seed=run.train.seed)
+    found: Inputs = {}
+    for part, names in (("teacher", teacher), ("start", {"train.start": start})):
+        for key, name in names.items():
+            if name is None:
+                continue
+            if (part + name) not in known:
+                teaches = part == "teacher"
+                known[part + name] = (
+                    load_teacher(name).fingerprint() if teaches else fingerprint(find_model(name))
+                )
+            found[part] = {key: known[part + name]}
+    return found
 
 
 def _word(key: str, value: object) -> str:

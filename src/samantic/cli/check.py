@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, data_card, file_options, rig_option
+from samantic.cli.options import LAYOUTS, class_options, data_card, file_options, rig_option
 
 HELP = "look at a data set before training on it"
 
@@ -16,7 +16,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
     )
-    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    class_options(sub)
     file_options(sub)
     sub.add_argument(
         "--thermal-scaling",
@@ -31,17 +31,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.check import check, table, write_check
     from samantic.data.camera import ALIGNED_8_BIT
-    from samantic.data.catalog import check_layout_classes
-    from samantic.data.spec import named
+    from samantic.inputs import check_folder, write_inputs
 
     spec = data_card(options)
-    if options.classes is not None:
-        names = [name.strip() for name in options.classes.split(",")]
-        check_layout_classes(options.layout, names, "--classes")
-        spec = named(spec, names, "--classes")
     camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
-    findings = check(options.data, spec, options.split, camera)
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
+    made = {"data": str(options.data.resolve())}
+    check_folder(out, made, "a check", ("check.json", "check.html"))
+    findings = check(options.data, spec, options.split, camera)
+    write_inputs(out, made)
     write_check(out, options.data, spec, findings, camera)
     print(table(findings))
     print(f"pictures: {out / 'check.html'}")

@@ -5,10 +5,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, MODEL, camera_options, data_card, file_options
+from samantic.cli.options import (
+    LAYOUTS,
+    MODEL,
+    camera_options,
+    class_options,
+    data_card,
+    file_options,
+)
 from samantic.errors import InputError
 
 HELP = "measure a model on a labelled split"
+
+RUN_FILES = ("last.ckpt", "config.yaml", "model")
+"""Of a training's run folder."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -32,16 +42,24 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on past pairs that cannot be read, and name them",
     )
-    sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-SPLIT")
+    sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-DATA-SPLIT")
+    class_options(sub)
+    sub.add_argument(
+        "--map",
+        metavar="DATA=MODEL,...",
+        help="class of the model that a class of the data stands for, where names differ, as "
+        "bole=person,cavity=; one without does not count",
+    )
     file_options(sub)
     camera_options(sub)
 
 
 def run(options: argparse.Namespace) -> None:
+    from samantic.class_names import parse_map
     from samantic.disturbances import SUITE
     from samantic.run import Split, compare, evaluate
 
-    if options.out is not None and (options.out / "last.ckpt").exists():
+    if options.out is not None and any((options.out / name).exists() for name in RUN_FILES):
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
     alone = len(options.models) == 1
     job, models = (evaluate, options.models[0]) if alone else (compare, options.models)
@@ -54,6 +72,7 @@ def run(options: argparse.Namespace) -> None:
             options.thermal_scaling,
             options.rig,
             options.panorama,
+            None if options.map is None else parse_map(options.map),
             options.size,
         ),
         out=options.out,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from samantic.bounds import SHOWN
 from samantic.config import Layout
+from samantic.errors import InputError
 
 if TYPE_CHECKING:
     from samantic.data.spec import DatasetSpec
@@ -25,7 +26,11 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
-    sub.add_argument("--resume", action="store_true", help="continue a stopped run")
+    sub.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a stopped run, as it was begun; its length and devices may change",
+    )
     sub.set_defaults(keys=lambda: config_keys(kind()))
     usage = sub.format_help
     sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{_help(kind())}"  # type: ignore[method-assign]
@@ -49,11 +54,34 @@ def file_options(sub: argparse.ArgumentParser) -> None:
         sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
 
 
-def data_card(options: argparse.Namespace) -> DatasetSpec:
-    """What `file_options` and --layout say of the files."""
-    from samantic.data.catalog import own_files
+def class_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    sub.add_argument(
+        "--colors",
+        help="colour of each of these classes in label images, as #000000,#ff0000",
+    )
 
-    return own_files(options.layout, options.rgb, options.thermal, options.labels, options.rgbt)
+
+def data_card(options: argparse.Namespace) -> DatasetSpec:
+    """What `file_options`, `class_options` and --layout say of the files."""
+    from samantic.data.catalog import own_files, with_colours
+    from samantic.data.spec import named
+
+    layout = options.layout
+    spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt)
+    for name, given in (("--classes", options.classes), ("--colors", options.colors)):
+        if given is not None and layout != "pairs":
+            raise InputError(f"{name}: layout {layout} has its own; use layout pairs")
+    if options.classes is None:
+        if options.colors is not None:
+            raise InputError("--colors: say which classes they stand for, with --classes")
+        return spec
+    spec = named(spec, _words(options.classes))
+    return with_colours(spec, options.colors and _words(options.colors), "--colors")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",")]
 
 
 def camera_options(sub: argparse.ArgumentParser) -> None:

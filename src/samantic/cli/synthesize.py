@@ -33,9 +33,14 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from samantic.data.synthetic import split_indices, write_scenes
+    from samantic.inputs import check_folder, write_inputs
 
+    made = {key: getattr(options, key) for key in ("layout", "count", "seed", "size")}
+    here = [] if not options.out.is_dir() else sorted(path.name for path in options.out.iterdir())
+    check_folder(options.out, made, "scenes", here)
     try:
         splits = split_indices(options.count)
+        write_inputs(options.out, made)
         write_scenes(options.out, options.layout, splits, seed=options.seed, size=options.size)
     except ValueError as error:
         raise InputError(f"synthesize: {error}") from None

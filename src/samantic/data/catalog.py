@@ -39,10 +39,23 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
     if config.layout != "pairs":
         check_layout_classes(config.layout, config.classes, "data.classes")
         return spec
-    spec = named(spec, config.classes)
-    if config.colors is None:
+    return with_colours(named(spec, config.classes), config.colors, "data.colors")
+
+
+def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> DatasetSpec:
+    """A data card with class names, whose label images may hold colours.
+
+    Args:
+        spec: The data card.
+        colors: Colour of each class as #rrggbb; None where there are none.
+        key: What the user calls them, for errors.
+
+    Raises:
+        InputError: One is no colour, or there is not one for each class.
+    """
+    if colors is None:
         return spec
-    return replace(spec, palette=colours_of(config.colors, spec.classes), colours=True)
+    return replace(spec, palette=colours_of(colors, spec.classes, key), colours=True)
 
 
 def check_layout_classes(layout: Layout, classes: Sequence[str] | None, key: str) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from samantic.class_names import difference
 from samantic.config import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import CATALOG
@@ -141,10 +142,10 @@ class PairedFolder(Dataset[Sample]):
                 f"{self.root}: has {' and '.join(there)} images, but {who} reads "
                 f"{' and '.join(modalities)}; {cure}"
             )
-        if self.classes != tuple(classes):
+        if problem := difference(self.classes, classes):
             raise InputError(
                 f"{self.root}: classes {', '.join(self.classes)}, but {who} knows "
-                f"{', '.join(classes)}; {cure}"
+                f"{', '.join(classes)} ({problem}); {cure}"
             )
 
     def class_weights(self, balance: float) -> Tensor:

@@ -128,37 +128,36 @@ def check_names(names: Sequence[str], key: str) -> None:
             )
 
 
-def colours_of(texts: Sequence[str], classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
-    """The colours of classes from #rrggbb.
+def colours_of(
+    texts: Sequence[str], classes: Sequence[str], key: str = "data.colors"
+) -> tuple[tuple[int, int, int], ...]:
+    """The colours of classes from #rrggbb; `key` is what the user calls them, for errors.
 
     Raises:
         InputError: One is no colour, their number differs, or two classes have the same.
     """
-    colours = tuple(map(colour, texts))
+    colours = tuple(colour(text, key) for text in texts)
     if len(colours) != len(classes):
-        raise InputError(
-            f"data.colors: {len(colours)} colours for {len(classes)} classes; give one each"
-        )
+        raise InputError(f"{key}: {len(colours)} colours for {len(classes)} classes; give one each")
     seen: dict[tuple[int, int, int], str] = {}
     for name, text, value in zip(classes, texts, colours, strict=True):
         if value in seen:
             raise InputError(
-                f"data.colors: {text} is the colour of {seen[value]} and of {name}; give each its "
-                "own"
+                f"{key}: {text} is the colour of {seen[value]} and of {name}; give each its own"
             )
         seen[value] = name
     return colours
 
 
-def colour(text: str) -> tuple[int, int, int]:
-    """Red, green and blue of #rrggbb.
+def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
+    """Red, green and blue of #rrggbb; `key` is what the user calls it, for errors.
 
     Raises:
         InputError: It is no colour.
     """
     if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
         raise InputError(
-            f"data.colors: {shown(text)!r} is no colour; write red, green and blue as #rrggbb"
+            f"{key}: {shown(text)!r} is no colour; write red, green and blue as #rrggbb"
         )
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue

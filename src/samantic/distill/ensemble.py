@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -14,6 +12,7 @@ from torch import Tensor
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.devices import choose_device
 from samantic.distill.damage import Damage
+from samantic.distill.mask_files import read_mask_file
 from samantic.distill.sources import (
     DamagedMasks,
     FileMasks,
@@ -21,7 +20,6 @@ from samantic.distill.sources import (
     SamMasks,
     cache_masks,
     masks_in_window,
-    read_masks,
     waiting,
 )
 from samantic.distill.targets import (
@@ -35,6 +33,8 @@ from samantic.distill.teacher import Teacher
 from samantic.distill.windows import Corner, Cut, plan_windows
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.errors import InputError
+from samantic.inputs import digest, file_digest, files_digest
+from samantic.models.sam import SHIPPED_BASES
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,17 @@ class KeptMasks:
     """The masks of a split's images by window.
 
     Attributes:
-        folder: Where `keep_masks` has put them; None for none.
+        files: Where `keep_masks` has put those of each image; None for none.
         window: Of panoramas, as `plan_windows` takes it; None for images that are not.
     """
 
-    folder: Path | None
+    files: dict[str, Path] | None
     window: Window | None
+
+    @property
+    def digest(self) -> str:
+        """What the masks were made from: their files are named by it."""
+        return digest(sorted(path.name for path in (self.files or {}).values()))
 
     def __call__(self, sample: Sample) -> list[Tensor]:
         """Masks (M_i, h, w) of each window of an image.
@@ -56,9 +61,9 @@ class KeptMasks:
             InputError: They are those of other windows.
         """
         cut = plan_windows(self.window, sample.size)
-        if self.folder is None:
+        if self.files is None:
             return [torch.zeros(0, *cut.window, dtype=torch.bool)] * len(cut.corners)
-        found = read_masks(self.folder, sample.name)
+        found = read_mask_file(self.files[sample.name])
         try:
             return [masks_in_window(found, corner, cut.window) for corner in cut.corners]
         except InputError as error:
@@ -68,17 +73,25 @@ class KeptMasks:
 def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
     """Find the masks of a split's images that are not known yet; those made otherwise stay beside.
 
+    The folder is named by the options, a file by the content of the image.
+
     Raises:
         InputError: They cannot be had.
     """
     source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
         return KeptMasks(None, config.window)
-    made = json.dumps([str(pairs.root.resolve()), pairs.split, source.options], sort_keys=True)
-    digest = hashlib.sha256(made.encode()).hexdigest()[:10]
-    folder = Path(config.masks.cache or Path(config.out, "masks")) / digest
-    cache_masks(pairs.files, source, folder)
-    return KeptMasks(folder, config.window)
+    made = digest([str(pairs.root.resolve()), pairs.split, source.options, *_weights(config.masks)])
+    folder = Path(config.masks.cache or Path(config.out, "masks")) / made[:10]
+    return KeptMasks(cache_masks(pairs.files, source, folder), config.window)
+
+
+def _weights(options: MasksConfig) -> list[str]:
+    """A digest of the weights of a SAM in a local folder, or of the one that ships."""
+    if options.source != "sam":
+        return []
+    folder = Path(SHIPPED_BASES.get(options.base, options.base))
+    return [file_digest(path) for path in sorted(folder.glob("*.safetensors"))]
 
 
 def mask_source(options: MasksConfig, window: Window | None, root: Path) -> MaskSource | None:
@@ -170,27 +183,32 @@ class Ensemble:
         return make_targets(logits, there, cut, self.options), cut
 
     def keep_targets(self, pairs: PairedFolder, folder: Path) -> KeptTargets:
-        """Compute the targets of all images that have none in a folder yet."""
+        """Compute the targets of all images that have none in a folder yet.
+
+        A file is named by the content of the images and by what their masks were made from.
+        """
+        masks = self.masks.files or {}
+        files = {}
+        for pair in pairs.files:
+            mask = masks[pair.name].name if masks else ""
+            made = files_digest((pair.rgb, pair.thermal), mask)
+            files[pair.name] = folder / f"{pair.name}-{made}.npz"
         indices = range(len(pairs))
-        for index in waiting(indices, lambda i: _file(folder, pairs.files[i].name), "teacher"):
+        for index in waiting(indices, lambda i: files[pairs.files[i].name], "teacher"):
             sample = pairs[index]
             targets = self.targets(sample)
             if self.options.targets == "hard":
                 targets = targets._replace(probabilities=None)
-            write_targets(_file(folder, sample.name), targets)
-        return KeptTargets(folder)
+            write_targets(files[sample.name], targets)
+        return KeptTargets(files)
 
 
 @dataclass(frozen=True)
 class KeptTargets:
-    """Targets that `Ensemble.keep_targets` has put into a folder."""
+    """Targets that `Ensemble.keep_targets` has put into files, by the name of the image."""
 
-    folder: Path
+    files: dict[str, Path]
 
     def __call__(self, sample: Sample) -> Targets:
         """The targets of an image."""
-        return read_targets(_file(self.folder, sample.name))
-
-
-def _file(folder: Path, name: str) -> Path:
-    return folder / f"{name}.npz"
+        return read_targets(self.files[sample.name])

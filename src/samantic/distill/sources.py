@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
 import zlib
@@ -24,6 +22,7 @@ from samantic.distill.windows import Corner, cut_window, plan_windows
 from samantic.distill_config import Window
 from samantic.errors import InputError
 from samantic.files import holds_json, write_json
+from samantic.inputs import files_digest
 from samantic.masks import grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
@@ -36,7 +35,14 @@ class MaskSource(Protocol):
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that the masks depend on, as JSON has it."""
+        """All that the masks depend on besides files, as JSON has it."""
+
+    def inputs(self, files: Files) -> list[Path | None]:
+        """The files whose content an image's masks depend on.
+
+        Raises:
+            InputError: One is not there.
+        """
 
     def __call__(self, files: Files) -> list[WindowMasks]:
         """The masks of an image.
@@ -73,6 +79,10 @@ class SamMasks:
     def options(self) -> dict[str, Any]:
         """All but the device."""
         return {"source": "sam", **{k: v for k, v in asdict(self).items() if k != "device"}}
+
+    def inputs(self, files: Files) -> list[Path | None]:
+        """The image."""
+        return [files.rgb]
 
     @cached_property
     def sam(self) -> PromptableSAM:
@@ -114,21 +124,24 @@ class FileMasks:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The folder, and a digest of the names, sizes and times of its files."""
-        paths = [path for kind in ("json", "png") for path in self.folder.rglob(f"*.{kind}")]
-        known = [(str(path), path.stat()) for path in sorted(paths)]
-        found = [(path, about.st_size, about.st_mtime_ns) for path, about in known]
-        digest = hashlib.sha256(json.dumps(found).encode()).hexdigest()[:16]
-        return {"source": "files", "folder": str(self.folder), "files": digest}
+        """The folder."""
+        return {"source": "files", "folder": str(self.folder)}
 
-    def __call__(self, files: Files) -> list[WindowMasks]:
+    def inputs(self, files: Files) -> list[Path | None]:
+        """The file of masks, and the images, whose size they must have."""
+        return [self._file(files), files.rgb, files.thermal]
+
+    def _file(self, files: Files) -> Path:
         names = [f"{files.name}.json", f"{files.name}.png"]
         path = next((self.folder / name for name in names if (self.folder / name).exists()), None)
         if path is None:
             raise InputError(f"{self.folder}: no masks of {files.name}; add {' or '.join(names)}")
+        return path
+
+    def __call__(self, files: Files) -> list[WindowMasks]:
         rgb, thermal = read_pair(files)
         height, width = next(image for image in (rgb, thermal) if image is not None).shape[:2]
-        return read_mask_file(path, (height, width))
+        return read_mask_file(self._file(files), (height, width))
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,10 @@ class DamagedMasks:
         """The other source's, and the damage."""
         return {**self.source.options, "seed": self.seed, "damage": asdict(self.damage)}
 
+    def inputs(self, files: Files) -> list[Path | None]:
+        """The other source's."""
+        return self.source.inputs(files)
+
     def __call__(self, files: Files) -> list[WindowMasks]:
         generator = torch.Generator().manual_seed(zlib.crc32(f"{self.seed} {files.name}".encode()))
         worse = [
@@ -159,16 +176,20 @@ class DamagedMasks:
         return [WindowMasks(corner, masks, torch.ones(len(masks))) for corner, masks in worse]
 
 
-def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> None:
-    """Keep the masks of images in a folder: source.json and masks/NAME.json of each.
+def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> dict[str, Path]:
+    """Keep the masks of images in a folder: source.json and masks/NAME-DIGEST.json of each.
 
-    Images whose file is there already are not computed again, so a run continues where it stopped,
-    and runs side by side share the work: each begins elsewhere.
+    The digest is of the content of the image, and of the file that masks come from. Images whose
+    file is there already are not computed again, so a run continues where it stopped, and runs side
+    by side share the work: each begins elsewhere.
 
     Args:
         files: The images.
         source: Where their masks come from.
         folder: Folder to write to.
+
+    Returns:
+        The file of each image by its name.
 
     Raises:
         InputError: The folder holds masks of other options, or an image's cannot be had.
@@ -180,8 +201,13 @@ def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> Non
             "folder, or remove this one"
         )
     write_json(index, source.options)
-    for image in waiting(files, lambda image: _cached(folder, image.name), "masks"):
-        write_mask_file(_cached(folder, image.name), source(image))
+    kept = {
+        image.name: folder / "masks" / f"{image.name}-{files_digest(source.inputs(image))}.json"
+        for image in files
+    }
+    for image in waiting(files, lambda image: kept[image.name], "masks"):
+        write_mask_file(kept[image.name], source(image))
+    return kept
 
 
 def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterator[T]:
@@ -199,15 +225,6 @@ def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterato
     for item in tqdm(missing, what, unit="image", disable=None):
         if not path(item).exists():
             yield item
-
-
-def read_masks(folder: Path, name: str) -> list[WindowMasks]:
-    """The masks of an image that `cache_masks` has kept.
-
-    Raises:
-        InputError: There are none.
-    """
-    return read_mask_file(_cached(folder, name))
 
 
 def masks_in_window(
@@ -245,7 +262,3 @@ def masks_in_window(
 def _window(corner: Corner | None, window: Sequence[int]) -> str:
     top, left = corner or (0, 0)
     return f"row {top}, column {left} ({window[1]}x{window[0]})"
-
-
-def _cached(folder: Path, name: str) -> Path:
-    return folder / "masks" / f"{name}.json"

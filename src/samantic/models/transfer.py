@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from samantic.class_names import match_names
 from samantic.models.network import Network
 
 CLASS_ROWS = {
@@ -56,11 +57,11 @@ def one_stream(trained: dict[str, Tensor]) -> dict[str, Tensor]:
 @torch.no_grad()
 def take_over(
     network: Network, classes: Sequence[str], source: Network, source_classes: Sequence[str]
-) -> None:
+) -> dict[int, int]:
     """Copy a trained network's weights into one of the same structure, in place.
 
-    What belongs to a class is copied from the class of the same name; a class without a namesake
-    keeps its own start.
+    What belongs to a class is copied from the class of the same name, as `match_names` finds it; a
+    class without a namesake keeps its own start.
 
     Args:
         network: The new network.
@@ -69,9 +70,11 @@ def take_over(
             two-stream where the new one has early (see `one_stream`). Where the decoder has other
             widths, as a short one's has, the encoder alone is copied.
         source_classes: The names there.
+
+    Returns:
+        By the label id of each class that was copied, the one it has there.
     """
-    known = {name: label for label, name in enumerate(source_classes)}
-    same = {label: known[name] for label, name in enumerate(classes) if name in known}
+    same = match_names(classes, source_classes)
     trained = source.state_dict()
     if network.fusion_name != source.fusion_name:
         trained = one_stream(trained)
@@ -79,6 +82,7 @@ def take_over(
     fused = "fuse.0.0.weight"
     widths = [state[fused].shape for state in (own, trained) if fused in state]
     if len(set(widths)) > 1:
+        same = {}
         own = {name: tensor for name, tensor in own.items() if name.startswith("encoders.")}
     for name, tensor in own.items():
         if name in CLASS_ROWS:
@@ -93,3 +97,4 @@ def take_over(
                 tensor.copy_(trained[f"{CLASS_MODULES}{its_number[int(number)]}.{rest}"])
         else:
             tensor.copy_(trained[name])
+    return same

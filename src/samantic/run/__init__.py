@@ -2,7 +2,8 @@
 
 from samantic.run.compare import compare
 from samantic.run.distill import distill
-from samantic.run.evaluate import Split, evaluate
+from samantic.run.evaluate import evaluate
+from samantic.run.split import Split
 from samantic.run.train import train
 
 __all__ = ["Split", "compare", "distill", "evaluate", "train"]

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from samantic.checkpoint import find_model
+from samantic.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.frames import Frame
+from samantic.inputs import check_folder, write_inputs
 from samantic.metrics import paired_difference
 from samantic.model_info import read_info
 from samantic.records import in_columns, interval, pair_count, robustness_table, table
 from samantic.report import side_by_side, write_page
-from samantic.run.evaluate import Split, measure, model_name
+from samantic.run.evaluate import measure, model_name
+from samantic.run.split import Split, map_line, settled
 from samantic.strings import file_name, shown
 
 
@@ -35,7 +38,7 @@ def compare(
     Args:
         models: Run folders, model folders or hub ids, of the same classes.
         split: On what.
-        out: Folder to write to; None means runs/evaluate/NAME-and-others-SPLIT.
+        out: Folder to write to; None means runs/evaluate/NAME-and-others-DATA-SPLIT.
         disturbances: Keys of `disturbances.SUITE`, under which the models are measured too.
         skip_bad: Go on past pairs that cannot be read, and name them.
         quiet: Print no table.
@@ -45,22 +48,28 @@ def compare(
         `differences`, by name the difference of mIoU to the first and its interval.
 
     Raises:
-        InputError: A model or the data cannot be used, or two models have one name.
+        InputError: A model or the data cannot be used, classes differ, two models have one name,
+            or `out` holds another comparison.
     """
     folders = _named(models)
-    title = file_name(f"{next(iter(folders))}-and-others-{split.name}")
+    _check_classes(folders)
+    split = settled(split, list(folders.values()))
+    title = file_name(f"{next(iter(folders))}-and-others-{split.title}")
     out = out or Path("runs", "evaluate", title)
+    made = {"models": [str(f.resolve()) for f in folders.values()], **split.inputs()}
+    check_folder(out, made, "a comparison", ("comparison.json", "metrics.json", "report.html"))
     measured, matrices, frames = {}, {}, {}
     for name, folder in folders.items():
         metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
         measured[name], matrices[name] = metrics, evaluation.matrices
         frames[name] = evaluation.frames
     first, *others = folders
-    differences = {}
+    gains = {}
     for name in others:
-        difference, low, high = paired_difference(matrices[name], matrices[first])
-        differences[name] = {"difference": difference, "interval": [low, high]}
-    comparison = {"models": measured, "differences": differences}
+        gain, low, high = paired_difference(matrices[name], matrices[first])
+        gains[name] = {"difference": gain, "interval": [low, high]}
+    comparison = {"models": measured, "differences": gains}
+    write_inputs(out, made)
     _write_page(out, folders[first], comparison, frames)
     write_json(out / "comparison.json", comparison)
     if not quiet:
@@ -85,6 +94,17 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
     return folders
 
 
+def _check_classes(folders: dict[str, Path]) -> None:
+    """Refuse models of different classes."""
+    (first, classes), *others = ((name, read_info(f).classes) for name, f in folders.items())
+    for name, its in others:
+        if problem := difference(classes, its):
+            raise InputError(
+                f"{first} and {name}: models of different classes ({problem}); compare models of "
+                "the same, or evaluate each by itself"
+            )
+
+
 def _text(comparison: dict[str, Any]) -> str:
     """What the terminal shows."""
     models = comparison["models"]
@@ -97,6 +117,8 @@ def _text(comparison: dict[str, Any]) -> str:
     parts.append("\n".join(in_columns({f"mIoU against {first}": ["", "95 %"]} | lines)))
     if models[first]["robustness"]:
         parts.append(robustness_table(models))
+    if class_map := models[first]["class_map"]:
+        parts.append(map_line(class_map, tuple(models[first]["iou"])))
     return "\n\n".join(parts)
 
 

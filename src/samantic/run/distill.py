@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -14,9 +12,16 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 
 from samantic.callbacks import KeepRun, ProgressBar
-from samantic.checkpoint import build_network, load_model, save_model, start_from
+from samantic.checkpoint import (
+    build_network,
+    find_model,
+    fingerprint,
+    load_model,
+    save_model,
+    start_from,
+)
 from samantic.config import AdaptConfig, DataConfig
-from samantic.config_files import read_distill_config, to_yaml
+from samantic.config_files import to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
 from samantic.data.loading import eval_loader, train_loader
 from samantic.data.pairs import PairedFolder
@@ -29,11 +34,14 @@ from samantic.distill.windows import plan_windows
 from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import holds_json, write_json, write_text
+from samantic.inputs import digest
 from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
-from samantic.run.evaluate import Split, evaluate
-from samantic.run.train import claim, describe_data, describe_network, open_splits
+from samantic.run.evaluate import evaluate
+from samantic.run.resume import check_config, claim, data_inputs, keep_inputs
+from samantic.run.split import Split
+from samantic.run.train import describe_data, describe_network, open_splits
 from samantic.strings import code, substitute
 from samantic.trainer import fit
 
@@ -72,7 +80,7 @@ def distill(
     Raises:
         InputError: The data, the teacher, the masks or the folder cannot be used.
     """
-    job = _prepare(config, resume)
+    job = _prepare(config, resume, quiet)
     if not quiet:
         print(describe_network(job.student, job.info))
         print(describe_data(job.splits, "whole images"))
@@ -100,21 +108,33 @@ class _Job(NamedTuple):
         return self.config.teacher.update == "joint"
 
 
-def _prepare(config: DistillConfig, resume: bool) -> _Job:
+def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     """Load and check everything, and find the masks."""
     out = Path(config.out)
-    _claim(out, config, resume)
+    claim(out, resume)
     L.seed_everything(config.train.seed, verbose=False)
     teacher = load_teacher(config.teacher.model)
     config = replace(config, data=_data(config.data, teacher.info))
+    if resume:
+        check_config(out, config)
     splits = open_splits(config.data, camera=teacher.info.camera, labelled=False)
     info = _info(config, splits["train"])
     student = build_network(info, trained=config.train.start is not None).train()
     _check(config, splits["train"], teacher, student)
-    if config.train.start is not None and not resume:
-        start_from(student, info, substitute(config.train.start, seed=config.train.seed))
-    write_text(out / "config.yaml", to_yaml(config))
     masks = {key: keep_masks(config, part) for key, part in splits.items() if key != "val"}
+    inputs = data_inputs(splits) | {
+        "teacher": {"teacher.model": teacher.fingerprint()},
+        "masks": {"masks": masks["train"].digest},
+    }
+    start = None
+    if config.train.start is not None and not resume:
+        start = substitute(config.train.start, seed=config.train.seed)
+        inputs["start"] = {"train.start": fingerprint(find_model(start))}
+    keep_inputs(out, inputs, resume)
+    started = "" if start is None else start_from(student, info, start)
+    if started and not quiet:
+        print(started)
+    write_text(out / "config.yaml", to_yaml(config))
     return _Job(config, splits, masks, teacher, student, info)
 
 
@@ -169,17 +189,6 @@ def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, An
     if not quiet:
         print(f"\n{distillation_table(metrics)}")
     return metrics
-
-
-def _claim(out: Path, config: DistillConfig, resume: bool) -> None:
-    """Refuse to overwrite a run, and to resume what is not there or learns something else."""
-    claim(out, resume)
-    if not resume:
-        return
-    before = read_distill_config(out / "config.yaml")
-    for key in ("teacher", "student", "window", "masks", "loss"):
-        if getattr(before, key) != getattr(config, key):
-            raise InputError(f"{out / 'config.yaml'}: has another {key}; give another --out")
 
 
 def _data(data: DataConfig, teacher: ModelInfo) -> DataConfig:
@@ -241,20 +250,18 @@ def _keep_targets(job: _Job) -> KeptTargets:
             shutil.rmtree(folder, ignore_errors=True)
             write_json(about, made)
     else:
-        digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:10]
-        folder = Path(config.masks.cache) / f"{TARGETS}-{digest}"
+        folder = Path(config.masks.cache) / f"{TARGETS}-{digest(made)[:10]}"
     ensemble = Ensemble(job.teacher, masks, config.loss, choose_device())
     return ensemble.keep_targets(job.splits["train"], folder)
 
 
 def _made(job: _Job) -> dict[str, Any]:
-    """All that targets depend on, as JSON has it."""
-    data, loss = asdict(job.config.data), asdict(job.config.loss)
-    masks = job.masks["train"].folder
+    """All that targets depend on besides the images and their masks, as JSON has it."""
+    loss = asdict(job.config.loss)
     return {
-        "data": {key: data[key] for key in data.keys() - {"val", "test", "workers"}},
+        "classes": job.info.classes,
+        "camera": job.info.camera.stored(),
         "loss": {key: loss[key] for key in ("targets", "cover", "smallest", "distance")},
-        "masks": None if masks is None else masks.name,  # a digest of what they were made from
-        "teacher": job.teacher.fingerprint(),
+        "teacher": [job.teacher.fingerprint(), job.teacher.info.model.prediction],
         "window": job.config.window,
     }

@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from samantic.callbacks import read_history, read_similarity
 from samantic.checkpoint import find_model, read_text, write_card
-from samantic.config import Layout
-from samantic.data.folders import tell
 from samantic.data.pairs import PairedFolder
-from samantic.data.preflight import TYPED, check_split
-from samantic.data.spec import DatasetSpec
 from samantic.evaluation import Evaluation, evaluate_predictor
 from samantic.figures import published_bars
 from samantic.files import write_json
+from samantic.inputs import check_folder, write_inputs
 from samantic.predict import load
 from samantic.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.records import (
@@ -28,6 +25,7 @@ from samantic.records import (
     write_confusion,
 )
 from samantic.report import Section, write_report
+from samantic.run.split import Split, map_line, open_labelled, settled
 from samantic.strings import file_name, shown
 
 EVEN, EXTREMES = 16, 12
@@ -36,31 +34,6 @@ EVEN, EXTREMES = 16, 12
 
 Beside = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
 """What else is measured on the pairs of an evaluation: keys for metrics.json, and what to show."""
-
-
-class Split(NamedTuple):
-    """What a model is evaluated on.
-
-    Attributes:
-        root: Folder of the data set.
-        layout: How files lie in it, or its data card.
-        name: Name of the split.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        panorama: Images go all around: they are predicted without a seam at their left and right
-            edge.
-        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
-            are, None means as in the model's evaluation after training.
-    """
-
-    root: str | Path
-    layout: Layout | DatasetSpec
-    name: str
-    thermal_scaling: str | None = None
-    rig: str | None = None
-    panorama: bool = False
-    size: int | None = None
 
 
 def evaluate(
@@ -81,7 +54,8 @@ def evaluate(
     Args:
         model: Run folder, model folder or hub id.
         split: On what.
-        out: Folder to write to; None means runs/evaluate/NAME-SPLIT.
+        out: Folder to write to; None means runs/evaluate/NAME-DATA-SPLIT, DATA being the name of
+            the data set's folder.
         disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
         skip_bad: Go on past pairs that cannot be read, and name them.
         seed: Seed of the training, for the record.
@@ -92,11 +66,17 @@ def evaluate(
         The content of metrics.json.
 
     Raises:
-        InputError: The model or the data cannot be used.
+        InputError: The model or the data cannot be used, their classes differ, or `out` holds
+            another evaluation.
     """
     folder = find_model(model)
-    out = out or Path("runs", "evaluate", file_name(f"{model_name(folder)}-{split.name}"))
-    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside)
+    split = settled(split, [folder])
+    out = out or Path("runs", "evaluate", file_name(f"{model_name(folder)}-{split.title}"))
+    made = None
+    if folder.parent != out:
+        made = {"model": str(folder.resolve()), **split.inputs()}
+        check_folder(out, made, "an evaluation", ("metrics.json", "report.html"))
+    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside, made)
     if not quiet:
         title = shown(f"{model_name(folder)} on {split.name}")
         print(f"\n{title} ({pair_count(metrics['frames'])})")
@@ -113,8 +93,12 @@ def measure(
     skip_bad: bool = False,
     seed: int | None = None,
     beside: Beside | None = None,
+    made: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
-    """Measure a model and write what was measured; see `evaluate`."""
+    """Measure a model on a settled split and write what was measured; see `evaluate`.
+
+    `made` is what `out` should say that the figures were made from.
+    """
     predictor = load(
         folder,
         thermal_scaling=split.thermal_scaling,
@@ -123,11 +107,7 @@ def measure(
         size=split.size,
     )
     info = predictor.info
-    dataset = PairedFolder(
-        split.root, split.layout, split.name, classes=info.classes, camera=predictor.camera
-    )
-    tell(dataset.notes)
-    check_split(dataset, TYPED)
+    dataset, class_map = open_labelled(split, info, predictor.camera)
     text = read_text(folder, info)
     evaluation = evaluate_predictor(
         predictor,
@@ -138,11 +118,13 @@ def measure(
         extremes=EXTREMES,
         skip_bad=skip_bad,
     )
-    metrics = metrics_json(evaluation, dataset, seed=seed, text=text)
+    metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
     if beside is not None:
         also, shown = beside(dataset, evaluation)
         metrics, sections = metrics | also, sections + shown
+    if made is not None:
+        write_inputs(out, made)
     write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, info, metrics)
@@ -171,6 +153,8 @@ def _text(metrics: dict[str, Any]) -> str:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
         parts.append(beside)
+    if metrics["class_map"]:
+        parts.append(map_line(metrics["class_map"], tuple(metrics["iou"])))
     for name, problem in metrics["skipped"].items():
         parts.append(shown(f"skipped {name}: {problem}"))
     return "\n\n".join(parts)

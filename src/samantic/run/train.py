@@ -10,9 +10,16 @@ import lightning as L  # the name its documentation uses
 import torch
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
-from samantic.checkpoint import build_network, save_model, start_from
+from samantic.checkpoint import (
+    build_network,
+    find_model,
+    fingerprint,
+    save_model,
+    start_from,
+    tensors_fingerprint,
+)
 from samantic.config import Config, DataConfig
-from samantic.config_files import read_config, to_yaml
+from samantic.config_files import to_yaml
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
@@ -28,7 +35,9 @@ from samantic.losses import similarity
 from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
-from samantic.run.evaluate import Split, evaluate
+from samantic.run.evaluate import evaluate
+from samantic.run.resume import Inputs, check_config, claim, data_inputs, keep_inputs
+from samantic.run.split import Split
 from samantic.strings import shown, substitute
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
@@ -61,7 +70,9 @@ def train(
         InputError: The data, the base or the folder cannot be used.
     """
     out, data = Path(config.out), config.data
-    _claim(out, config, resume)
+    claim(out, resume)
+    if resume:
+        check_config(out, config)
     L.seed_everything(config.train.seed, verbose=False)
     splits = open_splits(data)
     train_set = splits["train"]
@@ -70,12 +81,15 @@ def train(
     text = class_vectors(config.text, train_set.classes) if config.text.source else None
     info = _info(config, train_set, text)
     network = build_network(info, trained=config.train.start is not None).train()
-    if config.train.start is not None and not resume:
-        start_from(network, info, substitute(config.train.start, seed=config.train.seed))
-    if not quiet:
-        print(describe(network, config, splits, info))
-    write_text(out / "config.yaml", to_yaml(config))
     teacher = None if config.train.teacher is None else _teacher(config.train.teacher, train_set)
+    start = None
+    if config.train.start is not None and not resume:
+        start = substitute(config.train.start, seed=config.train.seed)
+    keep_inputs(out, data_inputs(splits) | _other_inputs(start, teacher, text), resume)
+    started = "" if start is None else start_from(network, info, start)
+    if not quiet:
+        print("\n".join(filter(None, [describe(network, config, splits, info), started])))
+    write_text(out / "config.yaml", to_yaml(config))
     balance = config.loss.class_balance
     weights = train_set.class_weights(balance) if balance else None
     callbacks: list[L.Callback] = [
@@ -97,6 +111,19 @@ def train(
         return {}  # the other processes of a distributed run are done, and so is one without a test
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
+
+
+def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:
+    """What a run learns from besides its data."""
+    found: Inputs = {}
+    if start is not None:
+        found["start"] = {"train.start": fingerprint(find_model(start))}
+    if teacher is not None:
+        found["teacher"] = {"train.teacher": teacher.fingerprint()}
+    if text is not None:
+        vectors = {"vectors": text.vectors, "known": text.known}
+        found["text"] = {"text.source": tensors_fingerprint(vectors)}
+    return found
 
 
 def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
@@ -160,32 +187,6 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         dataset.camera,
         eval_size=config.data.eval_size,
     )
-
-
-def claim(out: Path, resume: bool) -> None:
-    """Refuse to overwrite a run, and to resume what is not there.
-
-    Raises:
-        InputError: It is so.
-    """
-    there = (out / "last.ckpt").exists()
-    if there and not resume:
-        raise InputError(
-            f"{out}: holds a run already; add --resume to continue it, or give another --out"
-        )
-    if resume and not there:
-        raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
-
-
-def _claim(out: Path, config: Config, resume: bool) -> None:
-    """Refuse to overwrite a run, and to resume what is not there or differs."""
-    claim(out, resume)
-    if resume:
-        before = read_config(out / "config.yaml")
-        if (before.model, before.adapt) != (config.model, config.adapt):
-            raise InputError(
-                f"{out / 'config.yaml'}: describes another network; give another --out"
-            )
 
 
 def _check_cameras(config: Config, pairs: PairedFolder) -> None:

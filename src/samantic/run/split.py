@@ -1,0 +1,167 @@
+"""What a model is measured on: labelled pairs, whose classes meet the model's by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from samantic.class_names import class_table
+from samantic.config import IGNORE, Layout
+from samantic.config_files import read_any_config
+from samantic.data.camera import Camera
+from samantic.data.catalog import CATALOG, dataset_spec
+from samantic.data.folders import tell
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.preflight import TYPED, check_split
+from samantic.data.spec import DatasetSpec, named
+from samantic.errors import InputError
+from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES
+from samantic.model_info import ModelInfo, read_info
+
+
+class Split(NamedTuple):
+    """What a model is evaluated on.
+
+    Attributes:
+        root: Folder of the data set.
+        layout: How files lie in it, or its data card.
+        name: Name of the split.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
+            or LOW,HIGH.
+        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
+        panorama: Images go all around: they are predicted without a seam at their left and right
+            edge.
+        mapping: The model's class by the data's, where names differ; "" for one that does not
+            count.
+        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
+            are, None means as in the model's evaluation after training.
+    """
+
+    root: str | Path
+    layout: Layout | DatasetSpec
+    name: str
+    thermal_scaling: str | None = None
+    rig: str | None = None
+    panorama: bool = False
+    mapping: Mapping[str, str] | None = None
+    size: int | None = None
+
+    def inputs(self) -> dict[str, Any]:
+        """All that figures depend on besides the model, as JSON has it."""
+        spec = self.layout
+        return {
+            "data": str(Path(self.root).resolve()),
+            "split": self.name,
+            "classes": list(spec.classes) if isinstance(spec, DatasetSpec) else None,
+            "map": None if self.mapping is None else dict(self.mapping),
+            "thermal-scaling": self.thermal_scaling,
+            "rig": self.rig,
+            "panorama": self.panorama,
+            "size": self.size,
+        }
+
+    @property
+    def title(self) -> str:
+        """What to call it in the name of a folder: the data set's folder and the split."""
+        return f"{Path(self.root).resolve().name}-" + re.sub(r"[/\\]", "_", self.name)
+
+
+def settled(split: Split, folders: Sequence[Path]) -> Split:
+    """A split with the names of its classes, which meet those of some models.
+
+    Args:
+        split: The split. The layout pairs names no classes: then they are those of the run that
+            one of the models comes from, if it learnt from the same folder.
+        folders: Model folders, of the same classes.
+
+    Raises:
+        InputError: Nobody knows the names, or they are not the models'.
+    """
+    spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
+    model = read_info(folders[0]).classes
+    if not spec.classes:
+        learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
+        if learnt is None:
+            raise InputError(
+                f"{split.root}: layout pairs names no classes; say what the label ids stand for, "
+                f'e.g. --classes "{",".join(model)}" if they are the model\'s'
+            )
+        spec = replace(spec, classes=learnt.classes, palette=learnt.palette, colours=learnt.colours)
+    spec = named(spec, None)
+    if spec.classes != model or split.mapping:
+        class_table(spec.classes, model, split.mapping or {})
+    return split._replace(layout=spec)
+
+
+def _learnt_from(folder: Path, root: str | Path) -> DatasetSpec | None:
+    """The data card of the run that a model comes from; None if it learnt from another folder."""
+    path = folder.parent / "config.yaml"
+    if not path.exists():
+        return None
+    data = read_any_config(path).data
+    same = Path(data.root).resolve() == Path(root).resolve()
+    return dataset_spec(data) if same and data.layout == "pairs" else None
+
+
+def open_labelled(
+    split: Split, info: ModelInfo, camera: Camera
+) -> tuple[PairedFolder, dict[str, str | None] | None]:
+    """The labelled pairs of a settled split, in the model's classes.
+
+    Returns:
+        The pairs, and the model's class by the data's, None for one that does not count; None in
+        place of the latter where both name the same classes in the same order.
+
+    Raises:
+        InputError: The data or its classes cannot be used.
+    """
+    pairs = PairedFolder(split.root, split.layout, split.name, camera=camera)
+    tell(pairs.notes)
+    check_split(pairs, TYPED)
+    if pairs.classes == info.classes and not split.mapping:
+        return pairs, None
+    table = class_table(pairs.classes, info.classes, split.mapping or {})
+    found = {
+        name: None if target is None else info.classes[target]
+        for name, target in zip(pairs.classes, table, strict=True)
+    }
+    pairs.transform = _Relabel(tuple(IGNORE if target is None else target for target in table))
+    pairs.classes, pairs.palette = info.classes, info.palette
+    pairs.spec = replace(
+        pairs.spec,
+        classes=info.classes,
+        palette=info.palette,
+        protocols=(ALL_CLASSES, PRESENT_CLASSES),
+    )
+    return pairs, found
+
+
+@dataclass(frozen=True)
+class _Relabel:
+    """Give a sample's labels other ids; the table has one for each class of the data."""
+
+    table: tuple[int, ...]
+
+    def __call__(self, sample: Sample) -> Sample:
+        if sample.labels is None:
+            return sample
+        table: Tensor = torch.full((256,), IGNORE)
+        table[: len(self.table)] = torch.tensor(self.table)
+        return sample._replace(labels=table[sample.labels])
+
+
+def map_line(class_map: Mapping[str, str | None], classes: Sequence[str]) -> str:
+    """Which class of the data stands for which of the model's, in one line."""
+    parts = [
+        name if name == target else f"{name} left out" if target is None else f"{name} = {target}"
+        for name, target in class_map.items()
+    ]
+    absent = [name for name in classes if name not in class_map.values()]
+    without = f"; without data: {', '.join(absent)}" if absent else ""
+    return f"classes by name, data = model: {', '.join(parts)}{without}"
