@@ -66,7 +66,8 @@ def grid_masks(
     seen = _resized(image, longest)
     encoded = sam.encode(seen[None])
     height, width = seen.shape[-2:]
-    least = smallest * (height * width) / (size[0] * size[1] * COARSE**2)
+    # half as many, for a few coarse pixels say little of an area; at last it is counted in pixels
+    least = smallest / 2 * (height * width) / (size[0] * size[1] * COARSE**2)
     found, scores = [], []
     for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
         answers = sam.decode_coarse(encoded, points=points[None, :, None])

@@ -44,8 +44,10 @@ class Teacher(nn.Module):
         return answer
 
     def learn(self, modalities: Sequence[str]) -> None:
-        """Let it learn from its answers to images of some modalities; what has no part in them is
-        frozen."""
+        """Let it learn from its answers to images of some modalities.
+
+        What has no part in them, such as a head that does not answer, is frozen.
+        """
         images = (
             torch.zeros(1, channels, SIDE, SIDE) if name in modalities else None
             for name, channels in CHANNELS.items()

@@ -43,12 +43,14 @@ class Output(NamedTuple):
         return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
 
     def answer(self, head: Head = "mask") -> Tensor:
-        """Logits (N, K, H, W) whose softmax is `probabilities(head)`, without rounding to 0 or 1."""
+        """Logits (N, K, H, W) whose softmax is `probabilities(head)`; nothing is rounded to 0."""
         if head == "mask" or self.auxiliary is None:
             return self.logits
         if head == "auxiliary":
             return self.auxiliary
-        return torch.logaddexp(*(F.log_softmax(x.float(), 1) for x in (self.logits, self.auxiliary)))
+        return torch.logaddexp(
+            *(F.log_softmax(x.float(), 1) for x in (self.logits, self.auxiliary))
+        )
 
 
 class Network(nn.Module):
