@@ -35,6 +35,8 @@ class ModelInfo:
             None leaves them as they are.
         origin: A sentence on how it was made, where not from labels.
         base_fingerprint: Of the tensors that the base provides; None where everything is stored.
+        view: Height and width in pixels of what it saw of an image at once in training; None for
+            models of older versions.
     """
 
     model: ModelConfig
@@ -49,6 +51,7 @@ class ModelInfo:
     eval_size: int | None = None
     origin: str = ""
     base_fingerprint: str | None = None
+    view: tuple[int, int] | None = None
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -73,6 +76,7 @@ def read_info(folder: Path) -> ModelInfo:
             eval_size=values.get("eval_size"),
             origin=values.get("origin", ""),
             base_fingerprint=values.get("base_fingerprint"),
+            view=_stored_view(values.get("view")),
         )
     except InputError as error:
         reason = str(error)
@@ -104,6 +108,13 @@ def _check(values: dict[str, Any]) -> None:
     for key in ("dataset", "origin", "language", "base_fingerprint", "thermal_scaling"):
         if not fits(values.get(key), str | None):
             raise InputError(f"{key} must be a text")
+
+
+def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
+    if values is None:
+        return None
+    height, width = values
+    return int(height), int(width)
 
 
 def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:

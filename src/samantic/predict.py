@@ -81,7 +81,7 @@ class Predictor:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
         camera: How thermal images become what the network reads; None means as in training.
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
-            this side.
+            this side; None for `TILE`, or what the model saw in training where that is more.
         panorama: Images go all around: their left and right edge meet, and tiles lie across them.
         size: Short side in pixels that images are brought to for the network, their aspect kept;
             labels and confidence come in the images' own size. 0 leaves images as they are, None
@@ -94,13 +94,14 @@ class Predictor:
         info: ModelInfo,
         device: Device = "auto",
         camera: Camera | None = None,
-        tile: int = TILE,
+        tile: int | None = None,
         panorama: bool = False,
         size: int | None = None,
     ) -> None:
         check_tile(tile)
         self.camera = info.camera if camera is None else camera
-        self.info, self.tile, self.panorama = info, tile, panorama
+        self.info, self.panorama = info, panorama
+        self.tile = _tile(info) if tile is None else (tile, tile)
         self.size = info.eval_size if size is None else size or None
         self.device = choose_device(device)
         # convolutions are faster so; torch's types do not know that both may be given
@@ -176,7 +177,8 @@ class Predictor:
         """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
         scale = shown_scale(next(iter(sizes)), self.size) if len(sizes) == 1 else 1.0
-        whole = not self.panorama and all(max(size) <= self.tile for size in sizes)
+        most_rows, most_columns = self.tile
+        whole = not self.panorama and all(h <= most_rows and w <= most_columns for h, w in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
             probabilities, out = self._answer(rgb, thermal, scale)
             confidence, labels = probabilities.max(0)
@@ -226,7 +228,7 @@ def load(
     device: Device = "auto",
     thermal_scaling: str | None = None,
     rig: str | None = None,
-    tile: int = TILE,
+    tile: int | None = None,
     panorama: bool = False,
     size: int | None = None,
 ) -> Predictor:
@@ -238,7 +240,8 @@ def load(
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        tile: Larger images are predicted in overlapping tiles of this side, in pixels.
+        tile: Larger images are predicted in overlapping tiles of this side, in pixels; None for
+            1536, or what the model saw in training where that is more.
         panorama: Images go all around: they are predicted without a seam at their left and right
             edge.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
@@ -260,14 +263,20 @@ def load(
     return Predictor(network, info, device, camera, tile, panorama, size)
 
 
-def check_tile(tile: int) -> None:
+def check_tile(tile: int | None) -> None:
     """Refuse a side of tiles that no network can read.
 
     Raises:
         InputError: It is no whole number of pixels, or too small or too large.
     """
-    if not fits(tile, int) or not TILES.holds(tile):
+    if tile is not None and (not fits(tile, int) or not TILES.holds(tile)):
         raise InputError(f"tile is {shown(tile)}; it must be a whole number of pixels in {TILES}")
+
+
+def _tile(info: ModelInfo) -> tuple[int, int]:
+    """Height and width of tiles that show no less of an image than the model saw in training."""
+    height, width = info.view or (TILE, TILE)
+    return max(TILE, height), max(TILE, width)
 
 
 def overlay(

@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from samantic.distill.adaptation import boundary_loss, boundary_map
+from samantic.distill.adaptation import boundary_loss, log_boundary, log_interior
 
 
 def map_by_pixels(p: torch.Tensor, wrap: bool) -> torch.Tensor:
+    """b of (N, K, H, W) probabilities, pixel by pixel."""
     batch, _, height, width = p.shape
     found = torch.zeros(batch, height, width, dtype=p.dtype)
     for n in range(batch):
@@ -24,42 +25,107 @@ def map_by_pixels(p: torch.Tensor, wrap: bool) -> torch.Tensor:
     return found
 
 
+def loss_by_pixels(logits: torch.Tensor, boundary: torch.Tensor, wrap: bool = False) -> float:
+    b = map_by_pixels(logits.double().softmax(1), wrap)
+    on = [math.log(v) for v in b[boundary].tolist()]
+    off = [math.log(1 - v) for v in b[~boundary].tolist()]
+    return -(sum(on) / max(len(on), 1) + sum(off) / max(len(off), 1)) / 2
+
+
 @pytest.mark.parametrize("wrap", [True, False])
-def test_boundary_map_equals_a_loop(wrap: bool) -> None:
-    p = (2 * torch.randn(2, 3, 5, 6)).softmax(1)
-    torch.testing.assert_close(boundary_map(p, wrap), map_by_pixels(p, wrap))
+def test_logarithms_of_the_boundary_map_equal_a_loop(wrap: bool) -> None:
+    logits = 4 * torch.randn(2, 3, 5, 6)
+    b = map_by_pixels(logits.double().softmax(1), wrap)
+    known, everywhere = logits.log_softmax(1), torch.ones(2, 5, 6, dtype=torch.bool)
+    torch.testing.assert_close(log_boundary(known, everywhere, wrap), b.log().float().flatten())
+    torch.testing.assert_close(log_interior(known, wrap), (1 - b).log().float())
+    some = torch.rand(2, 5, 6) < 0.4
+    torch.testing.assert_close(log_boundary(known, some, wrap), b[some].log().float())
 
 
 def test_the_boundary_of_a_sure_prediction_lies_on_both_sides() -> None:
     labels = torch.zeros(1, 4, 8, dtype=torch.int64)
     labels[..., 5:] = 1
-    p = F.one_hot(labels, 2).movedim(-1, 1).float()
-    assert boundary_map(p)[0, 0].tolist() == [0, 0, 0, 0, 1, 1, 0, 0]
-    assert boundary_map(p, wrap=True)[0, 0].tolist() == [1, 0, 0, 0, 1, 1, 0, 1]
+    known = (20 * F.one_hot(labels, 2).movedim(-1, 1).float()).log_softmax(1)
+    for wrap, drawn in ((False, [0, 0, 0, 0, 1, 1, 0, 0]), (True, [1, 0, 0, 0, 1, 1, 0, 1])):
+        everywhere = torch.ones(1, 4, 8, dtype=torch.bool)
+        b = log_boundary(known, everywhere, wrap).view(4, 8).exp().round()
+        assert b.tolist() == [drawn] * 4
+        assert (1 - log_interior(known, wrap).exp()).round().tolist() == [[drawn] * 4]
 
 
-def test_boundary_loss_weighs_both_kinds_alike() -> None:
-    p = torch.randn(2, 3, 5, 6, dtype=torch.float64).softmax(1)
-    boundary = torch.rand(2, 5, 6) < 0.2
-    b = map_by_pixels(p, wrap=False)
-    on = [math.log(v) for v in b[boundary].tolist()]
-    off = [math.log(1 - v) for v in b[~boundary].tolist()]
-    expected = -(sum(on) / len(on) + sum(off) / len(off)) / 2
-    assert boundary_loss(p, boundary).item() == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("wrap", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_boundary_loss_weighs_both_kinds_alike(wrap: bool, dtype: torch.dtype) -> None:
+    logits, boundary = (2 * torch.randn(2, 3, 5, 6)).to(dtype), torch.rand(2, 5, 6) < 0.2
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        loss = boundary_loss(logits, boundary, wrap)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(loss_by_pixels(logits, boundary, wrap), rel=1e-5)
 
 
 @pytest.mark.parametrize("wrap", [True, False])
 def test_gradients_of_the_boundary_loss(wrap: bool) -> None:
-    logits = torch.randn(1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    logits = (2 * torch.randn(1, 3, 4, 5, dtype=torch.float64)).requires_grad_()
     boundary = torch.rand(1, 4, 5) < 0.3
-    assert torch.autograd.gradcheck(lambda z: boundary_loss(z.softmax(1), boundary, wrap), logits)
+    assert torch.autograd.gradcheck(lambda z: boundary_loss(z, boundary, wrap), logits)
 
 
-@pytest.mark.parametrize("everywhere", [True, False])
-def test_sure_predictions_and_one_sided_targets_stay_finite(everywhere: bool) -> None:
-    logits = torch.tensor([200.0, 0, 0]).view(1, 3, 1, 1).repeat(1, 1, 4, 4).requires_grad_()
-    loss = boundary_loss(logits.softmax(1), torch.full((1, 4, 4), everywhere))
+def sure_logits(gap: float, alike: bool) -> torch.Tensor:
+    """(1, 3, 4, 6): everywhere class 0, or, where not alike, classes 0 and 1 in a chessboard."""
+    labels = torch.zeros(4, 6, dtype=torch.int64)
+    if not alike:
+        labels = (torch.arange(4)[:, None] + torch.arange(6)) % 2
+    return gap * F.one_hot(labels, 3).movedim(-1, 0)[None].float()
+
+
+@pytest.mark.parametrize("gap", [1, 16, 40, 100, 400])
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_wrong_answer_has_a_gradient_however_sure_it_is(gap: float, missing: bool) -> None:
+    """Boundaries that are missing everywhere, and boundaries everywhere that should not be."""
+    logits = sure_logits(gap, alike=missing).requires_grad_()
+    loss = boundary_loss(logits, torch.full((1, 4, 6), missing))
     loss.backward()
-    assert loss.item() == pytest.approx(-math.log(1e-6) / 2 if everywhere else 0, abs=1e-3)
+    other = math.exp(-gap) / (1 + 2 * math.exp(-gap))  # the probability of each other class
+    first = 1 - 2 * other
+    value = math.log(2 * (1 + first - other) if missing else 2 * first + other)
+    value += -gap - math.log1p(2 * math.exp(-gap))  # ln other
+    assert loss.item() == pytest.approx(-value / 2, rel=1e-5)
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
+    # a step against the gradient brings the likeliest class down at every pixel
+    likeliest = logits.detach().argmax(1, keepdim=True)
+    assert (logits.grad.gather(1, likeliest) > 0.1 / logits[0, 0].numel()).all()
+
+
+@pytest.mark.parametrize("gap", [16, 100, 400])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_right_answer_costs_nothing(gap: float, everywhere: bool) -> None:
+    logits = sure_logits(gap, alike=not everywhere).requires_grad_()
+    loss = boundary_loss(logits, torch.full((1, 4, 6), everywhere))
+    loss.backward()
+    assert loss.item() == pytest.approx(0, abs=1e-5)
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-5
+
+
+def test_what_lies_outside_an_image_does_not_count() -> None:
+    """The loss of a padded image is that of the image, but for neighbours across its edge."""
+    logits = torch.randn(1, 3, 6, 8)
+    boundary = torch.zeros(1, 6, 8, dtype=torch.bool)
+    boundary[0, 2, 3] = True
+    inside = torch.zeros(1, 6, 12, dtype=torch.bool)
+    inside[..., :8] = True
+    alike = logits[..., -1:].expand(-1, -1, -1, 4)  # the edge repeats: its neighbour is itself
+    padded = torch.cat([logits, 100 * torch.randn(1, 3, 6, 4).where(torch.arange(4) > 0, 0)], 3)
+    padded[..., 8] = alike[..., 0]
+    wide = torch.nn.functional.pad(boundary, (0, 4))
+    known = logits.log_softmax(1)
+    itself = (2 * known[..., -1]).logsumexp(1)  # of a pixel of the last column with its copy
+    plain = log_interior(known)
+    plain[..., -1] = torch.minimum(plain[..., -1], itself)
+    expected = (
+        -(log_boundary(known, boundary).mean() + plain[~boundary].sum() / (~boundary).sum()) / 2
+    )
+    torch.testing.assert_close(boundary_loss(padded, wide, inside=inside), expected)
+    assert not torch.allclose(boundary_loss(padded, wide), expected)

@@ -11,47 +11,89 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-TINY = 1e-6
-"""Least probability of a boundary, and of none, whose logarithm is taken."""
 
+def boundary_loss(
+    logits: Tensor, boundary: Tensor, wrap: bool = False, inside: Tensor | None = None
+) -> Tensor:
+    """Class-balanced binary cross entropy of the boundaries (L_boundary [reconstructed]).
 
-def boundary_map(probabilities: Tensor, wrap: bool = False) -> Tensor:
-    """Probability that a pixel and one of its neighbours are of different classes [reconstructed].
+    With P the softmax of the logits, a pixel and one of its four neighbours are of different
+    classes with the probability
 
         b(x) = 1 - min_{x' in N4(x)} Σ_k P_k(x) P_k(x')
-
-    Args:
-        probabilities: P, (N, K, H, W), which sum to one over the classes.
-        wrap: Whether the first column is a neighbour of the last one, as in a panorama.
-
-    Returns:
-        (N, H, W) in 0..1.
-    """
-    p = probabilities.to(torch.promote_types(probabilities.dtype, torch.float32))
-    right = (p * p.roll(-1, 3)).sum(1)
-    below = (p * p.roll(-1, 2)).sum(1)
-    below = F.pad(below[:, :-1], (0, 0, 0, 1), value=1.0)  # nothing lies below the last row
-    if not wrap:
-        right = F.pad(right[:, :, :-1], (0, 1), value=1.0)
-    return 1 - torch.stack([right, right.roll(1, 2), below, below.roll(1, 1)]).amin(0)
-
-
-def boundary_loss(probabilities: Tensor, boundary: Tensor, wrap: bool = False) -> Tensor:
-    """Class-balanced binary cross entropy of the boundary map (L_boundary [reconstructed]).
 
     Boundary pixels B and the others count the same, however few they are:
 
         L = -1/2 (1/|B| Σ_{x in B} ln b(x) + 1/|B^c| Σ_{x not in B} ln(1 - b(x)))
 
-    A sum over no pixels is zero.
+    A sum over no pixels is zero. Both logarithms are sums of logarithms, so that no probability is
+    rounded to 0 or 1, and a wrong answer has a gradient however sure it is.
 
     Args:
-        probabilities: The student's softmax P, (N, K, H, W).
+        logits: The student's, (N, K, H, W), of two classes or more.
         boundary: B, (N, H, W) bool, from `rectification.refined_boundary`.
-        wrap: Whether the first column is a neighbour of the last one.
+        wrap: Whether the first column is a neighbour of the last one, as in a panorama.
+        inside: (N, H, W) bool, the pixels that count; none of B lies outside. None for all.
     """
-    found = boundary_map(probabilities, wrap).clamp(TINY, 1 - TINY)
-    on, off = boundary.float(), (~boundary).float()
-    edges = (on * found.log()).sum() / on.sum().clamp(min=1)
-    rest = (off * (1 - found).log()).sum() / off.sum().clamp(min=1)
+    known = F.log_softmax(logits, 1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    drawn, plain = log_boundary(known, boundary, wrap), log_interior(known, wrap)
+    edges = drawn.sum() / max(len(drawn), 1)
+    others = ~boundary if inside is None else inside & ~boundary
+    rest = plain.where(others, 0).sum() / others.sum().clamp(min=1)
     return -(edges + rest) / 2
+
+
+def log_boundary(known: Tensor, boundary: Tensor, wrap: bool = False) -> Tensor:
+    """Logarithms of b(x), max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
+
+    Args:
+        known: ln P, (N, K, H, W).
+        boundary: (N, H, W) bool, the pixels; few, as a rule.
+        wrap: Whether the first column is a neighbour of the last one.
+
+    Returns:
+        (M,), of the M pixels in the order of `nonzero`.
+    """
+    image, row, column = boundary.nonzero(as_tuple=True)
+    rows = _around(row, known.shape[2], wrap=False)
+    columns = _around(column, known.shape[3], wrap)
+    pixels = known.movedim(1, -1)
+    here = pixels[image, row, column]
+    found = [
+        (here + _log_others(pixels[image, v, u])).logsumexp(1)
+        for v, u in [*((v, column) for v in rows), *((row, u) for u in columns)]
+    ]
+    return torch.stack(found).amax(0)
+
+
+def _around(at: Tensor, size: int, wrap: bool) -> tuple[Tensor, Tensor]:
+    """Both neighbours along a side; at an end the one that is there stands for both."""
+    before, after = at - 1, at + 1
+    if wrap:
+        return before % size, after % size
+    return before.abs(), after.where(after < size, size - 2)
+
+
+def _log_others(known: Tensor) -> Tensor:
+    """From ln P (M, K) ln (1 - P): of the likeliest class by the sum of the other ones."""
+    likeliest = known.argmax(1, keepdim=True)
+    others = known.scatter(1, likeliest, -torch.inf)
+    return (-others.exp()).log1p().scatter(1, likeliest, others.logsumexp(1, keepdim=True))
+
+
+def log_interior(known: Tensor, wrap: bool = False) -> Tensor:
+    """Logarithms of 1 - b(x), min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
+
+    Args:
+        known: ln P, (N, K, H, W).
+        wrap: Whether the first column is a neighbour of the last one.
+
+    Returns:
+        (N, H, W).
+    """
+    right = (known + known.roll(-1, 3)).logsumexp(1)
+    below = (known[:, :, :-1] + known[:, :, 1:]).logsumexp(1)
+    below = F.pad(below, (0, 0, 1, 1), value=torch.inf)  # nothing lies beyond either edge
+    if not wrap:
+        right = F.pad(right[:, :, :-1], (0, 1), value=torch.inf)
+    return torch.stack([right, right.roll(1, 2), below[:, :-1], below[:, 1:]]).amin(0)

@@ -45,9 +45,9 @@ def student_terms(
         wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
         losses = [cross_entropy(parts, labels, weights) for labels in wanted]
         terms["window"] = options.window * torch.stack(losses).sum()
-    if options.boundary:
-        probabilities = logits.float().softmax(1)
-        loss = boundary_loss(probabilities, targets.boundary.bool(), cut.wrap)
+    if options.boundary and logits.shape[1] > 1:  # one class has no boundaries
+        inside = targets.teacher != IGNORE
+        loss = boundary_loss(logits, targets.boundary.bool(), cut.wrap, inside)
         terms["boundary"] = options.boundary * loss
     return terms
 

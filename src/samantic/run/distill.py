@@ -121,6 +121,8 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     info = _info(config, splits["train"])
     student = build_network(info, trained=config.train.start is not None).train()
     _check(config, splits["train"], teacher, student)
+    if config.teacher.update == "joint":
+        teacher.learn(splits["train"].spec.modalities)
     masks = {key: keep_masks(config, part) for key, part in splits.items() if key != "val"}
     inputs = data_inputs(splits) | {
         "teacher": {"teacher.model": teacher.fingerprint()},
@@ -232,6 +234,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         eval_size=config.data.eval_size,
         origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
         f"{code(config.teacher.model)} ({learns}) and {masks}.",
+        view=config.augment.crop or pairs[0].size,
     )
 
 

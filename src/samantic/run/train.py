@@ -186,6 +186,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         () if text is None else text.terms,
         dataset.camera,
         eval_size=config.data.eval_size,
+        view=config.augment.crop,
     )
 
 
