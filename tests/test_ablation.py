@@ -198,11 +198,11 @@ def test_unknown_key_and_bad_options(
     assert main(["ablate", str(table), "--config", str(config)]) == 2
     assert "fuzion" in capsys.readouterr().err
     good = write_table(tmp_path / "g.yaml", a={}, b={"model.fusion": "late"})
-    assert main(["ablate", str(good), "--config", str(config), "--jobs", "0"]) == 2
-    assert "0 jobs; give 1 or more" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as stopped:
-        main(["ablate", str(good), "--config", str(config), "--seeds", "one"])
-    assert stopped.value.code == 2
+    for option, value in (("--jobs", "0"), ("--seeds", "one")):
+        with pytest.raises(SystemExit) as stopped:
+            main(["ablate", str(good), "--config", str(config), option, value])
+        assert stopped.value.code == 2
+        assert f"{option}: '{value}' is not a whole number" in capsys.readouterr().err
 
 
 def finished_cells(grid: Grid) -> None:

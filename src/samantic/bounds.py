@@ -36,7 +36,7 @@ class Range(NamedTuple):
         return f"above {self.low}, up to {self.high}" if self.above else f"{self.low}..{self.high}"
 
 
-SHARE, WEIGHT, RATE = Range(0, 1), Range(0, 1_000_000), Range(0, 1, above=True)
+SHARE, WEIGHT, RATE = Range(0, 1), Range(0, 1_000_000), Range(0, 1)
 
 RANGES = {
     "window": Range(32, 16384),

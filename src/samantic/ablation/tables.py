@@ -78,7 +78,7 @@ def read_table(path: Path) -> Table:
         raise
     except (AttributeError, KeyError, TypeError, ValueError):
         raise InputError(
-            f"{path}: not a table; it needs `title`, and `rows` with `set` of keys and values"
+            f"{path}: not a table; it needs `title` and `rows`, with `set` of keys and values"
         ) from None
     if len(rows) < max(2, len(values["rows"])):
         raise InputError(f"{path}: a table needs two rows or more, each with `set` and `published`")
