@@ -88,15 +88,25 @@ def test_they_are_those_that_are_chosen_pixel_by_pixel() -> None:
     assert (iou.amax(0) > 0.95).float().mean() > 0.95
 
 
-def test_a_smaller_view_gives_masks_of_the_images_size() -> None:
-    sam = Squares()
-    found = grid_masks(sam, torch.zeros(3, 64, 96), side=12, longest=48)
-    assert found.masks.shape == (6, 64, 96)  # squares of 32 pixels
-    areas = found.masks.flatten(1).sum(1)
-    assert ((areas > 0.95 * 32**2) & (areas <= 32**2)).all()
-    assert sum(len(points) for points in sam.asked) == 96
-    smallest = grid_masks(sam, torch.zeros(3, 64, 96), side=12, longest=48, smallest=32**2 + 1)
-    assert len(smallest.masks) == 0
+@pytest.mark.parametrize(("longest", "smallest"), [(48, 200), (192, 30), (240, 20)])
+def test_another_view_gives_masks_of_the_images_size(longest: int, smallest: int) -> None:
+    """Made smaller or larger: as many clicks, squares of 16 pixels of the view, areas in pixels."""
+    sam, image = Squares(), torch.zeros(3, 64, 96)
+    found = grid_masks(sam, image, side=24, longest=longest, smallest=smallest)
+    assert found.masks.shape == ((longest // 16) * (longest // 24), 64, 96)
+    covered = found.masks.sum(0)
+    assert covered.max() == 1
+    assert (covered == 1).float().mean() > 0.9
+    areas, exact = found.masks.flatten(1).sum(1), (16 * 96 / longest) ** 2
+    assert ((areas > 0.7 * exact) & (areas < 1.3 * exact)).all()
+    clicks = torch.cat(sam.asked) * 4
+    assert len(clicks) == 24 * 16
+    last = torch.tensor([longest, longest * 2 // 3]) - 1
+    torch.testing.assert_close(clicks[0] + clicks[-1], last.float())  # centred
+    most = int(areas.max())
+    for least, left in ((most, True), (most + 1, False)):
+        some = grid_masks(sam, image, side=24, longest=longest, smallest=least)
+        assert (len(some.masks) > 0) == left
 
 
 def test_nothing_survives_a_network_that_trusts_nothing() -> None:

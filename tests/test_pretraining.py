@@ -10,14 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
+from samantic.config import AugmentConfig, TrainConfig
 from samantic.data.instances import InstanceFolder, components, read_instances
+from samantic.data.loading import Batch
 from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.losses import dice_loss
 from samantic.models import load_sam2
-from samantic.models.promptable import Masks
+from samantic.models.promptable import Masks, PromptableSAM
 from samantic.models.sam import position_grid
 from samantic.pretraining import (
+    PromptTask,
     bind_prompts,
     coarse_shares,
     draw_prompts,
@@ -129,6 +132,19 @@ def test_broken_instances(tmp_path: Path) -> None:
         read_instances(path)
 
 
+@pytest.mark.parametrize("trunk", [0.0, 1.0])
+def test_every_trainable_parameter_gets_a_gradient(trunk: float) -> None:
+    network = PromptableSAM(load_sam2("random-micro"))
+    task = PromptTask(network, AugmentConfig(), TrainConfig(), trunk=trunk).train()
+    task.log = task.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    things = torch.zeros(2, 64, 64, dtype=torch.int64)
+    things[:, 8:40, 8:40] = 1
+    both = torch.ones(2, 2, dtype=torch.bool)
+    batch = Batch(["a", "b"], torch.rand(2, 3, 64, 64), None, things, both)
+    task.training_step(batch, 0).backward()  # type: ignore[no-untyped-call]
+    assert [n for n, p in task.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
 @pytest.mark.slow
 def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
     """Pre-train, resume, and start SARTM from the result."""
@@ -140,6 +156,7 @@ def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
     trained, fresh = load_sam2(str(tmp_path / "sam")), load_sam2("random-micro")
     assert trained.state_dict().keys() == fresh.state_dict().keys()
     assert (tmp_path / "recipe.json").exists()
+    assert PromptableSAM(trained).trained_size == 48  # the longer side of its crops
 
 
 @pytest.mark.slow

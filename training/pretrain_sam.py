@@ -51,6 +51,7 @@ def main() -> None:
     for part in splits["train"].datasets:
         part.transform = RandomCrop(augment)  # type: ignore[attr-defined]
     sam = load_sam2(options.base)
+    sam.config.prompt_encoder_config.image_size = max(options.crop)  # at which it is asked later
     if is_random(options.base):
         bind_prompts(sam)
     fit(

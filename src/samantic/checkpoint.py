@@ -239,8 +239,8 @@ def _base_fingerprint(network: Network, info: ModelInfo) -> str | None:
 def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:
     """The tensors that the base does not provide; a shared one under its first name."""
     parameters = dict(network.named_parameters())
-    if info.model.network == "sartm" and not is_random(info.model.base):
-        return {name: p for name, p in parameters.items() if p.requires_grad}
+    if isinstance(network, SARTM) and not is_random(info.model.base):
+        return {name: p for name, p in parameters.items() if name in network.learnt}
     persistent = network.state_dict().keys()
     buffers = {name: b for name, b in network.named_buffers() if name in persistent}
     return {**parameters, **buffers}

@@ -186,7 +186,9 @@ def _check_distill(config: DistillConfig) -> DistillConfig:
                 (masks.source == "files") == (masks.folder is not None)
             ),
             "masks.side must be at least 1": masks.side >= 1,
-            "masks.size must be at least 32 pixels": masks.size is None or masks.size >= 32,
+            "masks.size must be at least 32 pixels": (
+                not isinstance(masks.size, int) or masks.size >= 32
+            ),
             "masks.damage must lie in 0..5": 0 <= masks.damage <= 5,
             "loss.class_balance must lie in 0..1": 0 <= loss.class_balance <= 1,
             "loss.cover must lie in 0..1": 0 <= loss.cover <= 1,

@@ -42,8 +42,9 @@ class MasksConfig:
         side: Clicks along the longer side of an image or a window, for the source sam.
         quality: Least IoU that SAM must expect of a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
-        size: Larger images and windows are made smaller for SAM, to this many pixels on the longer
-            side, which is faster; null leaves them as they are.
+        size: Images and windows are made larger or smaller for SAM, to this many pixels on the
+            longer side; null takes what the base was trained on (1024 for SAM2, 256 for sam-nano),
+            image leaves them as they are. Smaller is faster.
         cache: Folder that keeps masks, and what a frozen teacher makes of them, for several runs
             and of several kinds; null is the run folder.
         damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
@@ -57,7 +58,7 @@ class MasksConfig:
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
-    size: int | None = None
+    size: int | Literal["image"] | None = None
     cache: str | None = None
     damage: float = 0.0
     seed: int = 0

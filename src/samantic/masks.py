@@ -58,15 +58,16 @@ def grid_masks(
         stability: Least IoU of the mask cut at logit +1 and at logit -1.
         overlap: Of two masks with a larger IoU the one of less quality is dropped.
         smallest: Least area in pixels.
-        longest: The network sees an image with a longer side made smaller, to this many pixels;
-            None for no limit.
+        longest: The network sees an image made larger or smaller, to this many pixels on the
+            longer side; None for its own size.
         chunk: Clicks at a time: more take more memory, and on a CPU more time.
     """
     size = image.shape[-2:]
-    seen = _at_most(image, longest)
+    seen = _resized(image, longest)
     encoded = sam.encode(seen[None])
     height, width = seen.shape[-2:]
-    least = smallest * (height * width) / (size[0] * size[1] * COARSE**2)
+    # half as many, for a few coarse pixels say little of an area; at last it is counted in pixels
+    least = smallest / 2 * (height * width) / (size[0] * size[1] * COARSE**2)
     found, scores = [], []
     for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
         answers = sam.decode_coarse(encoded, points=points[None, :, None])
@@ -83,10 +84,10 @@ def grid_masks(
     return ImageMasks(masks[large], expected[chosen][large])
 
 
-def _at_most(image: Tensor, longest: int | None) -> Tensor:
-    """An image (3, H, W) whose longer side has at most so many pixels."""
+def _resized(image: Tensor, longest: int | None) -> Tensor:
+    """An image (3, H, W) whose longer side has so many pixels."""
     height, width = image.shape[-2:]
-    if longest is None or max(height, width) <= longest:
+    if longest is None or max(height, width) == longest:
         return image
     factor = longest / max(height, width)
     size = max(1, round(height * factor)), max(1, round(width * factor))

@@ -137,6 +137,10 @@ class PromptTask(L.LightningModule):
         self.network, self.options, self.prompts, self.trunk = network, train, prompts, trunk
         if trunk == 0:
             network.encoder.vision.backbone.requires_grad_(False)
+        # neither clicks nor boxes ask these: whether a thing is there, drawn masks, and the past
+        unasked = (network.decoder.pred_obj_score_head, network.prompts.mask_embed)
+        for part in (*unasked, network.encoder.no_memory_embedding):
+            part.requires_grad_(False)
         self.photometric = Photometric(augment)
         self.click, self.box = MeanMetric(), MeanMetric()
 

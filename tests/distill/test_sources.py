@@ -22,6 +22,7 @@ from samantic.distill.sources import (
     read_masks,
 )
 from samantic.errors import InputError
+from samantic.models import load_sam2
 
 NOTHING = Damage(merged=0, split=0, eroded=0, missing=0)
 
@@ -107,6 +108,41 @@ def test_a_sam_sees_every_window_as_an_image(images: list[Files], tmp_path: Path
     assert all(part.masks.shape[1:] == (16, 64) for part in parts)
     assert source.options == replace(source, device="cuda").options
     assert source.options != replace(source, side=5).options
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"), [(None, 96), ("image", 64), (40, 40), (128, 128)]
+)  # fmt: skip
+@pytest.mark.parametrize("window", [None, 32])
+def test_a_sam_sees_images_as_large_as_it_was_trained(
+    images: list[Files], tmp_path: Path, size: Any, seen: int, window: int | None
+) -> None:
+    """Larger and smaller; a window as an image of its own."""
+    sam = load_sam2("random-micro")
+    sam.config.prompt_encoder_config.image_size = 96
+    sam.save_pretrained(tmp_path / "base")
+    source = SamMasks(str(tmp_path / "base"), window, side=2, size=size)
+    shapes = []
+    source.sam.encoder.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape[2:]))
+    source(images[0])
+    whole = window is None
+    seen = 32 if size == "image" and not whole else seen
+    expected = torch.Size([-(-(seen // 2 if whole else seen) // 32) * 32, -(-seen // 32) * 32])
+    assert set(shapes) == {expected}  # padded
+
+
+def test_a_base_without_training_has_no_size_of_its_own(images: list[Files]) -> None:
+    source = SamMasks("random-micro", side=2)
+    shapes = []
+    source.sam.encoder.register_forward_pre_hook(lambda _, args: shapes.append(args[0].shape[2:]))
+    source(images[0])
+    assert shapes == [(32, 64)]
+
+
+def test_sizes_are_different_masks() -> None:
+    """Those of versions that made images only smaller are not taken for others."""
+    made = [SamMasks("sam-nano", size=size).options for size in (None, "image", 256, 512)]
+    assert all(made.count(options) == 1 and "size" not in options for options in made)
 
 
 def test_a_sam_needs_rgb(images: list[Files]) -> None:

@@ -17,6 +17,7 @@ import samantic
 from samantic.callbacks import read_history
 from samantic.cli import main
 from samantic.data import CATALOG
+from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.model_info import read_info
 from samantic.models.segformer import build_segformer
@@ -47,6 +48,26 @@ def test_a_frozen_teacher_stays_and_a_joint_one_learns(
         assert {"train/teacher", "train/consistency"} <= logged
     unchanged = load_file(trained / "model" / "model.safetensors")
     assert all(torch.equal(unchanged[name], before[name]) for name in before)
+
+
+def test_what_does_not_answer_does_not_learn(
+    write_distill: WriteConfig, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A teacher that answers by its mask head keeps its auxiliary head as it was."""
+    silent: list[str] = []
+
+    def look(task: DistillTask) -> None:
+        named = task.named_parameters()
+        silent.extend(name for name, p in named if p.requires_grad and p.grad is None)
+
+    monkeypatch.setattr(DistillTask, "on_after_backward", look)
+    teacher = {"update": "joint", "learning_rate": 1e-3}
+    assert main(["distill", str(write_distill(teacher=teacher))]) == 0
+    assert silent == []
+    before = load_file(trained / "model" / "model.safetensors")
+    after = load_file(tmp_path / "run" / "teacher" / "model.safetensors")
+    learnt = {n.split(".")[0] for n in before if not torch.equal(after[n], before[n])}
+    assert learnt == {"mask_head", "fusion", "encoders"}
 
 
 @pytest.mark.parametrize("update", ["frozen", "joint"])

@@ -40,7 +40,7 @@ def boundary_loss(logits: Tensor, boundary: Tensor, wrap: bool = False) -> Tenso
 
 
 def log_boundary(known: Tensor, boundary: Tensor, wrap: bool = False) -> Tensor:
-    """ln b(x) = max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')) of some pixels.
+    """Logarithms of b(x), max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
 
     Args:
         known: ln P, (N, K, H, W).
@@ -71,14 +71,14 @@ def _around(at: Tensor, size: int, wrap: bool) -> tuple[Tensor, Tensor]:
 
 
 def _log_others(known: Tensor) -> Tensor:
-    """ln (1 - P) from ln P (M, K): for the likeliest class from the sum of the other ones."""
+    """From ln P (M, K) ln (1 - P): of the likeliest class by the sum of the other ones."""
     likeliest = known.argmax(1, keepdim=True)
     others = known.scatter(1, likeliest, -torch.inf)
     return (-others.exp()).log1p().scatter(1, likeliest, others.logsumexp(1, keepdim=True))
 
 
 def log_interior(known: Tensor, wrap: bool = False) -> Tensor:
-    """ln(1 - b(x)) = min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
+    """Logarithms of 1 - b(x), min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
 
     Args:
         known: ln P, (N, K, H, W).

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ from samantic.files import holds_json, write_json
 from samantic.masks import grid_masks
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
+from samantic.models.sam import is_random
 
 T = TypeVar("T")
 
@@ -57,7 +58,8 @@ class SamMasks:
         side: Clicks along the longer side.
         quality: Least IoU that the network must expect of a mask.
         stability: Least stability of a mask.
-        size: Longer side in pixels at which it looks at larger images; None for their own.
+        size: Longer side in pixels at which it looks at an image; `image` for the image's own, None
+            for that of the images that it was trained on, which a random base has not.
         device: Where it computes.
     """
 
@@ -66,13 +68,15 @@ class SamMasks:
     side: int = 16
     quality: float = 0.7
     stability: float = 0.8
-    size: int | None = None
+    size: int | Literal["image"] | None = None
     device: str = "cpu"
 
     @property
     def options(self) -> dict[str, Any]:
         """All but the device."""
-        return {"source": "sam", **{k: v for k, v in asdict(self).items() if k != "device"}}
+        options = {k: v for k, v in asdict(self).items() if k not in ("device", "size")}
+        # not "size": that of older masks made images only smaller
+        return {"source": "sam", **options, "longest": self.size or "as the base was trained"}
 
     @cached_property
     def sam(self) -> PromptableSAM:
@@ -90,6 +94,13 @@ class SamMasks:
         cut = plan_windows(self.window, (height, width))
         return [self._ask(corner, cut_window(image, corner, cut.window)) for corner in cut.corners]
 
+    @property
+    def _longest(self) -> int | None:
+        """Longer side in pixels at which it looks at an image; None for the image's own."""
+        if self.size is None:
+            return None if is_random(self.base) else self.sam.trained_size
+        return None if self.size == "image" else self.size
+
     def _ask(self, corner: Corner | None, image: Tensor) -> WindowMasks:
         found = grid_masks(
             self.sam,
@@ -97,7 +108,7 @@ class SamMasks:
             side=self.side,
             quality=self.quality,
             stability=self.stability,
-            longest=self.size,
+            longest=self._longest,
         )
         return WindowMasks(corner, *found)
 

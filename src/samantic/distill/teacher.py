@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
@@ -16,9 +18,10 @@ from samantic.distill_config import StudentConfig
 from samantic.errors import InputError
 from samantic.model_info import ModelInfo
 from samantic.models import Network, Student
+from samantic.models.network import CHANNELS, freeze_unused
 
-TINY = 1e-8
-"""Least probability whose logarithm is taken."""
+SIDE = 64
+"""Height and width in pixels of an image that tells which parameters have a part in an answer."""
 
 
 class Teacher(nn.Module):
@@ -37,12 +40,19 @@ class Teacher(nn.Module):
         self.network, self.info = network.eval(), info
 
     def forward(self, rgb: Tensor | None, thermal: Tensor | None) -> Tensor:
-        out = self.network(rgb, thermal)
-        head = self.info.model.prediction
-        logits: Tensor = (
-            out.logits if head == "mask" else out.probabilities(head).clamp(min=TINY).log()
+        answer: Tensor = self.network(rgb, thermal).answer(self.info.model.prediction)
+        return answer
+
+    def learn(self, modalities: Sequence[str]) -> None:
+        """Let it learn from its answers to images of some modalities.
+
+        What has no part in them, such as a head that does not answer, is frozen.
+        """
+        images = (
+            torch.zeros(1, channels, SIDE, SIDE) if name in modalities else None
+            for name, channels in CHANNELS.items()
         )
-        return logits
+        freeze_unused(self, self(*images))
 
     def check_fits(self, pairs: PairedFolder, source: str) -> None:
         """Refuse pairs of other classes, and pairs without an image that the network reads.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config import Head
@@ -40,6 +41,16 @@ class Output(NamedTuple):
             return mask
         auxiliary = self.auxiliary.float().softmax(1)
         return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
+
+    def answer(self, head: Head = "mask") -> Tensor:
+        """Logits (N, K, H, W) whose softmax is `probabilities(head)`; nothing is rounded to 0."""
+        if head == "mask" or self.auxiliary is None:
+            return self.logits
+        if head == "auxiliary":
+            return self.auxiliary
+        return torch.logaddexp(
+            *(F.log_softmax(x.float(), 1) for x in (self.logits, self.auxiliary))
+        )
 
 
 class Network(nn.Module):
@@ -107,6 +118,21 @@ class Network(nn.Module):
             wanted = " or ".join(self.modalities)
             raise ValueError(f"the variant '{self.fusion_name}' reads {wanted}: none was given")
         return images
+
+
+def freeze_unused(network: nn.Module, answer: Tensor) -> None:
+    """Freeze what has no part in an answer, such as a head that does not give it.
+
+    Nothing would train it, and training on several devices would wait for its gradient.
+
+    Args:
+        network: The network; it keeps its parameters, of which fewer are trainable.
+        answer: What it has computed, of any shape.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(answer.sum(), parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.requires_grad_(gradient is not None)
 
 
 def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ SARTM starts from such a network; GoodSAM asks one for masks without classes.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -66,6 +66,11 @@ class PromptableSAM(nn.Module):
         self.decoder = sam.mask_decoder
         self.prompts = sam.prompt_encoder
         self.positional = sam.shared_image_embedding
+
+    @property
+    def trained_size(self) -> int:
+        """Longer side in pixels of the images that it was trained on, as its config.json has it."""
+        return int(cast(Any, self.prompts.input_image_size))
 
     def encode(self, images: Tensor) -> Encoded:
         """Encode images.

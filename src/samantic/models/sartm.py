@@ -30,6 +30,9 @@ class SARTM(Network):
         decoder: Whether the mask decoder's two-way transformer is `trained` or `frozen`.
         adapt: How the encoder is adapted.
 
+    Attributes:
+        learnt: Names of the parameters that are not the base's any more once it is trained.
+
     Example:
         >>> network = SARTM(load_sam2("random-micro"), num_classes=9, adapt=AdaptConfig("full"))
         >>> network(torch.rand(1, 3, 60, 80), torch.rand(1, 1, 60, 80)).logits.shape
@@ -60,6 +63,7 @@ class SARTM(Network):
         )
         self.pooled_fusion = ScaleFusion(width, 4, exchange=True) if fusion == "figure" else None
         self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
+        self.learnt = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
 
     def forward(
         self,

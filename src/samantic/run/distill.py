@@ -110,6 +110,8 @@ def _prepare(config: DistillConfig, resume: bool) -> _Job:
     info = _info(config, splits["train"])
     student = build_network(info, trained=config.train.start is not None).train()
     _check(config, splits["train"], teacher, student)
+    if config.teacher.update == "joint":
+        teacher.learn(splits["train"].spec.modalities)
     if config.train.start is not None and not resume:
         start_from(student, info, config.train.start.format(seed=config.train.seed))
     write_text(out / "config.yaml", to_yaml(config))
