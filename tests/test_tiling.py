@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +14,12 @@ import torch
 from PIL import Image
 
 import samantic
+from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.errors import InputError
+from samantic.model_info import read_info
+from samantic.models import Network, Output
+from samantic.predict import Predictor
 from samantic.tiling import blend_tiles, tile_starts
 
 
@@ -53,7 +60,7 @@ def test_what_depends_on_each_pixel_alone_is_blended_into_itself(
         asked.append(truth[:, rows, columns].shape[1:])
         return truth[:, rows, columns]
 
-    confidence, labels = blend_tiles(part, height, width, 64, wrap)
+    confidence, labels = blend_tiles(part, height, width, (64, 64), wrap)
     best, expected = truth.max(0)
     assert torch.equal(labels, expected)
     torch.testing.assert_close(confidence, best)
@@ -67,7 +74,7 @@ def test_overlaps_are_averaged_by_the_distance_to_the_edge() -> None:
     def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
         return probabilities[int(columns[0] > 0)][:, None, None].expand(2, 8, 8)
 
-    confidence, _ = blend_tiles(part, 8, 14, 8)
+    confidence, _ = blend_tiles(part, 8, 14, (8, 8))
     for x in range(14):
         a = min(1, min(x + 0.5, 8 - x - 0.5) / 2) if x < 8 else 0
         b = min(1, min(x - 6 + 0.5, 14 - x - 0.5) / 2) if x >= 6 else 0
@@ -96,7 +103,7 @@ def test_blending_around_a_panorama(width: int) -> None:
             weight[column] += share
     best, expected = (total / weight).max(0)
     confidence, labels = blend_tiles(
-        lambda rows, columns: by_place(image[rows][:, columns]), 8, width, 32, wrap=True
+        lambda rows, columns: by_place(image[rows][:, columns]), 8, width, (32, 32), wrap=True
     )
     torch.testing.assert_close(confidence, best)
     assert torch.equal(labels, expected)
@@ -108,7 +115,7 @@ def test_a_turned_panorama_gives_the_turned_answer(width: int, turn: int) -> Non
     image = 3 * torch.rand(8, width)
 
     def predict(image: torch.Tensor, wrap: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        return blend_tiles(lambda y, x: by_place(image[y][:, x]), 8, width, 32, wrap)
+        return blend_tiles(lambda y, x: by_place(image[y][:, x]), 8, width, (32, 32), wrap)
 
     confidence, labels = predict(image, True)
     turned_confidence, turned_labels = predict(image.roll(turn, 1), True)
@@ -131,6 +138,61 @@ def test_a_network_has_no_seam(trained: Path, modalities: tuple[str, ...], tile:
     plain = samantic.load(trained, thermal_scaling="0,1", tile=tile)
     before, after = plain.predict(**images), plain.predict(**turned)
     assert not np.allclose(after.confidence, np.roll(before.confidence, 64, 1), rtol=1e-2)
+
+
+class Recorder(torch.nn.Module):
+    """A network that remembers the sizes of what it is shown."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network, self.sizes = network, []
+
+    def forward(self, rgb: torch.Tensor | None, thermal: torch.Tensor | None) -> Output:
+        assert rgb is not None
+        self.sizes.append(tuple(rgb.shape[-2:]))
+        out: Output = self.network(rgb, thermal)
+        return out
+
+    def merge(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("view", "tile", "panorama", "expected"),
+    [
+        (None, None, True, [(32, 1536)] * 2),
+        ((32, 2048), None, True, [(32, 2048)] * 2),
+        ((32, 2048), None, False, [(32, 2048)]),
+        ((64, 4096), None, True, [(32, 2048)] * 2),
+        ((32, 1984), None, False, [(32, 1984)] * 2),
+        ((2048, 32), None, False, [(32, 1536)] * 2),
+        ((32, 2048), 1536, True, [(32, 1536)] * 2),
+    ],
+)
+def test_a_model_is_shown_no_less_than_in_training(
+    trained: Path,
+    view: tuple[int, int] | None,
+    tile: int | None,
+    panorama: bool,
+    expected: list[tuple[int, int]],
+) -> None:
+    """A panorama that it learnt as a whole it sees as a whole; what was asked for is done."""
+    network, info = load_model(trained)
+    seen: Any = Recorder(network)
+    model = Predictor(seen, replace(info, view=view), "cpu", tile=tile, panorama=panorama)
+    rgb = torch.rand(3, 32, 2048)
+    _, labels, _ = model.classify(rgb, None)
+    assert seen.sizes == expected
+    if panorama:
+        _, turned, _ = model.classify(rgb.roll(1024, 2), None)
+        assert torch.equal(turned, labels.roll(1024, 1))
+
+
+def test_a_model_knows_what_it_saw(trained: Path) -> None:
+    folder = trained / "model"
+    assert read_info(folder).view == (32, 48)  # its crops
+    values = json.loads((folder / "config.json").read_text())
+    assert values["view"] == [32, 48]
 
 
 def test_a_panorama_needs_an_image(trained: Path) -> None:

@@ -44,7 +44,8 @@ EFFICIENTNETS = (
 """Bases of a student whose ImageNet weights are in packages, the extra imagenet."""
 
 TILE = 1536
-"""Images with a longer side than this many pixels are predicted in tiles of this side."""
+"""Images with a longer side than this many pixels are predicted in tiles of this side, unless the
+model saw more of an image at once in training."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class ModelInfo:
         shape: Sizes of a trained student; None for SARTM, and before a student is built.
         origin: A sentence on how it was made, where not from labels.
         base_fingerprint: Of the tensors that the base provides; None where everything is stored.
+        view: Height and width in pixels of what it saw of an image at once in training; None for
+            models of older versions.
     """
 
     model: ModelConfig
@@ -44,6 +46,7 @@ class ModelInfo:
     shape: SegFormerShape | None = None
     origin: str = ""
     base_fingerprint: str | None = None
+    view: tuple[int, int] | None = None
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -66,12 +69,20 @@ def read_info(folder: Path) -> ModelInfo:
             shape=_stored_shape(values.get("shape")),
             origin=values.get("origin", ""),
             base_fingerprint=values.get("base_fingerprint"),
+            view=_stored_view(values.get("view")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / CONFIG}: not a samantic model ({error!r}); it needs the config.json that "
             "was saved with the weights"
         ) from None
+
+
+def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
+    if values is None:
+        return None
+    height, width = values
+    return int(height), int(width)
 
 
 def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:

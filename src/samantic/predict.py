@@ -65,7 +65,7 @@ class Predictor:
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `mps`, ...
         camera: How thermal images become what the network reads; None means as in training.
         tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
-            this side.
+            this side; None for `TILE`, or what the model saw in training where that is more.
         panorama: Images go all around: their left and right edge meet, and tiles lie across them.
     """
 
@@ -75,11 +75,12 @@ class Predictor:
         info: ModelInfo,
         device: str = "auto",
         camera: Camera | None = None,
-        tile: int = TILE,
+        tile: int | None = None,
         panorama: bool = False,
     ) -> None:
         self.camera = info.camera if camera is None else camera
-        self.info, self.tile, self.panorama = info, tile, panorama
+        self.info, self.panorama = info, panorama
+        self.tile = _tile(info) if tile is None else (tile, tile)
         self.device = choose_device(device)
         # convolutions are faster so; torch's types do not know that both may be given
         self.network: Network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -143,7 +144,8 @@ class Predictor:
             InputError: Sizes differ, or the model reads neither image.
         """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
-        whole = not self.panorama and all(max(size) <= self.tile for size in sizes)
+        most_rows, most_columns = self.tile
+        whole = not self.panorama and all(h <= most_rows and w <= most_columns for h, w in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
             out = self.output(rgb, thermal)
             confidence, labels = self._probabilities(out).max(0)
@@ -180,7 +182,7 @@ def load(
     device: str = "auto",
     thermal_scaling: str | None = None,
     rig: str | None = None,
-    tile: int = TILE,
+    tile: int | None = None,
     panorama: bool = False,
 ) -> Predictor:
     """Load a trained model for prediction.
@@ -191,7 +193,8 @@ def load(
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        tile: Larger images are predicted in overlapping tiles of this side, in pixels.
+        tile: Larger images are predicted in overlapping tiles of this side, in pixels; None for
+            1536, or what the model saw in training where that is more.
         panorama: Images go all around: they are predicted without a seam at their left and right
             edge.
 
@@ -206,6 +209,12 @@ def load(
     network, info = load_model(name_or_path)
     camera = info.camera.changed(thermal_scaling, rig)
     return Predictor(network, info, device, camera, tile, panorama)
+
+
+def _tile(info: ModelInfo) -> tuple[int, int]:
+    """Height and width of tiles that show no less of an image than the model saw in training."""
+    height, width = info.view or (TILE, TILE)
+    return max(TILE, height), max(TILE, width)
 
 
 def choose_device(name: str = "auto") -> torch.device:

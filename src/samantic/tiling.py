@@ -38,7 +38,7 @@ def blend_tiles(
     probabilities: Callable[[slice, Tensor], Tensor],
     height: int,
     width: int,
-    tile: int,
+    tile: tuple[int, int],
     wrap: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Predict an image tile by tile.
@@ -50,13 +50,13 @@ def blend_tiles(
         probabilities: Of rows and columns (w,), (K, h, w).
         height: Of the image in pixels.
         width: Of the image in pixels.
-        tile: Side of a tile in pixels.
+        tile: Height and width of a tile in pixels.
         wrap: The image is a panorama, whose left and right edge meet: tiles lie across them too.
 
     Returns:
         The largest probability (H, W) and its class (H, W), int64.
     """
-    deep, wide = min(tile, height), min(tile, width)
+    deep, wide = min(tile[0], height), min(tile[1], width)
     rows = tile_starts(height, deep, deep // 4)
     lefts = tile_starts(width, wide, wide // 4, wrap)
     confidence = torch.empty(height, width)

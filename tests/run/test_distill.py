@@ -23,6 +23,7 @@ from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.metrics import confusion_matrix, scores
+from samantic.model_info import read_info
 from samantic.run import distill
 from tests.helpers import cut_power, save_segformer
 
@@ -149,6 +150,7 @@ def test_panoramas(
     run = tmp_path / "run"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["panorama"] is True
+    assert read_info(run / "model").view == (64, 160)  # it learnt from whole panoramas
     beside = metrics["distillation"]
     assert beside["confident"]["share"] > 0
     gain = beside["differences"]["whole"]["student"]["difference"]

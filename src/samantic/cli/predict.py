@@ -27,9 +27,9 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--tile",
         type=_side,
-        default=TILE,
         metavar="N",
-        help=f"predict images with a longer side in overlapping tiles of N pixels (default {TILE})",
+        help="predict images with a longer side in overlapping tiles of N pixels (default "
+        f"{TILE}, or what the model saw in training where that is more)",
     )
     camera_options(sub)
 

@@ -223,6 +223,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         camera=pairs.camera,
         origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
         f"`{config.teacher.model}` ({learns}) and {masks}.",
+        view=config.augment.crop or pairs[0].size,
     )
 
 

@@ -136,6 +136,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         None if text is None else text.source,
         () if text is None else text.terms,
         dataset.camera,
+        view=config.augment.crop,
     )
 
 
