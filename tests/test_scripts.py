@@ -15,8 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 import samantic
-from samantic.data import PairedFolder
+from samantic.checkpoint import build_network, save_model
+from samantic.config import AdaptConfig, ModelConfig
+from samantic.data import CATALOG, PairedFolder
 from samantic.data.synthetic import write_scenes
+from samantic.model_info import ModelInfo
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,3 +96,19 @@ def test_benchmark_of_fusion() -> None:
     told = run("benchmarks/fusion.py", "--masks", 5, "--size", 40, 64, "--repeats", 1)
     assert "5 masks on 64x40" in told
     assert re.search(r"complementary fusion +\d+ ms", told)
+
+
+@pytest.mark.slow
+def test_panoramas_are_measured_by_tile(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "data", "densepass", {"test": range(2)}, seed=5, size=(64, 160))
+    spec = CATALOG["densepass"]
+    model = ModelConfig("segformer-micro", "rgb", "none", network="student")
+    info = ModelInfo(model, AdaptConfig("full"), spec.classes, spec.palette, spec.title)
+    save_model(tmp_path / "model", build_network(info), info)
+    told = run(
+        "training/measure_panoramas.py", tmp_path, "--data", tmp_path / "data", "--tile", 96
+    ).splitlines()
+    figures = r"mIoU \d+\.\d\d, turned by half 100\.000 % agree"
+    assert re.fullmatch(f"tile of the model: {figures}", told[0])
+    interval = r"[+-]\d+\.\d\d \(-?\d+\.\d\d to -?\d+\.\d\d\)"
+    assert re.fullmatch(f"tile 96: {figures}, {interval}", told[1])

@@ -4,13 +4,16 @@
 
 Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
 boundary, beside the share of all pixels that do, which is what boundaries anywhere would reach, and
-how many masks an image has, `--most` of them; an untrained base keeps its weights (seed 0). In
-`--pictures` three panels per image show a click's mask, a box's mask and the grid's masks.
+how many masks an image has, `--most` of them; an untrained base keeps its weights (seed 0). The SAM
+sees an image at the image's own size, or at `--size` pixels on the longer side; of panoramas it
+sees half-overlapping windows of `--window` pixels, which are as high as they. In `--pictures` three
+panels per image show a click's mask, a box's mask and the grid's masks.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast, get_args
 
@@ -23,6 +26,8 @@ from tqdm import tqdm
 from samantic.config import IGNORE, Layout
 from samantic.data import PairedFolder
 from samantic.data.instances import components
+from samantic.data.pairs import Sample
+from samantic.distill.windows import cut_window, plan_windows
 from samantic.files import replacing
 from samantic.masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.models import load_sam2
@@ -40,23 +45,36 @@ def main() -> None:
         # the quality that an untrained network expects of its masks means nothing: keep them all
         quality = -10.0 if is_random(base) else options.quality
         for index in tqdm(range(len(pairs)), desc=base, unit="image"):
-            sample = pairs[index]
-            rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
-            found = grid_masks(
-                sam, rgb, side=options.side, quality=quality, stability=options.stability
-            ).masks[: options.most]
-            counts.append(len(found))
-            shares.append(float(dilate(boundaries(found).any(0), 3).float().mean()))
-            recall = boundary_recall(found, labels.where(labels != IGNORE, 0))
-            recalls += [recall] if recall == recall else []
-            if options.pictures and index < options.count:
-                path = options.pictures / f"{Path(base).name}_{sample.name}.png"
-                with replacing(path) as temporary:
-                    draw(sam, rgb, labels, found).save(temporary)
+            for name, rgb, labels in views(pairs[index], options.window):
+                found = grid_masks(
+                    sam,
+                    rgb,
+                    side=options.side,
+                    quality=quality,
+                    stability=options.stability,
+                    longest=options.size,
+                ).masks[: options.most]
+                counts.append(len(found))
+                shares.append(float(dilate(boundaries(found).any(0), 3).float().mean()))
+                recall = boundary_recall(found, labels.where(labels != IGNORE, 0))
+                recalls += [recall] if recall == recall else []
+                if options.pictures and index < options.count:
+                    path = options.pictures / f"{Path(base).name}_{name}.png"
+                    with replacing(path) as temporary:
+                        draw(sam, rgb, labels, found).save(temporary)
         print(
             f"{base}: boundary recall {np.mean(recalls):.3f} on {len(recalls)} images, of all "
             f"pixels {np.mean(shares):.3f}, {np.mean(counts):.0f} masks an image"
         )
+
+
+def views(sample: Sample, window: int | None) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Name, RGB and labels of what the SAM sees of a sample: all of it, or its windows."""
+    rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
+    cut = plan_windows(window, sample.size)
+    for top, left in cut.corners:
+        images = (cut_window(x, (top, left), cut.window) for x in (rgb, labels))
+        yield (sample.name if window is None else f"{sample.name}_{left}", *images)
 
 
 @torch.inference_mode()
@@ -95,6 +113,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quality", type=float, default=0.3, help="least expected IoU of a mask")
     parser.add_argument("--stability", type=float, default=0.6, help="least stability of a mask")
     parser.add_argument("--most", type=int, default=40, help="the best masks of an image, so many")
+    parser.add_argument("--size", type=int, help="longer side in pixels that the SAM sees")
+    parser.add_argument("--window", type=int, help="width in pixels of a panorama's windows")
     parser.add_argument("--pictures", type=Path, help="folder for panels")
     parser.add_argument("--count", type=int, default=4, help="images to draw")
     return parser.parse_args()

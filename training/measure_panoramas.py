@@ -1,0 +1,62 @@
+"""How a model does on panoramas that it is shown whole, or in tiles around them.
+
+    python training/measure_panoramas.py runs/goodsam_scenes --data data/panoramas --tile 384
+
+Prints, as the model predicts by default and for every --tile, its mIoU on a split in the layout of
+DensePASS, and how many pixels of the panoramas, turned by half their width, get the turned labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+import samantic
+from samantic.data import PairedFolder
+from samantic.metrics import confusion_matrix, paired_difference, scores
+from samantic.predict import Predictor
+
+
+def main() -> None:
+    options = parse()
+    reference = None
+    for tile in [None, *options.tile]:
+        model = samantic.load(options.model, tile=tile, panorama=True)
+        pairs = PairedFolder(options.data, "densepass", options.split, classes=model.info.classes)
+        matrices, agreement = measure(model, pairs)
+        line = f"tile {tile or 'of the model'}: mIoU {100 * scores(matrices.sum(0)).miou:.2f}"
+        line += f", turned by half {100 * agreement:.3f} % agree"
+        reference = matrices if reference is None else reference
+        gain, low, high = (100 * v for v in paired_difference(matrices, reference))
+        print(line if tile is None else f"{line}, {gain:+.2f} ({low:.2f} to {high:.2f})")
+
+
+def measure(model: Predictor, pairs: PairedFolder) -> tuple[Tensor, float]:
+    """(n, K, K) confusion matrices of n panoramas; the share of pixels that half a turn keeps."""
+    matrices, agreement = [], []
+    for index in tqdm(range(len(pairs)), "panoramas", unit="image", disable=None):
+        sample = pairs[index]
+        rgb, truth = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
+        half = rgb.shape[-1] // 2
+        labels, turned = (model.classify(x, None)[1] for x in (rgb, rgb.roll(half, -1)))
+        matrices.append(confusion_matrix(labels, truth, len(model.info.classes)))
+        agreement.append(float((turned == labels.roll(half, -1)).float().mean()))
+    return torch.stack(matrices), sum(agreement) / len(agreement)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--tile", type=int, nargs="*", default=[], help="sides of tiles in pixels")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
