@@ -118,10 +118,11 @@ class DataConfig(Options, section="data"):
     Args:
         root: Folder of the data set.
         layout: How files lie in it; see docs/datasets.md.
-        classes: Class names by label id, for the layout pairs.
+        classes: Class names by label id, for the layout pairs; quote what YAML takes for no text,
+            such as "no".
         rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
-            the layout pairs; what the stars stand for pairs the files. Without thermal, RGB is all
-            there is.
+            the layout pairs; what the stars stand for pairs the files. It may be absolute, and
+            {split} in it stands for the split. Without thermal, RGB is all there is.
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.

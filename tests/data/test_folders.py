@@ -13,6 +13,8 @@ import yaml
 from PIL import Image
 
 from samantic.cli import main
+from samantic.data.instances import InstanceFolder
+from samantic.errors import InputError
 
 Told = Callable[[], list[str]]
 KINDS = ("rgb", "thermal", "labels")
@@ -334,6 +336,20 @@ def test_composed_and_decomposed_names_meet(trained: Path, tmp_path: Path, told:
     make(root, [decomposed])
     assert main(["predict", str(trained), *words, "--out", str(tmp_path / "more")]) == 2
     assert "has the same stem in another Unicode form; remove one" in told()[-1]
+
+
+def test_instance_ids_are_found_by_name_or_missed(tmp_path: Path) -> None:
+    name = "é"
+    root = make(tmp_path / "own", [name], {"ids": "instances/%.png"})
+    decomposed = root / "instances" / unicodedata.normalize("NFD", f"{name}.png")
+    (root / "instances" / f"{name}.png").rename(decomposed)
+    data = InstanceFolder(root, "pairs", classes=["ground", "person"])
+    ids = data[0].labels
+    assert ids is not None
+    assert np.array_equal(ids.numpy(), np.asarray(Image.open(decomposed)))
+    decomposed.rename(root / "instances" / "other.png")
+    with pytest.raises(InputError, match="instances: é is missing; add its ids"):
+        InstanceFolder(root, "pairs", classes=["ground", "person"])[0]
 
 
 def test_names_that_differ_in_letter_case_only(trained: Path, tmp_path: Path, told: Told) -> None:
