@@ -18,7 +18,7 @@ from samantic.checkpoint import build_network, load_model, save_model, start_fro
 from samantic.config import AdaptConfig, DataConfig
 from samantic.config_files import read_distill_config, to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.data import Lessons, collate_lessons
 from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
@@ -120,7 +120,6 @@ def _prepare(config: DistillConfig, resume: bool) -> _Job:
 def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
     config, workers = job.config, job.config.data.workers
-    size = config.train.batch_size
     known: Callable[..., Any] = job.masks["train"]
     if not job.joint:
         known = _keep_targets(job)
@@ -136,7 +135,7 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         DistillTask(job.student, config, job.teacher if job.joint else None),
         job.out,
         config.train,
-        train_loader(lessons, size, workers, collate_lessons),
+        Source(lessons, workers, collate_lessons),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
         resume,

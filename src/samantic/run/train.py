@@ -16,7 +16,7 @@ from samantic.config_files import read_config, to_yaml
 from samantic.data.augment import RandomCrop
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
@@ -84,7 +84,7 @@ def train(
         SegmentationTask(network, config, weights, text, teacher),
         out,
         config.train,
-        train_loader(train_set, config.train.batch_size, data.workers),
+        Source(train_set, data.workers),
         eval_loader(splits["val"], data.workers) if "val" in splits else None,
         callbacks,
         resume,
