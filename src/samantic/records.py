@@ -59,7 +59,7 @@ def metrics_json(
     boundaries = boundary_iou(evaluation.boundary)
     present = matrices.sum((0, 2)) > 0
     subsets = evaluation.by_subset()
-    robustness, heads = _robustness(evaluation, classes), evaluation.by_head()
+    robustness, heads = _robustness(evaluation, classes), evaluation.by_head() or {}
     content = {
         "dataset": dataset.spec.title,
         "split": dataset.split,
@@ -79,7 +79,7 @@ def metrics_json(
             }
             for protocol in dataset.spec.protocols
         ],
-        "heads": heads and {head: measured(part, classes) for head, part in heads.items()},
+        "heads": {head: measured(part, classes) for head, part in heads.items()} or None,
         "unlabelled": int((matrices.sum((1, 2)) == 0).sum()),
         "per_subset": {name: measured(part, classes) for name, part in subsets.items()},
         "robustness": robustness,

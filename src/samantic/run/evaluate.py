@@ -161,7 +161,9 @@ def _text(metrics: dict[str, Any]) -> str:
         parts.append(beside)
     if metrics["unlabelled"]:
         count = pair_count(metrics["unlabelled"])
-        parts.append(f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured")
+        parts.append(
+            f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
+        )
     for name, problem in metrics["skipped"].items():
         parts.append(f"skipped {name}: {problem}")
     return "\n\n".join(parts)
