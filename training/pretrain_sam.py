@@ -22,7 +22,7 @@ from samantic.callbacks import KeepRun, ProgressBar
 from samantic.config import AugmentConfig, Layout, TrainConfig
 from samantic.data.crop import RandomCrop
 from samantic.data.instances import InstanceFolder
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Source, eval_loader
 from samantic.files import write_json
 from samantic.models import load_sam2
 from samantic.models.promptable import PromptableSAM
@@ -58,7 +58,7 @@ def main() -> None:
         PromptTask(PromptableSAM(sam), augment, train, trunk=options.trunk),
         options.out,
         train,
-        train_loader(splits["train"], train.batch_size, options.workers),
+        Source(splits["train"], options.workers),
         eval_loader(splits["val"], options.workers),
         [
             KeepRun(options.out, lambda: sam.save_pretrained(options.out / "sam")),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.models.network import broken
+from samantic.resuming import FORMAT
+from samantic.steps import ends_part, images_of
+from samantic.tasks import ScoredTask
 
 
 class ProgressBar(L.Callback):
@@ -68,7 +75,8 @@ class ProgressBar(L.Callback):
 class KeepRun(L.Callback):
     """After each validation: keep the model if it is the best so far, and what resuming needs.
 
-    Without a validation split the model is kept at the same steps, and at the last one.
+    Without a validation split, or without a label in it, the model is kept at the same steps. A
+    network whose weights or answers are not finite is never kept, and neither is its state.
 
     Args:
         out: Run folder; `last.ckpt` in it holds the whole state of the training.
@@ -77,25 +85,56 @@ class KeepRun(L.Callback):
 
     def __init__(self, out: Path, keep: Callable[[], None]) -> None:
         self.out, self.keep = out, keep
-        self.best = -1.0
+        self.best: float | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write `model/` if it improved, then `last.ckpt`."""
-        if trainer.sanity_checking:
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.answers_finite
+        if not self._usable(trainer, pl_module, answers):
             return
         miou = float(trainer.callback_metrics["val/miou"])
-        better, self.best = miou > self.best, max(miou, self.best)
+        if math.isnan(miou):
+            _tell(trainer, "no pixel of the validation split has a label: the last state is kept")
+        better = self.best is None or not miou <= self.best
+        if better:
+            self.best = -1.0 if math.isnan(miou) else miou
         self._save(trainer, better)
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Without a validation split: keep the model and what resuming needs."""
-        if trainer.enable_validation:
+        if trainer.enable_validation or not ends_part(trainer):
             return
-        step, every = trainer.global_step, int(trainer.val_check_interval)
-        if step % every == 0 or step == trainer.max_steps:
+        images = images_of(batch)
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.is_finite_on(images)
+        if self._usable(trainer, pl_module, answers):
+            self.best = -1.0
             self._save(trainer, better=True)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Refuse to end without a model.
+
+        Raises:
+            InputError: No state could be kept.
+        """
+        if self.best is None:
+            raise InputError(
+                f"{self.out}: there is no model, since no state of the network gave finite "
+                "answers; lower train.learning_rate"
+            )
+
+    def _usable(self, trainer: L.Trainer, pl_module: L.LightningModule, answers: bool) -> bool:
+        """Whether a network may be kept; a line if not."""
+        finite = answers and broken(pl_module.state_dict().items()) is None
+        usable = bool(trainer.strategy.reduce_boolean_decision(finite))
+        if not usable:
+            _tell(
+                trainer,
+                f"step {trainer.global_step}: not kept, since the network's weights or answers are "
+                "not finite; lower train.learning_rate",
+            )
+        return usable
 
     def _save(self, trainer: L.Trainer, better: bool) -> None:
         """Write `model/` if it is better, then `last.ckpt`."""
@@ -108,12 +147,18 @@ class KeepRun(L.Callback):
             trainer.save_checkpoint(temporary)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best mIoU so far travels with the checkpoint."""
-        return {"best": self.best}
+        """The best mIoU so far travels with the checkpoint, and the form of the checkpoint."""
+        return {"best": self.best, "format": FORMAT}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best mIoU of the run that is resumed."""
         self.best = state_dict["best"]
+
+
+def _tell(trainer: L.Trainer, line: str) -> None:
+    """Print a line beside the progress bar, in one process of several."""
+    if trainer.is_global_zero:
+        tqdm.write(line, file=sys.stderr)
 
 
 class KeepSimilarity(L.Callback):
@@ -149,13 +194,14 @@ def read_history(out: Path) -> list[dict[str, float]]:
     """The logged figures of a run in order, over all of its parts; each row has a `step`.
 
     Where a part was resumed from an earlier step, its rows replace the ones after that step.
+    Figures that are not finite are left out.
     """
     history: list[dict[str, float]] = []
     parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))
     for part in parts:
         with part.open(newline="", encoding="utf-8") as file:
             rows = [
-                {key: float(value) for key, value in row.items() if value}
+                {key: float(x) for key, x in row.items() if x and math.isfinite(float(x))}
                 for row in csv.DictReader(file)
             ]
         if rows:

@@ -39,6 +39,7 @@ from samantic.inputs import files_digest
 from samantic.model_info import CONFIG, ModelInfo, read_info
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
 from samantic.models.hub import locate
+from samantic.models.network import broken
 from samantic.models.sam import SHIPPED_BASES, is_random
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
@@ -88,7 +89,16 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
 def save_model(
     folder: Path, network: Network, info: ModelInfo, text: TextVectors | None = None
 ) -> None:
-    """Write a model folder; an older model in it is replaced only once the new one is whole."""
+    """Write a model folder; an older model in it is replaced only once the new one is whole.
+
+    Raises:
+        InputError: A weight is NaN or infinite.
+    """
+    if (name := broken(_stored(network, info).items())) is not None:
+        raise InputError(
+            f"{folder}: not written, since {name} of the network is not finite; train anew with a "
+            "lower train.learning_rate"
+        )
     tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
@@ -144,6 +154,11 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
         raise InputError(
             f"{folder / WEIGHTS}: does not fit config.json, first at {wrong[0]}; take both files "
             "from the same run"
+        )
+    if (name := broken(tensors.items())) is not None:
+        raise InputError(
+            f"{folder / WEIGHTS}: {name} is not finite, so the model cannot answer; train anew "
+            "with a lower train.learning_rate"
         )
     network.load_state_dict(tensors, strict=False)
     return network.eval(), info

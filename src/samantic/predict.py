@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from samantic.bounds import Range, fits, shown
 from samantic.checkpoint import load_model
-from samantic.config import MOST_TILE, TILE
+from samantic.config import MOST_TILE, TILE, Head
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
@@ -175,20 +176,35 @@ class Predictor:
         Raises:
             InputError: Sizes differ, or the model reads neither image.
         """
+        confidence, labels, out = self.classify_heads(rgb, thermal, (self.head,))
+        return confidence[0], labels[0], out
+
+    @torch.inference_mode()
+    def classify_heads(
+        self, rgb: Tensor | None, thermal: Tensor | None, heads: Sequence[Head]
+    ) -> tuple[Tensor, Tensor, Output | None]:
+        """`classify` of several heads from one pass of the network.
+
+        Returns:
+            Confidence and class ids of h heads, (h, H, W) each, and what the network computed.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
         scale = shown_scale(next(iter(sizes)), self.size) if len(sizes) == 1 else 1.0
         most_rows, most_columns = self.tile
         whole = not self.panorama and all(h <= most_rows and w <= most_columns for h, w in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
-            probabilities, out = self._answer(rgb, thermal, scale)
-            confidence, labels = probabilities.max(0)
+            probabilities, out = self._answer(rgb, thermal, scale, heads)
+            confidence, labels = probabilities.max(1)
             return confidence.cpu(), labels.cpu(), out
 
         def part(rows: slice, columns: Tensor) -> Tensor:
             part_rgb, part_thermal = (
                 None if x is None else x[:, rows, columns] for x in (rgb, thermal)
             )
-            return self._answer(part_rgb, part_thermal, scale)[0]
+            return self._answer(part_rgb, part_thermal, scale, heads)[0]
 
         height, width = sizes.pop()
         return *blend_tiles(part, height, width, self.tile, self.panorama), None
@@ -214,13 +230,29 @@ class Predictor:
             raise InputError(f"the pair does not fit the model: {error}") from None
         return out
 
+    @property
+    def head(self) -> Head:
+        """The head that the model answers with."""
+        wanted = self.info.model.prediction
+        return wanted if wanted in self.network.heads else "mask"
+
     def _answer(
-        self, rgb: Tensor | None, thermal: Tensor | None, scale: float
+        self, rgb: Tensor | None, thermal: Tensor | None, scale: float, heads: Sequence[Head]
     ) -> tuple[Tensor, Output]:
-        """Class probabilities (K, H, W) of the head that the model answers with, and the rest."""
+        """Class probabilities (h, K, H, W) of h heads, and all that the network computed.
+
+        Raises:
+            InputError: They are not finite.
+        """
         out = self.output(rgb, thermal, scale)
         size = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
-        return brought_to(out.probabilities(self.info.model.prediction), size)[0], out
+        found = brought_to(torch.cat([out.probabilities(head) for head in heads]), size)
+        if not bool(found.isfinite().all()):
+            raise InputError(
+                "the model's answer is not finite: its weights or the images are out of all "
+                "bounds; train anew with a lower train.learning_rate"
+            )
+        return found, out
 
 
 def load(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from samantic.config import IGNORE, Config, Head, TrainConfig
@@ -17,7 +18,7 @@ from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
 from samantic.distillation import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
-from samantic.models import Network, Output
+from samantic.models import Network, Output, QVLoRA
 from samantic.models.text import TextVectors
 
 
@@ -25,7 +26,8 @@ class ScoredTask(L.LightningModule):
     """Measure a network on the labelled pairs of the validation split.
 
     After each validation the mIoU of each head is logged as `val/miou_mask`, `val/miou_auxiliary`
-    and `val/miou_mean`; `val/miou` is that of the head which answers at inference.
+    and `val/miou_mean`; `val/miou` is that of the head which answers at inference. They are NaN
+    where no pixel has a label, or where an answer is not finite, which `answers_finite` tells.
 
     Args:
         network: The network.
@@ -37,12 +39,28 @@ class ScoredTask(L.LightningModule):
         super().__init__()
         self.network, self.eval_size = network, eval_size
         self.answer: Head = prediction if prediction in network.heads else "mask"
+        self.answers_finite = True
         self.matrices = nn.ModuleDict(
             {
                 head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
                 for head in network.heads
             }
         )
+
+    @torch.no_grad()
+    def is_finite_on(self, batch: Batch) -> bool:
+        """Whether the network, as it answers at inference, answers these pairs with numbers."""
+        modes = {module: module.training for module in self.network.modules()}
+        self.network.eval()
+        with self.trainer.precision_plugin.forward_context():
+            out: Output = self.network(batch.rgb, batch.thermal)
+        for module, mode in modes.items():
+            module.training = mode
+        return all(bool(out.probabilities(head).isfinite().all()) for head in self.network.heads)
+
+    def on_validation_epoch_start(self) -> None:
+        """Nothing has been answered yet."""
+        self.answers_finite = True
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the pixels of every head's prediction."""
@@ -55,14 +73,16 @@ class ScoredTask(L.LightningModule):
         out: Output = self.network(*(magnified(x, scale) for x in (batch.rgb, batch.thermal)))
         for head in self.network.heads:
             matrix: Any = self.matrices[head]
-            matrix.update(brought_to(out.probabilities(head), size).argmax(1), batch.labels)
+            probabilities = brought_to(out.probabilities(head), size)
+            self.answers_finite &= bool(probabilities.isfinite().all())
+            matrix.update(probabilities.argmax(1), batch.labels)
         return out
 
     def on_validation_epoch_end(self) -> None:
         """Turn the confusion matrices of the whole split into mIoU."""
         for head in self.network.heads:
             matrix: Any = self.matrices[head]
-            miou = scores(matrix.compute()).miou
+            miou = scores(matrix.compute()).miou if self.answers_finite else float("nan")
             matrix.reset()
             self.log(f"val/miou_{head}", miou)
             if head == self.answer:
@@ -173,7 +193,7 @@ class SegmentationTask(ScoredTask):
 def configure_adamw(
     rates: Mapping[nn.Module, float], options: TrainConfig, trainer: L.Trainer
 ) -> Any:
-    """AdamW without decay of vectors; linear warm-up from 0.1, then poly decay of power 0.9.
+    """AdamW with decay of kernels alone; linear warm-up from 0.1, then poly decay of power 0.9.
 
     Args:
         rates: The networks, and the peak learning rate of each.
@@ -182,14 +202,11 @@ def configure_adamw(
     """
     groups = []
     for network, peak in rates.items():
+        decayed = {id(kernel) for kernel in kernels(network)}
         trainable = [p for p in network.parameters() if p.requires_grad]
-        matrices, vectors = (
-            [p for p in trainable if (p.ndim > 1) == wanted] for wanted in (True, False)
-        )
-        groups += [
-            {"params": matrices, "lr": peak, "weight_decay": options.weight_decay},
-            {"params": vectors, "lr": peak, "weight_decay": 0.0},
-        ]
+        for decay, wanted in ((options.weight_decay, True), (0.0, False)):
+            params = [p for p in trainable if (id(p) in decayed) == wanted]
+            groups.append({"params": params, "lr": peak, "weight_decay": decay})
     # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
     fused = trainer.precision == "32-true"
     optimizer = torch.optim.AdamW(groups, fused=fused)
@@ -202,7 +219,24 @@ def configure_adamw(
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def kernels(network: nn.Module) -> Iterator[Tensor]:
+    """The matrices and kernels that map features to features, which weight decay is for.
+
+    Tokens, embeddings of positions, norms and biases are not among them.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | _ConvNd):
+            yield module.weight
+        elif isinstance(module, QVLoRA):
+            yield from (module.a_q, module.a_v, module.b_q, module.b_v)
+
+
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:
-    """Fraction of the peak learning rate: 0.1 → 1 over the warm-up, times (1 - step/total)^0.9."""
-    rise = 1.0 if step >= warmup else 0.1 + 0.9 * step / warmup
-    return float(rise * max(0.0, 1 - step / total) ** 0.9)
+    """Fraction of the peak learning rate at a step.
+
+    It rises from 0.1 to 1 over the warm-up of w steps, and is (1 - (step - w) / (total - w))^0.9
+    from there.
+    """
+    if step < warmup:
+        return 0.1 + 0.9 * step / warmup
+    return float(max(0.0, 1 - (step - warmup) / max(1, total - warmup)) ** 0.9)

@@ -1,17 +1,24 @@
-"""From samples to batches."""
+"""From samples to batches, and in which order and from which random numbers a training has them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sized
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, distributed
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from samantic.config import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.errors import InputError
+
+Draw = tuple[int, int]
+"""A pair of a training: the epoch that it is drawn in, and its index in the data set."""
 
 
 class Batch(NamedTuple):
@@ -46,22 +53,102 @@ def collate(samples: list[Sample]) -> Batch:
     )
 
 
-def train_loader(
-    dataset: Dataset[Any],
-    batch_size: int,
-    workers: int,
-    collate: Callable[[list[Any]], Any] = collate,
-) -> DataLoader[Any]:
-    """Shuffled batches of `batch_size`; the incomplete last one is left out if others remain."""
+def mixed(*numbers: int) -> int:
+    """A seed of 64 bits for which every one of some numbers (0 or more) counts."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+class Draws(Sampler[list[Draw]]):
+    """The batches of a whole training, of which every process takes its share.
+
+    The data set is gone through again and again, each time in another order, and what comes is cut
+    into batches of one size, also across the end of an epoch. A draw depends on the seed and on its
+    place alone, not on what was drawn before: a training that begins anew at a step goes on with
+    the same pairs.
+
+    Args:
+        length: Pairs of the data set.
+        batch_size: Pairs of a batch, of which each process has one in a step.
+        seed: Seed of the order.
+        steps: Steps of the whole training.
+        start: Steps that are done already.
+    """
+
+    def __init__(self, length: int, batch_size: int, seed: int, steps: int, start: int = 0) -> None:
+        self.length, self.batch_size, self.seed = length, batch_size, seed
+        self.steps, self.start = steps, start
+
+    def __len__(self) -> int:
+        """Of the whole training, as Lightning counts the steps that are done too."""
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rank, processes = process()
+        for step in range(self.start, self.steps):
+            first = (step * processes + rank) * self.batch_size
+            places = (divmod(first + i, self.length) for i in range(self.batch_size))
+            yield [(epoch, _order(self.seed, epoch, self.length)[at]) for epoch, at in places]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, length: int) -> list[int]:
+    """The pairs of an epoch in their order."""
+    generator = torch.Generator().manual_seed(mixed(seed, epoch))
+    order: list[int] = torch.randperm(length, generator=generator).tolist()
+    return order
+
+
+def step_count(length: int, batch_size: int, devices: int, epochs: int) -> int:
+    """Steps in which all devices together go through a data set so many times, at least one."""
+    return max(1, math.ceil(epochs * length / (batch_size * devices)))
+
+
+class Drawn(Dataset[Any]):
+    """A data set whose random changes of a pair depend on the seed and on its draw alone.
+
+    So they are the same in any process, and other ones in another epoch.
+
+    Args:
+        dataset: What draws its changes from torch's random numbers.
+        seed: Seed of the changes.
+    """
+
+    def __init__(self, dataset: Dataset[Any], seed: int) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __getitem__(self, draw: Draw) -> Any:
+        epoch, index = draw
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(mixed(self.seed, epoch, index))
+            return self.dataset[index]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a training learns from.
+
+    Attributes:
+        dataset: Its pairs.
+        workers: Processes that read them; 0 reads in the main one.
+        collate: Makes a batch of several.
+    """
+
+    dataset: Dataset[Any]
+    workers: int
+    collate: Callable[[list[Any]], Any] = collate
+
+    def __len__(self) -> int:
+        return len(cast(Sized, self.dataset))
+
+
+def train_loader(source: Source, draws: Draws) -> DataLoader[Any]:
+    """The batches of a training."""
     return DataLoader(
-        dataset,
-        batch_size,
-        shuffle=True,
-        drop_last=len(cast(Sized, dataset)) >= batch_size,
-        num_workers=workers,
-        persistent_workers=workers > 0,
+        Drawn(source.dataset, draws.seed),
+        batch_sampler=draws,
+        num_workers=source.workers,
         pin_memory=torch.cuda.is_available(),
-        collate_fn=collate,
+        collate_fn=source.collate,
     )
 
 
@@ -74,12 +161,41 @@ def one_by_one(dataset: PairedFolder) -> Iterator[Sample | InputError]:
             yield error
 
 
-def eval_loader(dataset: PairedFolder, workers: int) -> DataLoader[Batch]:
+class Share(Sampler[int]):
+    """Every pair once, over all processes together; a process beyond the last pair repeats one.
+
+    Args:
+        length: Pairs of the data set.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return len(self._places())
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._places())
+
+    def _places(self) -> range:
+        rank, processes = process()
+        return range(rank, self.length, processes) or range(1)
+
+
+def eval_loader(dataset: Dataset[Any], workers: int) -> DataLoader[Batch]:
     """The pairs in order and one by one, since frames of a data set may differ in size."""
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # collate turns samples into batches
+        dataset,
         batch_size=1,
+        sampler=Share(len(cast(Sized, dataset))),
         num_workers=workers,
         pin_memory=torch.cuda.is_available(),
         collate_fn=collate,
     )
+
+
+def process() -> tuple[int, int]:
+    """The rank of this process in a training, and the number of its processes."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 0, 1
+    return distributed.get_rank(), distributed.get_world_size()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -140,6 +141,11 @@ def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     first = next(iter(images.values()))
     given = torch.tensor([name in images for name in MODALITIES], device=first.device)
     return given.expand(len(first), 2) if present is None else present & given
+
+
+def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
+    """The name of the first tensor that holds NaN or an infinity; None if all are finite."""
+    return next((name for name, tensor in tensors if not bool(tensor.isfinite().all())), None)
 
 
 def _check_shapes(images: dict[str, Tensor]) -> None:

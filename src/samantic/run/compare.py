@@ -14,7 +14,15 @@ from samantic.frames import Frame
 from samantic.inputs import check_folder, write_inputs
 from samantic.metrics import paired_difference
 from samantic.model_info import read_info
-from samantic.records import in_columns, interval, pair_count, robustness_table, table
+from samantic.records import (
+    in_columns,
+    interval,
+    nulls,
+    pair_count,
+    points,
+    robustness_table,
+    table,
+)
 from samantic.report import side_by_side, write_page
 from samantic.run.evaluate import measure, model_name
 from samantic.run.split import Split, map_line, settled
@@ -67,7 +75,7 @@ def compare(
     gains = {}
     for name in others:
         gain, low, high = paired_difference(matrices[name], matrices[first])
-        gains[name] = {"difference": gain, "interval": [low, high]}
+        gains[name] = nulls({"difference": gain, "interval": [low, high]})
     comparison = {"models": measured, "differences": gains}
     write_inputs(out, made)
     _write_page(out, folders[first], comparison, frames)
@@ -111,7 +119,7 @@ def _text(comparison: dict[str, Any]) -> str:
     parts = [table(models)]
     first = next(iter(models))
     lines = {
-        name: [f"{100 * entry['difference']:+.2f}", interval(entry["interval"])]
+        name: [points(entry["difference"]), interval(entry["interval"])]
         for name, entry in comparison["differences"].items()
     }
     parts.append("\n".join(in_columns({f"mIoU against {first}": ["", "95 %"]} | lines)))
@@ -141,7 +149,7 @@ def _write_page(
         panels=side_by_side(shown, info),
         figures=[],
         facts={
-            f"{name} against {next(iter(models))}": f"{100 * entry['difference']:+.2f} points of "
+            f"{name} against {next(iter(models))}": f"{points(entry['difference'])} points of "
             f"mIoU ({interval(entry['interval'])})"
             for name, entry in comparison["differences"].items()
         },

@@ -23,7 +23,7 @@ from samantic.checkpoint import (
 from samantic.config import AdaptConfig, DataConfig
 from samantic.config_files import to_yaml
 from samantic.data.catalog import CATALOG, dataset_spec
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.devices import choose_device
 from samantic.distill.data import Lessons, collate_lessons
@@ -143,7 +143,6 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
 def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
     config, workers = job.config, job.config.data.workers
-    size = config.train.batch_size
     known: Callable[..., Any] = job.masks["train"]
     if not job.joint:
         known = _keep_targets(job)
@@ -159,7 +158,7 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         DistillTask(job.student, config, job.teacher if job.joint else None),
         job.out,
         config.train,
-        train_loader(lessons, size, workers, collate_lessons),
+        Source(lessons, workers, collate_lessons),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
         resume,

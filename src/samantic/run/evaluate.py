@@ -19,6 +19,7 @@ from samantic.published import TABLES, beside_published, comparable, our_name, w
 from samantic.records import (
     means_table,
     metrics_json,
+    nulls,
     pair_count,
     robustness_table,
     table,
@@ -122,7 +123,7 @@ def measure(
     sections = _published(metrics)
     if beside is not None:
         also, shown = beside(dataset, evaluation)
-        metrics, sections = metrics | also, sections + shown
+        metrics, sections = metrics | nulls(also), sections + shown
     if made is not None:
         write_inputs(out, made)
     write_confusion(out / "confusion.npz", evaluation)
@@ -141,9 +142,10 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
         return []
     header, lines = rows
     means = TABLES[metrics["dataset"]].means()
-    figure = published_bars(means, (our_name(metrics), 100 * metrics["miou"]))
+    ours = metrics["miou"]
+    figures = [] if ours is None else [published_bars(means, (our_name(metrics), 100 * ours))]
     title = f"Beside the published: {header[0]}"
-    return [Section(title, comparable(metrics), ["method", *header[1:]], lines, [figure], [])]
+    return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
 def _text(metrics: dict[str, Any]) -> str:
@@ -155,6 +157,11 @@ def _text(metrics: dict[str, Any]) -> str:
         parts.append(beside)
     if metrics["class_map"]:
         parts.append(map_line(metrics["class_map"], tuple(metrics["iou"])))
+    if metrics["unlabelled"]:
+        count = pair_count(metrics["unlabelled"])
+        parts.append(
+            f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
+        )
     for name, problem in metrics["skipped"].items():
         parts.append(shown(f"skipped {name}: {problem}"))
     return "\n\n".join(parts)

@@ -24,7 +24,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
 from samantic.data.folders import tell
-from samantic.data.loading import eval_loader, train_loader
+from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import CONFIGURED, check_split
 from samantic.data.splits import NoSplitError
@@ -102,7 +102,7 @@ def train(
         SegmentationTask(network, config, weights, text, teacher),
         out,
         config.train,
-        train_loader(train_set, config.train.batch_size, data.workers),
+        Source(train_set, data.workers),
         eval_loader(splits["val"], data.workers) if "val" in splits else None,
         callbacks,
         resume,

@@ -1,0 +1,162 @@
+"""What every training does around its steps: seeds, validations, and steps that are not finite."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+import lightning as L  # the name its documentation uses
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.data.loading import Batch, mixed
+from samantic.errors import InputError
+
+PATIENCE = 10
+"""So many steps in a row without a finite loss end a training."""
+
+SHOWN = 10
+"""Pairs that a message names."""
+
+
+class StepSeed(L.Callback):
+    """Before each step, seed torch's generators by the run's seed, the process and the step.
+
+    So devices draw different numbers, and a resumed training those of one that was never stopped.
+
+    Args:
+        seed: The run's.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Seed the generators of all devices."""
+        torch.manual_seed(mixed(self.seed, trainer.global_rank, trainer.global_step))
+
+
+class Validations(L.Callback):
+    """Validate evenly spaced, and after the last step.
+
+    Args:
+        count: How many times, at most once a step.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Say whether this step ends in a validation; Lightning knows equal intervals only."""
+        steps = trainer.max_steps
+        due = is_due(trainer.global_step + 1, steps, self.count)
+        trainer.val_check_batch = 1 if due else steps + 1
+
+
+def is_due(step: int, steps: int, parts: int) -> bool:
+    """Whether the last of `parts` parts of a run, as even as can be, ends with this step.
+
+    Example:
+        >>> [step for step in range(1, 8) if is_due(step, 7, 3)]
+        [3, 5, 7]
+    """
+    parts = min(parts, steps)
+    return step * parts // steps > (step - 1) * parts // steps
+
+
+def ends_part(trainer: L.Trainer) -> bool:
+    """Whether the present step is one that `Validations` validates after."""
+    return trainer.val_check_batch == 1
+
+
+class SkipBroken(L.Callback):
+    """Skip a step whose loss or gradient is not finite on any device; end after many in a row.
+
+    The weights stay as they were, and so do the buffers, such as BatchNorm's statistics, that the
+    images of the step have gone into.
+    """
+
+    def __init__(self) -> None:
+        self.in_a_row = self.count = 0
+        self.names: list[str] = []
+        self.buffers: dict[str, Tensor] = {}
+        self.finite = True
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Keep what the step changes before its loss is known."""
+        self.buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
+        if self.in_a_row == 0:
+            self.names = []
+        self.names += images_of(batch).names
+
+    def on_before_backward(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor
+    ) -> None:
+        """Look at the loss."""
+        self.finite = bool(loss.isfinite())
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Look at the gradient; without one the optimiser changes nothing.
+
+        Raises:
+            InputError: Too many steps in a row were not finite.
+        """
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        finite = self.finite and bool(torch.nn.utils.get_total_norm(gradients).isfinite())
+        if trainer.strategy.reduce_boolean_decision(finite):
+            self.in_a_row = 0
+            return
+        optimizer.zero_grad()
+        for name, buffer in pl_module.named_buffers():
+            buffer.copy_(self.buffers[name])
+        self.in_a_row, self.count = self.in_a_row + 1, self.count + 1
+        self._tell(trainer)
+
+    def _tell(self, trainer: L.Trainer) -> None:
+        """A line for the first step of a row.
+
+        Raises:
+            InputError: It was the last step of a long row.
+        """
+        step, pairs = trainer.global_step + 1, shortened(self.names)
+        if self.in_a_row == PATIENCE:
+            raise InputError(
+                f"step {step}: the loss was not finite in {PATIENCE} steps in a row, for the pairs "
+                f"{pairs}; lower train.learning_rate, or look at these pairs"
+            )
+        if self.in_a_row == 1 and trainer.is_global_zero:
+            tqdm.write(
+                f"step {step}: skipped, since the loss is not finite for the pairs {pairs}; if "
+                "this happens often, lower train.learning_rate",
+                file=sys.stderr,
+            )
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count the steps that were skipped."""
+        if self.count and trainer.is_global_zero:
+            tqdm.write(
+                f"{self.count} of {trainer.max_steps} steps were skipped, since the loss was not "
+                "finite",
+                file=sys.stderr,
+            )
+
+
+def images_of(batch: Any) -> Batch:
+    """The pairs of a batch, which may bring more than them."""
+    return cast(Batch, getattr(batch, "images", batch))
+
+
+def shortened(names: list[str]) -> str:
+    """Some names, each once, and how many there are beyond."""
+    unique = list(dict.fromkeys(names))
+    more = len(unique) - SHOWN
+    return ", ".join(unique[:SHOWN]) + (f" and {more} more" if more > 0 else "")
