@@ -120,7 +120,7 @@ def trained(mfnet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "data": {"root": str(mfnet), "workers": 0},
                 "model": {"base": "random-micro"},
                 "adapt": "full",
-                "augment": {"crop": [32, 48]},
+                "augment": {"crop": [32, 48], "scale": [1.0, 2.0]},
                 "train": {"steps": 6, "batch_size": 2, "validations": 3, "learning_rate": 0.003},
             }
         )

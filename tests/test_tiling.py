@@ -145,7 +145,7 @@ class Recorder(torch.nn.Module):
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network, self.sizes = network, []
+        self.network, self.heads, self.sizes = network, network.heads, []
 
     def forward(self, rgb: torch.Tensor | None, thermal: torch.Tensor | None) -> Output:
         assert rgb is not None

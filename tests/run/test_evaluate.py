@@ -118,5 +118,5 @@ def test_evaluation_does_not_overwrite_a_run(
 
 
 def test_confusion_of_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no confusion matrices"):
+    with pytest.raises(InputError, match="no such file"):
         read_confusion(tmp_path / "confusion.npz")
