@@ -83,7 +83,8 @@ class Network(nn.Module):
             thermal: (N, 1, H, W) in [0, 1], or None.
             present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
                 what is given. Nothing of an image that is not present reaches the output.
-            alone: Decode each modality by itself too, where both are given.
+            alone: Decode each modality by itself too, where both are given. What it gives for a
+                pair that lacks the modality means nothing.
 
         Raises:
             ValueError: A shape does not fit, or nothing that the variant reads is given.
@@ -114,6 +115,18 @@ def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     first = next(iter(images.values()))
     given = torch.tensor([name in images for name in MODALITIES], device=first.device)
     return given.expand(len(first), 2) if present is None else present & given
+
+
+def taken(x: Tensor, rows: Tensor) -> Tensor:
+    """The rows of (N, ...) that are set in `rows`, (N,) bool, as (n, ...)."""
+    return x if bool(rows.all()) else x[rows]
+
+
+def put_back(x: Tensor, rows: Tensor) -> Tensor:
+    """The inverse of `taken`: (n, ...) to (N, ...), 0 where `rows` is not set."""
+    if len(x) == len(rows):
+        return x
+    return x.new_zeros(len(rows), *x.shape[1:]).index_put((rows,), x)
 
 
 def _check_shapes(images: dict[str, Tensor]) -> None:
