@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,7 +12,6 @@ from samantic.distillation import ClassVectors, Distillation, PrototypeMemory
 from samantic.losses import (
     class_prototypes,
     language_distillation,
-    prototype_distillation,
     teacher_distillation,
 )
 from samantic.models import Output, Pyramid
@@ -22,7 +22,7 @@ BOTH = torch.ones(2, 2, dtype=torch.bool)
 
 def output(classes: int = 4, width: int = 6) -> Output:
     def logits() -> torch.Tensor:
-        return torch.randn(2, classes, 16, 16)
+        return torch.randn(2, classes, 64, 64)
 
     semantic = torch.randn(2, width, 4, 4)
     alone = ((logits(), logits()), (logits(), logits()))
@@ -34,38 +34,57 @@ def text(*known: bool) -> TextVectors:
     return TextVectors("made up", tuple("x" if has else None for has in known), vectors)
 
 
+def pooled(out: Output, labels: torch.Tensor, classes: int) -> torch.Tensor:
+    """Mean feature of each class, cell by cell of 16x16 pixels."""
+    semantic = out.features.semantic
+    cells: dict[int, list[torch.Tensor]] = {k: [] for k in range(classes)}
+    for n, y, x in np.ndindex(len(labels), *semantic.shape[-2:]):
+        label = int(labels[n, 16 * y + 8, 16 * x + 8])
+        if label != 255:
+            cells[label].append(semantic[n, :, y, x])
+    return torch.stack([torch.stack(found).mean(0) for found in cells.values()])
+
+
 def test_terms_are_the_weighted_losses() -> None:
     config = LossConfig(language=3.0, tau=0.2, prototype=5.0, cross_modal=0.5)
     vectors = text(False, True, True, True)
-    out, labels = output(), torch.randint(4, (2, 16, 16))
-    labels[labels == 3] = 255  # absent
-    terms = Distillation(config, 4, 6, vectors)(out, labels, BOTH)
-    p, _ = class_prototypes(out.features.semantic, labels, 4)
-    language = language_distillation(p[1:3], vectors.vectors[1:3], tau=0.2)
+    distillation = Distillation(config, 4, 6, vectors)
+    first, second = output(), output()
+    labels = torch.randint(3, (2, 64, 64))  # class 3 is absent
+    labels[:, :8] = 255
+    distillation(first, labels, BOTH)
+    terms = distillation(second, labels, BOTH)
+    before, p = pooled(first, labels, 3), pooled(second, labels, 3)
+    language = language_distillation(p[1:], vectors.vectors[1:3], tau=0.2)
     torch.testing.assert_close(terms["language"], 3 * language)
-    torch.testing.assert_close(  # at first sight the memory is the vector itself
-        terms["prototype"], 5 * prototype_distillation(p[:3], p[:3])
-    )
+    assert terms["language"] > 0.001
+    prototype = 0.0
+    for old, new in zip(before.double(), p.double(), strict=True):
+        target, found = (0.9 * old + 0.1 * new).softmax(0), new.softmax(0)
+        prototype += float((target * (target / found).log()).sum()) / (3 * 6)
+    assert terms["prototype"].item() == pytest.approx(5 * prototype, rel=1e-4)
+    assert prototype > 0.001
     divergence = torch.zeros(())
-    for logits, auxiliary in out.alone:
-        assert out.auxiliary is not None
+    for logits, auxiliary in second.alone:
+        assert second.auxiliary is not None
         assert auxiliary is not None
-        divergence += teacher_distillation(logits, out.logits) / 2
-        divergence += teacher_distillation(auxiliary, out.auxiliary) / 2
+        divergence += teacher_distillation(logits, second.logits) / 2
+        divergence += teacher_distillation(auxiliary, second.auxiliary) / 2
     torch.testing.assert_close(terms["cross_modal"], 0.5 * divergence)
+    assert divergence > 0.1
 
 
 def test_terms_of_weight_zero_are_not_computed() -> None:
     distillation = Distillation(LossConfig(), 4, 6, text(True, True, True, True))
     out = output()._replace(alone=())
-    assert distillation(out, torch.zeros(2, 16, 16, dtype=torch.long), BOTH) == {}
+    assert distillation(out, torch.zeros(2, 64, 64, dtype=torch.long), BOTH) == {}
     assert distillation.memory is None
 
 
 def test_a_pair_that_lacks_a_modality_teaches_nothing() -> None:
     distillation = Distillation(LossConfig(cross_modal=1.0), 4, 6, None)
     present = torch.tensor([[True, False], [False, True]])
-    terms = distillation(output(), torch.zeros(2, 16, 16, dtype=torch.long), present)
+    terms = distillation(output(), torch.zeros(2, 64, 64, dtype=torch.long), present)
     assert terms["cross_modal"] == 0
 
 
@@ -84,7 +103,7 @@ def test_memory_is_a_running_mean_of_the_present() -> None:
 
 
 def test_class_vectors_are_the_mean_over_all_pixels() -> None:
-    features, labels = torch.randn(3, 5, 4, 4), torch.randint(3, (3, 4, 4))
+    features, labels = torch.randn(3, 5, 4, 4), torch.randint(3, (3, 64, 64))
     labels[labels == 1] = 255
     metric = ClassVectors(3, 5)
     for f, y in zip(features.split(1), labels.split(1), strict=True):

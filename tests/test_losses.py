@@ -11,6 +11,7 @@ import torch
 from samantic.losses import (
     class_prototypes,
     cross_entropy,
+    labels_at_stride,
     language_distillation,
     ohem_cross_entropy,
     prototype_distillation,
@@ -56,6 +57,48 @@ def test_ohem_with_few_valid_pixels(valid: int) -> None:
     assert logits.grad is not None
     touched = (logits.grad.abs().sum(1) > 0).sum()
     assert touched <= max(1, valid // 16) if valid else touched == 0
+
+
+@pytest.mark.parametrize("confidence", [0.1, 3.0, 30.0], ids=["unsure", "mixed", "sure"])
+def test_ohem_by_image_equals_brute_force(confidence: float) -> None:
+    """Of images with 0, 1, 15, 16, 64 valid pixels each keeps its own; the mean is over all."""
+    valid = (0, 1, 15, 16, 64)
+    logits = confidence * torch.randn(len(valid), 4, 8, 8, dtype=torch.float64)
+    logits[3:] *= 0.1  # images of sure and of unsure pixels
+    labels = torch.where(torch.rand(5, 8, 8) < 0.9, logits.argmax(1), torch.randint(4, (5, 8, 8)))
+    for image, count in zip(labels, valid, strict=True):
+        image.view(-1)[torch.randperm(64)[count:]] = 255
+    logits.requires_grad_()
+    kept = []
+    for image, truth in zip(logits, labels, strict=True):
+        pixels = truth != 255
+        losses = -image.log_softmax(0)[:, pixels].T[range(int(pixels.sum())), truth[pixels]]
+        hard = losses[losses > -math.log(0.7)]
+        least = max(1, len(losses) // 16)
+        kept.append(hard if len(hard) >= least else losses.sort(descending=True).values[:least])
+    assert [len(part) for part in kept][:2] == [0, 1]
+    expected = torch.cat(kept).mean()
+    found = ohem_cross_entropy(logits, labels, count="image")
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
+    gradients = [torch.autograd.grad(loss, logits)[0] for loss in (found, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-6)
+    assert gradients[0].any()
+
+
+def test_ohem_by_image_keeps_pixels_of_an_easy_image_beside_a_hard_one() -> None:
+    """Where the batch counts, the hard image has enough hard pixels for both."""
+    logits = torch.zeros(2, 2, 8, 8)
+    logits[0, 0] = 9.0  # sure of class 0
+    labels = torch.zeros(2, 8, 8, dtype=torch.long)
+    easy, hard = math.log(1 + math.exp(-9)), math.log(2)
+    assert ohem_cross_entropy(logits, labels).item() == pytest.approx(hard)
+    by_image = ohem_cross_entropy(logits, labels, count="image").item()
+    assert by_image == pytest.approx((4 * easy + 64 * hard) / 68)
+    nothing = ohem_cross_entropy(
+        logits.requires_grad_(), torch.full_like(labels, 255), count="image"
+    )
+    assert nothing.item() == 0
+    assert torch.equal(torch.autograd.grad(nothing, logits)[0], torch.zeros_like(logits))
 
 
 def test_ohem_gradient() -> None:
@@ -113,7 +156,7 @@ def test_class_prototypes_equal_a_loop_over_pixels() -> None:
     features = torch.randn(2, 3, 4, 5)
     labels = torch.randint(4, (2, 4, 5))
     labels[labels == 2] = 255
-    vectors, counts = class_prototypes(features, labels, 4)
+    vectors, counts = class_prototypes(features, labels, 4, stride=1)
     for k in range(4):
         pixels = [features[n, :, y, x] for n, y, x in np.ndindex(2, 4, 5) if labels[n, y, x] == k]
         assert counts[k] == len(pixels)
@@ -122,12 +165,47 @@ def test_class_prototypes_equal_a_loop_over_pixels() -> None:
     assert counts[2] == 0
 
 
-def test_class_prototypes_take_the_nearest_label() -> None:
+def test_class_prototypes_take_the_label_in_the_middle_of_a_cell() -> None:
     labels = torch.full((1, 8, 8), 255)
     labels[0, 2, 2], labels[0, 2, 6] = 1, 3  # the centres, rounded up, of two cells of 4x4 pixels
-    vectors, counts = class_prototypes(torch.arange(4.0).view(1, 1, 2, 2), labels, 4)
+    features = torch.arange(4.0).view(1, 1, 2, 2)
+    vectors, counts = class_prototypes(features, labels, 4, stride=4)
     assert counts.tolist() == [0, 1, 0, 1]
     assert vectors[[1, 3], 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("size", "cells"),
+    [
+        ((720, 1280), (46, 80)),  # SARTM's map, of a multiple of 32 rows
+        ((720, 1280), (45, 80)),  # a student's
+        ((500, 500), (32, 32)),
+        ((500, 500), (31, 31)),  # of an encoder that rounds down
+        ((60, 80), (4, 6)),
+        ((33, 65), (4, 6)),
+    ],
+)
+def test_labels_are_padded_as_images_are(size: tuple[int, int], cells: tuple[int, int]) -> None:
+    """A cell at stride 16 stands where it stands, whatever was padded, cell by cell."""
+    labels, features = torch.randint(5, (2, *size)), torch.randn(2, 3, *cells)
+    labels[labels == 4] = 255
+    expected = torch.full((2, *cells), 255)
+    sums, counts = torch.zeros(4, 3), torch.zeros(4)
+    for n, y, x in np.ndindex(2, *cells):
+        if 16 * y + 8 < size[0] and 16 * x + 8 < size[1]:
+            expected[n, y, x] = label = int(labels[n, 16 * y + 8, 16 * x + 8])
+            if label != 255:
+                sums[label] += features[n, :, y, x]
+                counts[label] += 1
+    assert torch.equal(labels_at_stride(labels, cells, 16), expected)
+    vectors, found = class_prototypes(features, labels, 4)
+    assert torch.equal(found, counts)
+    torch.testing.assert_close(vectors, sums / counts.clamp(min=1)[:, None])
+
+
+def test_labels_of_another_image_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"\(480, 640\) pixels do not fit a map of \(50, 50\)"):
+        labels_at_stride(torch.zeros(1, 480, 640, dtype=torch.long), (50, 50), 16)
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0])
@@ -186,7 +264,7 @@ def test_gradient_from_a_teacher_is_the_difference_of_probabilities() -> None:
 def test_distillation_without_classes_or_pairs_is_zero_with_gradients() -> None:
     features = torch.randn(1, 3, 2, 2, requires_grad=True)
     for labels in (torch.full((1, 2, 2), 255), torch.zeros(1, 2, 2, dtype=torch.long)):
-        vectors, counts = class_prototypes(features, labels, 4)
+        vectors, counts = class_prototypes(features, labels, 4, stride=1)
         here = counts > 0
         loss = language_distillation(vectors[here], torch.randn(int(here.sum()), 5))
         assert loss.item() == 0
@@ -212,7 +290,7 @@ def test_distillation_under_autocast_is_computed_in_float32(dtype: torch.dtype) 
     low = features.to(dtype)
 
     def terms(maps: torch.Tensor) -> torch.Tensor:
-        vectors, _ = class_prototypes(maps, labels, 4)
+        vectors, _ = class_prototypes(maps, labels, 4, stride=1)
         return torch.stack(
             [
                 language_distillation(vectors, text),

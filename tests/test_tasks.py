@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +40,23 @@ def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     auxiliary = task.cross_entropy(out.auxiliary, batch.labels)
     torch.testing.assert_close(total, mask + 0.5 * auxiliary)
     assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
+
+
+def test_the_cross_entropy_is_the_configured_one(mfnet: Path, write_config: WriteConfig) -> None:
+    logits, labels = torch.randn(2, 9, 16, 16), torch.randint(9, (2, 16, 16))
+    logits[1].scatter_(0, labels[1:], 9.0)  # an image of hard pixels, and one of easy ones
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none").flatten(1)
+    hard = losses[0] > -math.log(0.7)
+    first, easy = losses[0][hard], losses[1].topk(256 // 16).values
+    for options, expected in (
+        ({"cross_entropy": "plain"}, losses.mean()),
+        ({}, first.mean()),
+        ({"ohem_count": "image"}, torch.cat([first, easy]).mean()),
+    ):
+        config = read_config(write_config(mfnet, loss=options))
+        network = SARTM(load_sam2("random-micro"), 9, adapt=config.adapt)
+        found = SegmentationTask(network, config).cross_entropy(logits, labels)
+        torch.testing.assert_close(found, expected)
 
 
 def test_single_modality_networks_know_no_modality_dropout(

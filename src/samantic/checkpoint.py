@@ -82,6 +82,7 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
         fusion=cast(Fusion, model.fusion),
         auxiliary=model.auxiliary,
         decoder=model.decoder,
+        context=model.context,
         adapt=adapt,
     )
 
@@ -182,7 +183,7 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> s
     """
     source, other = load_model(name_or_path)
     for part, keys in {
-        "model": ("network", "base", "fusion", "auxiliary"),
+        "model": ("network", "base", "fusion", "auxiliary", "context"),
         "adapt": ("method", "rank", "shared"),
     }.items():
         for key in keys:

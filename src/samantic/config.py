@@ -31,6 +31,7 @@ TwoStreamFusion = Literal["two-stream", "early", "rgb", "thermal"]
 StudentFusion = Literal[SegFormerFusion, TwoStreamFusion]
 Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
 Head = Literal["mask", "auxiliary", "mean"]
+Context = Literal["sum", "mean"]
 
 IGNORE = 255
 """Label of pixels that count neither in losses nor in metrics."""
@@ -80,6 +81,8 @@ class ModelConfig(Options, section="model"):
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
             frozen.
         prediction: Which head answers at inference; mean averages the two heads' probabilities.
+        context: Whether FFM's context is a sum over all pixels, as in the paper, whose softmax is
+            sharper the larger the image is, or their mean.
     """
 
     network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
@@ -88,6 +91,7 @@ class ModelConfig(Options, section="model"):
     auxiliary: Auxiliary = "fpn"
     decoder: Literal["trained", "frozen"] = "trained"
     prediction: Head = "mask"
+    context: Context = "sum"
 
 
 @dataclass(frozen=True)
@@ -252,6 +256,8 @@ class LossConfig(Options, section="loss"):
 
     Args:
         cross_entropy: ohem keeps the hard pixels only, plain keeps all.
+        ohem_count: ohem keeps at least a sixteenth of the labelled pixels of the batch on a device,
+            or of each image.
         auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
         prototype: Weight of the prototype term (lambda 2).
         language: Weight of the language distillation (lambda 3); needs text.source.
@@ -263,6 +269,7 @@ class LossConfig(Options, section="loss"):
     """
 
     cross_entropy: Literal["ohem", "plain"] = "ohem"
+    ohem_count: Literal["batch", "image"] = "batch"
     auxiliary: float = 0.4
     prototype: float = 0.0
     language: float = 0.0

@@ -127,6 +127,7 @@ def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
             "model.auxiliary": (model.auxiliary, ("none",)),
             "model.decoder": (model.decoder, ("trained",)),
             "model.prediction": (model.prediction, ("mask",)),
+            "model.context": (model.context, ("sum",)),
             "adapt.method": (adapt.method, ("full",)),
         }
     for key, (value, choices) in allowed.items():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import IGNORE
+
+SEMANTIC_STRIDE = 16
+"""Pixels between the cells of the semantic map of every network."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -31,6 +36,7 @@ def ohem_cross_entropy(
     *,
     probability: float = 0.7,
     fraction: float = 1 / 16,
+    count: Literal["batch", "image"] = "batch",
 ) -> Tensor:
     """Cross entropy over hard pixels (SARTM eq 11; online hard example mining).
 
@@ -40,8 +46,9 @@ def ohem_cross_entropy(
         L = 1/|S| Σ_{x in S} l_x
 
     (with class weights, the weighted mean as in `cross_entropy`; they do not choose the pixels).
-    The count of valid pixels is taken over the batch on this device. Without valid pixels the
-    loss is zero and has gradients.
+    By `count`, the valid pixels are those of the batch on this device, or those of an image (the
+    paper's words): then S_i is chosen in every image i that has valid pixels, with an n_i of its
+    own, and S is the union of all S_i. Without valid pixels the loss is zero and has gradients.
 
     Args:
         logits: (N, K, H, W).
@@ -49,6 +56,7 @@ def ohem_cross_entropy(
         weight: (K,) class weights; None weighs all alike.
         probability: Pixels whose true class is less probable than this are hard.
         fraction: Least share of the valid pixels that is kept.
+        count: Whether that is a share of the `batch` or of each `image`.
 
     Example:
         >>> labels = torch.zeros(1, 4, 4, dtype=torch.long)
@@ -56,11 +64,20 @@ def ohem_cross_entropy(
         tensor(0.6931)
     """
     losses, weights = _valid(logits, labels, weight)
+    sizes = [losses.numel()]
+    if count == "image":
+        sizes = (labels != IGNORE).flatten(1).sum(1).tolist()
+    hard = torch.cat([_hard(part, probability, fraction) for part in torch.split(losses, sizes)])
+    return _mean(losses[hard], weights[hard])
+
+
+def _hard(losses: Tensor, probability: float, fraction: float) -> Tensor:
+    """Which of the losses (valid,) are kept, (valid,) bool."""
     hard = losses > -math.log(probability)
     least = max(1, int(losses.numel() * fraction))
     if int(hard.sum()) < least <= losses.numel():
-        hard = torch.topk(losses, least).indices
-    return _mean(losses[hard], weights[hard])
+        hard = torch.zeros_like(hard).index_fill(0, torch.topk(losses, least).indices, True)
+    return hard
 
 
 def _valid(logits: Tensor, labels: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -76,29 +93,64 @@ def _mean(losses: Tensor, weights: Tensor) -> Tensor:
     return (weights * losses).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
-def class_prototypes(features: Tensor, labels: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+def class_prototypes(
+    features: Tensor, labels: Tensor, num_classes: int, *, stride: int = SEMANTIC_STRIDE
+) -> tuple[Tensor, Tensor]:
     """Mean feature of every class over a batch (mask average pooling, SARTM III-F).
 
         p_k = Σ_x [y_x = k] F(x) / Σ_x [y_x = k]
 
-    with the labels brought to the size of F by nearest neighbour. Computed in float32.
+    where y_x is the label at the cell x of F; see `labels_at_stride`. Computed in float32.
 
     Args:
         features: F, (N, D, h, w).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
         num_classes: Classes K.
+        stride: Pixels between the cells of F.
 
     Returns:
-        p, (K, D), zero for a class without pixels, and the pixels of each class, (K,).
+        p, (K, D), zero for a class without pixels, and the cells of each class, (K,).
+
+    Raises:
+        ValueError: The labels are not those of the image that F was computed of.
     """
-    near = F.interpolate(labels[:, None].float(), features.shape[-2:], mode="nearest-exact")
-    ids = near.long().flatten()
+    ids = labels_at_stride(labels, features.shape[-2:], stride).flatten()
     valid = ids != IGNORE
     with torch.autocast(features.device.type, enabled=False):
         vectors = features.float().movedim(1, -1).flatten(0, 2)[valid]
         members = F.one_hot(ids[valid], num_classes).to(vectors.dtype)
         counts = members.sum(0)
         return members.T @ vectors / counts.clamp(min=1)[:, None], counts
+
+
+def labels_at_stride(labels: Tensor, size: Sequence[int], stride: int) -> Tensor:
+    """The label in the middle of each cell of a feature map, 255 for a cell outside the image.
+
+    Cell (i, j) stands for the pixels stride · i .. stride · (i + 1) - 1 and takes the label of the
+    pixel stride · i + stride // 2, and the same for the columns j. A map may go on past the bottom
+    and the right of the labels, as that of an image which the network pads, or end before them.
+
+    Args:
+        labels: (N, H, W) int64.
+        size: Height h and width w of the map.
+        stride: Pixels between its cells.
+
+    Returns:
+        (N, h, w) int64.
+
+    Raises:
+        ValueError: The map cannot be that of an image of this size.
+    """
+    below, right = (
+        stride * cells - pixels for cells, pixels in zip(size, labels.shape[-2:], strict=True)
+    )
+    if max(abs(below), abs(right)) >= 2 * stride:
+        raise ValueError(
+            f"labels of {tuple(labels.shape[-2:])} pixels do not fit a map of {tuple(size)} cells "
+            f"at stride {stride}"
+        )
+    padded = F.pad(labels, (0, right, 0, below), value=IGNORE)
+    return padded[:, stride // 2 :: stride, stride // 2 :: stride]
 
 
 def language_distillation(visual: Tensor, text: Tensor, *, tau: float = 1.0) -> Tensor:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import lightning as L  # the name its documentation uses
@@ -120,9 +121,9 @@ class SegmentationTask(ScoredTask):
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.config = config
         self.photometric = Photometric(config.augment)
-        self.cross_entropy = {"ohem": ohem_cross_entropy, "plain": cross_entropy}[
-            config.loss.cross_entropy
-        ]
+        self.cross_entropy: Callable[..., Tensor] = cross_entropy
+        if config.loss.cross_entropy == "ohem":
+            self.cross_entropy = partial(ohem_cross_entropy, count=config.loss.ohem_count)
         classes, width = network.num_classes, network.width
         self.distillation = Distillation(config.loss, classes, width, text)
         self.text = text

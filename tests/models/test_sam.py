@@ -11,7 +11,7 @@ from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel
 from samantic.config import AdaptConfig
 from samantic.errors import InputError
 from samantic.models import SARTM, load_sam2
-from samantic.models.sam import RANDOM_BASES, ImageEncoder, _random_config
+from samantic.models.sam import POSITIONS, RANDOM_BASES, ImageEncoder, _random_config
 
 PARTS = ("vision_encoder", "prompt_encoder", "mask_decoder", "shared_image_embedding")
 
@@ -103,6 +103,23 @@ def test_incomplete_checkpoint(saved: Path, tmp_path: Path, name: str, fault: st
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     (tmp_path / "config.json").write_text((saved / "config.json").read_text())
     with pytest.raises(InputError, match=f"1 tensors are missing or have another shape.*{name}"):
+        load_sam2(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", POSITIONS)
+def test_one_of_two_equal_tables_is_enough(saved: Path, tmp_path: Path, name: str) -> None:
+    """Checkpoints may hold the table of positions under one of its names alone."""
+    tensors = load_file(saved / "model.safetensors")
+    (twin,) = set(POSITIONS) - {name}
+    del tensors[name]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    (tmp_path / "config.json").write_text((saved / "config.json").read_text())
+    state = load_sam2(str(tmp_path)).state_dict()
+    assert torch.equal(state[name], tensors[twin])
+    assert torch.equal(state[twin], tensors[twin])
+    del tensors[twin]
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match="2 tensors are missing"):
         load_sam2(str(tmp_path))
 
 

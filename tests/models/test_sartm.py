@@ -72,22 +72,6 @@ def test_missing_modality_equals_the_single_path(make_network: MakeNetwork, fusi
         )
 
 
-@pytest.mark.parametrize("fusion", ["paper", "figure", "average", "late"])
-def test_nothing_of_a_hidden_image_leaks(make_network: MakeNetwork, fusion: Fusion) -> None:
-    network = make_network(fusion).train()
-    rgb, thermal = pair()
-    present = torch.tensor([[True, False], [True, True]])
-    clean = network(rgb, thermal, present)
-    spoilt = thermal.clone()
-    spoilt[0] = torch.nan
-    out = network(rgb, spoilt, present)
-    assert torch.equal(out.logits, clean.logits)
-    out.logits.sum().backward()
-    for name, parameter in network.named_parameters():
-        if parameter.grad is not None:
-            assert torch.isfinite(parameter.grad).all(), name
-
-
 def test_figure_pools_other_features_than_its_heads_read(make_network: MakeNetwork) -> None:
     """The heads are those of `average`, FRM and FFM reach the pooled semantic map alone."""
     network = make_network("figure")
@@ -215,10 +199,8 @@ def test_single_modality_variant_ignores_the_other(make_network: MakeNetwork) ->
 
 
 def test_bf16_autocast(make_network: MakeNetwork) -> None:
-    network = make_network()
-    exact = network(*pair()).logits
-    torch.manual_seed(0)
+    network, images = make_network(), pair()
+    exact = network(*images).logits
     with torch.autocast("cpu", torch.bfloat16):
-        low = network(*pair()).logits
-    assert torch.isfinite(low).all()
-    assert low.shape == exact.shape
+        low = network(*images).logits
+    assert (low - exact).abs().mean() < 0.1 * exact.std()

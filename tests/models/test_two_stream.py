@@ -172,8 +172,8 @@ def test_it_trains_and_needs_no_weights_of_its_base_again(
 out: {tmp_path / "run"}
 data: {{root: {mfnet}, workers: 0}}
 model: {{network: student, base: {BASE}}}
-augment: {{crop: [32, 64]}}
-train: {{steps: 2, batch_size: 2, validations: 1}}
+augment: {{crop: [32, 32]}}
+train: {{steps: 2, batch_size: 1, validations: 1}}
 """
     )
     assert read_config(path).model.fusion == "two-stream"

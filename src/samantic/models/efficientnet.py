@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from samantic.config import EFFICIENTNETS, SHORT
 from samantic.errors import InputError
+from samantic.models.norms import exchange_norms
 
 DROP = 0.1
 """Rate at which the last block is skipped in training."""
@@ -44,6 +45,7 @@ class LiteEncoder(nn.Module):
         network = EfficientNet.from_name(base.removesuffix(SHORT))
         if weights is not None:
             network.load_state_dict(weights)
+        exchange_norms(network)
         self.stem, self.norm = network._conv_stem, network._bn0
         if channels == 4:
             self.stem.weight = nn.Parameter(_four_channels(self.stem.weight.detach()))

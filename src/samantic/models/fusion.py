@@ -13,6 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from samantic.config import Context
 from samantic.models.sam import Pyramid
 
 
@@ -58,19 +59,22 @@ class FeatureFusion(nn.Module):
 
     Per modality: (y, u) = ReLU(Linear(x)); (k, v) = Linear(u); the context of a head is
     softmax(kᵀv / sqrt(d)) over the channels of k, and each modality reads the *other's* context
-    with its u. cat(y, read) returns to C channels, with a residual and a LayerNorm. Both are then
-    concatenated and mixed by 1x1 and depthwise 3x3 convolutions. The cost is linear in pixels.
+    with its u. kᵀv is a sum over the pixels and grows with their number n, until the softmax takes
+    one channel alone; with `context` mean it is kᵀv / n. cat(y, read) returns to C channels, with
+    a residual and a LayerNorm. Both are then concatenated and mixed by 1x1 and depthwise 3x3
+    convolutions. The cost is linear in pixels.
 
     Args:
         channels: Channels C of a map.
         heads: Attention heads; they divide C.
+        context: `sum`, as in the paper, or `mean`.
 
     Shape: two maps (N, C, h, w) to one map (N, C, h, w), zero at initialisation.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, context: Context = "sum") -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.context = heads, context
         self.split = nn.ModuleList(nn.Linear(channels, 2 * channels) for _ in range(2))
         self.key_value = nn.ModuleList(
             nn.Linear(channels, 2 * channels, bias=False) for _ in range(2)
@@ -120,7 +124,8 @@ class FeatureFusion(nn.Module):
         precise = torch.promote_types(key_value.dtype, torch.float32)
         with torch.autocast(key_value.device.type, enabled=False):
             k, v = (self._by_head(x) for x in key_value.to(precise).chunk(2, dim=-1))
-            scores = k.transpose(-2, -1) @ v * k.shape[-1] ** -0.5
+            pixels = k.shape[-2] if self.context == "mean" else 1
+            scores = k.transpose(-2, -1) @ v * (k.shape[-1] ** -0.5 / pixels)
             context: Tensor = scores.softmax(dim=-2).to(key_value.dtype)
         return context
 
@@ -131,11 +136,13 @@ class ScaleFusion(nn.Module):
     Shape: two maps (N, C, h, w) and `present`, (N, 2) bool for RGB and thermal, to (N, C, h, w).
     """
 
-    def __init__(self, channels: int, heads: int, *, exchange: bool) -> None:
+    def __init__(
+        self, channels: int, heads: int, *, exchange: bool, context: Context = "sum"
+    ) -> None:
         super().__init__()
         self.theta = nn.Parameter(torch.zeros(2))
         self.rectify = FeatureRectification(channels) if exchange else None
-        self.fuse = FeatureFusion(channels, heads) if exchange else None
+        self.fuse = FeatureFusion(channels, heads, context) if exchange else None
 
     def forward(self, rgb: Tensor, thermal: Tensor, present: Tensor) -> Tensor:
         weights = self.theta.softmax(0)
@@ -152,13 +159,15 @@ class PyramidFusion(nn.Module):
     Args:
         width: Width D of the semantic map; the finer ones have D/8 and D/4 channels.
         exchange: Build FRM and FFM (`paper`), or the weighted average alone (`average`).
+        context: Of FFM; see there.
     """
 
-    def __init__(self, width: int, *, exchange: bool) -> None:
+    def __init__(self, width: int, *, exchange: bool, context: Context = "sum") -> None:
         super().__init__()
-        self.fine = ScaleFusion(width // 8, 1, exchange=exchange)
-        self.intermediate = ScaleFusion(width // 4, 2, exchange=exchange)
-        self.semantic = ScaleFusion(width, 4, exchange=exchange)
+        self.fine, self.intermediate, self.semantic = (
+            ScaleFusion(channels, heads, exchange=exchange, context=context)
+            for channels, heads in ((width // 8, 1), (width // 4, 2), (width, 4))
+        )
 
     def forward(self, rgb: Pyramid, thermal: Pyramid, present: Tensor) -> Pyramid:
         scales = (self.fine, self.intermediate, self.semantic)

@@ -95,7 +95,8 @@ class Network(nn.Module):
             thermal: (N, 1, H, W) in [0, 1], or None.
             present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
                 what is given. Nothing of an image that is not present reaches the output.
-            alone: Decode each modality by itself too, where both are given.
+            alone: Decode each modality by itself too, where both are given. What it gives for a
+                pair that lacks the modality means nothing.
 
         Raises:
             ValueError: A shape does not fit, or nothing that the variant reads is given.
@@ -146,6 +147,18 @@ def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
     """The name of the first tensor that holds NaN or an infinity; None if all are finite."""
     return next((name for name, tensor in tensors if not bool(tensor.isfinite().all())), None)
+
+
+def taken(x: Tensor, rows: Tensor) -> Tensor:
+    """The rows of (N, ...) that are set in `rows`, (N,) bool, as (n, ...)."""
+    return x if bool(rows.all()) else x[rows]
+
+
+def put_back(x: Tensor, rows: Tensor) -> Tensor:
+    """The inverse of `taken`: (n, ...) to (N, ...), 0 where `rows` is not set."""
+    if len(x) == len(rows):
+        return x
+    return x.new_zeros(len(rows), *x.shape[1:]).index_put((rows,), x)
 
 
 def _check_shapes(images: dict[str, Tensor]) -> None:

@@ -51,6 +51,13 @@ LITE, LITE_WIDTH = "efficientnet-lite0", 128
 """A trunk with ImageNet's weights, and the width of the random neck and decoder that complete it to
 what sam-nano was made from."""
 
+POSITIONS = (
+    "shared_image_embedding.positional_embedding",
+    "prompt_encoder.shared_embedding.positional_embedding",
+)
+"""One table under two names: where a feature is and where a prompt is must agree. Some checkpoints
+hold it once."""
+
 SHIPPED_BASES = {"sam-nano": Path(__file__).parents[1] / "weights" / "sam-nano"}
 """Bases that come with the package."""
 
@@ -77,7 +84,8 @@ def load_sam2(base: str) -> Sam2Model:
     """Load SAM2, or build a random one.
 
     Args:
-        base: Hub id, local folder, a key of `SHIPPED_BASES` or of `RANDOM_BASES`, or `LITE`.
+        base: Hub id, local folder, a key of `SHIPPED_BASES` or of `RANDOM_BASES`, or `LITE`. One of
+            the `POSITIONS` may be missing.
 
     Raises:
         InputError: The base cannot be reached or read, or lacks a tensor.
@@ -96,8 +104,22 @@ def load_sam2(base: str) -> Sam2Model:
         raise InputError(
             f"base {base}: not a SAM2 folder ({reason}); it needs config.json and weights"
         ) from None
+    missing = _share_positions(model, missing)
     refuse_incomplete(base, missing, "SAM2 checkpoint such as facebook/sam2.1-hiera-tiny")
     return model
+
+
+@torch.no_grad()
+def _share_positions(model: Sam2Model, missing: set[str]) -> set[str]:
+    """Take the positional table that a checkpoint lacks from its twin; what it lacks besides."""
+    absent = missing & set(POSITIONS)
+    if len(absent) != 1:
+        return missing
+    name = absent.pop()
+    state = model.state_dict()
+    for twin in set(POSITIONS) - {name}:
+        state[name].copy_(state[twin])
+    return missing - {name}
 
 
 def _random_model(name: str) -> Sam2Model:
@@ -106,9 +128,7 @@ def _random_model(name: str) -> Sam2Model:
     reset_weights(model)
     if isinstance(model.vision_encoder.backbone, LiteTrunk):
         model.vision_encoder.backbone.start_from_imagenet()
-    # in a checkpoint both hold one table: where a prompt is and where a feature is must agree
-    shared = model.shared_image_embedding.state_dict()
-    model.prompt_encoder.shared_embedding.load_state_dict(shared)
+    _share_positions(model, {POSITIONS[1]})
     return model
 
 

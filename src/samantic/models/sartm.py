@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.config import AdaptConfig, Auxiliary, Fusion, Head
+from samantic.config import AdaptConfig, Auxiliary, Context, Fusion, Head
 from samantic.models.auxiliary import build_auxiliary
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
@@ -29,6 +29,7 @@ class SARTM(Network):
         auxiliary: `fpn`, `deeplab`, `segformer` or `none`.
         decoder: Whether the mask decoder's two-way transformer is `trained` or `frozen`.
         adapt: How the encoder is adapted.
+        context: Whether FFM's context is a `sum` over the pixels or their `mean`.
 
     Attributes:
         learnt: Names of the parameters that are not the base's any more once it is trained.
@@ -48,6 +49,7 @@ class SARTM(Network):
         auxiliary: Auxiliary = "fpn",
         decoder: Literal["trained", "frozen"] = "trained",
         adapt: AdaptConfig | None = None,
+        context: Context = "sum",
     ) -> None:
         width = sam.hidden_dim
         modalities = (fusion,) if fusion in MODALITIES else MODALITIES
@@ -57,11 +59,13 @@ class SARTM(Network):
         self.mask_head = MaskHead(sam, num_classes, train_transformer=decoder == "trained")
         self.auxiliary_head = build_auxiliary(auxiliary, width, num_classes)
         self.fusion = (
-            PyramidFusion(width, exchange=fusion == "paper")
+            PyramidFusion(width, exchange=fusion == "paper", context=context)
             if fusion in ("paper", "figure", "average")
             else None
         )
-        self.pooled_fusion = ScaleFusion(width, 4, exchange=True) if fusion == "figure" else None
+        self.pooled_fusion = (
+            ScaleFusion(width, 4, exchange=True, context=context) if fusion == "figure" else None
+        )
         self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
         self.learnt = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
 

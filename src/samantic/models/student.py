@@ -11,7 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config import SegFormerFusion
-from samantic.models.network import CHANNELS, MODALITIES, Network, Output, shown
+from samantic.models.network import (
+    CHANNELS,
+    MODALITIES,
+    Network,
+    Output,
+    put_back,
+    shown,
+    taken,
+)
 from samantic.models.sam import Pyramid, normalise
 from samantic.models.segformer import SegFormerShape, build_segformer, decode
 
@@ -65,9 +73,20 @@ class Student(Network):
         _check_size(next(iter(images.values())))
         present = shown(images, present)
         logits, features = self._segment(images, present)
-        one_by_one = [{name: image} for name, image in images.items()] if len(images) == 2 else []
-        singles = [(self._segment(one, present)[0], None) for one in one_by_one if alone]
-        return Output(logits, None, features, tuple(singles))
+        one_by_one = images if alone and len(images) == 2 else ()
+        singles = tuple((self._alone(name, images[name], present), None) for name in one_by_one)
+        return Output(logits, None, features, singles)
+
+    def _alone(self, name: str, image: Tensor, present: Tensor) -> Tensor:
+        """Logits (N, K, H, W) from one modality; 0 for pairs without it, which are not computed.
+
+        Their blank images would be in the batch statistics of the decoder's norm.
+        """
+        rows = present[:, MODALITIES.index(name)]
+        if not bool(rows.any()):
+            return image.new_zeros(len(image), self.num_classes, *image.shape[-2:])
+        logits, _ = self._segment({name: taken(image, rows)}, taken(present, rows))
+        return put_back(logits, rows)
 
     def _segment(self, images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Pyramid]:
         """Logits (N, K, H, W), and the encoder's maps at strides 4, 8 and 16."""

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 
 from samantic.config import SHORT, TwoStreamFusion
 from samantic.models.efficientnet import LiteEncoder, imagenet_weights
-from samantic.models.network import CHANNELS, MODALITIES, Network, Output, shown
+from samantic.models.network import (
+    CHANNELS,
+    MODALITIES,
+    Network,
+    Output,
+    put_back,
+    shown,
+    taken,
+)
+from samantic.models.norms import BatchNorm
 from samantic.models.sam import Pyramid
 
 
@@ -45,7 +54,8 @@ class TwoStream(Network):
     """An EfficientNet-Lite for each modality, fused at every stage, or one for both.
 
     Features of an image that is missing or not present are 0, and so are the channels of one that
-    shares its encoder, so that nothing of a hidden image reaches the output.
+    shares its encoder, so that nothing of a hidden image reaches the output, a batch statistic or a
+    gradient.
 
     Args:
         base: One of `EFFICIENTNETS`; a short one has a narrow decoder.
@@ -113,56 +123,72 @@ class TwoStream(Network):
             )
         present = shown(images, present)
         encoded = self._encode(images, present)
-        logits, features = self._decode(encoded, present, size)
+        logits, features = self._decode(encoded, self._any(present), size)
         singles = []
         for name in images if alone and len(images) == 2 else ():
             one = {name: encoded[name]} if name in encoded else None
-            one = one or self._encode({name: images[name]}, present)
-            singles.append((self._decode(one, present, size)[0], None))
+            itself = present & present.new_tensor([m == name for m in MODALITIES])
+            one = one or self._encode({name: images[name]}, itself)
+            singles.append((self._decode(one, self._any(itself), size)[0], None))
         return Output(logits, None, features, tuple(singles))
 
+    def _any(self, present: Tensor) -> Tensor:
+        """Which pairs have an image that this variant reads, (N,) bool."""
+        return present[:, [MODALITIES.index(name) for name in self.modalities]].any(1)
+
     def _encode(self, images: dict[str, Tensor], present: Tensor) -> dict[str, list[Tensor]]:
-        """The maps of each encoder that has something to read."""
-        if "early" not in self.encoders:
-            return {name: self.encoders[name](image) for name, image in images.items()}
-        first = next(iter(images.values()))
-        parts, here = [], []
-        for column, name in enumerate(MODALITIES):
-            channels = CHANNELS[name]
-            nothing = first.new_zeros(1, 1, 1, 1).expand(len(first), channels, *first.shape[-2:])
-            parts.append(images.get(name, nothing))
-            seen = present[:, column] if name in images else torch.zeros_like(present[:, column])
-            here.append(seen[:, None].expand(-1, channels))
-        mask = torch.cat(here, dim=1)[..., None, None]
-        return {"early": self.encoders["early"](torch.cat(parts, dim=1), mask)}
+        """The maps of each encoder that has something to read, 0 for pairs that it cannot read.
+
+        An encoder sees only what is there: hidden images are not in its batch statistics.
+        """
+        encoded = {}
+        for encoder_name, encoder in self.encoders.items():
+            if encoder_name == "early":
+                rows = self._any(present)
+                maps = encoder(*(taken(x, rows) for x in _four_channels(images, present)))
+            elif encoder_name in images:
+                rows = present[:, MODALITIES.index(encoder_name)]
+                maps = encoder(taken(images[encoder_name], rows))
+            else:
+                continue
+            encoded[encoder_name] = [put_back(level, rows) for level in maps]
+        return encoded
 
     def _decode(
-        self, encoded: dict[str, list[Tensor]], present: Tensor, size: torch.Size
+        self, encoded: dict[str, list[Tensor]], rows: Tensor, size: torch.Size
     ) -> tuple[Tensor, Pyramid]:
-        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16."""
+        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 but for `rows`."""
         like = next(iter(encoded.values()))
-        maps = []
-        for stage, fuse in enumerate(self.fuse, start=1):
-            parts = []
-            for name in self.encoders:
-                seen, empty = encoded.get(name), torch.zeros_like(like[stage])
-                if seen is not None and name in MODALITIES:
-                    here = present[:, MODALITIES.index(name), None, None, None]
-                    parts.append(torch.where(here, seen[stage], empty))
-                else:
-                    parts.append(empty if seen is None else seen[stage])
-            maps.append(fuse(torch.cat(parts, dim=1)))
+        nothing = [torch.zeros_like(level) for level in like]
+        streams = [encoded.get(name, nothing) for name in self.encoders]
+        maps = [
+            fuse(taken(torch.cat(levels, dim=1), rows))
+            for fuse, *levels in zip(self.fuse, *(maps[1:] for maps in streams), strict=True)
+        ]
         x = maps[-1]
         for skip, mix in zip(reversed(maps[:-1]), reversed(self.decoder), strict=True):
             x = F.interpolate(x, skip.shape[-2:], mode="bilinear")
             x = mix(torch.cat([x, skip], dim=1))
         logits = F.interpolate(self.classifier(x), size, mode="bilinear")
-        return logits, Pyramid(*maps[:3])
+        return put_back(logits, rows), Pyramid(*(put_back(level, rows) for level in maps[:3]))
+
+
+def _four_channels(images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
+    """RGB and thermal as (N, 4, H, W), and which channels to look at, (N, 4, 1, 1) bool."""
+    first = next(iter(images.values()))
+    parts, here = [], []
+    for column, name in enumerate(MODALITIES):
+        channels = CHANNELS[name]
+        nothing = first.new_zeros(1, 1, 1, 1).expand(len(first), channels, *first.shape[-2:])
+        parts.append(images.get(name, nothing))
+        seen = present[:, column] if name in images else torch.zeros_like(present[:, column])
+        here.append(seen[:, None].expand(-1, channels))
+    return torch.cat(parts, dim=1), torch.cat(here, dim=1)[..., None, None]
 
 
 def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
-        nn.BatchNorm2d(outputs),
+        BatchNorm(outputs),
         nn.ReLU(inplace=True),
     )
