@@ -131,7 +131,8 @@ class DataConfig(Options, section="data"):
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
-            these colours in place of ids.
+            these colours in place of ids, those of one channel only if all are gray; see
+            docs/datasets.md.
         train: Split to learn from; "train[:90%]" is its first nine tenths.
         val: Split that selects the model, e.g. "train[90%:]" where the data set has none; null
             keeps the last state.

@@ -78,6 +78,14 @@ def test_bad_input(
     assert problem.startswith("samantic: ")
 
 
+def test_a_range_in_another_unit(
+    write_distill: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["distill", str(write_distill()), "--data.thermal-scaling=26800,32000"]) == 2
+    problem = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "6 of 6 images become 0 or 1" in problem
+
+
 def test_images_of_several_sizes(
     write_distill: WriteConfig, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
