@@ -16,14 +16,10 @@ from samantic.data.pairs import Files
 from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
 from samantic.model_info import ModelInfo
-from samantic.report import (
-    Section,
-    side_by_side,
-    write_page,
-    write_predictions,
-    write_report,
-    write_sections,
-)
+from samantic.report.pages import Section, write_page, write_sections
+from samantic.report.pictures import side_by_side
+from samantic.report.predictions import write_predictions
+from samantic.report.run_page import write_report
 
 CLASSES = ("background", "<b>car</b>", "person & dog", "bump")
 INFO = ModelInfo(

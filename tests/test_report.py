@@ -14,9 +14,17 @@ from PIL import Image
 
 from samantic.data.scenes import draw_scene
 from samantic.frames import Frame
-from samantic.report import Picture, picture, write_report
-from samantic.report.pictures import HATCH, RIGHT, WIDTH, WRONG, errors_picture, labels_picture
-from samantic.report.run_page import row_shares
+from samantic.report.pictures import (
+    HATCH,
+    RIGHT,
+    WIDTH,
+    WRONG,
+    Picture,
+    errors_picture,
+    labels_picture,
+    picture,
+)
+from samantic.report.run_page import row_shares, write_report
 from tests.report_data import CLASSES, FRAMES, INFO, evaluation_of, frame, metrics_of, write_pages
 
 

@@ -14,8 +14,8 @@ from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.masks import grid_masks
 from samantic.models import efficientnet, load_sam2
+from samantic.models.bases import SHIPPED_BASES
 from samantic.models.promptable import PromptableSAM
-from samantic.models.sam import SHIPPED_BASES
 from samantic.pretraining import draw_prompts, mask_iou
 
 

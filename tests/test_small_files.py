@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from samantic.checkpoint import load_model
 from samantic.errors import InputError
-from samantic.models.segformer import SegFormerShape, build_segformer
+from samantic.models.segformer import build_segformer
+from samantic.models.shapes import SegFormerShape
 from samantic.models.text import read_vectors
 from samantic.records import read_confusion
 
@@ -93,7 +94,19 @@ def test_descriptions_of_models(
     assert time.perf_counter() - start < 2
 
 
-@pytest.mark.parametrize("kind", [torch.int8, torch.float16, torch.float64])
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_precision(trained: Path, tmp_path: Path, kind: torch.dtype) -> None:
+    """A model that ships has half precision."""
+    folder = Path(shutil.copytree(trained / "model", tmp_path / "model"))
+    tensors = load_file(folder / "model.safetensors")
+    save_file({name: x.to(kind) for name, x in tensors.items()}, folder / "model.safetensors")
+    network, _ = load_model(folder)
+    for name, parameter in network.named_parameters():
+        assert parameter.dtype == torch.float32
+        torch.testing.assert_close(parameter, tensors[name], rtol=0.01, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int64])
 def test_weights_of_another_kind(trained: Path, tmp_path: Path, kind: torch.dtype) -> None:
     folder = Path(shutil.copytree(trained / "model", tmp_path / "model"))
     tensors = load_file(folder / "model.safetensors")

@@ -25,7 +25,8 @@ from samantic.data import CATALOG
 from samantic.errors import InputError
 from samantic.model_info import read_info
 from samantic.models import SARTM, Student
-from samantic.models.segformer import SEGFORMERS, build_segformer
+from samantic.models.segformer import build_segformer
+from samantic.models.shapes import SEGFORMERS
 from samantic.run import train
 from samantic.tasks import SegmentationTask
 from tests.helpers import cut_power

@@ -31,8 +31,8 @@ from samantic.distill.windows import cut_window, plan_windows
 from samantic.files import replacing
 from samantic.masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.models import load_sam2
+from samantic.models.bases import is_random
 from samantic.models.promptable import PromptableSAM
-from samantic.models.sam import is_random
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from samantic.data.instances import InstanceFolder
 from samantic.data.loading import Source, eval_loader
 from samantic.files import write_json
 from samantic.models import load_sam2
+from samantic.models.bases import is_random
 from samantic.models.promptable import PromptableSAM
-from samantic.models.sam import is_random
 from samantic.pretraining import PromptTask, bind_prompts
 from samantic.trainer import fit
 

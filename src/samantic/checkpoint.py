@@ -37,10 +37,9 @@ from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
 from samantic.inputs import files_digest
 from samantic.model_info import CONFIG, ModelInfo, read_info
-from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
+from samantic.models.bases import SHIPPED_BASES, is_random
 from samantic.models.hub import locate
-from samantic.models.network import broken
-from samantic.models.sam import SHIPPED_BASES, is_random
+from samantic.models.network import Network, broken
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
 from samantic.strings import code, escaped
@@ -53,6 +52,8 @@ SHIPPED = Path(__file__).parent / "weights"
 
 def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
     """Build the network on its base; a trained student without one.
+
+    A network is imported when it is built: transformers takes seconds, which nano does not need.
 
     Args:
         info: What to build.
@@ -67,8 +68,12 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
     if model.network == "student":
         classes = len(info.classes)
         if model.base in EFFICIENTNETS:
+            from samantic.models.two_stream import TwoStream
+
             streams = cast(TwoStreamFusion, model.fusion)
             return TwoStream(model.base, classes, fusion=streams, pretrained=not trained)
+        from samantic.models.student import Student
+
         fusion = cast(SegFormerFusion, model.fusion)
         return Student(info.shape or model.base, classes, fusion=fusion)
     if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
@@ -76,6 +81,9 @@ def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
             f"adapt {adapt.method} on base {model.base}: a frozen random network teaches nothing; "
             "use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
         )
+    from samantic.models.sam import load_sam2
+    from samantic.models.sartm import SARTM
+
     return SARTM(
         load_sam2(model.base),
         len(info.classes),
@@ -146,8 +154,10 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     except (OSError, SafetensorError) as error:
         reason = str(error) if isinstance(error, OSError) else "no safetensors, or damaged"
         raise InputError(f"{folder / WEIGHTS}: not readable ({reason}); copy it anew") from None
-    expected = {name: (p.shape, p.dtype) for name, p in _stored(network, info).items()}
-    found = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    expected, found = (
+        {name: (tensor.shape, tensor.is_floating_point()) for name, tensor in part.items()}
+        for part in (_stored(network, info), tensors)
+    )
     wrong = sorted(
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
     )
@@ -268,7 +278,7 @@ def _base_fingerprint(network: Network, info: ModelInfo) -> str | None:
 def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:
     """The tensors that the base does not provide; a shared one under its first name."""
     parameters = dict(network.named_parameters())
-    if isinstance(network, SARTM) and not is_random(info.model.base):
+    if network.learnt is not None and not is_random(info.model.base):
         return {name: p for name, p in parameters.items() if name in network.learnt}
     persistent = network.state_dict().keys()
     buffers = {name: b for name, b in network.named_buffers() if name in persistent}

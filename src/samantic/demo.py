@@ -32,7 +32,8 @@ from samantic.inputs import check_folder, write_inputs
 from samantic.model_info import read_info
 from samantic.predict import load
 from samantic.records import in_columns, interval
-from samantic.report import side_by_side, write_page
+from samantic.report.pages import write_page
+from samantic.report.pictures import side_by_side
 from samantic.run import train
 
 SIZE = (96, 128)

@@ -14,7 +14,6 @@ from functools import partial
 from typing import NamedTuple
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
 from samantic.data.augment import moved
@@ -105,6 +104,8 @@ def _noise(sigma: float, images: Tensor, generator: torch.Generator) -> Tensor:
 
 def _blur(images: Tensor, generator: torch.Generator) -> Tensor:
     """Gaussian blur with a deviation of 3 pixels."""
+    from kornia.filters import gaussian_blur2d  # takes a second to import
+
     return gaussian_blur2d(images, (19, 19), (3.0, 3.0))
 
 

@@ -12,7 +12,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.data.spec import MOST_CLASSES
 from samantic.errors import InputError
 from samantic.files import MIB, read_json
-from samantic.models.segformer import SegFormerShape
+from samantic.models.shapes import SegFormerShape
 
 CONFIG = "config.json"
 

@@ -11,7 +11,8 @@ from transformers import Sam2Model, Sam2VideoConfig, Sam2VideoModel
 from samantic.config import AdaptConfig
 from samantic.errors import InputError
 from samantic.models import SARTM, load_sam2
-from samantic.models.sam import POSITIONS, RANDOM_BASES, ImageEncoder, _random_config
+from samantic.models.bases import RANDOM_BASES
+from samantic.models.sam import POSITIONS, ImageEncoder, _random_config
 
 PARTS = ("vision_encoder", "prompt_encoder", "mask_decoder", "shared_image_embedding")
 

@@ -14,7 +14,8 @@ from transformers import SegformerForImageClassification, SegformerForSemanticSe
 from samantic.config import SegFormerFusion
 from samantic.errors import InputError
 from samantic.models import Student
-from samantic.models.segformer import SEGFORMERS, build_segformer, decode
+from samantic.models.segformer import build_segformer, decode, segformer_config
+from samantic.models.shapes import SEGFORMERS
 from samantic.models.transfer import take_over
 
 FUSIONS = get_args(SegFormerFusion)
@@ -41,7 +42,7 @@ def make_student() -> MakeStudent:
 
 def complete(classes: int = 7) -> SegformerForSemanticSegmentation:
     """transformers' own, with weights, biases and statistics of a norm that all matter."""
-    config = SEGFORMERS["segformer-micro"].config(classes, 3)
+    config = segformer_config(SEGFORMERS["segformer-micro"], classes, 3)
     model = SegformerForSemanticSegmentation(config).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
@@ -273,7 +274,7 @@ def test_unusable_bases(tmp_path: Path) -> None:
         ({"num_channels": 4}, "its num_channels are 4, SegFormer's are 3"),
         ({"hidden_act": "relu"}, "its hidden_act are relu, SegFormer's are gelu"),
     ):
-        other = SEGFORMERS["segformer-micro"].config(7, 3)
+        other = segformer_config(SEGFORMERS["segformer-micro"], 7, 3)
         other.update(options)
         SegformerForSemanticSegmentation(other).save_pretrained(tmp_path)
         with pytest.raises(InputError, match=problem):

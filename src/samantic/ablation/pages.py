@@ -22,7 +22,8 @@ from samantic.figures import tsne
 from samantic.files import write_text
 from samantic.model_info import ModelInfo
 from samantic.predict import load
-from samantic.report import Panel, Section, side_by_side, write_sections
+from samantic.report.pages import Section, write_sections
+from samantic.report.pictures import Panel, side_by_side
 from samantic.strings import code, shown
 
 

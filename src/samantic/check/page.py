@@ -13,7 +13,8 @@ from samantic.data.pairs import read_images
 from samantic.data.spec import DatasetSpec
 from samantic.data.thermal import Scaling
 from samantic.files import write_json
-from samantic.report import Panel, Section, picture, write_sections
+from samantic.report.pages import Section, write_sections
+from samantic.report.pictures import Panel, picture
 from samantic.strings import padded, shown, width
 
 WORST = 6

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_unit
     from samantic.predict import load
     from samantic.records import pair_count
-    from samantic.report import write_predictions
+    from samantic.report.predictions import write_predictions
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)

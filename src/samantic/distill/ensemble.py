@@ -34,7 +34,7 @@ from samantic.distill.windows import Corner, Cut, plan_windows
 from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.errors import InputError
 from samantic.inputs import digest, file_digest, files_digest
-from samantic.models.sam import SHIPPED_BASES
+from samantic.models.bases import SHIPPED_BASES
 
 
 @dataclass(frozen=True)

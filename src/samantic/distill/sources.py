@@ -25,8 +25,8 @@ from samantic.files import holds_json, write_json
 from samantic.inputs import files_digest
 from samantic.masks import grid_masks
 from samantic.models import load_sam2
+from samantic.models.bases import is_random
 from samantic.models.promptable import PromptableSAM
-from samantic.models.sam import is_random
 
 T = TypeVar("T")
 

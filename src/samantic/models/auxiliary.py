@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.models.sam import Pyramid
+from samantic.models.pyramid import Pyramid
 
 GROUPS = 8
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from samantic.config import Context
-from samantic.models.sam import Pyramid
+from samantic.models.pyramid import Pyramid
 
 
 class FeatureRectification(nn.Module):

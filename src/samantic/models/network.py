@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config import Head
-from samantic.models.sam import Pyramid
-from samantic.models.segformer import SegFormerShape
+from samantic.models.pyramid import Pyramid
+from samantic.models.shapes import SegFormerShape
 
 CHANNELS = {"rgb": 3, "thermal": 1}
 """Of the images of each modality."""
@@ -64,7 +64,12 @@ class Network(nn.Module):
         width: Width of the semantic map, `Output.features.semantic`.
         heads: Which heads can answer.
         shape: What a model folder needs to know to build the network without its base.
+
+    Attributes:
+        learnt: Names of the tensors that a base with weights does not provide; None for all.
     """
+
+    learnt: frozenset[str] | None = None
 
     def __init__(
         self,

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-import transformers
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import nn
@@ -17,7 +16,10 @@ from torch import nn
 from samantic.errors import InputError
 from samantic.files import MIB, read_json
 
-Model = TypeVar("Model", bound=transformers.PreTrainedModel)
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
 
 FOREIGN = (
     ArithmeticError,
@@ -110,6 +112,8 @@ def quietly(*, bars: bool) -> Iterator[None]:
     Args:
         bars: Whether there are, as from a hub.
     """
+    import transformers
+
     settings: Any = transformers.logging  # some of its functions have no types
     verbosity, shown = settings.get_verbosity(), settings.is_progress_bar_enabled()
     settings.set_verbosity(logging.ERROR)

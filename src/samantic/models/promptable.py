@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.models.sam import ImageEncoder, Pyramid, encode_pyramid, position_grid, to_image
+from samantic.models.pyramid import Pyramid
+from samantic.models.sam import ImageEncoder, encode_pyramid, position_grid, to_image
 
 
 class Encoded(NamedTuple):

@@ -6,8 +6,7 @@ Source of the architecture: Ravi et al., SAM 2 (arXiv 2408.00714), as implemente
 from __future__ import annotations
 
 import copy
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,40 +15,15 @@ from transformers import Sam2Config, Sam2Model, Sam2VisionModel
 from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.errors import InputError
+from samantic.models.bases import LITE, LITE_WIDTH, RANDOM_BASES, SHIPPED_BASES, is_random
 from samantic.models.hub import locate
 from samantic.models.lite_trunk import MEAN, STD, TRUNK, LiteTrunk, LiteTrunkConfig
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
+from samantic.models.pyramid import Pyramid
 
 STRIDE = 32
 """Height and width of an image must be multiples of this many pixels inside the encoder."""
 
-
-class Shape(NamedTuple):
-    """Sizes of a SAM2 architecture: per stage of the trunk, except where said otherwise.
-
-    `width` is that of the feature pyramid and the mask decoder; `global_blocks` counts blocks over
-    all stages, and the first block of a stage cannot be one.
-    """
-
-    widths: tuple[int, int, int, int]
-    blocks: tuple[int, int, int, int]
-    windows: tuple[int, int, int, int]
-    global_blocks: tuple[int, ...]
-    width: int
-
-
-RANDOM_BASES = {
-    "random-nano": Shape((48, 96, 192, 256), (1, 1, 2, 1), (8, 4, 8, 4), (3,), 128),
-    "random-mini": Shape((32, 64, 96, 128), (1, 1, 2, 1), (8, 4, 8, 4), (3,), 96),
-    "random-micro": Shape((16, 32, 64, 96), (1, 1, 2, 1), (8, 4, 8, 4), (3,), 32),
-}
-"""Architectures of SAM2's layout with random weights: nano to train from scratch on real data
-(about 4 M parameters as SARTM), mini for the demo (about 1.5 M), micro for tests (below 0.5 M)."""
-
-
-LITE, LITE_WIDTH = "efficientnet-lite0", 128
-"""A trunk with ImageNet's weights, and the width of the random neck and decoder that complete it to
-what sam-nano was made from."""
 
 POSITIONS = (
     "shared_image_embedding.positional_embedding",
@@ -57,27 +31,6 @@ POSITIONS = (
 )
 """One table under two names: where a feature is and where a prompt is must agree. Some checkpoints
 hold it once."""
-
-SHIPPED_BASES = {"sam-nano": Path(__file__).parents[1] / "weights" / "sam-nano"}
-"""Bases that come with the package."""
-
-
-class Pyramid(NamedTuple):
-    """Feature maps of one image, or of a fused pair, from fine to semantic.
-
-    `fine` is (N, D/8, H/4, W/4), `intermediate` (N, D/4, H/8, W/8), `semantic` (N, D, H/16, W/16):
-    the paper's FFP, IFP and SFM. D is the width of SAM2's feature pyramid, 256 in its checkpoints.
-    A student's maps have the widths of its encoder's stages instead.
-    """
-
-    fine: Tensor
-    intermediate: Tensor
-    semantic: Tensor
-
-
-def is_random(base: str) -> bool:
-    """Whether `base` names a built-in architecture that is not, or not as a whole, trained."""
-    return base in RANDOM_BASES or base == LITE
 
 
 def load_sam2(base: str) -> Sam2Model:

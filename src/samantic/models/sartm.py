@@ -15,7 +15,8 @@ from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.lora import QVLoRA, add_lora
 from samantic.models.network import MODALITIES, Network, Output, shown
-from samantic.models.sam import ImageEncoder, Pyramid, encode_pyramid, frozen_view, to_image
+from samantic.models.pyramid import Pyramid
+from samantic.models.sam import ImageEncoder, encode_pyramid, frozen_view, to_image
 
 
 class SARTM(Network):

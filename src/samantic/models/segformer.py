@@ -6,7 +6,6 @@ Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transfo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -20,72 +19,9 @@ from samantic.config import EFFICIENTNETS
 from samantic.errors import InputError
 from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
+from samantic.models.shapes import SEGFORMERS, SegFormerShape
 
 HEAD = "decode_head."
-
-MOST_WIDTH, MOST_BLOCKS, MOST_PARAMETERS = 4096, 64, 300_000_000
-"""What a SegFormer may have: channels, blocks in a stage, and parameters; its B5 has 512, 40 and
-85 million."""
-
-
-@dataclass(frozen=True)
-class SegFormerShape:
-    """Sizes of a SegFormer, per stage of its encoder; `decoder` is the width of its MLP decoder.
-
-    Stages have strides 4, 8, 16 and 32. The attention of a stage reads keys and values at a
-    resolution reduced by `reductions`.
-    """
-
-    widths: tuple[int, ...]
-    depths: tuple[int, ...]
-    heads: tuple[int, ...]
-    decoder: int
-    reductions: tuple[int, ...] = (8, 4, 2, 1)
-
-    def __post_init__(self) -> None:
-        """Refuse sizes before memory is taken for them.
-
-        Raises:
-            InputError: They are no whole numbers of four stages, or too large.
-        """
-        stages = (self.widths, self.depths, self.heads, self.reductions)
-        sizes = [size for part in (*stages, (self.decoder,)) for size in part]
-        if (
-            any(type(size) is not int or not 0 < size <= MOST_WIDTH for size in sizes)
-            or any(len(part) != 4 for part in stages)
-            or max(self.depths) > MOST_BLOCKS
-            or any(width % heads for width, heads in zip(self.widths, self.heads, strict=True))
-            or sum(12 * d * w**2 for d, w in zip(self.depths, self.widths, strict=True))
-            > MOST_PARAMETERS
-        ):
-            raise InputError(
-                "sizes that no SegFormer has: it has four stages of widths that its heads divide, "
-                f"up to {MOST_BLOCKS} blocks each and {MOST_PARAMETERS // 10**6} million parameters"
-            )
-
-    def config(self, num_classes: int, channels: int) -> SegformerConfig:
-        """The options of transformers' SegFormer of this shape."""
-        options: dict[str, Any] = {"num_labels": num_classes, "num_channels": channels}
-        return SegformerConfig(
-            hidden_sizes=self.widths,
-            depths=self.depths,
-            num_attention_heads=self.heads,
-            sr_ratios=self.reductions,
-            decoder_hidden_size=self.decoder,
-            **options,
-        )
-
-
-HEADS = (1, 2, 5, 8)
-SEGFORMERS = {
-    "segformer-b2": SegFormerShape((64, 128, 320, 512), (3, 4, 6, 3), HEADS, 768),
-    "segformer-b1": SegFormerShape((64, 128, 320, 512), (2, 2, 2, 2), HEADS, 256),
-    "segformer-b0": SegFormerShape((32, 64, 160, 256), (2, 2, 2, 2), HEADS, 256),
-    "segformer-tiny": SegFormerShape((16, 32, 80, 128), (2, 2, 2, 2), HEADS, 128),
-    "segformer-micro": SegFormerShape((8, 16, 24, 32), (1, 1, 1, 1), (1, 2, 3, 4), 32),
-}
-"""Layouts with random weights: the paper's b0 to b2 (3.7, 13.7 and 27.4 M parameters at 19
-classes), tiny with half of b0's widths (0.9 M), micro for tests (below 0.1 M)."""
 
 
 def build_segformer(
@@ -115,7 +51,7 @@ def build_segformer(
     """
     shape = SEGFORMERS.get(base) if isinstance(base, str) else base
     if shape is not None:
-        model = SegformerForSemanticSegmentation(shape.config(num_classes, channels))
+        model = SegformerForSemanticSegmentation(segformer_config(shape, num_classes, channels))
         reset_weights(model)
         return model, shape
     model = _load(str(base))
@@ -125,6 +61,19 @@ def build_segformer(
     embedding = cast(nn.Module, model.segformer.stages[0].patch_embeddings)
     _fit_channels(cast(nn.Conv2d, embedding.proj), channels)
     return model, shape
+
+
+def segformer_config(shape: SegFormerShape, num_classes: int, channels: int) -> SegformerConfig:
+    """The options of transformers' SegFormer of a shape."""
+    options: dict[str, Any] = {"num_labels": num_classes, "num_channels": channels}
+    return SegformerConfig(
+        hidden_sizes=shape.widths,
+        depths=shape.depths,
+        num_attention_heads=shape.heads,
+        sr_ratios=shape.reductions,
+        decoder_hidden_size=shape.decoder,
+        **options,
+    )
 
 
 def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
@@ -186,7 +135,7 @@ def _shape(base: str, config: SegformerConfig) -> SegFormerShape:
         for key in ("hidden_sizes", "depths", "num_attention_heads", "sr_ratios")
     )
     shape = SegFormerShape(widths, depths, heads, config.decoder_hidden_size, reductions)
-    usual = shape.config(1, 3)
+    usual = segformer_config(shape, 1, 3)
     for key in ("num_channels", "patch_sizes", "strides", "mlp_ratios", "hidden_act"):
         values = (getattr(options, key) for options in (config, usual))
         theirs, ours = (tuple(v) if isinstance(v, list) else v for v in values)

@@ -20,8 +20,10 @@ from samantic.models.network import (
     shown,
     taken,
 )
-from samantic.models.sam import Pyramid, normalise
-from samantic.models.segformer import SegFormerShape, build_segformer, decode
+from samantic.models.pyramid import Pyramid
+from samantic.models.sam import normalise
+from samantic.models.segformer import build_segformer, decode
+from samantic.models.shapes import SegFormerShape
 
 SMALLEST = 32
 """Smallest height and width in pixels of an image: what SegFormer's first attention can reduce."""

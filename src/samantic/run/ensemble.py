@@ -22,7 +22,9 @@ from samantic.metrics import confusion_matrix, paired_difference
 from samantic.model_info import ModelInfo
 from samantic.predict import Predictor, load
 from samantic.records import UNKNOWN, in_columns, interval, measured, nulls, percent, points
-from samantic.report import Panel, Section, lesson_panel, write_sections
+from samantic.report.lessons import lesson_panel
+from samantic.report.pages import Section, write_sections
+from samantic.report.pictures import Panel
 
 SHOWN = 8
 """Images in the report with what was learnt from them."""

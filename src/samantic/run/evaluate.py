@@ -25,7 +25,8 @@ from samantic.records import (
     table,
     write_confusion,
 )
-from samantic.report import Section, write_report
+from samantic.report.pages import Section
+from samantic.report.run_page import write_report
 from samantic.run.split import Split, map_line, open_labelled, settled
 from samantic.strings import file_name, shown
 
