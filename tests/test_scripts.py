@@ -93,3 +93,11 @@ def test_benchmark_of_fusion() -> None:
     told = run("benchmarks/fusion.py", "--masks", 5, "--size", 40, 64, "--repeats", 1)
     assert "5 masks on 64x40" in told
     assert re.search(r"complementary fusion +\d+ ms", told)
+
+
+@pytest.mark.slow
+def test_benchmark_of_the_context(trained: Path, mfnet: Path) -> None:
+    told = run("benchmarks/context.py", trained, "--data", mfnet)
+    assert "2 pairs" in told
+    for scale in ("fine", "intermediate", "semantic"):
+        assert re.search(rf"fusion\.{scale}\.fuse sum: \d+\.\d+ [01]\.\d+\n", told)
