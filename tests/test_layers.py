@@ -76,7 +76,7 @@ def test_nothing_loads_what_it_does_not_need() -> None:
         "import sys, samantic, samantic.cli, samantic.config; samantic.cli.build_parser();"
         "heavy = {'torch', 'numpy', 'lightning', 'transformers', 'PIL'} & set(sys.modules);"
         "assert not heavy, heavy;"
-        "import samantic.cli.predict, samantic.batch, samantic.predict, samantic.report.predictions;"
+        "import samantic.cli.predict, samantic.batch, samantic.report.predictions;"
         "samantic.load('nano', device='cpu');"
         "heavy = {'lightning', 'torchmetrics', 'matplotlib', 'sklearn', 'transformers', 'kornia',"
         "'pycocotools', 'samantic.distill'} & set(sys.modules);"

@@ -112,3 +112,11 @@ def test_panoramas_are_measured_by_tile(tmp_path: Path) -> None:
     assert re.fullmatch(f"tile of the model: {figures}", told[0])
     interval = r"[+-]\d+\.\d\d \(-?\d+\.\d\d to -?\d+\.\d\d\)"
     assert re.fullmatch(f"tile 96: {figures}, {interval}", told[1])
+
+
+@pytest.mark.slow
+def test_benchmark_of_the_context(trained: Path, mfnet: Path) -> None:
+    told = run("benchmarks/context.py", trained, "--data", mfnet)
+    assert "2 pairs" in told
+    for scale in ("fine", "intermediate", "semantic"):
+        assert re.search(rf"fusion\.{scale}\.fuse sum: \d+\.\d+ [01]\.\d+\n", told)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from samantic.data.augment import moved
+from samantic.data.shifts import moved
 
 MISSING = ("rgb missing", "thermal missing")
 FAILURE_PROBABILITIES = (0.05, 0.1, 0.2)

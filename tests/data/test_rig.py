@@ -13,9 +13,9 @@ from scipy import ndimage
 
 import samantic
 from samantic.cli import main
-from samantic.data.augment import shifted
 from samantic.data.camera import Camera, stored_camera
 from samantic.data.rig import Rig, read_rig, rig_from
+from samantic.data.shifts import shifted
 from samantic.data.synthetic import write_scenes
 from samantic.data.thermal import Scaling
 from samantic.errors import InputError

@@ -160,6 +160,9 @@ def test_what_it_refuses(network: TwoStream, monkeypatch: pytest.MonkeyPatch) ->
         model = replace(model, auxiliary="none")
         with pytest.raises(InputError, match=f"{model.base}, which takes {choices}, thermal"):
             check_network(model, AdaptConfig("full"))
+    early = replace(segformer, fusion="early", auxiliary="none", context="mean")
+    with pytest.raises(InputError, match=r"model\.context mean does not fit .*which takes sum"):
+        check_network(early, AdaptConfig("full"))
 
 
 @pytest.mark.parametrize("fusion", ["two-stream", "early", "thermal"])

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from samantic.config import PhotometricConfig
 from samantic.data.loading import Batch
+from samantic.data.shifts import shifted
 
 
 class Photometric:
@@ -53,24 +54,6 @@ class Photometric:
         sigma = torch.rand(shape, device=thermal.device) * self.config.thermal_noise
         changed = level + (1 + factor) * (thermal - mean) + sigma * torch.randn_like(thermal)
         return changed.clamp(0, 1)
-
-
-def shifted(images: Tensor, most: int) -> Tensor:
-    """Move each of (N, C, H, W) images by up to `most` whole pixels each way; borders repeat."""
-    if most == 0:
-        return images
-    down, right = (torch.randint(-most, most + 1, (len(images), 1)) for _ in range(2))
-    return moved(images, down, right)
-
-
-def moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Move each of (N, C, H, W) images by its own whole pixels, (N, 1) each; borders repeat."""
-    height, width = images.shape[-2:]
-    rows = (torch.arange(height) - down).clamp(0, height - 1).to(images.device)
-    columns = (torch.arange(width) - right).clamp(0, width - 1).to(images.device)
-    each = torch.arange(len(images), device=images.device)[:, None, None]
-    by_pixel = images.movedim(1, -1)[each, rows[:, :, None], columns[:, None, :]]
-    return by_pixel.movedim(-1, 1)
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:
