@@ -70,8 +70,19 @@ def test_everything_ignored() -> None:
     assert matrix.sum() == 0
     assert iou(matrix).isnan().all()
     result = scores(matrix)
-    assert (result.miou, result.miou_present, result.pixel_accuracy) == (0, 0, 0)
+    assert all(math.isnan(value) for value in result[1:])
     assert to_json(result, ("a", "b", "c"))["iou"] == {"a": None, "b": None, "c": None}
+    assert all(math.isnan(bound) for bound in bootstrap(matrix[None]))
+    assert all(math.isnan(value) for value in paired_difference(matrix[None], matrix[None]))
+
+
+def test_resamples_without_a_label_leave_an_interval_of_the_others() -> None:
+    """Of two images one has no label: a quarter of the resamples know nothing."""
+    labelled = images(1, 0.8)
+    matrices = torch.cat([labelled, torch.zeros_like(labelled)])
+    miou = scores(labelled[0]).miou
+    assert bootstrap(matrices) == pytest.approx((miou, miou))
+    assert paired_difference(matrices, matrices) == (0, 0, 0)
 
 
 def images(count: int, right: float, seed: int = 0) -> torch.Tensor:

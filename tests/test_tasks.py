@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 
-from samantic.config import Config
+from samantic.cli import main
+from samantic.config import AdaptConfig, Config, TrainConfig
 from samantic.config_files import read_config
 from samantic.data import PairedFolder
 from samantic.data.loading import collate
-from samantic.models import SARTM, load_sam2
-from samantic.tasks import SegmentationTask, learning_rate_factor
+from samantic.models import SARTM, Student, TwoStream, load_sam2
+from samantic.models.promptable import PromptableSAM
+from samantic.steps import StepSeed, is_due
+from samantic.tasks import SegmentationTask, configure_adamw, learning_rate_factor
 
 WriteConfig = Callable[..., Path]
 
@@ -56,8 +61,95 @@ def test_single_modality_networks_know_no_modality_dropout(
 def test_learning_rate_schedule() -> None:
     factors = [learning_rate_factor(step, 100, 10) for step in range(101)]
     assert factors[0] == pytest.approx(0.1)
-    assert factors[10] == pytest.approx(0.9**0.9)
-    assert factors[5] == pytest.approx(0.55 * 0.95**0.9)
+    assert factors[5] == pytest.approx(0.55)
+    assert factors[10] == 1.0
+    assert factors[55] == pytest.approx(0.5**0.9)
     assert factors[100] == 0
     assert max(factors) == factors[10]
     assert learning_rate_factor(0, 10, 0) == 1.0
+
+
+def test_the_peak_of_the_rate_is_the_rate() -> None:
+    """Whatever the length of the run and of its warm-up."""
+    for total, warmup in ((50, 1), (100, 10), (1000, 20), (7, 7), (3, 2)):
+        factors = [learning_rate_factor(step, total, warmup) for step in range(total + 1)]
+        assert factors[warmup] == 1.0
+        assert max(factors) == 1.0
+        assert factors == sorted(factors[: warmup + 1]) + sorted(factors[warmup + 1 :])[::-1]
+
+
+def test_the_optimiser_follows_the_schedule(
+    mfnet: Path, write_config: WriteConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = SegmentationTask.training_step
+
+    def noted(self: SegmentationTask, *args: Any) -> torch.Tensor:
+        rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+        return step(self, *args)
+
+    monkeypatch.setattr(SegmentationTask, "training_step", noted)
+    options = {"steps": 10, "warmup": 0.3, "learning_rate": 0.002, "validations": 1}
+    path = write_config(mfnet, data={"test": None}, train=options)
+    assert main(["train", str(path)]) == 0
+    assert rates == pytest.approx([0.002 * learning_rate_factor(i, 10, 3) for i in range(10)])
+    assert max(rates) == rates[3] == pytest.approx(0.002)
+
+
+def undecayed(network: torch.nn.Module, options: TrainConfig) -> set[str]:
+    """The names of the trained parameters without weight decay that are no vectors."""
+    trainer: Any = SimpleNamespace(precision="32-true", estimated_stepping_batches=10)
+    groups = configure_adamw({network: 0.1}, options, trainer)["optimizer"].param_groups
+    assert [group["weight_decay"] for group in groups] == [options.weight_decay, 0.0]
+    plain = {id(p) for p in groups[1]["params"]}
+    named = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    assert sum(len(group["params"]) for group in groups) == len(named)
+    assert all(id(p) in plain for p in named.values() if p.ndim < 2), "vectors have none"
+    return {name for name, p in named.items() if id(p) in plain and p.ndim > 1}
+
+
+SAM_TRUNK = {"pos_embed", "pos_embed_window"}
+
+
+def test_what_has_no_weight_decay() -> None:
+    """Tokens, embeddings and embeddings of positions; kernels and low-rank updates have it."""
+    options = TrainConfig()
+    sam = SARTM(load_sam2("random-micro"), 9, adapt=AdaptConfig("full"))
+    names = undecayed(sam, options)
+    assert {name.rsplit(".", 1)[-1] for name in names} >= SAM_TRUNK
+    ends = {name.split("encoders.")[-1] for name in names if not name.endswith(tuple(SAM_TRUNK))}
+    assert ends == {
+        "mask_head.decoder.mask_tokens.weight",
+        "mask_head.decoder.iou_token.weight",
+        "mask_head.decoder.obj_score_token.weight",
+    }
+    lora = SARTM(load_sam2("random-micro"), 9, adapt=AdaptConfig("lora", rank=2, random_ok=True))
+    assert not {name for name in undecayed(lora, options) if "a_q" in name or "b_v" in name}
+    assert undecayed(Student("segformer-micro", 9), options) == set()
+    assert undecayed(TwoStream("efficientnet-lite0-short", 9), options) == set()
+    network = PromptableSAM(load_sam2("random-micro"))
+    tokens = {name for name in undecayed(network, options) if "token" in name or "embed" in name}
+    assert tokens == undecayed(network, options)
+    assert any("prompts" in name for name in tokens)
+
+
+def test_devices_draw_different_numbers_and_steps_repeat_them() -> None:
+    seed = StepSeed(3)
+
+    def drawn(rank: int, step: int) -> list[float]:
+        trainer: Any = SimpleNamespace(global_rank=rank, global_step=step)
+        seed.on_train_batch_start(trainer, None, None, 0)  # type: ignore[arg-type]
+        return torch.rand(3).tolist()
+
+    assert drawn(0, 5) == drawn(0, 5)
+    assert len({tuple(drawn(rank, step)) for rank in range(3) for step in range(3)}) == 9
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "expected"),
+    [(7, 3, [3, 5, 7]), (8, 4, [2, 4, 6, 8]), (3, 20, [1, 2, 3]), (5, 2, [3, 5]), (10, 1, [10])],
+)
+def test_validations_are_spaced_evenly_and_end_with_the_run(
+    steps: int, count: int, expected: list[int]
+) -> None:
+    assert [step for step in range(1, steps + 1) if is_due(step, steps, count)] == expected

@@ -19,7 +19,8 @@ from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.models.network import broken
 from samantic.resuming import FORMAT
-from samantic.steps import ends_part, is_sound
+from samantic.steps import ends_part, images_of
+from samantic.tasks import ScoredTask
 
 
 class ProgressBar(L.Callback):
@@ -88,7 +89,8 @@ class KeepRun(L.Callback):
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write `model/` if it improved, then `last.ckpt`."""
-        if not self._usable(trainer, pl_module, getattr(pl_module, "answers_finite", True)):
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.answers_finite
+        if not self._usable(trainer, pl_module, answers):
             return
         miou = float(trainer.callback_metrics["val/miou"])
         if math.isnan(miou):
@@ -99,12 +101,14 @@ class KeepRun(L.Callback):
         self._save(trainer, better)
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
         """Without a validation split: keep the model and what resuming needs."""
         if trainer.enable_validation or not ends_part(trainer):
             return
-        if self._usable(trainer, pl_module, is_sound(trainer)):
+        images = images_of(batch)
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.is_finite_on(images)
+        if self._usable(trainer, pl_module, answers):
             self.best = -1.0
             self._save(trainer, better=True)
 

@@ -235,14 +235,15 @@ class TrainConfig:
     """The optimisation.
 
     Args:
-        epochs: Passes over the training split.
-        steps: Total optimiser steps; replaces epochs when given.
-        batch_size: Pairs in a step and on a device.
+        epochs: Passes over the training split, by all devices together.
+        steps: Total optimiser steps, on any number of devices; replaces epochs when given.
+        batch_size: Pairs in a step and on a device; more devices see more pairs in a step.
         learning_rate: Peak learning rate of AdamW.
-        weight_decay: Decay of matrices and kernels; vectors and scalars have none.
-        warmup: Fraction of the steps in which the rate rises from a tenth to its peak.
+        weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
+        warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
+            it falls.
         clip: Largest norm of the gradient, larger ones are scaled down; null never does.
-        validations: How many times the run is validated, evenly spaced.
+        validations: How many times the run is validated, evenly spaced, the last time at its end.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on, e.g. auto, 1 or 4.
         seed: Seed of the weights, the order and the augmentation.

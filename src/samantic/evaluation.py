@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import get_args
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from samantic.config import Head
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.disturbances import SUITE, Pair, disturb
@@ -72,6 +74,11 @@ class Evaluation:
         names = sorted({name for name in self.subsets if name is not None})
         chosen = {name: torch.tensor([name == s for s in self.subsets]) for name in names}
         return {name: self.matrices[frames] for name, frames in chosen.items()}
+
+    def by_head(self) -> dict[Head, Tensor] | None:
+        """The confusion matrices (n, K, K) of each head; None of a network with one."""
+        heads = {head: self.counts.get(_of_head(head)) for head in get_args(Head)}
+        return {head: part for head, part in heads.items() if part is not None} or None
 
     def by_disturbance(self) -> dict[str, Tensor | None]:
         """The confusion matrices (n, K, K) under each disturbance; None without an answer."""
@@ -188,17 +195,21 @@ class _Measure:
 
     def __init__(self, predictor: Predictor, disturbances: tuple[str, ...], features: bool) -> None:
         self.predictor, self.disturbances, self.features = predictor, disturbances, features
-        self.classes = len(predictor.info.classes)
+        self.classes, answer = len(predictor.info.classes), predictor.head
+        self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
         self.seconds = 0.0
 
     def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        confidence, labels, out = self._predict(pair)
+        (confidence, *_), (labels, *others), out = self._predict(pair, self.heads)
         counted = {
             "matrix": confusion_matrix(labels, truth, self.classes),
             "boundary": boundary_counts(labels, truth, self.classes),
             "calibration": calibration_counts(confidence, labels, truth),
         }
+        if others:
+            for head, ids in zip(self.heads, (labels, *others), strict=True):
+                counted[_of_head(head)] = confusion_matrix(ids, truth, self.classes)
         if self.features:
             out = out or self.predictor.output(*_images(pair))  # tiles have no map of the whole
             pooled = class_prototypes(out.features.semantic.cpu(), truth[None], self.classes)
@@ -209,10 +220,10 @@ class _Measure:
                 counted[key] = matrix
         return labels, counted
 
-    def _predict(self, pair: Pair) -> tuple[Tensor, Tensor, Output | None]:
-        """`Predictor.classify`, timed."""
+    def _predict(self, pair: Pair, heads: Sequence[Head]) -> tuple[Tensor, Tensor, Output | None]:
+        """`Predictor.classify_heads`, timed."""
         start = perf_counter()
-        answer = self.predictor.classify(*_images(pair))
+        answer = self.predictor.classify_heads(*_images(pair), heads)
         self.seconds += perf_counter() - start
         return answer
 
@@ -226,7 +237,13 @@ class _Measure:
         """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
         if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
             return None
-        return confusion_matrix(self._predict(pair)[1], truth, self.classes)
+        labels = self._predict(pair, self.heads[:1])[1][0]
+        return confusion_matrix(labels, truth, self.classes)
+
+
+def _of_head(head: Head) -> str:
+    """The name under which a head's confusion matrix is counted."""
+    return f"head {head}"
 
 
 def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:

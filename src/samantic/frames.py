@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ class Frame(NamedTuple):
         thermal: (H, W) uint8; None of a data set without thermal images.
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
-        miou: Mean IoU of the classes present in this frame.
+        miou: Mean IoU of the classes present in this frame; NaN without any.
     """
 
     name: str
@@ -46,9 +47,11 @@ class Gallery:
         self.best: list[tuple[float, int, Frame]] = []
 
     def add(self, index: int, frame: Frame) -> None:
-        """Keep the frame of a place in the split, or not."""
+        """Keep the frame of a place in the split, or not; without a label it is no extreme."""
         if index in self.places:
             self.even[index] = frame
+        if isnan(frame.miou):
+            return
         for heap, rank in ((self.worst, -frame.miou), (self.best, frame.miou)):
             heapq.heappush(heap, (rank, -index, frame))  # of equal ranks the earlier one stays
             if len(heap) > self.extremes:

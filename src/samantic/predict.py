@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from samantic.checkpoint import load_model
-from samantic.config import TILE
+from samantic.config import TILE, Head
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor
@@ -142,16 +143,31 @@ class Predictor:
         Raises:
             InputError: Sizes differ, or the model reads neither image.
         """
+        confidence, labels, out = self.classify_heads(rgb, thermal, (self.head,))
+        return confidence[0], labels[0], out
+
+    @torch.inference_mode()
+    def classify_heads(
+        self, rgb: Tensor | None, thermal: Tensor | None, heads: Sequence[Head]
+    ) -> tuple[Tensor, Tensor, Output | None]:
+        """`classify` of several heads from one pass of the network.
+
+        Returns:
+            Confidence and class ids of h heads, (h, H, W) each, and what the network computed.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
         whole = not self.panorama and all(max(size) <= self.tile for size in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
             out = self.output(rgb, thermal)
-            confidence, labels = self._probabilities(out).max(0)
+            confidence, labels = _probabilities(out, heads).max(1)
             return confidence.cpu(), labels.cpu(), out
 
         def part(rows: slice, columns: Tensor) -> Tensor:
             cut = (None if x is None else x[:, rows, columns] for x in (rgb, thermal))
-            return self._probabilities(self.output(*cut))
+            return _probabilities(self.output(*cut), heads)
 
         height, width = sizes.pop()
         return *blend_tiles(part, height, width, self.tile, self.panorama), None
@@ -170,9 +186,26 @@ class Predictor:
             raise InputError(f"the pair does not fit the model: {error}") from None
         return out
 
-    def _probabilities(self, out: Output) -> Tensor:
-        """Class probabilities (K, H, W) of the head that the model answers with."""
-        return out.probabilities(self.info.model.prediction)[0]
+    @property
+    def head(self) -> Head:
+        """The head that the model answers with."""
+        wanted = self.info.model.prediction
+        return wanted if wanted in self.network.heads else "mask"
+
+
+def _probabilities(out: Output, heads: Sequence[Head]) -> Tensor:
+    """Class probabilities (h, K, H, W) of h heads.
+
+    Raises:
+        InputError: They are not finite.
+    """
+    found = torch.stack([out.probabilities(head)[0] for head in heads])
+    if not bool(found.isfinite().all()):
+        raise InputError(
+            "the model's answer is not finite: its weights or the images are out of all bounds; "
+            "train anew with a lower train.learning_rate"
+        )
+    return found
 
 
 def load(

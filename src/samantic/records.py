@@ -33,6 +33,12 @@ from samantic.metrics import (
 )
 from samantic.models.text import TextVectors
 
+UNKNOWN = "-"
+"""In the place of a figure that no labelled pixel stands behind."""
+
+HEADS = {"mask": "mask head", "auxiliary": "auxiliary head", "mean": "mean of the two heads"}
+"""How tables call the heads of a network that has several."""
+
 
 def metrics_json(
     evaluation: Evaluation,
@@ -53,15 +59,15 @@ def metrics_json(
     boundaries = boundary_iou(evaluation.boundary)
     present = matrices.sum((0, 2)) > 0
     subsets = evaluation.by_subset()
-    robustness = _robustness(evaluation, classes)
-    return {
+    robustness, heads = _robustness(evaluation, classes), evaluation.by_head() or {}
+    content = {
         "dataset": dataset.spec.title,
         "split": dataset.split,
         "panorama": evaluation.panorama,
         "skipped": evaluation.skipped,
         **measured(matrices, classes),
         "iou_interval": _by_class(classes, class_intervals(matrices)),
-        "boundary_iou": boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item(),
+        "boundary_iou": _boundary_mean(boundaries, present),
         "boundary": _by_class(classes, boundaries),
         "ece": calibration_error(evaluation.calibration),
         "protocols": [
@@ -73,6 +79,8 @@ def metrics_json(
             }
             for protocol in dataset.spec.protocols
         ],
+        "heads": {head: measured(part, classes) for head, part in heads.items()} or None,
+        "unlabelled": int((matrices.sum((1, 2)) == 0).sum()),
         "per_subset": {name: measured(part, classes) for name, part in subsets.items()},
         "robustness": robustness,
         "robustness_summary": robustness and _summary(evaluation, robustness),
@@ -86,6 +94,30 @@ def metrics_json(
             **{name: version(name) for name in ("torch", "transformers", "lightning")},
         },
     }
+    found: dict[str, Any] = nulls(content)
+    return found
+
+
+def nulls(value: Any) -> Any:
+    """The value with None in place of each NaN, as JSON wants it; an interval with one is None.
+
+    Example:
+        >>> nulls({"miou": float("nan"), "interval": [float("nan"), 0.5], "frames": 1})
+        {'miou': None, 'interval': None, 'frames': 1}
+    """
+    if isinstance(value, dict):
+        return {key: nulls(part) for key, part in value.items()}
+    if isinstance(value, list):
+        parts = [nulls(part) for part in value]
+        return None if any(isinstance(part, float) and isnan(part) for part in value) else parts
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _boundary_mean(boundaries: Tensor, present: Tensor) -> float:
+    """Mean boundary IoU over all classes, an absent one counting 0; NaN without any class."""
+    if not present.any():
+        return torch.nan
+    return boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item()
 
 
 def measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -173,11 +205,11 @@ def table(columns: dict[str, dict[str, Any]]) -> str:
         columns: Scores by title, such as those of a model, or of a subset.
     """
     classes = next(iter(columns.values()))["iou"]
-    lines = {name: [_percent(c["iou"][name]) for c in columns.values()] for name in classes}
+    lines = {name: [percent(c["iou"][name]) for c in columns.values()] for name in classes}
     means = {
-        "mIoU": [_percent(c["miou"]) for c in columns.values()],
+        "mIoU": [percent(c["miou"], UNKNOWN) for c in columns.values()],
         "95 % interval": [interval(c["miou_interval"]) for c in columns.values()],
-        "mIoU (present)": [_percent(c["miou_present"]) for c in columns.values()],
+        "mIoU (present)": [percent(c["miou_present"], UNKNOWN) for c in columns.values()],
     }
     head, *body = in_columns({"IoU %": list(columns)} | lines | means)
     return "\n".join([head, *body[: len(lines)], "-" * len(head), *body[len(lines) :]])
@@ -190,9 +222,12 @@ def means_table(metrics: dict[str, Any]) -> str:
         metrics: Content of metrics.json.
     """
     lines = {
-        f"mIoU, {part['name']}": [_percent(part["miou"]), interval(part["interval"])]
+        f"mIoU, {part['name']}": [percent(part["miou"], UNKNOWN), interval(part["interval"])]
         for part in metrics["protocols"]
     }
+    for head, part in (metrics.get("heads") or {}).items():
+        cells = [percent(part["miou"], UNKNOWN), interval(part["miou_interval"])]
+        lines[f"mIoU, {HEADS[head]}"] = cells
     titles = {
         "macc": "mAcc",
         "f1": "F1",
@@ -200,7 +235,7 @@ def means_table(metrics: dict[str, Any]) -> str:
         "boundary_iou": "boundary IoU",
         "ece": "expected calibration error",
     }
-    lines |= {title: [_percent(metrics[key]), ""] for key, title in titles.items()}
+    lines |= {title: [percent(metrics[key], UNKNOWN), ""] for key, title in titles.items()}
     return "\n".join(in_columns({"means %": ["", "95 %"]} | lines))
 
 
@@ -213,14 +248,15 @@ def robustness_table(models: dict[str, dict[str, Any]]) -> str:
     first = next(iter(models.values()))["robustness"]
     parts = [metrics["robustness"] for metrics in models.values()]
     lines = {
-        n: ["no answer" if p[n] is None else _percent(p[n]["miou"]) for p in parts] for n in first
+        n: ["no answer" if p[n] is None else percent(p[n]["miou"], UNKNOWN) for p in parts]
+        for n in first
     }
     summaries = [metrics["robustness_summary"] for metrics in models.values()]
     for group in summaries[0]:
         if group != "expected":
-            lines[f"mean: {group}"] = [_percent(summary[group]) for summary in summaries]
+            lines[f"mean: {group}"] = [percent(summary[group], UNKNOWN) for summary in summaries]
     for probability in summaries[0].get("expected", ()):
-        values = [_percent(summary["expected"][probability]) for summary in summaries]
+        values = [percent(summary["expected"][probability], UNKNOWN) for summary in summaries]
         lines[f"expected, p = {probability}"] = values
     return "\n".join(in_columns({"mIoU % disturbed": list(models)} | lines))
 
@@ -235,8 +271,10 @@ def in_columns(lines: dict[str, list[str]]) -> list[str]:
     ]
 
 
-def interval(bounds: Sequence[float]) -> str:
+def interval(bounds: Sequence[float] | None) -> str:
     """Bounds in per cent."""
+    if bounds is None:
+        return UNKNOWN
     low, high = (100 * value for value in bounds)
     return f"{low:.2f} to {high:.2f}"
 
@@ -246,5 +284,11 @@ def pair_count(count: int) -> str:
     return "1 pair" if count == 1 else f"{count} pairs"
 
 
-def _percent(value: float | None) -> str:
-    return "absent" if value is None else f"{100 * value:.2f}"
+def points(difference: float | None) -> str:
+    """A difference in points, signed."""
+    return UNKNOWN if difference is None else f"{100 * difference:+.2f}"
+
+
+def percent(value: float | None, without: str = "absent") -> str:
+    """A share in per cent with two decimals, or what to say where there is none."""
+    return without if value is None else f"{100 * value:.2f}"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from samantic.data.loading import mixed
+from samantic.data.loading import Batch, mixed
 from samantic.errors import InputError
 
 PATIENCE = 10
@@ -94,7 +94,7 @@ class SkipBroken(L.Callback):
         self.buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
         if self.in_a_row == 0:
             self.names = []
-        self.names += getattr(batch, "images", batch).names
+        self.names += images_of(batch).names
 
     def on_before_backward(
         self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor
@@ -150,10 +150,9 @@ class SkipBroken(L.Callback):
             )
 
 
-def is_sound(trainer: L.Trainer) -> bool:
-    """Whether the present step was not skipped by `SkipBroken`."""
-    guards = [part for part in cast(Any, trainer).callbacks if isinstance(part, SkipBroken)]
-    return all(guard.in_a_row == 0 for guard in guards)
+def images_of(batch: Any) -> Batch:
+    """The pairs of a batch, which may bring more than them."""
+    return cast(Batch, getattr(batch, "images", batch))
 
 
 def shortened(names: list[str]) -> str:

@@ -45,6 +45,17 @@ class ScoredTask(L.LightningModule):
             }
         )
 
+    @torch.no_grad()
+    def is_finite_on(self, batch: Batch) -> bool:
+        """Whether the network, as it answers at inference, answers these pairs with numbers."""
+        modes = {module: module.training for module in self.network.modules()}
+        self.network.eval()
+        with self.trainer.precision_plugin.forward_context():
+            out: Output = self.network(batch.rgb, batch.thermal)
+        for module, mode in modes.items():
+            module.training = mode
+        return all(bool(out.probabilities(head).isfinite().all()) for head in self.network.heads)
+
     def on_validation_epoch_start(self) -> None:
         """Nothing has been answered yet."""
         self.answers_finite = True

@@ -47,33 +47,35 @@ def blend_tiles(
     averaged with weights that fall linearly towards a tile's edge. Only one row of tiles is held.
 
     Args:
-        probabilities: Of rows and columns (w,), (K, h, w).
+        probabilities: Of rows and columns (w,), (K, h, w), or of several heads (n, K, h, w).
         height: Of the image in pixels.
         width: Of the image in pixels.
         tile: Side of a tile in pixels.
         wrap: The image is a panorama, whose left and right edge meet: tiles lie across them too.
 
     Returns:
-        The largest probability (H, W) and its class (H, W), int64.
+        The largest probability (H, W) and its class (H, W), int64; (n, H, W) of several heads.
     """
     deep, wide = min(tile, height), min(tile, width)
     rows = tile_starts(height, deep, deep // 4)
     lefts = tile_starts(width, wide, wide // 4, wrap)
-    confidence = torch.empty(height, width)
-    labels = torch.empty(height, width, dtype=torch.int64)
     blend = _ramp(deep)[:, None] * _ramp(wide)
-    band = torch.zeros(0)
+    band = confidence = labels = torch.zeros(0)
     weight = torch.zeros(deep, width)
     for top, below in zip(rows, [*rows[1:], height], strict=True):
         for left in lefts:
             columns = (torch.arange(wide) + left) % width
             part = probabilities(slice(top, top + deep), columns).cpu()
-            band = band if band.numel() else torch.zeros(len(part), deep, width)
-            band[:, :, columns] += blend * part
+            if not band.numel():
+                band = torch.zeros(*part.shape[:-2], deep, width)
+                confidence = torch.empty(*part.shape[:-3], height, width)
+                labels = torch.empty_like(confidence, dtype=torch.int64)
+            band[..., columns] += blend * part
             weight[:, columns] += blend
         done = below - top
-        confidence[top:below], labels[top:below] = (band[:, :done] / weight[:done]).max(0)
-        band = torch.cat([band[:, done:], torch.zeros_like(band[:, :done])], dim=1)
+        most = (band[..., :done, :] / weight[:done]).max(-3)
+        confidence[..., top:below, :], labels[..., top:below, :] = most
+        band = torch.cat([band[..., done:, :], torch.zeros_like(band[..., :done, :])], dim=-2)
         weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
     return confidence, labels
 

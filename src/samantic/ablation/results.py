@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -39,9 +40,9 @@ class Result:
 
     def figure(self, *keys: str) -> str:
         """Mean over the seeds in per cent, with the standard deviation where there are several."""
-        values = [100 * value for value in self.values(*keys)]
+        values = [100 * value for value in self.values(*keys) if value is not None]
         if not values:
-            return "failed"
+            return "no label" if self.metrics else "failed"
         spread = f" ± {stdev(values):.2f}" if len(values) > 1 else ""
         return f"{mean(values):.2f}{spread}"
 
@@ -124,7 +125,7 @@ def to_csv(results: list[Result]) -> str:
                     result.row.name,
                     seed,
                     metrics["miou"],
-                    *metrics["miou_interval"],
+                    *(metrics["miou_interval"] or ("", "")),
                     *(metrics[key] for key in figures),
                     alignment,
                     *(part["miou"] if (part := robustness.get(key)) else "" for key in MISSING),
@@ -138,6 +139,8 @@ def _difference(result: Result, reference: Result) -> str:
     if result is reference or result.matrices is None or reference.matrices is None:
         return ""
     values = paired_difference(result.matrices, reference.matrices)
+    if isnan(values[0]):
+        return ""
     difference, low, high = (100 * value for value in values)
     return f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
 

@@ -40,7 +40,7 @@ def calibration_error(counts: Tensor) -> float:
         counts: (3, 15) from `calibration_counts`, summed over a split.
 
     Returns:
-        0..1; 0 for a split without labelled pixels.
+        0..1; NaN for a split without labelled pixels.
     """
     pixels, sure, right = counts
-    return float((sure - right).abs().sum() / pixels.sum().clamp(min=1))
+    return float((sure - right).abs().sum() / pixels.sum())

@@ -57,7 +57,7 @@ def iou(matrix: Tensor) -> Tensor:
 
 
 class Scores(NamedTuple):
-    """The numbers of one split, all in 0..1.
+    """The numbers of one split, all in 0..1; NaN where no pixel has a label.
 
     Attributes:
         iou: Per-class IoU (K,), NaN where a class is neither in the truth nor predicted.
@@ -86,14 +86,15 @@ def scores(matrix: Tensor) -> Scores:
     counts = matrix.double()
     hits, truth, predicted = counts.diagonal(), counts.sum(1), counts.sum(0)
     per_class = iou(matrix)
-    present = truth > 0
+    if not counts.any():
+        return Scores(per_class, *[float("nan")] * 5)
     return Scores(
         iou=per_class,
         miou=per_class.nan_to_num(0.0).mean().item(),
-        miou_present=per_class[present].mean().item() if present.any() else 0.0,
+        miou_present=per_class[truth > 0].mean().item(),
         macc=(hits / truth).nan_to_num(0.0).mean().item(),
         f1=(2 * hits / (truth + predicted)).nan_to_num(0.0).mean().item(),
-        pixel_accuracy=(hits.sum() / counts.sum().clamp(min=1)).item(),
+        pixel_accuracy=(hits.sum() / counts.sum()).item(),
     )
 
 

@@ -28,7 +28,8 @@ def bootstrap(
         seed: Seed of the resampling.
 
     Returns:
-        The 2.5th and the 97.5th percentile.
+        The 2.5th and the 97.5th percentile of the resamples that have any of the classes; NaN where
+        none has.
     """
     return _interval(_resampled_miou(matrices, protocol, samples, seed))
 
@@ -60,7 +61,8 @@ def paired_difference(
         seed: Seed of the resampling.
 
     Returns:
-        The difference, and the 2.5th and the 97.5th percentile of its bootstrap distribution.
+        The difference, and the 2.5th and the 97.5th percentile of its bootstrap distribution; NaN
+        where no pixel has a label.
 
     Raises:
         ValueError: The numbers of images differ.
@@ -105,5 +107,5 @@ def _resampled_iou(matrices: Tensor, draws: Tensor) -> Tensor:
 
 
 def _interval(values: Tensor) -> tuple[float, float]:
-    low, high = values.quantile(LEVEL).tolist()
+    low, high = values.nanquantile(LEVEL).tolist()
     return low, high

@@ -38,13 +38,13 @@ PRESENT_CLASSES = Protocol("classes that occur", "miou_present in metrics.json",
 
 
 def protocol_miou(matrix: Tensor, protocol: Protocol) -> float:
-    """Mean IoU of a (K, K) confusion matrix under a protocol; 0 if none of its classes occurs."""
+    """Mean IoU of a (K, K) confusion matrix under a protocol; NaN if none of its classes occurs."""
     counted = counted_pixels(matrix, protocol)
     values, present = iou(counted), counted.sum(1) > 0
-    ids = protocol.classes or range(len(matrix))
-    if protocol.absent == "left out":
-        ids = tuple(i for i in ids if present[i])
-    return values[list(ids)].nan_to_num(0.0).mean().item() if ids else 0.0
+    ids = list(protocol.classes or range(len(matrix)))
+    if protocol.absent == "left out" or not present[ids].any():
+        ids = [i for i in ids if present[i]]
+    return values[ids].nan_to_num(0.0).mean().item()
 
 
 def counted_pixels(matrices: Tensor, protocol: Protocol) -> Tensor:

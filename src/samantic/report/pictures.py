@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelI
             ", ".join(
                 [
                     *([subset] if (subset := subsets[frame.name]) is not None else []),
-                    f"mIoU {100 * frame.miou:.1f} % over the classes present",
+                    _note(frame.miou),
                 ]
             ),
             [
@@ -86,7 +87,7 @@ def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelI
             ],
             classes_in(frame.truth, frame.prediction),
             subset,
-            frame.miou,
+            None if isnan(frame.miou) else frame.miou,
         )
         for frame in sorted(frames, key=lambda frame: frame.name)
     ]
@@ -105,7 +106,7 @@ def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]
         panels.append(
             Panel(
                 shown[0].name,
-                "mIoU: " + ", ".join(f"{name} {100 * frame.miou:.1f} %" for name, frame in named),
+                "mIoU: " + ", ".join(f"{name} {_share(frame.miou)}" for name, frame in named),
                 [
                     *inputs(shown[0], info),
                     *(labels_picture(f"prediction, {n}", f, f.prediction, info) for n, f in named),
@@ -114,6 +115,14 @@ def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]
             )
         )
     return panels
+
+
+def _note(miou: float) -> str:
+    return "no label" if isnan(miou) else f"mIoU {_share(miou)} over the classes present"
+
+
+def _share(miou: float) -> str:
+    return "-" if isnan(miou) else f"{100 * miou:.1f} %"
 
 
 def classes_in(*labels: NDArray[np.uint8]) -> tuple[int, ...]:

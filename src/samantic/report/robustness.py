@@ -31,13 +31,13 @@ class Robustness(NamedTuple):
 
 
 def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
-    """What to show of the disturbances; None if none was measured.
+    """What to show of the disturbances; None if none was measured, or no pixel has a label.
 
     Args:
         metrics: Content of metrics.json.
     """
     disturbed: dict[str, dict[str, Any] | None] | None = metrics["robustness"]
-    if not disturbed:
+    if not disturbed or metrics["miou"] is None:
         return None
     shifts = {
         MISALIGNED[name]: None if part is None else part["miou"]

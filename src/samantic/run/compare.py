@@ -12,7 +12,15 @@ from samantic.files import write_json
 from samantic.frames import Frame
 from samantic.metrics import paired_difference
 from samantic.model_info import read_info
-from samantic.records import in_columns, interval, pair_count, robustness_table, table
+from samantic.records import (
+    in_columns,
+    interval,
+    nulls,
+    pair_count,
+    points,
+    robustness_table,
+    table,
+)
 from samantic.report import side_by_side, write_page
 from samantic.run.evaluate import Split, measure, model_name
 
@@ -57,7 +65,7 @@ def compare(
     differences = {}
     for name in others:
         difference, low, high = paired_difference(matrices[name], matrices[first])
-        differences[name] = {"difference": difference, "interval": [low, high]}
+        differences[name] = nulls({"difference": difference, "interval": [low, high]})
     comparison = {"models": measured, "differences": differences}
     _write_page(out, folders[first], comparison, frames)
     write_json(out / "comparison.json", comparison)
@@ -88,7 +96,7 @@ def _text(comparison: dict[str, Any]) -> str:
     parts = [table(models)]
     first = next(iter(models))
     lines = {
-        name: [f"{100 * entry['difference']:+.2f}", interval(entry["interval"])]
+        name: [points(entry["difference"]), interval(entry["interval"])]
         for name, entry in comparison["differences"].items()
     }
     parts.append("\n".join(in_columns({f"mIoU against {first}": ["", "95 %"]} | lines)))
@@ -116,7 +124,7 @@ def _write_page(
         panels=side_by_side(shown, info),
         figures=[],
         facts={
-            f"{name} against {next(iter(models))}": f"{100 * entry['difference']:+.2f} points of "
+            f"{name} against {next(iter(models))}": f"{points(entry['difference'])} points of "
             f"mIoU ({interval(entry['interval'])})"
             for name, entry in comparison["differences"].items()
         },

@@ -21,7 +21,7 @@ from samantic.frames import Frame
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.model_info import ModelInfo
 from samantic.predict import Predictor, load
-from samantic.records import in_columns, interval, measured
+from samantic.records import UNKNOWN, in_columns, interval, measured, nulls, percent, points
 from samantic.report import Panel, Section, lesson_panel, write_sections
 
 SHOWN = 8
@@ -80,7 +80,7 @@ def compare_with_teacher(
         if sample.name in frames:
             panels.append(lesson_panel(frames[sample.name], answer, info))
     stacked = {name: torch.stack(parts) for name, parts in found.items()}
-    content = _figures(stacked | {"student": evaluation.matrices}, confident, info)
+    content = nulls(_figures(stacked | {"student": evaluation.matrices}, confident, info))
     return {"distillation": content}, [_section(content, panels)]
 
 
@@ -121,7 +121,7 @@ def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
     for name, title in NAMES.items():
         if (part := content.get(name)) is None:
             continue
-        cells = [f"{100 * part['miou']:.2f}", interval(part["miou_interval"])]
+        cells = [percent(part["miou"], UNKNOWN), interval(part["miou_interval"])]
         for gains in content["differences"].values():
             cells += _gain_cells(gains.get(name))
         rows[title] = cells
@@ -131,7 +131,7 @@ def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
 def _gain_cells(gain: dict[str, Any] | None) -> list[str]:
     if gain is None:
         return ["", ""]
-    return [f"{100 * gain['difference']:+.2f}", interval(gain["interval"])]
+    return [points(gain["difference"]), interval(gain["interval"])]
 
 
 def _titles(content: dict[str, Any], interval: str) -> list[str]:

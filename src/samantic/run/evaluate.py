@@ -19,6 +19,7 @@ from samantic.published import TABLES, beside_published, comparable, our_name, w
 from samantic.records import (
     means_table,
     metrics_json,
+    nulls,
     pair_count,
     robustness_table,
     table,
@@ -128,7 +129,7 @@ def measure(
     sections = _published(metrics)
     if beside is not None:
         also, shown = beside(dataset, evaluation)
-        metrics, sections = metrics | also, sections + shown
+        metrics, sections = metrics | nulls(also), sections + shown
     write_confusion(out / "confusion.npz", evaluation)
     if folder.parent == out:
         write_card(folder, info, metrics)
@@ -145,9 +146,10 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
         return []
     header, lines = rows
     means = TABLES[metrics["dataset"]].means()
-    figure = published_bars(means, (our_name(metrics), 100 * metrics["miou"]))
+    ours = metrics["miou"]
+    figures = [] if ours is None else [published_bars(means, (our_name(metrics), 100 * ours))]
     title = f"Beside the published: {header[0]}"
-    return [Section(title, comparable(metrics), ["method", *header[1:]], lines, [figure], [])]
+    return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
 def _text(metrics: dict[str, Any]) -> str:
@@ -157,6 +159,11 @@ def _text(metrics: dict[str, Any]) -> str:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
         parts.append(beside)
+    if metrics["unlabelled"]:
+        count = pair_count(metrics["unlabelled"])
+        parts.append(
+            f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
+        )
     for name, problem in metrics["skipped"].items():
         parts.append(f"skipped {name}: {problem}")
     return "\n\n".join(parts)

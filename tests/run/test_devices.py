@@ -1,0 +1,89 @@
+"""Training in two real processes, which exchange their gradients on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from samantic.data.synthetic import write_scenes
+
+SCRIPT = '''
+"""`samantic train`, whose processes write down what they draw."""
+import json, os, sys
+import torch
+from samantic.cli import main
+from samantic.tasks import ScoredTask, SegmentationTask
+
+out, *words = sys.argv[1:]
+step, end = SegmentationTask.training_step, ScoredTask.on_validation_epoch_end
+
+def note(self, **what):
+    with open(f"{out}.{self.global_rank}", "a") as file:
+        file.write(json.dumps(what | {"step": self.global_step}) + "\\n")
+
+def noted(self, batch, index):
+    note(self, names=batch.names, crop=batch.rgb.mean().item(), draw=torch.rand(2).tolist())
+    return step(self, batch, index)
+
+def counted(self):
+    note(self, pixels=int(self.matrices["mask"].compute().sum()))
+    end(self)
+
+SegmentationTask.training_step, ScoredTask.on_validation_epoch_end = noted, counted
+torch.set_num_threads(1)
+sys.exit(main(words))
+'''
+
+
+def run(tmp_path: Path, config: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What each of two processes has drawn."""
+    script, out = tmp_path / "script.py", tmp_path / "drawn"
+    script.write_text(SCRIPT)
+    local = {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, str(script), str(out), "train"]
+    done = subprocess.run(
+        [*command, str(config), "--train.devices", "2"],
+        env=os.environ | local,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (
+        [json.loads(line) for line in Path(f"{out}.{rank}").read_text().splitlines()]
+        for rank in range(2)
+    )
+    return first, second
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_many_steps_as_were_asked(
+    tmp_path: Path, write_config: Callable[..., Path]
+) -> None:
+    """Each pair once an epoch, other random numbers in each process, validated once."""
+    root = tmp_path / "data"
+    write_scenes(root, "mfnet", {"train": range(6), "val": range(6, 9)}, seed=3, size=(48, 64))
+    options = {"steps": None, "epochs": 4, "batch_size": 1, "validations": 2}
+    config = write_config(root, data={"test": None}, train=options)
+    shares = run(tmp_path, config)
+    steps = [[line for line in share if "names" in line] for share in shares]
+    assert [[line["step"] for line in share] for share in steps] == [list(range(12))] * 2
+    for epoch in range(4):
+        part = [line for share in steps for line in share[3 * epoch : 3 * epoch + 3]]
+        assert len({name for line in part for name in line["names"]}) == 6
+    for first, second in zip(*steps, strict=True):
+        assert first["draw"] != second["draw"]
+    assert len({line["crop"] for share in steps for line in share}) == 24
+    pixels = [line["pixels"] for share in shares for line in share if "pixels" in line]
+    assert pixels == [3 * 48 * 64] * 4
+    content = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    assert content["global_step"] == 12
