@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.stats import spearmanr
+from sklearn.metrics import jaccard_score
 
 from samantic.cli import main
 from samantic.config import AdaptConfig, Config, TrainConfig
@@ -19,6 +21,7 @@ from samantic.data import PairedFolder
 from samantic.data.loading import collate
 from samantic.models import SARTM, Student, TwoStream, load_sam2
 from samantic.models.promptable import PromptableSAM
+from samantic.models.text import TextVectors
 from samantic.steps import StepSeed, is_due
 from samantic.tasks import SegmentationTask, configure_adamw, learning_rate_factor
 
@@ -71,6 +74,46 @@ def test_what_a_teacher_adds_to_the_loss(mfnet: Path, write_config: WriteConfig)
     )
     torch.testing.assert_close(logged["train/teacher"], (2 * (mask + 0.5 * auxiliary)).detach())
     torch.testing.assert_close(total.detach(), torch.stack(list(logged.values())).sum())
+
+
+def test_a_validation_knows_nothing_of_the_one_before(
+    mfnet: Path, write_config: WriteConfig
+) -> None:
+    """Its mIoU and alignment are those of its own pairs; a class without a vector is left out."""
+    config = read_config(write_config(mfnet))
+    terms = tuple(None if k == 4 else "x" for k in range(9))
+    known = [k for k in range(9) if k != 4]
+    vectors = torch.randn(9, 5) * torch.tensor([term is not None for term in terms])[:, None]
+    network = SARTM(load_sam2("random-micro"), 9, adapt=config.adapt).eval()
+    task = SegmentationTask(network, config, text=TextVectors("made up", terms, vectors))
+    logged: dict[str, float] = {}
+    task.log = lambda name, value: logged.update({name: float(value)})  # type: ignore[assignment,method-assign]
+    for first in (0, 3):
+        pairs = PairedFolder(mfnet, "mfnet", "train")
+        batch = collate([pairs[i] for i in range(first, first + 3)])
+        batch = batch._replace(labels=torch.randint(9, batch.labels.shape))
+        task.on_validation_epoch_start()
+        with torch.no_grad():
+            task.validation_step(batch, 0)
+            out = network(batch.rgb, batch.thermal)
+        task.on_validation_epoch_end()
+        for head in ("mask", "auxiliary"):
+            found = out.probabilities(head).argmax(1)
+            expected = jaccard_score(batch.labels.flatten(), found.flatten(), average="macro")
+            assert logged[f"val/miou_{head}"] == pytest.approx(expected, abs=1e-6)
+        semantic = out.features.semantic
+        cells = batch.labels[:, 8::16, 8::16]
+        maps = semantic[..., : cells.shape[1], : cells.shape[2]].movedim(1, -1)
+        means = torch.stack([maps[cells == k].mean(0) for k in range(9)])
+        here = [k for k in known if (cells == k).any()]
+        assert len(here) > 4
+        both = [(i, j) for i in here for j in here if i < j]
+        cosines = [
+            [float(torch.cosine_similarity(x[i], x[j], dim=0)) for i, j in both]
+            for x in (means, vectors)
+        ]
+        expected = spearmanr(*cosines).statistic
+        assert logged["val/alignment"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_cross_entropy_is_the_configured_one(mfnet: Path, write_config: WriteConfig) -> None:

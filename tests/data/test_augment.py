@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 
 from samantic.config import AugmentConfig
 from samantic.data.augment import Photometric, modality_dropout
@@ -99,6 +100,24 @@ def test_thermal_noise_is_normal_with_a_deviation_of_its_own_for_each_image() ->
     widest = noise[deviations.argmax()]
     share = (widest.abs() < deviations.max()).double().mean()
     assert 0.65 < share < 0.71, "68 % lie within one deviation"
+
+
+def test_thermal_is_shifted_by_whole_pixels_each_image_by_its_own() -> None:
+    """By -1, 0 or 1 rows and columns, all nine alike often; the border is repeated."""
+    thermal = torch.rand(1, 1, 6, 8).expand(180, -1, -1, -1)
+    batch = collate([sample()])._replace(
+        rgb=torch.rand(180, 3, 6, 8),
+        thermal=thermal,
+        present=torch.ones(180, 2, dtype=torch.bool),
+    )
+    config = AugmentConfig(color=0, blur=0, thermal_gain=0, thermal_noise=0, misalign=1)
+    out = Photometric(config)(batch)
+    assert torch.equal(out.rgb, batch.rgb)
+    around = F.pad(thermal[:1], (1, 1, 1, 1), mode="replicate")
+    views = [around[..., y : y + 6, x : x + 8] for y in range(3) for x in range(3)]
+    alike = torch.stack([(out.thermal - view).abs().amax((1, 2, 3)) < 1e-5 for view in views])
+    assert (alike.sum(0) == 1).all()
+    assert alike.sum(1).min() > 5
 
 
 def test_colour_probability_and_hue_are_those_that_are_configured() -> None:

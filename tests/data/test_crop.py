@@ -123,6 +123,16 @@ def test_labels_are_those_under_the_middle_of_a_pixel(size: tuple[int, int]) -> 
     assert torch.equal(found, window[rows][:, columns])
 
 
+@pytest.mark.parametrize("first", [-1, -3, -7, -9, -13])
+def test_the_image_begins_at_the_nearest_pixel(first: int) -> None:
+    """A window of 20 pixels brought to 5, whose image begins and ends between two of them."""
+    image = torch.ones(1, 14, 14)
+    rows = Crop(first, 0, 20, 14, (5, 14), False).nearest(image)[0, :, 0]
+    begin, stop = (math.floor(5 * (edge - first) / 20 + 0.5) for edge in (0, 14))
+    expected = [float(begin <= i < stop) for i in range(5)]
+    assert rows.tolist() == expected
+
+
 def test_places_cover_all_that_a_window_can_show() -> None:
     """Corners of the image are seen as often inside a small window as around a large one."""
     small = RandomCrop(AugmentConfig(crop=(32, 32), scale=(1.0, 1.0)))

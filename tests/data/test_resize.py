@@ -32,6 +32,18 @@ def test_scale_and_size_keep_the_aspect() -> None:
     assert torch.equal(labels_at(ids, (24, 32)), ids[:, ::2, ::2])
 
 
+@pytest.mark.parametrize("scale", [0.4, 1.5])
+def test_images_are_resampled_as_pillow_does(scale: float) -> None:
+    """Bilinear, over as many pixels as one of the smaller image covers."""
+    images = torch.rand(2, 3, 40, 60)
+    found = magnified(images, scale)
+    assert found is not None
+    size = (round(60 * scale), round(40 * scale))
+    for image, result in zip(images.flatten(0, 1), found.flatten(0, 1), strict=True):
+        expected = Image.fromarray(image.numpy()).resize(size, Image.Resampling.BILINEAR)
+        np.testing.assert_allclose(result.numpy(), np.asarray(expected), atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(6, 8), (18, 30)])
 def test_labels_in_another_size_are_those_under_the_middle(
     size: tuple[int, int],

@@ -151,6 +151,19 @@ def test_starts_as_the_plain_average_and_batch_size_does_not_matter() -> None:
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_modules_start_from_cmxs_values() -> None:
+    """Linear: a deviation of 0.02; 1x1 convolutions: sqrt(2 / outputs); biases 0."""
+    for module in (FeatureRectification(64), FeatureFusion(64, 2)):
+        for layer in module.modules():
+            if isinstance(layer, nn.Linear):
+                assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+            elif isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1):
+                expected = (2 / layer.out_channels) ** 0.5
+                assert layer.weight.std().item() == pytest.approx(expected, rel=0.15)
+            if isinstance(layer, nn.Linear | nn.Conv2d) and layer.bias is not None:
+                assert not layer.bias.any()
+
+
 def test_the_average_is_weighed_by_the_softmax_of_theta() -> None:
     """Three parts of RGB and one of thermal, where theta is ln 3 and 0."""
     fusion = ScaleFusion(8, 2, exchange=False)
