@@ -55,8 +55,8 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
     )
-    shown = options.thermal or options.rgbt
-    check_unit(files, predictor.camera.scaling, str(shown), TYPED)
+    place = str(options.thermal or options.rgbt)
+    check_unit(files, predictor.camera.scaling, place, TYPED)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:
