@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samantic.cli.options import MODEL, camera_options, whole
 from samantic.config import MOST_TILE, TILE
+from samantic.strings import shown
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
