@@ -59,7 +59,7 @@ class DistillTask(ScoredTask):
         logits = teacher.in_windows(images.rgb, images.thermal, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
-        targets = within(targets, images.labels)
+        targets = within(targets, images.inside)
         return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> Tensor:
