@@ -311,11 +311,16 @@ def test_a_part_that_shows_more_than_the_image_teaches_nothing_beyond_it() -> No
     inside = within(padded, lesson.sample.inside[None])
     for part in (inside.teacher[0], inside.ensemble[0, 0], inside.confident[0, 0]):
         assert torch.equal(part == 255, outside)
+    edge = lesson.sample.inside.float()[None]
+    core = -torch.nn.functional.max_pool2d(-edge, 3, 1, 1)[0] > 0  # whose neighbours are inside too
+    core &= lesson.sample.inside
+    assert torch.equal(inside.boundary[0] & core, (big[0] > 1) & core)
+    assert not inside.boundary[0][~core].any()
     # and no gradient reaches what lies beyond
     batch = stack_targets([lesson.known])
     for kind in ("hard", "soft"):
         logits = torch.randn(1, K, 32, 48, requires_grad=True)
-        options = AdaptationConfig(targets=kind, boundary=0.0)
+        options = AdaptationConfig(targets=kind)
         cut = plan_windows(None, (32, 48))
         terms = student_terms(logits, batch, cut, options)
         torch.stack(list(terms.values())).sum().backward()

@@ -93,6 +93,8 @@ def stack_targets(targets: Sequence[Targets]) -> Targets:
 def within(targets: Targets, inside: Tensor | None) -> Targets:
     """Targets of N images that say nothing outside the images.
 
+    Where an image ends, masks and classes end too: that is no boundary.
+
     Args:
         targets: Of the images, or of the parts that a crop shows, which have one window.
         inside: (N, H, W) bool, the pixels that lie in the images; None for all.
@@ -104,7 +106,13 @@ def within(targets: Targets, inside: Tensor | None) -> Targets:
         teacher=targets.teacher.masked_fill(outside, IGNORE),
         ensemble=targets.ensemble.masked_fill(outside[:, None], IGNORE),
         confident=targets.confident.masked_fill(outside[:, None], IGNORE),
+        boundary=targets.boundary & ~_grown(outside),
     )
+
+
+def _grown(mask: Tensor) -> Tensor:
+    """Pixels of masks (N, H, W) and all that touch one."""
+    return F.max_pool2d(mask[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
 
 
 def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
