@@ -270,11 +270,11 @@ def _keep_targets(job: _Job) -> KeptTargets:
 
 def _made(job: _Job) -> dict[str, Any]:
     """All that targets depend on besides the images and their masks, as JSON has it."""
-    loss = asdict(job.config.loss)
+    loss, teacher = asdict(job.config.loss), job.teacher.info
     return {
         "classes": job.info.classes,
         "camera": job.info.camera.stored(),
         "loss": {key: loss[key] for key in ("targets", "cover", "smallest", "distance")},
-        "teacher": [job.teacher.fingerprint(), job.teacher.info.model.prediction],
+        "teacher": [job.teacher.fingerprint(), teacher.model.prediction, teacher.eval_size],
         "window": job.config.window,
     }
