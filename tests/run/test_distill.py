@@ -168,6 +168,25 @@ def test_panoramas(
     assert "teacher, whole panoramas" in page
 
 
+@pytest.mark.parametrize("size", [None, 48])
+def test_a_student_of_panoramas_is_selected_by_what_is_reported(
+    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, size: int | None
+) -> None:
+    """The last validation of a split is its evaluation, around the panoramas' edge."""
+    save_segformer(tmp_path / "teacher", "densepass")
+    path = write_distill(
+        data={"root": str(panoramas), "layout": "densepass", "test": "val", "eval_size": size},
+        teacher={"model": str(tmp_path / "teacher")},
+        student={"fusion": "rgb"},
+        window=64,
+        train={"steps": 2, "validations": 1},
+    )
+    assert main(["distill", str(path)]) == 0
+    miou = json.loads((tmp_path / "run" / "metrics.json").read_text())["miou"]
+    (selected,) = [row["val/miou"] for row in read_history(tmp_path / "run") if "val/miou" in row]
+    assert selected == pytest.approx(miou, abs=1e-6)
+
+
 @pytest.mark.parametrize("update", ["frozen", "joint"])
 def test_resume(
     write_distill: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: str
