@@ -31,8 +31,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--tile",
         type=whole(64, MOST_TILE),
         metavar="N",
-        help="predict images with a longer side in overlapping tiles of N pixels (default "
-        f"{TILE}, or what the model saw in training where that is more)",
+        help="predict images with a longer side, as the network sees them, in overlapping tiles of "
+        f"N pixels (default {TILE}, or what the model saw in training where that is more)",
     )
     camera_options(sub)
 

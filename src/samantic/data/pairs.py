@@ -42,12 +42,14 @@ class Sample(NamedTuple):
         rgb: (3, H, W) float32 in [0, 1], or None.
         thermal: (1, H, W) float32 in [0, 1], or None.
         labels: (H, W) int64, 255 ignored, or None.
+        inside: (H, W) bool, the pixels that a part shows of its image; None for all.
     """
 
     name: str
     rgb: Tensor | None
     thermal: Tensor | None
     labels: Tensor | None
+    inside: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
