@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.predict import load
     from samantic.records import pair_count
     from samantic.report.predictions import write_predictions
+    from samantic.strings import shown
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     folder = find_model(options.model)
@@ -55,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
     )
-    shown = options.thermal or options.rgbt
-    check_unit(files, predictor.camera.scaling, str(shown), TYPED)
+    heat = options.thermal or options.rgbt
+    check_unit(files, predictor.camera.scaling, str(heat), TYPED)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:

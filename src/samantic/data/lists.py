@@ -102,7 +102,7 @@ def read_list(listing: Path, found: Iterable[Images]) -> list[str]:
                 raise InputError(
                     f"{listing}: line {number} takes {other} for the partner of {columns[0]}, but "
                     "partners are files of one name; correct it, or say by patterns how files are "
-                    'named, e.g. data.labels "labels/*_label.png"'
+                    'named, e.g. labels by "labels/*_label.png"'
                 )
         if name in lines:
             twice.append(f"{name} (lines {lines[name]} and {number})")

@@ -171,7 +171,7 @@ class PairedFolder(Dataset[Sample]):
 
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; give the data set's with --data")
+            raise InputError(f"{self.root}: no such folder; correct the path of the data set")
         split = find_split(self.root, self.spec, self.split, self.labelled)
         self.notes = split.notes
         kinds = [split.found.get(kind, {}) for kind in ("rgb", "thermal", "labels")]
