@@ -132,10 +132,10 @@ def check_inputs(out: Path, inputs: Inputs) -> None:
     if not (out / INPUTS).exists():
         return
     before = read_json(out / INPUTS)
-    if not isinstance(before, dict):
-        raise InputError(f"{out / INPUTS}: not written by samantic; remove it")
     for key, now in inputs.items():
-        then = before.get(key, {})
+        then = before.get(key, {}) if isinstance(before, dict) else None
+        if not isinstance(then, dict):
+            raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
         changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
         if changed:
             raise InputError(
