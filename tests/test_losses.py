@@ -43,7 +43,7 @@ def test_ohem_equals_brute_force(confidence: float) -> None:
     assert ohem_cross_entropy(logits, labels).item() == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("valid", [0, 1, 15, 16, 32])
+@pytest.mark.parametrize("valid", [0, 1, 15, 16, 31, 32])
 def test_ohem_with_few_valid_pixels(valid: int) -> None:
     logits = torch.randn(1, 3, 6, 6)
     logits[:, 1] += 10  # class 1 is sure everywhere, all pixels are easy: n_min decides

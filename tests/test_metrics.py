@@ -118,6 +118,21 @@ def test_bootstrap_equals_a_loop_over_resamples() -> None:
     assert bootstrap(matrices, samples=60, seed=7) == pytest.approx(expected.tolist(), abs=1e-9)
 
 
+def test_bootstrap_of_several_trainings_equals_a_loop() -> None:
+    """The mean of their mIoU on each resample; likewise of the difference to one other."""
+    several, other = torch.stack([images(12, 0.9, 1), images(12, 0.6, 2)]), images(12, 0.7, 3)
+    draws = torch.randint(12, (60, 12), generator=torch.Generator().manual_seed(7)).tolist()
+    values = np.array(
+        [np.mean([resampled_miou(model, draw) for model in several]) for draw in draws]
+    )
+    expected = np.quantile(values, [0.025, 0.975]).tolist()
+    assert bootstrap(several, samples=60, seed=7) == pytest.approx(expected, abs=1e-9)
+    less = values - [resampled_miou(other, draw) for draw in draws]
+    expected = np.quantile(less, [0.025, 0.975]).tolist()
+    found = paired_difference(several, other, samples=60, seed=7)
+    assert found[1:] == pytest.approx(expected, abs=1e-9)
+
+
 def test_interval_narrows_with_images_and_holds_the_figure() -> None:
     widths = []
     for count in (10, 160):

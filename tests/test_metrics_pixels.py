@@ -76,6 +76,26 @@ def test_boundary_iou_of_a_perfect_prediction_is_one(
     assert boundary_iou(boundary_counts(labels, labels, 5)).tolist() == [1.0] * 5
 
 
+def test_boundaries_of_a_small_image_are_one_pixel_wide() -> None:
+    """2 % of the diagonal of 8x6 pixels is a fifth of a pixel."""
+    labels = torch.zeros(6, 8, dtype=torch.int64)
+    labels[:, 4:] = 1
+    prediction = labels.roll(1, 1)
+    counts = boundary_counts(prediction, labels, 2)
+    for label in range(2):
+        first, second = (
+            np.array(
+                [
+                    [ids[y, x] == label and on_boundary(ids, y, x, 1) for x in range(8)]
+                    for y in range(6)
+                ]
+            )
+            for ids in (labels.numpy(), prediction.numpy())
+        )
+        assert counts[:, label].tolist() == [(first & second).sum(), first.sum(), second.sum()]
+    assert (counts > 0).all()
+
+
 def test_calibration_error_equals_its_formula() -> None:
     generator = torch.Generator().manual_seed(0)
     confidence = torch.rand(30, 40, generator=generator)

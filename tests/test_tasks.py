@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -64,6 +65,36 @@ def test_a_teacher_teaches_nothing_beyond_the_image(mfnet: Path, write_config: W
     loss.backward()
     assert student.grad is not None
     assert not student.grad.movedim(1, -1)[~batch.inside].any()
+
+
+def test_what_a_teacher_adds_to_the_loss(mfnet: Path, write_config: WriteConfig) -> None:
+    """Of both heads, the auxiliary one by its weight, and of each pixel by the teacher's class."""
+    config = read_config(write_config(mfnet))
+    config = replace(config, loss=replace(config.loss, auxiliary=0.5, teacher=2.0))
+    answer, weights = torch.randn(2, 9, 48, 64), torch.rand(9) + 0.1
+
+    class Teacher(torch.nn.Module):
+        def forward(self, rgb: torch.Tensor, thermal: torch.Tensor) -> torch.Tensor:
+            assert torch.equal(rgb, batch.rgb)
+            return answer
+
+    network = SARTM(load_sam2("random-micro"), 9, adapt=config.adapt)
+    task = SegmentationTask(network, config, weights, teacher=Teacher())
+    logged: dict[str, torch.Tensor] = {}
+    task.log_dict = logged.update  # type: ignore[assignment,method-assign]
+    task.log = lambda name, value: None  # type: ignore[assignment,method-assign]
+    task.photometric = lambda batch: batch  # type: ignore[assignment]
+    batch = collate([PairedFolder(mfnet, "mfnet", "train")[i] for i in range(2)])
+    total = task.training_step(batch, 0)
+    out = network(batch.rgb, batch.thermal)
+    assert out.auxiliary is not None
+    t, by_pixel = answer.softmax(1), weights[answer.argmax(1)]
+    mask, auxiliary = (
+        (by_pixel * (t * (t.log() - logits.log_softmax(1))).sum(1)).sum() / by_pixel.sum()
+        for logits in (out.logits, out.auxiliary)
+    )
+    torch.testing.assert_close(logged["train/teacher"], (2 * (mask + 0.5 * auxiliary)).detach())
+    torch.testing.assert_close(total.detach(), torch.stack(list(logged.values())).sum())
 
 
 def test_the_cross_entropy_is_the_configured_one(mfnet: Path, write_config: WriteConfig) -> None:

@@ -85,6 +85,22 @@ def test_thermal_level_moves_within_the_room_that_an_image_leaves() -> None:
     assert 0.45 < max(means) < 0.48  # 0.25 + 0.3 * 0.75
 
 
+def test_thermal_noise_is_normal_with_a_deviation_of_its_own_for_each_image() -> None:
+    """On flat images, where nothing else changes: mean 0, deviations uniform up to the largest."""
+    flat = torch.full((200, 1, 60, 80), 0.5)
+    batch = collate([sample()] * 200)._replace(thermal=flat)
+    config = AugmentConfig(color=0, blur=0, thermal_gain=0, thermal_noise=0.1)
+    noise = (Photometric(config)(batch).thermal - 0.5).double()
+    deviations = noise.std((1, 2, 3))
+    assert (noise.mean((1, 2, 3)).abs() < 5 * deviations / 4800**0.5 + 1e-6).all()
+    assert 0.04 < deviations.mean() < 0.06
+    assert deviations.min() < 0.01
+    assert 0.09 < deviations.max() < 0.105
+    widest = noise[deviations.argmax()]
+    share = (widest.abs() < deviations.max()).double().mean()
+    assert 0.65 < share < 0.71, "68 % lie within one deviation"
+
+
 def test_colour_probability_and_hue_are_those_that_are_configured() -> None:
     batch = collate([sample()] * 16)._replace(rgb=torch.rand(16, 3, 60, 80))
     never = AugmentConfig(color=0.4, color_probability=0.0, blur=0)

@@ -102,6 +102,27 @@ def test_what_lies_outside_is_where_it_should_be() -> None:
     assert out.thermal is None
 
 
+def test_padding_is_the_mean_of_each_channel() -> None:
+    means = torch.tensor([0.2, 0.5, 0.8])
+    image = (means[:, None, None] + 0.1 * torch.rand(3, 20, 30)).clamp(0, 1)
+    out = Crop(-10, -20, 40, 60, (40, 60), False).smooth(image)
+    for channel in range(3):
+        torch.testing.assert_close(out[channel, 0, 0], image[channel].mean())
+
+
+@pytest.mark.parametrize("size", [(6, 8), (18, 30), (12, 16)])
+def test_labels_are_those_under_the_middle_of_a_pixel(size: tuple[int, int]) -> None:
+    """Pixel i of n shows the label at (i + 1/2) / n of the window, in either direction."""
+    labels = torch.arange(9 * 12).view(9, 12)
+    window = labels[1:, 2:10]
+    rows, columns = (
+        [math.floor((i + 0.5) * whole / n) for i in range(n)]
+        for n, whole in zip(size, window.shape, strict=True)
+    )
+    found = Crop(1, 2, 8, 8, size, False).nearest(labels)
+    assert torch.equal(found, window[rows][:, columns])
+
+
 def test_places_cover_all_that_a_window_can_show() -> None:
     """Corners of the image are seen as often inside a small window as around a large one."""
     small = RandomCrop(AugmentConfig(crop=(32, 32), scale=(1.0, 1.0)))

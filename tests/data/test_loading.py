@@ -62,6 +62,16 @@ def test_a_training_that_begins_at_a_step_goes_on_with_the_same_draws() -> None:
     assert len(Draws(7, 2, 3, steps=20, start=9)) == 20
 
 
+def test_no_epoch_of_a_seed_has_the_order_of_another_seeds() -> None:
+    """The second epoch of one training is not the first one of the next."""
+    orders = [
+        tuple(index for batch in Draws(50, 50, seed, steps=4) for _, index in batch)
+        for seed in range(4)
+    ]
+    epochs = {order[first : first + 50] for order in orders for first in range(0, 200, 50)}
+    assert len(epochs) == 16
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_random_changes_do_not_depend_on_the_loading_processes(workers: int) -> None:
     def batches(workers: int) -> list[list[tuple[int, float]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,18 @@ def test_scale_and_size_keep_the_aspect() -> None:
     assert brought_to(torch.rand(2, 5, 80, 107), (48, 64)).shape == (2, 5, 48, 64)
     ids = torch.randint(0, 9, (2, 24, 32)).repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert torch.equal(labels_at(ids, (24, 32)), ids[:, ::2, ::2])
+
+
+@pytest.mark.parametrize("size", [(6, 8), (18, 30)])
+def test_labels_in_another_size_are_those_under_the_middle(
+    size: tuple[int, int],
+) -> None:
+    ids = torch.randint(0, 9, (2, 9, 12))
+    rows, columns = (
+        [math.floor((i + 0.5) * whole / n) for i in range(n)]
+        for n, whole in zip(size, (9, 12), strict=True)
+    )
+    assert torch.equal(labels_at(ids, size), ids[:, rows][:, :, columns])
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,18 @@ def test_logarithms_of_the_boundary_map_equal_a_loop(wrap: bool) -> None:
     torch.testing.assert_close(log_boundary(known, some, wrap), b[some].log().float())
 
 
+@pytest.mark.parametrize("wrap", [True, False])
+def test_a_pixel_at_an_edge_is_no_neighbour_of_itself(wrap: bool) -> None:
+    """A pixel that is unsure differs from itself more than from its sure neighbours."""
+    everywhere = torch.ones(1, 5, 6, dtype=torch.bool)
+    for y, x in ((0, 0), (0, 3), (0, 5), (2, 0), (2, 5), (4, 0), (4, 2), (4, 5)):
+        p = torch.tensor([0.98, 0.02]).view(1, 2, 1, 1).repeat(1, 1, 5, 6)
+        p[0, :, y, x] = torch.tensor([0.6, 0.4])
+        b = map_by_pixels(p, wrap)
+        torch.testing.assert_close(log_boundary(p.log(), everywhere, wrap), b.log().flatten())
+        torch.testing.assert_close(log_interior(p.log(), wrap), (1 - b).log())
+
+
 def test_the_boundary_of_a_sure_prediction_lies_on_both_sides() -> None:
     labels = torch.zeros(1, 4, 8, dtype=torch.int64)
     labels[..., 5:] = 1

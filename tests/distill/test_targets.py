@@ -17,6 +17,7 @@ from samantic.data.crop import Crop
 from samantic.data.pairs import Sample
 from samantic.distill.data import Lessons
 from samantic.distill.objective import class_weights, student_terms, teacher_terms
+from samantic.distill.rectification import refined_boundary
 from samantic.distill.targets import (
     Targets,
     crop_targets,
@@ -89,6 +90,12 @@ def test_targets_of_an_image(cut: Cut) -> None:
     assert targets.probabilities is not None
     assert torch.allclose(targets.probabilities, mean, atol=1e-6)
     assert torch.equal(targets.teacher, mean.argmax(0))
+    boundary = torch.zeros(H, W, dtype=torch.bool)
+    for i, (top, left) in enumerate(cut.corners):
+        edges = refined_boundary(logits[i].argmax(0), masks[i], OPTIONS.distance)
+        for y, x in edges.nonzero().tolist():  # one window that sees it is enough
+            boundary[top + y, (left + x) % W] = True
+    assert torch.equal(targets.boundary, boundary)
 
 
 def test_an_image_that_is_its_own_window() -> None:
@@ -249,6 +256,15 @@ def test_views_are_put_back(flip: float, roll: bool) -> None:
         assert set(steps.flatten().tolist()) == {1, 8}, "neighbours stay neighbours, both ways"
 
 
+def test_every_view_starts_at_a_column_of_its_own() -> None:
+    """All columns are drawn, and half of the views are mirrored, each by itself."""
+    columns = draw_columns(400, 9, flip=0.5, roll=True)
+    assert set(columns[:, 0].tolist()) == set(range(9))
+    mirrored = (columns[:, 1] - columns[:, 0]) % 9 == 8
+    assert 160 < int(mirrored.sum()) < 240
+    assert torch.bincount(columns[:, 0]).min() > 20
+
+
 def test_a_part_of_an_image_has_the_targets_of_its_pixels() -> None:
     """Where nothing is resampled they are cut; where it is, images and targets stay together."""
     coarse = torch.randint(0, K, (H // 4, W // 4))
@@ -336,3 +352,59 @@ def test_rare_classes_weigh_more() -> None:
     weights = class_weights(targets, K, 0.5)
     assert weights.tolist() == pytest.approx([(6 / 8) ** -0.5, 8**0.5, 0, 8**0.5])
     assert class_weights(targets, K, 0.0).tolist() == [1, 1, 0, 1]
+
+
+def test_terms_are_weighed_by_class(cut: Cut) -> None:
+    """A mean over pixels in which a class weighs by its share to the power of -1/2."""
+    logits, targets = batch_targets(cut)
+    options = replace(OPTIONS, class_balance=0.5, boundary=0, consistency=0)
+    ids = torch.cat([targets.teacher.flatten(), targets.ensemble.flatten()])
+    share = torch.stack([(ids == k).float().mean() for k in range(K)])
+    weight = share**-0.5
+
+    def weighed(logits: Tensor, labels: Tensor) -> Tensor:
+        """Of (..., K, H, w) logits."""
+        valid = labels != IGNORE
+        logs, labels = logits.log_softmax(-3).movedim(-3, -1)[valid], labels[valid]
+        losses = -logs[range(len(labels)), labels]
+        return (weight[labels] * losses).sum() / weight[labels].sum()
+
+    student = torch.randn(2, K, H, W)
+    terms = student_terms(student, targets, cut, options)
+    torch.testing.assert_close(terms["whole"], weighed(student, targets.teacher))
+    parts = windows_of(student, cut)
+    wanted = (targets.ensemble, targets.confident)
+    expected = torch.stack([weighed(parts, labels) for labels in wanted]).sum()
+    torch.testing.assert_close(terms["window"], expected)
+    parts = logits.transpose(0, 1)
+    expected = torch.stack([weighed(parts, labels) for labels in wanted]).sum()
+    torch.testing.assert_close(teacher_terms(logits, targets, cut, options)["teacher"], expected)
+    soft = student_terms(student, targets, cut, replace(options, targets="soft"))["whole"]
+    p = targets.probabilities
+    assert p is not None
+    divergence = (p * (p.log() - student.log_softmax(1))).sum(1)
+    by_pixel = weight[p.argmax(1)]
+    torch.testing.assert_close(soft, (by_pixel * divergence).sum() / by_pixel.sum())
+
+
+def test_the_boundary_term_does_not_see_what_lies_outside() -> None:
+    """Pixel by pixel: a neighbour beyond the image counts, the pixels there do not."""
+    cut = plan_windows(None, (H, W))
+    outside = torch.zeros(1, H, W, dtype=torch.bool)
+    outside[..., W - 6 :] = True
+    teacher = torch.randint(0, K, (1, H, W)).masked_fill(outside, IGNORE)
+    boundary = (torch.rand(1, H, W) < 0.2) & ~outside
+    targets = Targets(teacher, None, teacher[:, None], teacher[:, None], boundary)
+    student = torch.randn(1, K, H, W, requires_grad=True)
+    options = AdaptationConfig(whole=0, window=0, boundary=0.5)
+    terms = student_terms(student, targets, cut, options)
+    p = student.detach().double().softmax(1)[0]
+    on, off = [], []
+    for y, x in itertools.product(range(H), range(W - 6)):
+        near = [(y + dy, x + dx) for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+        alike = min(float(p[:, y, x] @ p[:, v, u]) for v, u in near if 0 <= v < H and 0 <= u < W)
+        (on if boundary[0, y, x] else off).append(np.log(1 - alike if boundary[0, y, x] else alike))
+    assert terms["boundary"].item() == pytest.approx(-0.25 * (np.mean(on) + np.mean(off)), rel=1e-5)
+    terms["boundary"].backward()
+    assert student.grad is not None
+    assert not student.grad[..., W - 5 :].any()

@@ -151,6 +151,34 @@ def test_starts_as_the_plain_average_and_batch_size_does_not_matter() -> None:
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_the_average_is_weighed_by_the_softmax_of_theta() -> None:
+    """Three parts of RGB and one of thermal, where theta is ln 3 and 0."""
+    fusion = ScaleFusion(8, 2, exchange=False)
+    fusion.theta.data = torch.tensor([math.log(3), 0.0])
+    rgb, thermal = torch.randn(2, 3, 8, 4, 4).unbind(0)
+    fused = fusion(rgb, thermal, torch.ones(3, 2, dtype=torch.bool))
+    torch.testing.assert_close(fused, 0.75 * rgb + 0.25 * thermal)
+
+
+def test_scales_have_one_two_and_four_heads() -> None:
+    """Each scale against the loop over pixels with its own number of heads."""
+    fusion = PyramidFusion(32, exchange=True).double()
+    scales = (fusion.fine, fusion.intermediate, fusion.semantic)
+    for scale, channels, heads in zip(scales, (4, 8, 32), (1, 2, 4), strict=True):
+        for parameter in scale.parameters():
+            nn.init.normal_(parameter, std=0.4)
+        rgb, thermal = torch.randn(2, 1, channels, 2, 3, dtype=torch.float64).unbind(0)
+        assert scale.rectify is not None
+        assert scale.fuse is not None
+        fuse = FeatureFusion(channels, heads).double()
+        fuse.load_state_dict(scale.fuse.state_dict())
+        first, second = (x[0] for x in scale.rectify(rgb, thermal))
+        weight = scale.theta.softmax(0)
+        expected = weight[0] * rgb + weight[1] * thermal + explicit_fusion(fuse, first, second)
+        found = scale(rgb, thermal, torch.ones(1, 2, dtype=torch.bool))
+        torch.testing.assert_close(found, expected)
+
+
 def test_missing_modality_gives_the_other_ones_map() -> None:
     fusion = PyramidFusion(32, exchange=True)
     for module in fusion.modules():

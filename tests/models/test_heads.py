@@ -86,6 +86,18 @@ def test_class_tokens_start_near_sam2s(sam: Sam2Model, classes: int) -> None:
     assert torch.equal(head.not_a_point, sam.prompt_encoder.not_a_point_embed.weight)
 
 
+@torch.no_grad()
+def test_mlps_of_the_classes_start_near_sam2s(sam: Sam2Model) -> None:
+    """Each differs from SAM2's by noise of a tenth of the spread of each of its tensors."""
+    ours = MaskHead(sam, 7).decoder.output_hypernetworks_mlps
+    theirs = sam.mask_decoder.output_hypernetworks_mlps
+    for j in range(1, 8):
+        pairs = zip(ours[j].parameters(), theirs[1 + (j - 1) % 3].parameters(), strict=True)
+        distances = [float((p - q).std() / q.std()) for p, q in pairs if q.numel() > 100]
+        assert distances
+        assert distances == pytest.approx([0.1] * len(distances), rel=0.3)
+
+
 def test_frozen_transformer(sam: Sam2Model) -> None:
     head = MaskHead(sam, 3, train_transformer=False)
     trained = {name for name, p in head.named_parameters() if p.requires_grad}

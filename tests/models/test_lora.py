@@ -47,8 +47,9 @@ def test_initial_values_leave_the_layer_as_it_is() -> None:
     assert lora.a_q.std() > 0
 
 
-def test_merge_and_unmerge() -> None:
-    lora = random_lora(8, 8)
+@pytest.mark.parametrize("alpha", [None, 12.0])
+def test_merge_and_unmerge(alpha: float | None) -> None:
+    lora = random_lora(8, 8, alpha)
     x = torch.randn(4, 8)
     before, base = lora(x), lora.qkv.weight.clone()
     lora.merge()

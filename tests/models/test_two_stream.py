@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
 from efficientnet_lite_pytorch import EfficientNet
 from safetensors.torch import load_file
 
@@ -45,6 +46,27 @@ def test_it_starts_from_imagenet(network: TwoStream) -> None:
     gray = torch.rand(1, 1, 64, 64)
     encoder = network.encoders["thermal"]
     assert torch.equal(encoder(gray)[-1], encoder(gray.repeat(1, 3, 1, 1))[-1])
+
+
+@torch.no_grad()
+def test_logits_equal_the_formula_of_the_decoder(network: TwoStream) -> None:
+    """A U-Net: from stride 32 up to 4, twice as large each time, and four times at the end."""
+    rgb, thermal = torch.rand(1, 3, 64, 96), torch.rand(1, 1, 64, 96)
+    out = network(rgb, thermal)
+    both = zip(network.encoders["rgb"](rgb), network.encoders["thermal"](thermal), strict=True)
+    levels = [torch.cat(pair, dim=1) for pair in both][1:]
+    maps = [fuse(level) for fuse, level in zip(network.fuse, levels, strict=True)]
+    x = maps[3]
+    for level in (2, 1, 0):
+        up = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        x = network.decoder[level](torch.cat([up, maps[level]], dim=1))
+    last = network.classifier[1]
+    logits = torch.einsum("oc,nchw->nohw", last.weight[:, :, 0, 0], x)
+    logits = logits + last.bias[:, None, None]
+    expected = F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(out.logits, expected, rtol=1e-4, atol=1e-5)
+    for found, level in zip(out.features, maps[:3], strict=True):
+        torch.testing.assert_close(found, level)
 
 
 def test_four_equal_channels_are_a_gray_image_to_imagenets_weights() -> None:
