@@ -114,7 +114,9 @@ class Predictor:
     @property
     def options(self) -> dict[str, Any]:
         """All that its answers depend on besides the network and the images, as JSON has it."""
-        where = {"panorama": self.panorama, "tile": self.tile, "size": self.size}
+        height, width = self.tile
+        tile = height if height == width else [height, width]
+        where = {"panorama": self.panorama, "tile": tile, "size": self.size}
         return where | self.camera.stored()
 
     def predict(self, rgb: ImageLike | None = None, thermal: ImageLike | None = None) -> Prediction:

@@ -117,7 +117,7 @@ def test_teacher_and_ensemble_are_counted_image_by_image(
         {"masks": {"source": "instances", "damage": 2.0}, "window": 48},
         {
             "masks": {
-                "source": "sam", "base": "random-micro", "side": 3, "quality": -10, "stability": 0,
+                "source": "sam", "base": "random-micro", "side": 3, "quality": 0, "stability": 0,
             },
             "window": 40,
         },
