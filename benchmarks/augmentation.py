@@ -4,7 +4,7 @@ r"""What the random changes of colours and thermal values cut off, on real or ge
 
 For RGB and thermal, by day and by night, over ten draws for each frame: the mean share of pixels at
 either end of the range, and the share of frames of which more than half is cut off, or more than
-90 % is black. `added` is the form of the first release, which adds to RGB's brightness and to
+90 % is black. `added` is the form of earlier versions, which added to RGB's brightness and to
 thermal's level what is now a factor or a share of the room.
 """
 

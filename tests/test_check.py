@@ -136,7 +136,7 @@ def test_without_labels_or_folder(own: Path, capsys: pytest.CaptureFixture[str])
     assert status == 0
     assert list(found["splits"]) == ["all"]
     assert main(["check", "--data", str(own / "nowhere"), "--layout", "pairs"]) == 2
-    assert "no such folder; give the data set's with --data" in capsys.readouterr().err
+    assert "no such folder; correct the path of the data set" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

@@ -88,6 +88,29 @@ def test_a_pair_that_lacks_a_modality_teaches_nothing() -> None:
     assert terms["cross_modal"] == 0
 
 
+def test_nothing_is_taught_beyond_the_image() -> None:
+    """By one modality to another: the mean is over the pixels that lie in the images."""
+    distillation = Distillation(LossConfig(cross_modal=1.0), 4, 6, None)
+    out, labels = output(), torch.zeros(2, 64, 64, dtype=torch.long)
+    inside = torch.zeros(2, 64, 64, dtype=torch.bool)
+    inside[:, 8:40, :48] = True
+    for alone in out.alone:
+        for logits in alone:
+            assert logits is not None
+            logits.requires_grad_()
+    found = distillation(out, labels, BOTH, inside)["cross_modal"]
+    cut = out._replace(
+        logits=out.logits[:, :, 8:40, :48],
+        auxiliary=None if out.auxiliary is None else out.auxiliary[:, :, 8:40, :48],
+        alone=tuple(tuple(x[:, :, 8:40, :48] for x in alone) for alone in out.alone),  # type: ignore[index,misc]
+    )
+    torch.testing.assert_close(found, distillation(cut, labels, BOTH)["cross_modal"])
+    found.backward()
+    for logits, _ in out.alone:
+        assert logits.grad is not None
+        assert not logits.grad.movedim(1, -1)[~inside].any()
+
+
 def test_memory_is_a_running_mean_of_the_present() -> None:
     memory = PrototypeMemory(2, 3)
     first, second = torch.randn(2, 3), torch.randn(2, 3)

@@ -12,6 +12,7 @@ import samantic
 from samantic.checkpoint import CARD, SHIPPED, WEIGHTS, find_model, load_model, read_text
 from samantic.cli import main
 from samantic.data import CATALOG, PairedFolder
+from samantic.data.synthetic import write_scenes
 from samantic.evaluation import evaluate_predictor
 from samantic.metrics import scores
 from samantic.models import two_stream
@@ -63,6 +64,21 @@ def test_it_finds_what_is_warm(tmp_path: Path, name: str) -> None:
         inside += person[truth].tolist()
         outside += person[~truth].tolist()
     assert np.mean(inside) > 5 * np.mean(outside)
+
+
+@pytest.mark.parametrize("name", ["nano", "sartm-nano"])
+def test_a_row_and_a_column_less_change_little(tmp_path: Path, name: str) -> None:
+    """Most of what it finds, it finds in images of 239x319 pixels, which no stride divides."""
+    write_scenes(tmp_path, "mfnet", {"test": range(3)}, seed=3, size=(240, 320))
+    model = samantic.load(name, device="cpu")
+    alike, total = 0, 0
+    for sample in PairedFolder(tmp_path, "mfnet", "test"):  # type: ignore[attr-defined]
+        _, whole, _ = model.classify(sample.rgb, sample.thermal)
+        _, less, _ = model.classify(sample.rgb[:, :239, :319], sample.thermal[:, :239, :319])
+        found = whole[:239, :319] > 0
+        alike += int((less == whole[:239, :319])[found].sum())
+        total += int(found.sum())
+    assert alike > 0.9 * total
 
 
 @pytest.mark.realdata

@@ -18,6 +18,7 @@ from samantic.cli import main
 from samantic.config import AdaptConfig, Config, TrainConfig
 from samantic.config_files import read_config
 from samantic.data import PairedFolder
+from samantic.data.crop import RandomCrop
 from samantic.data.loading import collate
 from samantic.models import SARTM, Student, TwoStream, load_sam2
 from samantic.models.promptable import PromptableSAM
@@ -44,6 +45,29 @@ def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     auxiliary = task.cross_entropy(out.auxiliary, batch.labels)
     torch.testing.assert_close(total, mask + 0.5 * auxiliary)
     assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
+
+
+def test_a_teacher_teaches_nothing_beyond_the_image(mfnet: Path, write_config: WriteConfig) -> None:
+    """Crops that show more than the image, through the data set and its batches."""
+    augment = {"crop": [64, 96], "scale": [0.5, 0.5], "flip": 0.0}
+    config: Config = read_config(write_config(mfnet, augment=augment))
+    pairs = PairedFolder(mfnet, "mfnet", "train")
+    pairs.transform = RandomCrop(config.augment)
+    batch = collate([pairs[i] for i in range(2)])
+    assert batch.inside is not None
+    assert torch.equal(batch.inside.sum((1, 2)), torch.tensor([24 * 32] * 2))  # half of 48x64
+    student = torch.randn(2, 9, 64, 96, requires_grad=True)
+    target = torch.randn(2, 9, 64, 96)
+    task = SegmentationTask(SARTM(load_sam2("random-micro"), 9, adapt=config.adapt), config)
+    teacher: Any = lambda rgb, thermal: target  # noqa: E731
+    out = SimpleNamespace(logits=student, auxiliary=None)
+    loss = task._from_teacher(teacher, out, batch)  # type: ignore[arg-type]
+    parts = [x.movedim(1, -1)[batch.inside].log_softmax(1) for x in (target, student)]
+    expected = (parts[0].exp() * (parts[0] - parts[1])).sum(1).mean()
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert student.grad is not None
+    assert not student.grad.movedim(1, -1)[~batch.inside].any()
 
 
 def test_what_a_teacher_adds_to_the_loss(mfnet: Path, write_config: WriteConfig) -> None:

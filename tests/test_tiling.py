@@ -188,6 +188,28 @@ def test_a_model_is_shown_no_less_than_in_training(
         assert torch.equal(turned, labels.roll(1024, 1))
 
 
+@pytest.mark.parametrize(
+    ("size", "panorama", "expected"),
+    [
+        (16, False, [(16, 1000)]),  # as in validation, which knows no tiles
+        (16, True, [(16, 1000)] * 2),
+        (32, False, [(32, 1536)] * 2),
+        (64, False, [(64, 1536)] * 4),
+    ],
+)
+def test_tiles_are_of_what_the_network_sees(
+    trained: Path, size: int, panorama: bool, expected: list[tuple[int, int]]
+) -> None:
+    """Not of the image's own pixels, where it is shown in another size."""
+    network, info = load_model(trained)
+    seen: Any = Recorder(network)
+    model = Predictor(seen, info, "cpu", panorama=panorama, size=size)
+    rgb = torch.rand(3, 32, 2000)
+    _, labels, _ = model.classify(rgb, None)
+    assert seen.sizes == expected
+    assert labels.shape == (32, 2000)
+
+
 def test_a_model_knows_what_it_saw(trained: Path) -> None:
     folder = trained / "model"
     assert read_info(folder).view == (32, 48)  # its crops

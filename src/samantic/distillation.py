@@ -41,13 +41,16 @@ class Distillation(nn.Module):
             self.register_buffer("text", text.vectors, persistent=False)
             self.register_buffer("known", text.known, persistent=False)
 
-    def forward(self, out: Output, labels: Tensor, present: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, out: Output, labels: Tensor, present: Tensor, inside: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Compute the terms.
 
         Args:
             out: The network's output, with `alone` if `config.cross_modal` is set.
             labels: (N, H, W) int64, 255 ignored.
             present: (N, 2) bool, which of RGB and thermal the network saw.
+            inside: (N, H, W) bool, the pixels that lie in the images; None for all.
         """
         config, terms = self.config, {}
         if config.language or config.prototype:
@@ -64,19 +67,23 @@ class Distillation(nn.Module):
                     vectors[here], means[here]
                 )
         if out.alone:
-            terms["cross_modal"] = config.cross_modal * self._cross_modal(out, present.all(1))
+            terms["cross_modal"] = config.cross_modal * self._cross_modal(
+                out, present.all(1), inside
+            )
         return terms
 
-    def _cross_modal(self, out: Output, both: Tensor) -> Tensor:
+    def _cross_modal(self, out: Output, both: Tensor, inside: Tensor | None) -> Tensor:
         """What the prediction from both teaches the one from each (after arXiv 2411.17141).
 
         The mean over modalities, summed over the heads, of the pairs whose two images are there.
         """
-        losses = []
+        losses, shown = [], None if inside is None else inside[both]
         for logits, auxiliary in out.alone:
-            losses.append(teacher_distillation(logits[both], out.logits[both]))
+            losses.append(teacher_distillation(logits[both], out.logits[both], inside=shown))
             if auxiliary is not None and out.auxiliary is not None:
-                losses.append(teacher_distillation(auxiliary[both], out.auxiliary[both]))
+                losses.append(
+                    teacher_distillation(auxiliary[both], out.auxiliary[both], inside=shown)
+                )
         return torch.stack(losses).sum() / len(out.alone)
 
 

@@ -202,20 +202,28 @@ def prototype_distillation(visual: Tensor, memory: Tensor) -> Tensor:
         return F.kl_div(found, target, reduction="sum", log_target=True) / found.numel()
 
 
-def teacher_distillation(student: Tensor, teacher: Tensor, weight: Tensor | None = None) -> Tensor:
+def teacher_distillation(
+    student: Tensor,
+    teacher: Tensor,
+    weight: Tensor | None = None,
+    inside: Tensor | None = None,
+) -> Tensor:
     """Learn another prediction's probabilities t (arXiv 1503.02531 at temperature 1).
 
-    With k(x) the teacher's class of a pixel and class weights w,
+    With k(x) the teacher's class of a pixel and class weights w, over the pixels x inside,
 
         L = Σ_x w(k(x)) KL(t_x || s_x) / Σ_x w(k(x))
 
     Zero, with gradients, where there is no pixel or none has a weight.
 
     Args:
-        student: Logits (N, K, H, W), or (P, K) of single pixels.
+        student: Logits (N, K, H, W).
         teacher: Logits of the same shape; they receive no gradient.
         weight: (K,) class weights; None weighs all alike.
+        inside: (N, H, W) bool, the pixels that count; None for all.
     """
+    if inside is not None:
+        student, teacher = (x.movedim(1, -1)[inside] for x in (student, teacher))
     with torch.autocast(student.device.type, enabled=False):
         target = F.log_softmax(teacher.detach().float(), dim=1)
         found = F.log_softmax(student.float(), dim=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,8 +82,9 @@ class Predictor:
         info: Its options, classes and colours.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
         camera: How thermal images become what the network reads; None means as in training.
-        tile: Images with a longer side than this many pixels are predicted in overlapping tiles of
-            this side; None for `TILE`, or what the model saw in training where that is more.
+        tile: Images with a longer side than this many pixels, in the size that the network sees
+            them, are predicted in overlapping tiles of this side; None for `TILE`, or what the
+            model saw in training where that is more.
         panorama: Images go all around: their left and right edge meet, and tiles lie across them.
         size: Short side in pixels that images are brought to for the network, their aspect kept;
             labels and confidence come in the images' own size. 0 leaves images as they are, None
@@ -112,7 +114,9 @@ class Predictor:
     @property
     def options(self) -> dict[str, Any]:
         """All that its answers depend on besides the network and the images, as JSON has it."""
-        where = {"panorama": self.panorama, "tile": self.tile, "size": self.size}
+        height, width = self.tile
+        tile = height if height == width else [height, width]
+        where = {"panorama": self.panorama, "tile": tile, "size": self.size}
         return where | self.camera.stored()
 
     def predict(self, rgb: ImageLike | None = None, thermal: ImageLike | None = None) -> Prediction:
@@ -193,7 +197,7 @@ class Predictor:
         """
         sizes = {x.shape[-2:] for x in (rgb, thermal) if x is not None}
         scale = shown_scale(next(iter(sizes)), self.size) if len(sizes) == 1 else 1.0
-        most_rows, most_columns = self.tile
+        tile = most_rows, most_columns = _unscaled(self.tile, scale)
         whole = not self.panorama and all(h <= most_rows and w <= most_columns for h, w in sizes)
         if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
             probabilities, out = self._answer(rgb, thermal, scale, heads)
@@ -207,7 +211,7 @@ class Predictor:
             return self._answer(part_rgb, part_thermal, scale, heads)[0]
 
         height, width = sizes.pop()
-        return *blend_tiles(part, height, width, self.tile, self.panorama), None
+        return *blend_tiles(part, height, width, tile, self.panorama), None
 
     @torch.inference_mode()
     def output(self, rgb: Tensor | None, thermal: Tensor | None, scale: float = 1.0) -> Output:
@@ -272,8 +276,8 @@ def load(
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        tile: Larger images are predicted in overlapping tiles of this side, in pixels; None for
-            1536, or what the model saw in training where that is more.
+        tile: Larger images are predicted in overlapping tiles of this side, in pixels of what the
+            network sees; None for 1536, or what the model saw in training where that is more.
         panorama: Images go all around: they are predicted without a seam at their left and right
             edge.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
@@ -309,6 +313,12 @@ def _tile(info: ModelInfo) -> tuple[int, int]:
     """Height and width of tiles that show no less of an image than the model saw in training."""
     height, width = info.view or (TILE, TILE)
     return max(TILE, height), max(TILE, width)
+
+
+def _unscaled(tile: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Height and width in an image's own pixels of tiles of the image as it is magnified."""
+    height, width = (math.ceil(side / scale) for side in tile)
+    return height, width
 
 
 def overlay(

@@ -142,7 +142,7 @@ class SegmentationTask(ScoredTask):
             terms["auxiliary"] = weight * self.cross_entropy(
                 out.auxiliary, batch.labels, self.class_weights
             )
-        terms |= self.distillation(out, batch.labels, batch.present)
+        terms |= self.distillation(out, batch.labels, batch.present, batch.inside)
         if self.teacher is not None:
             terms["teacher"] = self.config.loss.teacher * self._from_teacher(
                 self.teacher, out, batch
@@ -160,13 +160,16 @@ class SegmentationTask(ScoredTask):
         }
 
     def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
-        """What the teacher makes of this view of the images, of which it sees both."""
+        """What the teacher makes of this view of the images, of which it sees both.
+
+        What lies outside the images teaches nothing.
+        """
         with torch.no_grad():
             target = teacher(batch.rgb, batch.thermal)
-        loss = teacher_distillation(out.logits, target, self.class_weights)
+        loss = teacher_distillation(out.logits, target, self.class_weights, batch.inside)
         if out.auxiliary is None:
             return loss
-        auxiliary = teacher_distillation(out.auxiliary, target, self.class_weights)
+        auxiliary = teacher_distillation(out.auxiliary, target, self.class_weights, batch.inside)
         return loss + self.config.loss.auxiliary * auxiliary
 
     def validation_step(self, batch: Batch, index: int) -> None:

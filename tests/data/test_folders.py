@@ -235,8 +235,6 @@ LISTS_REFUSED = [
     (b"\xff\xfea\0\n\0", "train.txt: UTF-16, not UTF-8 text; save it as UTF-8"),
     (b"a\0\n\0b\0", "train.txt: UTF-16, not UTF-8"),
     (b"caf\xe9\n", "train.txt: not UTF-8 text"),
-    (b"a\nb\na.png\n", "train.txt: a (lines 1 and 3) is listed twice; a pair that counts twice"),
-    (b"a\na\nb\nb\n", "train.txt: 2 are listed twice: a (lines 1 and 2), b (lines 3 and 4);"),
     (b"a.png\tb.png\n", "line 1 takes b.png for the partner of a.png, but partners are files of"),
     (b"# nothing\n\n", "the split 'train' is empty"),
     (b"A\n", "rgb: A is missing (there is a.png: letter case counts); add the partner or take A"),
@@ -246,6 +244,31 @@ LISTS_REFUSED = [
         "rgb: 12 of 12 are missing: x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 2 more; add",
     ),
 ]
+
+
+REPEATS = [
+    (b"a\nb\na.png\n", "txt: a (lines 1 and 3) is listed twice"),
+    (b"a\na\nb\nb\n", "txt: 2 are listed twice: a (lines 1 and 2), b (lines 3 and 4)"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), REPEATS)
+def test_what_is_listed_twice_is_learnt_twice_and_never_measured_twice(
+    tmp_path: Path, write_config: Callable[..., Path], told: Told, content: bytes, message: str
+) -> None:
+    root = make(tmp_path / "own", ["a", "b"])
+    for split in ("train", "val"):
+        (root / f"{split}.txt").write_bytes(content)
+    data = {"layout": "pairs", "classes": ["ground", "person"], "test": None}
+    config = write_config(root, data=data, train={"steps": 1, "batch_size": 1})
+    assert main(["train", str(config)]) == 2
+    assert f"val.{message}; a pair that counts twice biases figures" in told()[-1]
+    assert main(["train", str(config), "--data.val", "null"]) == 0
+    assert any(f"train.{message}; each is learnt from as often" in line for line in told())
+    words = ["--data", str(root), "--layout", "pairs", "--split", "val"]
+    run = str(tmp_path / "run")
+    assert main(["evaluate", run, *words, "--out", str(tmp_path / "e")]) == 2
+    assert "a pair that counts twice biases figures" in told()[-1]
 
 
 @pytest.mark.parametrize(("content", "message"), LISTS_REFUSED)

@@ -89,7 +89,7 @@ def test_gray_colours_are_read_from_one_channel(tmp_path: Path) -> None:
     path = gray(tmp_path / "a.png", 0, 255, 0)
     assert mask.read(path).tolist() == [[0, 1, 0]]
     assert turned.read(path).tolist() == [[1, 0, 1]]
-    with pytest.raises(InputError, match=r"#010101 is no class's.*leave data.colors out"):
+    with pytest.raises(InputError, match=r"#010101 is no class's.*leave these out"):
         mask.read(gray(tmp_path / "ids.png", 0, 1))
     mixed = LabelCode(3, colours=((0, 0, 0), (255, 0, 0), (255, 255, 255)))
     assert mixed.read(gray(tmp_path / "b.png", 0, 1, 2)).tolist() == [[0, 1, 2]]

@@ -170,7 +170,7 @@ def test_three_channels_where_mfnet_has_four(copy: Path) -> None:
 
 
 def test_bad_folders(copy: Path, own: Path) -> None:
-    with pytest.raises(InputError, match="no such folder; give the data set's with --data"):
+    with pytest.raises(InputError, match="no such folder; correct the path of the data set"):
         PairedFolder(copy / "nowhere", "mfnet", "train")
     with pytest.raises(InputError, match=r"dev\.txt: no such file; list the split's file stems"):
         PairedFolder(copy, "mfnet", "dev")

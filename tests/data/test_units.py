@@ -143,6 +143,18 @@ def test_masks_in_black_and_white(
     assert main(["train", path, scaling, colours]) == 0
 
 
+def test_masks_of_0_and_255_beside_other_colours(
+    kelvin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Red for the thing says nothing of white."""
+    masks(kelvin)
+    words = ["--data", str(kelvin), "--layout", "pairs", "--classes", "ground,thing"]
+    out = ["--out", str(kelvin.parent / "checked")]
+    assert main(["check", *words, "--colors", "#000000,#ff0000", *out]) == 2
+    assert "labels hold only 0 and 255" in capsys.readouterr().out
+    assert main(["check", *words, "--colors", "#000000,#ffffff", *out]) == 0
+
+
 def test_some_frames_of_only_0_and_255_are_no_masks(
     kelvin: Path, write_config: Callable[..., Path]
 ) -> None:

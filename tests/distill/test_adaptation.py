@@ -122,22 +122,18 @@ def test_a_right_answer_costs_nothing(gap: float, everywhere: bool) -> None:
 
 
 def test_what_lies_outside_an_image_does_not_count() -> None:
-    """The loss of a padded image is that of the image, but for neighbours across its edge."""
-    logits = torch.randn(1, 3, 6, 8)
-    boundary = torch.zeros(1, 6, 8, dtype=torch.bool)
-    boundary[0, 2, 3] = True
-    inside = torch.zeros(1, 6, 12, dtype=torch.bool)
-    inside[..., :8] = True
-    alike = logits[..., -1:].expand(-1, -1, -1, 4)  # the edge repeats: its neighbour is itself
-    padded = torch.cat([logits, 100 * torch.randn(1, 3, 6, 4).where(torch.arange(4) > 0, 0)], 3)
-    padded[..., 8] = alike[..., 0]
-    wide = torch.nn.functional.pad(boundary, (0, 4))
-    known = logits.log_softmax(1)
-    itself = (2 * known[..., -1]).logsumexp(1)  # of a pixel of the last column with its copy
-    plain = log_interior(known)
-    plain[..., -1] = torch.minimum(plain[..., -1], itself)
-    expected = (
-        -(log_boundary(known, boundary).mean() + plain[~boundary].sum() / (~boundary).sum()) / 2
+    """The loss of a padded image is that of the image, and so is its gradient."""
+    logits = torch.randn(2, 3, 6, 8, requires_grad=True)
+    boundary = torch.rand(2, 6, 8) < 0.3
+    boundary[:, 0, :2] = boundary[:, -1, -1] = True
+    expected = boundary_loss(logits, boundary)
+    (gradient,) = torch.autograd.grad(expected, logits)
+    around = (3, 4, 1, 2)
+    padded = F.pad(logits, around, value=0) + 100 * torch.randn(2, 3, 9, 15).where(
+        F.pad(torch.ones(6, 8), around) == 0, 0
     )
-    torch.testing.assert_close(boundary_loss(padded, wide, inside=inside), expected)
-    assert not torch.allclose(boundary_loss(padded, wide), expected)
+    inside = F.pad(torch.ones(2, 6, 8, dtype=torch.bool), around)
+    wide = F.pad(boundary, around, value=True)  # beyond the image nothing is a boundary
+    loss = boundary_loss(padded, wide, inside=inside)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], gradient)

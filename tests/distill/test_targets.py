@@ -316,21 +316,27 @@ def test_a_part_that_shows_more_than_the_image_teaches_nothing_beyond_it() -> No
     pairs: Any = [sample]
     lesson = Lessons(pairs, lambda _: whole, view)[0]
     assert isinstance(lesson.known, Targets)
-    outside = lesson.sample.labels == 255
+    assert lesson.sample.inside is not None
+    outside = ~lesson.sample.inside
     assert int(outside.sum()) == 32 * 48 - H * W
     for part in (lesson.known.teacher, lesson.known.ensemble[0], lesson.known.confident[0]):
         assert torch.equal(part == 255, outside)
     # the same for targets that a teacher makes of the padded images
     big = torch.randint(0, K, (1, 32, 48))
     padded = Targets(big, None, big[None], big[None], big > 1)
-    inside = within(padded, lesson.sample.labels[None])
+    inside = within(padded, lesson.sample.inside[None])
     for part in (inside.teacher[0], inside.ensemble[0, 0], inside.confident[0, 0]):
         assert torch.equal(part == 255, outside)
+    edge = lesson.sample.inside.float()[None]
+    core = -torch.nn.functional.max_pool2d(-edge, 3, 1, 1)[0] > 0  # whose neighbours are inside too
+    core &= lesson.sample.inside
+    assert torch.equal(inside.boundary[0] & core, (big[0] > 1) & core)
+    assert not inside.boundary[0][~core].any()
     # and no gradient reaches what lies beyond
     batch = stack_targets([lesson.known])
     for kind in ("hard", "soft"):
         logits = torch.randn(1, K, 32, 48, requires_grad=True)
-        options = AdaptationConfig(targets=kind, boundary=0.0)
+        options = AdaptationConfig(targets=kind)
         cut = plan_windows(None, (32, 48))
         terms = student_terms(logits, batch, cut, options)
         torch.stack(list(terms.values())).sum().backward()

@@ -213,3 +213,16 @@ train: {{steps: 2, batch_size: 1, validations: 1}}
     assert isinstance(encoder, LiteEncoder)
     statistics = loaded.state_dict()[f"encoders.{name}.norm.running_mean"]
     assert not torch.equal(statistics, imagenet_weights(BASE)["_bn0.running_mean"])
+
+
+@pytest.mark.parametrize("base", [BASE, f"{BASE}-short"])
+@pytest.mark.parametrize("fusion", get_args(TwoStreamFusion))
+def test_images_of_any_size_are_padded_inside(base: str, fusion: TwoStreamFusion) -> None:
+    """The answer is that to the image with gray below and at the right; its maps reach its end."""
+    torch.manual_seed(1)
+    network = TwoStream(base, 3, fusion=fusion).eval()
+    images = [torch.rand(1, 3, 45, 77), torch.rand(1, 1, 45, 77)]
+    found = network(*images)
+    wide = network(*(torch.nn.functional.pad(x, (0, 19, 0, 19), value=127 / 255) for x in images))
+    torch.testing.assert_close(found.logits, wide.logits[..., :45, :77])
+    assert [m.shape[-2:] for m in found.features] == [(16, 24), (8, 12), (4, 6)]

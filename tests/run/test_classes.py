@@ -187,3 +187,36 @@ def test_a_map_may_stand_for_equal_names() -> None:
     assert class_table(["a", "b"], ["a", "b", "c"], {"B": ""}) == [0, None]
     with pytest.raises(InputError, match="is no DATA=MODEL"):
         parse_map("=a")
+
+
+def test_other_label_files_are_another_evaluation(
+    evaluate: Callable[..., int], pairs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["--classes", ",".join(NAMES)]
+    shutil.copytree(pairs / "labels", pairs / "second")
+    assert evaluate(*names) == 0
+    assert evaluate(*names, "--labels", "second") == 2
+    assert "holds an evaluation made from other inputs (files" in capsys.readouterr().err
+    assert evaluate(*names, "--colors", ",".join(COLOURS)) == 2
+    assert "holds an evaluation made from other inputs (colors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--layout", "pairs", "--classes", "a,A"], "--classes: 'a' (class 0) and 'A'"),
+        (["--layout", "pairs", "--classes", "a"], '--classes "background,person,car"'),
+        (["--layout", "mfnet", "--rgb", "x"], "--rgb: layout mfnet has its own"),
+        (["--layout", "pairs", "--rgbt", "x", "--rgb", "y"], "--rgbt: stands for --rgb and --ther"),
+        (["--layout", "pairs", "--classes", ",".join(NAMES), "--colors", ",".join(COLOURS)],
+         "correct the file or the classes' colours"),
+    ],
+)  # fmt: skip
+def test_errors_name_what_was_typed(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    relabel(pairs, lambda ids: np.repeat(ids[..., None], 3, axis=-1))
+    assert main(["check", "--data", str(pairs), *words, "--out", str(tmp_path / "checked")]) == 2
+    told = "".join(capsys.readouterr())
+    assert message in told
+    assert "data." not in told

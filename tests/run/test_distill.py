@@ -117,7 +117,7 @@ def test_teacher_and_ensemble_are_counted_image_by_image(
         {"masks": {"source": "instances", "damage": 2.0}, "window": 48},
         {
             "masks": {
-                "source": "sam", "base": "random-micro", "side": 3, "quality": -10, "stability": 0,
+                "source": "sam", "base": "random-micro", "side": 3, "quality": 0, "stability": 0,
             },
             "window": 40,
         },
@@ -168,6 +168,25 @@ def test_panoramas(
     assert "teacher, whole panoramas" in page
 
 
+@pytest.mark.parametrize("size", [None, 48])
+def test_a_student_of_panoramas_is_selected_by_what_is_reported(
+    write_distill: WriteConfig, panoramas: Path, tmp_path: Path, size: int | None
+) -> None:
+    """The last validation of a split is its evaluation, around the panoramas' edge."""
+    save_segformer(tmp_path / "teacher", "densepass")
+    path = write_distill(
+        data={"root": str(panoramas), "layout": "densepass", "test": "val", "eval_size": size},
+        teacher={"model": str(tmp_path / "teacher")},
+        student={"fusion": "rgb"},
+        window=64,
+        train={"steps": 2, "validations": 1},
+    )
+    assert main(["distill", str(path)]) == 0
+    miou = json.loads((tmp_path / "run" / "metrics.json").read_text())["miou"]
+    (selected,) = [row["val/miou"] for row in read_history(tmp_path / "run") if "val/miou" in row]
+    assert selected == pytest.approx(miou, abs=1e-6)
+
+
 @pytest.mark.parametrize("update", ["frozen", "joint"])
 def test_resume(
     write_distill: WriteConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, update: str
@@ -205,7 +224,7 @@ def targets_of(folder: Path) -> list[Path]:
 
 
 def test_what_runs_share_is_made_anew_for_other_images(
-    write_distill: WriteConfig, mfnet: Path, tmp_path: Path
+    write_distill: WriteConfig, mfnet: Path, trained: Path, tmp_path: Path
 ) -> None:
     """Masks and targets in a shared folder are those of the images as they are now."""
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
@@ -214,7 +233,7 @@ def test_what_runs_share_is_made_anew_for_other_images(
     path = str(
         write_distill(data=data, masks={"cache": str(shared)}, train={"steps": 1, "validations": 1})
     )
-    for number, kept in enumerate((6, 6, 7, 8)):
+    for number, kept in enumerate((6, 6, 7, 8, 8)):
         if number == 2:  # another image of the same name
             name = (root / "train.txt").read_text().split()[0]
             shutil.copy(root / "images" / f"{name}.png", tmp_path / "old.png")
@@ -226,6 +245,12 @@ def test_what_runs_share_is_made_anew_for_other_images(
             ids = np.zeros((48, 64), np.uint16)
             ids[10:30, 10:30] = 1
             Image.fromarray(ids).save(root / "instances" / f"{name}.png")
-        assert main(["distill", path, "--out", str(tmp_path / f"run{number}")]) == 0
+        words = ["--out", str(tmp_path / f"run{number}")]
+        if number == 4:  # the same teacher, which sees images in another size
+            info = json.loads((trained / "model" / "config.json").read_text()) | {"eval_size": 96}
+            teacher = Path(shutil.copytree(trained / "model", tmp_path / "teacher"))
+            (teacher / "config.json").write_text(json.dumps(info))
+            words += ["--teacher.model", str(teacher)]
+        assert main(["distill", path, *words]) == 0
         assert len(list(shared.glob("*/masks/*.json"))) == kept
-        assert len(targets_of(shared)) == kept
+        assert len(targets_of(shared)) == kept + (6 if number == 4 else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,23 @@ def test_bad_input(
     problem = capsys.readouterr().err.strip().splitlines()[-1]
     assert message in problem
     assert problem.startswith("samantic: ")
+
+
+def test_a_teacher_that_learns_by_parts_is_not_magnified(
+    write_distill: WriteConfig, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its evaluation size is that of whole images: parts would be shown in another size."""
+    teacher = Path(shutil.copytree(trained / "model", tmp_path / "teacher"))
+    info = json.loads((teacher / "config.json").read_text())
+    (teacher / "config.json").write_text(json.dumps(info | {"eval_size": 96}))
+    joint = {"model": str(teacher), "update": "joint"}
+    short = {"steps": 1, "validations": 1}
+    path = write_distill(teacher=joint, augment={"crop": [32, 32]}, train=short)
+    assert main(["distill", str(path)]) == 2
+    assert "at a short side of 96 pixels, and one that learns" in capsys.readouterr().err
+    for words in ("--augment.crop null", "--teacher.update frozen"):
+        out = str(tmp_path / words.split(".")[-1])
+        assert main(["distill", str(path), *words.split(), "--out", out]) == 0
 
 
 def test_a_range_in_another_unit(

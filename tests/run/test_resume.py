@@ -16,7 +16,7 @@ from samantic.config_files import read_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_text
-from samantic.run.resume import check_config, check_inputs, data_inputs, keep_inputs
+from samantic.run.resume import check_config, check_inputs, claim, data_inputs, keep_inputs
 
 WriteConfig = Callable[..., Path]
 
@@ -198,3 +198,19 @@ def test_a_start_says_which_classes_it_keeps(
     told = capsys.readouterr().out
     assert "classes kept: car (there CAR ), person, bike, curve" in told
     assert "starting anew: unlabelled\n" in told
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "comparison.json", "summary.json", "report.html"])
+def test_a_run_does_not_replace_results(tmp_path: Path, name: str) -> None:
+    write_text(tmp_path / "config.yaml", "of a run that was stopped early")
+    claim(tmp_path, resume=False)
+    write_text(tmp_path / name, "of an evaluation or prediction")
+    with pytest.raises(InputError, match=f"holds {name}, and no run that could be continued"):
+        claim(tmp_path, resume=False)
+
+
+@pytest.mark.parametrize("content", [[], {"train": 3}])
+def test_foreign_inputs(tmp_path: Path, content: Any) -> None:
+    write_json(tmp_path / "inputs.json", content)
+    with pytest.raises(InputError, match="not written by a run of samantic; remove it"):
+        check_inputs(tmp_path, {"train": {"a": "1"}})

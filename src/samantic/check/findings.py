@@ -70,7 +70,7 @@ def check(
         InputError: There is no such folder.
     """
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; give the data set's with --data")
+        raise InputError(f"{root}: no such folder; correct the path of the data set")
     numbered = not spec.classes
     if numbered:
         spec = replace(spec, classes=tuple(str(label) for label in range(MOST_CLASSES)))

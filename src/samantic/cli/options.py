@@ -68,7 +68,7 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
     from samantic.data.spec import named
 
     layout = options.layout
-    spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt)
+    spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt, "--")
     for name, given in (("--classes", options.classes), ("--colors", options.colors)):
         if given is not None and layout != "pairs":
             raise InputError(f"{name}: layout {layout} has its own; use layout pairs")
@@ -76,7 +76,7 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
         if options.colors is not None:
             raise InputError("--colors: say which classes they stand for, with --classes")
         return spec
-    spec = named(spec, _words(options.classes))
+    spec = named(spec, _words(options.classes), "--classes")
     return with_colours(spec, options.colors and _words(options.colors), "--colors")
 
 

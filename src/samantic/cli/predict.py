@@ -8,6 +8,7 @@ from pathlib import Path
 
 from samantic.cli.options import MODEL, camera_options, whole
 from samantic.config import MOST_TILE, TILE
+from samantic.strings import shown
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
@@ -30,8 +31,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--tile",
         type=whole(64, MOST_TILE),
         metavar="N",
-        help="predict images with a longer side in overlapping tiles of N pixels (default "
-        f"{TILE}, or what the model saw in training where that is more)",
+        help="predict images with a longer side, as the network sees them, in overlapping tiles of "
+        f"N pixels (default {TILE}, or what the model saw in training where that is more)",
     )
     camera_options(sub)
 
@@ -55,8 +56,8 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
     )
-    shown = options.thermal or options.rgbt
-    check_unit(files, predictor.camera.scaling, str(shown), TYPED)
+    place = str(options.thermal or options.rgbt)
+    check_unit(files, predictor.camera.scaling, place, TYPED)
     summary = predict_files(predictor, files, options.out, fingerprint(folder))
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:

@@ -74,10 +74,11 @@ def own_files(
     thermal: str | None = None,
     labels: str | None = None,
     rgbt: str | None = None,
+    prefix: str = "data.",
 ) -> DatasetSpec:
     """A layout's data card, with folders or patterns of one's own for the layout pairs.
 
-    With `rgb` alone there are no thermal images.
+    With `rgb` alone there are no thermal images; `prefix` begins what the user calls these options.
 
     Raises:
         InputError: They are given for a layout that has its own.
@@ -86,9 +87,11 @@ def own_files(
     own = {"rgb": rgb, "thermal": thermal, "labels": labels, "rgbt": rgbt}
     for key, given in own.items():
         if given and layout != "pairs":
-            raise InputError(f"data.{key}: layout {layout} has its own; use layout pairs")
+            raise InputError(f"{prefix}{key}: layout {layout} has its own; use layout pairs")
     if rgbt and (rgb or thermal):
-        raise InputError("data.rgbt: stands for data.rgb and data.thermal; give it or those")
+        raise InputError(
+            f"{prefix}rgbt: stands for {prefix}rgb and {prefix}thermal; give it or those"
+        )
     return replace(
         spec,
         images=rgbt or spec.images,

@@ -165,4 +165,6 @@ def crop_sample(sample: Sample, crop: Crop, fill: int = IGNORE) -> Sample:
         None if x is None else crop.smooth(x).clamp(0, 1) for x in (sample.rgb, sample.thermal)
     )
     labels = None if sample.labels is None else crop.nearest(sample.labels, fill)
-    return Sample(sample.name, rgb, thermal, labels)
+    whole = torch.ones(sample.size, dtype=torch.bool)
+    inside = crop.nearest(whole if sample.inside is None else sample.inside)
+    return Sample(sample.name, rgb, thermal, labels, None if bool(inside.all()) else inside)

@@ -235,5 +235,5 @@ def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: s
         (h, w), (like_h, like_w) = pixels.shape[:2], like.shape[:2]
         raise InputError(
             f"{name}: {w}x{h} pixels, but {like_name} has {like_w}x{like_h}; align the pair and "
-            "save both in one size, or describe the cameras (data.rig)"
+            "save both in one size, or describe the cameras by a rig"
         )

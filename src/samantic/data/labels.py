@@ -63,7 +63,7 @@ class LabelCode:
             shown = "colours" if found.kind == "colour" else str(found.samples.dtype)
             raise InputError(
                 f"{path}: labels must be one 8-bit channel of class ids, this is {shown}; "
-                "save the ids, or give the classes' colours (data.colors, layout pairs)"
+                "save the ids, or give the classes' colours (layout pairs)"
             )
         return self._from_values(found)
 
@@ -162,10 +162,10 @@ def _filled(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _refuse_colour(name: str, colour: NDArray[np.integer], kind: str = "") -> None:
     """Refuse a colour that is no class's."""
     where = " of the palette" if kind == "palette" else ""
-    cure = "leave data.colors out if the files hold ids" if kind else "smoothed edges?"
+    cure = "leave these out if the files hold ids" if kind else "smoothed edges?"
     raise InputError(
         f"{name}: the colour #{bytes(colour.tolist()).hex()}{where} is no class's; correct the "
-        f"file or data.colors ({cure})"
+        f"file or the classes' colours ({cure})"
     )
 
 

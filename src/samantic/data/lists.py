@@ -70,7 +70,7 @@ class NameIndex:
         return self.exact(first) or self.by_path(first), columns
 
 
-def read_list(listing: Path, found: Iterable[Images]) -> list[str]:
+def read_list(listing: Path, found: Iterable[Images]) -> tuple[list[str], list[str]]:
     """The names in the list of a split.
 
     A line holds a name, a file name or a path, with whatever ending and folder; of several columns
@@ -82,11 +82,15 @@ def read_list(listing: Path, found: Iterable[Images]) -> list[str]:
         listing: The list.
         found: The files of each kind by name.
 
+    Returns:
+        The names as they stand, and those that stand twice with the lines.
+
     Raises:
-        InputError: It is no UTF-8 text, names a pair twice, or files of two names in one line.
+        InputError: It is no UTF-8 text, or names files of two names in one line.
     """
     index = NameIndex(found)
     lines: dict[str, int] = {}
+    names: list[str] = []
     twice: list[str] = []
     for number, line in _lines(listing):
         name, columns = index.pair(line)
@@ -102,17 +106,13 @@ def read_list(listing: Path, found: Iterable[Images]) -> list[str]:
                 raise InputError(
                     f"{listing}: line {number} takes {other} for the partner of {columns[0]}, but "
                     "partners are files of one name; correct it, or say by patterns how files are "
-                    'named, e.g. data.labels "labels/*_label.png"'
+                    'named, e.g. labels by "labels/*_label.png"'
                 )
+        names.append(name)
         if name in lines:
             twice.append(f"{name} (lines {lines[name]} and {number})")
         lines.setdefault(name, number)
-    if twice:
-        raise InputError(
-            f"{listing}: {count_names(twice, 'is listed twice', 'are listed twice')}; a pair that "
-            "counts twice biases training and metrics, keep one line each"
-        )
-    return list(lines)
+    return names, twice
 
 
 def count_names(names: list[str], one: str, several: str, most: int = 10) -> str:

@@ -30,6 +30,7 @@ class Batch(NamedTuple):
         thermal: (N, 1, H, W) float32 in [0, 1]; None of a data set without thermal images.
         labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
         present: (N, 2) bool: which of RGB and thermal the network may see of a pair.
+        inside: (N, H, W) bool, the pixels that parts show of their images; None for all.
     """
 
     names: list[str]
@@ -37,6 +38,7 @@ class Batch(NamedTuple):
     thermal: Tensor | None
     labels: Tensor
     present: Tensor
+    inside: Tensor | None = None
 
 
 def collate(samples: list[Sample]) -> Batch:
@@ -44,12 +46,15 @@ def collate(samples: list[Sample]) -> Batch:
     rgb, thermal = ([getattr(sample, part) for sample in samples] for part in ("rgb", "thermal"))
     labels = [torch.full(s.size, IGNORE) if s.labels is None else s.labels for s in samples]
     both = thermal[0] is not None
+    inside = [s.inside if s.inside is not None else torch.ones(s.size).bool() for s in samples]
+    padded = any(sample.inside is not None for sample in samples)
     return Batch(
         [sample.name for sample in samples],
         torch.stack(rgb),
         torch.stack(thermal) if both else None,
         torch.stack(labels),
         torch.tensor([[True, both]]).repeat(len(samples), 1),
+        torch.stack(inside) if padded else None,
     )
 
 

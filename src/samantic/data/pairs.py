@@ -42,12 +42,14 @@ class Sample(NamedTuple):
         rgb: (3, H, W) float32 in [0, 1], or None.
         thermal: (1, H, W) float32 in [0, 1], or None.
         labels: (H, W) int64, 255 ignored, or None.
+        inside: (H, W) bool, the pixels that a part shows of its image; None for all.
     """
 
     name: str
     rgb: Tensor | None
     thermal: Tensor | None
     labels: Tensor | None
+    inside: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -169,11 +171,20 @@ class PairedFolder(Dataset[Sample]):
         images = (read_pair(files)[1] for files in pairs)
         return dataset_scaling(image for image in images if image is not None)
 
+    def refuse_repeats(self) -> None:
+        """Refuse a list that names a pair twice, where figures are measured.
+
+        Raises:
+            InputError: It does.
+        """
+        if self._repeats:
+            raise InputError(f"{self._repeats}; a pair that counts twice biases figures, keep one")
+
     def _files(self) -> list[Files]:
         if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; give the data set's with --data")
+            raise InputError(f"{self.root}: no such folder; correct the path of the data set")
         split = find_split(self.root, self.spec, self.split, self.labelled)
-        self.notes = split.notes
+        self.notes, self._repeats = split.notes, split.repeats
         kinds = [split.found.get(kind, {}) for kind in ("rgb", "thermal", "labels")]
         return [Files(name, *(files.get(name) for files in kinds)) for name in split.names]
 

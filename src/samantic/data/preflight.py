@@ -78,14 +78,15 @@ def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: K
 
     Args:
         counts: (K + 1 or more,) pixels of each class, and last of those that do not count.
-        code: What ids mean; where 255 is not the only one that is ignored, nothing is refused.
+        code: What ids mean; where 255 is not the only one that is ignored, or gray colours say
+            what it is, nothing is refused.
         where: What to call the labels in the error.
         keys: What sets what.
 
     Raises:
         InputError: They are such masks.
     """
-    plain = not (code.ids or code.ignored or code.colours or code.objects)
+    plain = not (code.ids or code.ignored or code.gray or code.objects)
     if plain and counts[0] and counts[-1] and not counts[1:-1].any():
         raise InputError(
             f"{where}: labels hold only 0 and 255, and 255 does not count; if they are masks in "

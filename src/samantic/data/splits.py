@@ -52,11 +52,13 @@ class SplitFiles:
         names: The pairs.
         found: The files of each kind (rgb, thermal, labels) by name.
         notes: What a user should know of the folders.
+        repeats: Which names the list has twice, in words; "" for none.
     """
 
     names: list[str]
     found: Mapping[str, Mapping[str, Path]]
     notes: list[str]
+    repeats: str = ""
 
 
 def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> SplitFiles:
@@ -81,9 +83,10 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     places = {kind: place for kind, place in places.items() if place}
     searched = {k: _search(root, place, spec, part.name) for k, place in places.items()}
     found = {kind: _joined(parts) for kind, parts in searched.items()}
-    listing = root / substitute(spec.listing, split=part.name)
+    listing, twice = root / substitute(spec.listing, split=part.name), []
     if listing.is_file():
-        names = read_list(listing, [images for parts in searched.values() for images in parts])
+        known = [images for parts in searched.values() for images in parts]
+        names, twice = read_list(listing, known)
     elif part.name == "all" or any("{split}" in place for place in places.values()):
         names = list(next(iter(found.values())))
     else:
@@ -99,7 +102,12 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
         why = "".join(f" ({line})" for line in lines[:1])
         raise InputError(f"{root}: the split '{split}' is empty{why}; add pairs to it")
     _check_partners(searched, found, names, split)
-    return SplitFiles(names, found, lines if listing.is_file() else lines + _unpaired(searched))
+    repeats = ""
+    if twice:
+        repeats = f"{listing}: {count_names(twice, 'is listed twice', 'are listed twice')}"
+        lines.append(f"{repeats}; each is learnt from as often as it is listed")
+    notes = lines if listing.is_file() else lines + _unpaired(searched)
+    return SplitFiles(names, found, notes, repeats)
 
 
 def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Images]:

@@ -33,23 +33,29 @@ def boundary_loss(
         logits: The student's, (N, K, H, W), of two classes or more.
         boundary: B, (N, H, W) bool, from `rectification.refined_boundary`.
         wrap: Whether the first column is a neighbour of the last one, as in a panorama.
-        inside: (N, H, W) bool, the pixels that count; none of B lies outside. None for all.
+        inside: (N, H, W) bool, the pixels that lie in the images: those beyond count neither by
+            themselves nor as neighbours. None for all.
     """
+    if inside is not None:
+        boundary = boundary & inside
     known = F.log_softmax(logits, 1, dtype=torch.promote_types(logits.dtype, torch.float32))
-    drawn, plain = log_boundary(known, boundary, wrap), log_interior(known, wrap)
+    drawn, plain = log_boundary(known, boundary, wrap, inside), log_interior(known, wrap, inside)
     edges = drawn.sum() / max(len(drawn), 1)
     others = ~boundary if inside is None else inside & ~boundary
     rest = plain.where(others, 0).sum() / others.sum().clamp(min=1)
     return -(edges + rest) / 2
 
 
-def log_boundary(known: Tensor, boundary: Tensor, wrap: bool = False) -> Tensor:
+def log_boundary(
+    known: Tensor, boundary: Tensor, wrap: bool = False, inside: Tensor | None = None
+) -> Tensor:
     """Logarithms of b(x), max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
 
     Args:
         known: ln P, (N, K, H, W).
         boundary: (N, H, W) bool, the pixels; few, as a rule.
         wrap: Whether the first column is a neighbour of the last one.
+        inside: (N, H, W) bool, the pixels that are neighbours; None for all.
 
     Returns:
         (M,), of the M pixels in the order of `nonzero`.
@@ -59,10 +65,10 @@ def log_boundary(known: Tensor, boundary: Tensor, wrap: bool = False) -> Tensor:
     columns = _around(column, known.shape[3], wrap)
     pixels = known.movedim(1, -1)
     here = pixels[image, row, column]
-    found = [
-        (here + _log_others(pixels[image, v, u])).logsumexp(1)
-        for v, u in [*((v, column) for v in rows), *((row, u) for u in columns)]
-    ]
+    found = []
+    for v, u in [*((v, column) for v in rows), *((row, u) for u in columns)]:
+        differ = (here + _log_others(pixels[image, v, u])).logsumexp(1)
+        found.append(differ if inside is None else differ.where(inside[image, v, u], -torch.inf))
     return torch.stack(found).amax(0)
 
 
@@ -81,18 +87,22 @@ def _log_others(known: Tensor) -> Tensor:
     return (-others.exp()).log1p().scatter(1, likeliest, others.logsumexp(1, keepdim=True))
 
 
-def log_interior(known: Tensor, wrap: bool = False) -> Tensor:
+def log_interior(known: Tensor, wrap: bool = False, inside: Tensor | None = None) -> Tensor:
     """Logarithms of 1 - b(x), min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
 
     Args:
         known: ln P, (N, K, H, W).
         wrap: Whether the first column is a neighbour of the last one.
+        inside: (N, H, W) bool, the pixels that are neighbours; None for all.
 
     Returns:
-        (N, H, W).
+        (N, H, W); infinite where a pixel has no neighbour.
     """
     right = (known + known.roll(-1, 3)).logsumexp(1)
     below = (known[:, :, :-1] + known[:, :, 1:]).logsumexp(1)
+    if inside is not None:
+        right = right.where(inside & inside.roll(-1, 2), torch.inf)
+        below = below.where(inside[:, :-1] & inside[:, 1:], torch.inf)
     below = F.pad(below, (0, 0, 1, 1), value=torch.inf)  # nothing lies beyond either edge
     if not wrap:
         right = F.pad(right[:, :, :-1], (0, 1), value=torch.inf)

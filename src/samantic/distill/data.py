@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -22,7 +21,7 @@ class Lesson(NamedTuple):
     """A pair without labels, and what a student can learn of it.
 
     Attributes:
-        sample: The images; in place of labels 0, and 255 where a part shows more than the image.
+        sample: The images, without labels.
         known: The targets; or, for a teacher that learns too, the masks (M_i, h, w) of each window.
     """
 
@@ -69,7 +68,6 @@ class Lessons(Dataset[Lesson]):
     def __getitem__(self, index: int) -> Lesson:
         sample = self.pairs[index]
         known = self.known(sample)
-        sample = sample._replace(labels=torch.zeros(sample.size, dtype=torch.int64))
         if self.crop is None:
             return Lesson(sample, known)
         crop = self.crop.draw(*sample.size)

@@ -75,9 +75,8 @@ def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: Adaptatio
     if targets.probabilities is None:
         raise ValueError("soft targets need the teacher's probabilities")
     known = targets.probabilities.float().clamp(min=1e-8).log()
-    inside = targets.teacher != IGNORE
-    logits, known = (x.movedim(1, -1)[inside] for x in (logits, known))
-    return teacher_distillation(logits, known, weights if options.class_balance else None)
+    balanced = weights if options.class_balance else None
+    return teacher_distillation(logits, known, balanced, targets.teacher != IGNORE)
 
 
 def teacher_terms(

@@ -90,21 +90,29 @@ def stack_targets(targets: Sequence[Targets]) -> Targets:
     return Targets(**stacked)
 
 
-def within(targets: Targets, labels: Tensor) -> Targets:
+def within(targets: Targets, inside: Tensor | None) -> Targets:
     """Targets of N images that say nothing outside the images.
+
+    Where an image ends, masks and classes end too: that is no boundary.
 
     Args:
         targets: Of the images, or of the parts that a crop shows, which have one window.
-        labels: (N, H, W) int64, 255 outside the images.
+        inside: (N, H, W) bool, the pixels that lie in the images; None for all.
     """
-    outside = labels == IGNORE
-    if not outside.any():
+    if inside is None:
         return targets
+    outside = ~inside
     return targets._replace(
         teacher=targets.teacher.masked_fill(outside, IGNORE),
         ensemble=targets.ensemble.masked_fill(outside[:, None], IGNORE),
         confident=targets.confident.masked_fill(outside[:, None], IGNORE),
+        boundary=targets.boundary & ~_grown(outside),
     )
+
+
+def _grown(mask: Tensor) -> Tensor:
+    """Pixels of masks (N, H, W) and all that touch one."""
+    return F.max_pool2d(mask[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
 
 
 def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:

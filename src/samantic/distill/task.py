@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from samantic.data.augment import Photometric
+from samantic.data.loading import Batch
+from samantic.data.resize import brought_to, magnified, shown_scale
 from samantic.distill.data import LessonBatch
 from samantic.distill.objective import student_terms, teacher_terms
 from samantic.distill.targets import Targets, make_targets, stack_targets, within
@@ -16,8 +18,9 @@ from samantic.distill.teacher import Teacher
 from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
 from samantic.distill_config import DistillConfig
-from samantic.models import Network
+from samantic.models import Network, Output
 from samantic.tasks import ScoredTask, configure_adamw
+from samantic.tiling import blend_tiles
 
 
 class DistillTask(ScoredTask):
@@ -41,6 +44,27 @@ class DistillTask(ScoredTask):
             self.options = replace(config.loss, boundary=0.0)
         self.photometric = Photometric(config.augment)
 
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count the pixels of the prediction: of panoramas around their edge, as at inference."""
+        if self.config.window is None:
+            self.count(batch)
+            return
+        height, width = size = batch.labels.shape[-2:]
+        scale = shown_scale(size, self.eval_size)
+
+        def part(rows: slice, columns: Tensor) -> Tensor:
+            images = (
+                None if x is None else magnified(x[..., rows, columns], scale)
+                for x in (batch.rgb, batch.thermal)
+            )
+            out: Output = self.network(*images)
+            return brought_to(out.probabilities(), size)[0]
+
+        confidence, labels = blend_tiles(part, height, width, (height, width), wrap=True)
+        self.answers_finite &= bool(confidence.isfinite().all())
+        matrix: Any = self.matrices["mask"]
+        matrix.update(labels[None].to(self.device), batch.labels)
+
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
         height, width = batch.images.labels.shape[-2:]
@@ -59,7 +83,7 @@ class DistillTask(ScoredTask):
         logits = teacher.in_windows(images.rgb, images.thermal, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
-        targets = within(targets, images.labels)
+        targets = within(targets, images.inside)
         return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> Tensor:

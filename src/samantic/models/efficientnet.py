@@ -17,6 +17,9 @@ from samantic.config import EFFICIENTNETS, SHORT
 from samantic.errors import InputError
 from samantic.models.norms import exchange_norms
 
+GRAY = 127 / 255
+"""Value in 0..1 that becomes 0, the mean of what the weights were trained on."""
+
 DROP = 0.1
 """Rate at which the last block is skipped in training."""
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config import SHORT, TwoStreamFusion
-from samantic.models.efficientnet import LiteEncoder, imagenet_weights
+from samantic.models.efficientnet import GRAY, LiteEncoder, imagenet_weights
 from samantic.models.network import (
     CHANNELS,
     MODALITIES,
@@ -46,8 +46,9 @@ NARROW = Layout((32, 48, 64, 96), (48, 64, 64))
 DROP = 0.1
 """Rate at which features are dropped before the classifier in training."""
 
-SMALLEST = 32
-"""Smallest height and width in pixels: the encoder's stride."""
+SMALLEST = STRIDE = 32
+"""Smallest height and width in pixels: the encoder's stride. Inside, images are padded to multiples
+of it: the maps of others would end before the image does, and lie askew over one another."""
 
 
 class TwoStream(Network):
@@ -122,6 +123,7 @@ class TwoStream(Network):
                 f"{size[0]}x{size[1]}; enlarge them"
             )
         present = shown(images, present)
+        images = {name: _padded(image) for name, image in images.items()}
         encoded = self._encode(images, present)
         logits, features = self._decode(encoded, self._any(present), size)
         singles = []
@@ -157,7 +159,10 @@ class TwoStream(Network):
     def _decode(
         self, encoded: dict[str, list[Tensor]], rows: Tensor, size: torch.Size
     ) -> tuple[Tensor, Pyramid]:
-        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 but for `rows`."""
+        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 but for `rows`.
+
+        The maps are those of the padded images, the logits of the images.
+        """
         like = next(iter(encoded.values()))
         nothing = [torch.zeros_like(level) for level in like]
         streams = [encoded.get(name, nothing) for name in self.encoders]
@@ -169,8 +174,16 @@ class TwoStream(Network):
         for skip, mix in zip(reversed(maps[:-1]), reversed(self.decoder), strict=True):
             x = F.interpolate(x, skip.shape[-2:], mode="bilinear")
             x = mix(torch.cat([x, skip], dim=1))
-        logits = F.interpolate(self.classifier(x), size, mode="bilinear")
+        height, width = (STRIDE * side for side in maps[-1].shape[-2:])
+        logits = F.interpolate(self.classifier(x), (height, width), mode="bilinear")
+        logits = logits[..., : size[0], : size[1]]
         return put_back(logits, rows), Pyramid(*(put_back(level, rows) for level in maps[:3]))
+
+
+def _padded(images: Tensor) -> Tensor:
+    """Images (N, C, H, W), gray below and at the right up to multiples of `STRIDE`."""
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % STRIDE, 0, -height % STRIDE), value=GRAY)
 
 
 def _four_channels(images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:

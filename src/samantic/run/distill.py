@@ -202,8 +202,19 @@ def _data(data: DataConfig, teacher: ModelInfo) -> DataConfig:
 
 
 def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student: Network) -> None:
-    """Refuse a teacher that does not fit, a student without images to read, and wide windows."""
+    """Refuse a teacher that does not fit, a student without images to read, and wide windows.
+
+    A teacher that learns answers the part that a lesson is about, by which nobody knows any more in
+    which size it wants the whole.
+    """
     teacher.check_fits(pairs, f"teacher.model {config.teacher.model}")
+    size = teacher.info.eval_size
+    if config.teacher.update == "joint" and config.augment.crop is not None and size is not None:
+        raise InputError(
+            f"augment.crop: the teacher {config.teacher.model} sees whole images at a short side "
+            f"of {size} pixels, and one that learns sees parts; set augment.crop null, or "
+            "teacher.update frozen"
+        )
     there = pairs.spec.modalities
     for name in student.modalities:
         if name not in there:
@@ -259,11 +270,11 @@ def _keep_targets(job: _Job) -> KeptTargets:
 
 def _made(job: _Job) -> dict[str, Any]:
     """All that targets depend on besides the images and their masks, as JSON has it."""
-    loss = asdict(job.config.loss)
+    loss, teacher = asdict(job.config.loss), job.teacher.info
     return {
         "classes": job.info.classes,
         "camera": job.info.camera.stored(),
         "loss": {key: loss[key] for key in ("targets", "cover", "smallest", "distance")},
-        "teacher": [job.teacher.fingerprint(), job.teacher.info.model.prediction],
+        "teacher": [job.teacher.fingerprint(), teacher.model.prediction, teacher.eval_size],
         "window": job.config.window,
     }

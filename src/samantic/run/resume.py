@@ -38,12 +38,15 @@ MAY_CHANGE = frozenset(
 )
 """Keys of a configuration that may differ from those that a run began with."""
 
+RESULTS = ("metrics.json", "comparison.json", "summary.json", "report.html")
+"""Files that a run ends with, or that evaluations and predictions are made of."""
+
 Inputs = dict[str, dict[str, str]]
 """What a run learns from: digests by name, of the pairs by split, and of models, text and masks."""
 
 
 def claim(out: Path, resume: bool) -> None:
-    """Refuse to overwrite a run, and to resume what is not there.
+    """Refuse to overwrite a run or the results of another verb, and to resume what is not there.
 
     Raises:
         InputError: It is so.
@@ -52,6 +55,10 @@ def claim(out: Path, resume: bool) -> None:
     if there and not resume:
         raise InputError(
             f"{out}: holds a run already; add --resume to continue it, or give another --out"
+        )
+    if found := [] if there else [name for name in RESULTS if (out / name).exists()]:
+        raise InputError(
+            f"{out}: holds {found[0]}, and no run that could be continued; give another --out"
         )
     if resume and not there:
         raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
@@ -132,10 +139,10 @@ def check_inputs(out: Path, inputs: Inputs) -> None:
     if not (out / INPUTS).exists():
         return
     before = read_json(out / INPUTS)
-    if not isinstance(before, dict):
-        raise InputError(f"{out / INPUTS}: not written by samantic; remove it")
     for key, now in inputs.items():
-        then = before.get(key, {})
+        then = before.get(key, {}) if isinstance(before, dict) else None
+        if not isinstance(then, dict):
+            raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
         changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
         if changed:
             raise InputError(

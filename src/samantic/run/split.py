@@ -54,11 +54,13 @@ class Split(NamedTuple):
 
     def inputs(self) -> dict[str, Any]:
         """All that figures depend on besides the model, as JSON has it."""
-        spec = self.layout
+        spec = self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
         return {
             "data": str(Path(self.root).resolve()),
             "split": self.name,
-            "classes": list(spec.classes) if isinstance(spec, DatasetSpec) else None,
+            "files": [spec.images or spec.rgb, spec.images or spec.thermal, spec.labels],
+            "classes": list(spec.classes),
+            "colors": ["#" + bytes(c).hex() for c in spec.palette] if spec.colours else None,
             "map": None if self.mapping is None else dict(self.mapping),
             "thermal-scaling": self.thermal_scaling,
             "rig": self.rig,
@@ -122,6 +124,7 @@ def open_labelled(
         InputError: The data or its classes cannot be used.
     """
     pairs = PairedFolder(split.root, split.layout, split.name, camera=camera)
+    pairs.refuse_repeats()
     tell(pairs.notes)
     check_split(pairs, TYPED)
     if pairs.classes == info.classes and not split.mapping:

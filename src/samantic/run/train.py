@@ -164,7 +164,10 @@ def open_splits(
 def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:
     """The pairs of a split; where there is none, the error says how to do without."""
     try:
-        return PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
+        pairs = PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
+        if key != "train":
+            pairs.refuse_repeats()
+        return pairs
     except NoSplitError as error:
         cures = {
             "val": "set data.val null, or data.train 'train[:90%]' and data.val 'train[90%:]'",
