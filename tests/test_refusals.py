@@ -215,10 +215,16 @@ def test_json_in_bounds(tmp_path: Path, text: str, message: str) -> None:
         read_json(path, 1000)
 
 
-@pytest.mark.parametrize("tile", [0, -1, 10, "x", True, 1e3, float("nan"), 10**9, None])
+@pytest.mark.parametrize("tile", [0, -1, 10, "x", True, 1e3, float("nan"), 10**9])
 def test_a_tile_that_no_network_reads(tile: Any) -> None:
     with pytest.raises(InputError, match=r"tile is .*; it must be a whole number of pixels in 32"):
         samantic.load("nano", tile=tile)
+
+
+@pytest.mark.parametrize("size", [5, -1, "own", True, 64.5, 10**9])
+def test_a_size_that_no_network_reads(size: Any) -> None:
+    with pytest.raises(InputError, match=r"size is .*; it must be a whole number of pixels in 32"):
+        samantic.load("nano", size=size)
 
 
 HERE: list[tuple[Any, list[str], str]] = [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from samantic.bounds import Range, fits, shown
+from samantic.bounds import RANGES, Range, fits, shown
 from samantic.checkpoint import load_model
 from samantic.config import MOST_TILE, TILE, Head
 from samantic.data.camera import Camera
@@ -32,6 +32,9 @@ from samantic.tiling import blend_tiles
 
 TILES = Range(32, MOST_TILE)
 """Sides of tiles in pixels that a network can read."""
+
+SIZES = RANGES["data.eval_size"]
+"""Short sides in pixels that images may be brought to."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +288,7 @@ def load(
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
-            or no network can read tiles of this side.
+            or no network can read tiles or images of this side.
 
     Example:
         >>> model = samantic.load("runs/demo/fused")
@@ -294,6 +297,7 @@ def load(
     """
     device = choose_device(device)
     check_tile(tile)
+    _check_size(size)
     network, info = load_model(name_or_path)
     camera = info.camera.changed(thermal_scaling, rig)
     return Predictor(network, info, device, camera, tile, panorama, size)
@@ -307,6 +311,19 @@ def check_tile(tile: int | None) -> None:
     """
     if tile is not None and (not fits(tile, int) or not TILES.holds(tile)):
         raise InputError(f"tile is {shown(tile)}; it must be a whole number of pixels in {TILES}")
+
+
+def _check_size(size: int | None) -> None:
+    """Refuse a short side that images cannot be brought to; 0 leaves them as they are.
+
+    Raises:
+        InputError: It is no whole number of pixels, or too small or too large.
+    """
+    if size is not None and (not fits(size, int) or not (size == 0 or SIZES.holds(size))):
+        raise InputError(
+            f"size is {shown(size)}; it must be a whole number of pixels in {SIZES}, or 0 for the "
+            "images' own"
+        )
 
 
 def _tile(info: ModelInfo) -> tuple[int, int]:
