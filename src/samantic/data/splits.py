@@ -83,7 +83,8 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     places = {kind: place for kind, place in places.items() if place}
     searched = {k: _search(root, place, spec, part.name) for k, place in places.items()}
     found = {kind: _joined(parts) for kind, parts in searched.items()}
-    listing, twice = root / substitute(spec.listing, split=part.name), []
+    listing = root / substitute(spec.listing, split=part.name)
+    twice: list[str] = []
     if listing.is_file():
         known = [images for parts in searched.values() for images in parts]
         names, twice = read_list(listing, known)
