@@ -21,7 +21,7 @@ LAYERS = [
     ["data", "models", "losses"],
     ["devices", "steps", "resuming", "masks", "model_info"],
     ["trainer"],
-    ["distillation", "checkpoint", "tiling"],
+    ["distillation", "checkpoint", "tiling", "prediction"],
     ["tasks"],
     ["callbacks", "predict", "pretraining", "disturbances", "frames"],
     ["distill"],

@@ -16,7 +16,8 @@ from samantic.cli import main
 from samantic.data.images import open_image, rgb_array, thermal_array
 from samantic.data.synthetic import write_scenes
 from samantic.files import read_json, replacing, write_json
-from samantic.predict import Predictor, overlay
+from samantic.predict import Predictor
+from samantic.prediction import overlay
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from samantic.errors import InputError
-    from samantic.predict import Prediction, Predictor, load
+    from samantic.predict import Predictor, load
+    from samantic.prediction import Prediction
 
 __version__ = "0.1.0"
 __all__ = ["InputError", "Prediction", "Predictor", "__version__", "load"]
 
 _HOMES = {
     "InputError": "samantic.errors",
-    "Prediction": "samantic.predict",
+    "Prediction": "samantic.prediction",
     "Predictor": "samantic.predict",
     "load": "samantic.predict",
 }

@@ -17,7 +17,8 @@ from samantic.data.pairs import Files, read_images
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.inputs import digest, files_digest, png_mark
-from samantic.predict import Predictor, class_shares
+from samantic.predict import Predictor
+from samantic.prediction import class_shares
 
 KINDS = ("overlays", "labels")
 """Folders of predictions, in the order in which they are written."""

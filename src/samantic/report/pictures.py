@@ -14,7 +14,7 @@ from PIL import Image
 from samantic.config import IGNORE
 from samantic.frames import Frame
 from samantic.model_info import ModelInfo
-from samantic.predict import overlay
+from samantic.prediction import overlay
 
 WIDTH = 480
 """Widest picture, pixels; smaller images stay as they are."""

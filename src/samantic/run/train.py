@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 import torch
@@ -69,48 +69,78 @@ def train(
     Raises:
         InputError: The data, the base or the folder cannot be used.
     """
-    out, data = Path(config.out), config.data
+    job = _prepare(config, resume, quiet)
+    data = config.data
+    if not _fit(job, resume, line) or data.test is None:
+        return {}  # the other processes of a distributed run are done, and so is one without a test
+    split = Split(data.root, dataset_spec(data), data.test)
+    options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
+    return evaluate(job.out, split, out=job.out, **options)
+
+
+class _Job(NamedTuple):
+    """What a training works with."""
+
+    config: Config
+    splits: dict[str, PairedFolder]
+    network: Network
+    info: ModelInfo
+    text: TextVectors | None
+    teacher: Teacher | None
+
+    @property
+    def out(self) -> Path:
+        return Path(self.config.out)
+
+
+def _prepare(config: Config, resume: bool, quiet: bool) -> _Job:
+    """Load and check everything, and say what is about to be trained."""
+    out, options = Path(config.out), config.train
     claim(out, resume)
     if resume:
         check_config(out, config)
-    L.seed_everything(config.train.seed, verbose=False)
-    splits = open_splits(data)
-    train_set = splits["train"]
-    _check_cameras(config, train_set)
-    train_set.transform = RandomCrop(config.augment)
-    text = class_vectors(config.text, train_set.classes) if config.text.source else None
-    info = _info(config, train_set, text)
-    network = build_network(info, trained=config.train.start is not None).train()
-    teacher = None if config.train.teacher is None else _teacher(config.train.teacher, train_set)
+    L.seed_everything(options.seed, verbose=False)
+    splits = open_splits(config.data)
+    pairs = splits["train"]
+    _check_cameras(config, pairs)
+    text = class_vectors(config.text, pairs.classes) if config.text.source else None
+    info = _info(config, pairs, text)
+    network = build_network(info, trained=options.start is not None).train()
+    teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
     start = None
-    if config.train.start is not None and not resume:
-        start = substitute(config.train.start, seed=config.train.seed)
+    if options.start is not None and not resume:
+        start = substitute(options.start, seed=options.seed)
     keep_inputs(out, data_inputs(splits) | _other_inputs(start, teacher, text), resume)
     started = "" if start is None else start_from(network, info, start)
     if not quiet:
         print("\n".join(filter(None, [describe(network, config, splits, info), started])))
     write_text(out / "config.yaml", to_yaml(config))
+    return _Job(config, splits, network, info, text, teacher)
+
+
+def _fit(job: _Job, resume: bool, line: int) -> bool:
+    """Train; return whether this is the process that goes on."""
+    config, out, text = job.config, job.out, job.text
+    pairs, workers = job.splits["train"], config.data.workers
+    pairs.transform = RandomCrop(config.augment)
     balance = config.loss.class_balance
-    weights = train_set.class_weights(balance) if balance else None
+    weights = pairs.class_weights(balance) if balance else None
     callbacks: list[L.Callback] = [
-        KeepRun(out, lambda: save_model(out / "model", network, info, text)),
+        KeepRun(out, lambda: save_model(out / "model", job.network, job.info, text)),
         ProgressBar(f"train {out.name}", line),
     ]
     if text is not None:
         callbacks.append(KeepSimilarity(out, similarity(text.vectors, text.known)))
     trainer = fit(
-        SegmentationTask(network, config, weights, text, teacher),
+        SegmentationTask(job.network, config, weights, text, job.teacher),
         out,
         config.train,
-        Source(train_set, data.workers),
-        eval_loader(splits["val"], data.workers) if "val" in splits else None,
+        Source(pairs, workers),
+        eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         callbacks,
         resume,
     )
-    if not trainer.is_global_zero or data.test is None:
-        return {}  # the other processes of a distributed run are done, and so is one without a test
-    options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
-    return evaluate(out, Split(data.root, dataset_spec(data), data.test), out=out, **options)
+    return trainer.is_global_zero
 
 
 def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:
