@@ -132,7 +132,7 @@ def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
 
 def _word(value: object) -> str:
     """An option as the user gives it; tiles have a height and a width, mostly the same."""
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(part, int) for part in value):
         return "x".join(dict.fromkeys(map(str, value)))
     return str(value or "none")
 
