@@ -126,9 +126,16 @@ def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
         if before.get(key, value) != value:
             option = key.replace("_", "-")
             raise InputError(
-                f"{out}: holds predictions with {option} {before[key] or 'none'}, not "
-                f"{value or 'none'}; give another --out"
+                f"{out}: holds predictions with {option} {_word(before[key])}, not {_word(value)}; "
+                "give another --out"
             )
+
+
+def _word(value: object) -> str:
+    """An option as the user gives it; tiles have a height and a width, mostly the same."""
+    if isinstance(value, list) and all(isinstance(part, int) for part in value):
+        return "x".join(dict.fromkeys(map(str, value)))
+    return str(value or "none")
 
 
 def _check_own(out: Path) -> None:
