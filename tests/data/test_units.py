@@ -12,6 +12,7 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.data import CATALOG
 from samantic.data.camera import Camera
 from samantic.data.synthetic import write_scenes
 from samantic.data.thermal import Scaling
@@ -65,6 +66,7 @@ def test_a_range_in_another_unit(
     assert "the thermal scaling is 26800,32000" in line
     assert "(data.thermal_scaling)" in line
     words = ["--data", str(kelvin), "--layout", "pairs", "--split", "test", "--out", out]
+    words += ["--classes", ",".join(CATALOG["mfnet"].classes)]
     assert main(["evaluate", str(trained), *words, "--thermal-scaling", WRONG]) == 2
     assert "2 of 2 images become 0 or 1" in told(capsys)
     words = ["--rgb", f"{kelvin}/rgb", "--thermal", f"{kelvin}/thermal", "--out", out]
@@ -129,7 +131,8 @@ def test_masks_in_black_and_white(
     assert "labels hold only 0 and 255" in (line := told(capsys))
     assert 'give data.colors ["#000000", "#ffffff"]' in line
     words = ["--data", str(kelvin), "--layout", "pairs", "--split", "test"]
-    evaluate = ["evaluate", str(trained), *words, "--out", str(kelvin.parent / "out")]
+    names = ["--classes", ",".join(CATALOG["mfnet"].classes)]
+    evaluate = ["evaluate", str(trained), *words, *names, "--out", str(kelvin.parent / "out")]
     assert main([*evaluate, "--thermal-scaling", RIGHT]) == 2
     assert "labels hold only 0 and 255" in told(capsys)
     checked = kelvin.parent / "checked"
