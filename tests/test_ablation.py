@@ -57,7 +57,7 @@ def test_grid_through_the_command(
     words += ["--jobs", "2", "--out", str(out)]
     assert main(words) == 1
     told = capsys.readouterr().out
-    assert "base /nowhere: neither a local folder nor reachable" in told
+    assert "base /nowhere: no such folder, and not asked of the hub" in told
     runs = {path.parent for path in out.glob("cells/*/metrics.json")}
     assert len(runs) == 2
     assert len(list((out / "cells").iterdir())) == 3
@@ -154,7 +154,7 @@ def test_a_grid_of_distillations(trained: Path, mfnet: Path, tmp_path: Path) -> 
         assert 0 <= float(row["ensemble"]) <= 1
     page = (out / "t.md").read_text()
     assert f"| {100 * known:.2f} |" in page
-    assert "Student segformer-micro of teacher" in page
+    assert "Student `segformer-micro` of teacher" in page
     kept = sorted(path.name.startswith("targets") for path in (out / "masks").iterdir())
     assert kept == [False, False, True], "masks of train and of test, targets of train"
     assert not list(out.glob("cells/*/masks"))
