@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ import samantic
 from samantic.cli import main
 from samantic.data.images import open_image, rgb_array, thermal_array
 from samantic.data.synthetic import write_scenes
+from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.predict import Predictor
 from samantic.prediction import overlay
@@ -371,3 +373,18 @@ def test_another_verbs_report_is_not_overwritten(
     assert predict(trained, trained, "--rgb", own / "rgb") == 2
     assert "holds another report; give another --out" in capsys.readouterr().err
     assert (trained / "report.html").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ({}, "no image was given; give rgb, thermal or both"),
+        ({"rgb": [1, 2]}, "rgb: a list; give a path, a PIL image or a numpy array"),
+        ({"thermal": torch.zeros(4, 4)}, "thermal: a Tensor; give a path, a PIL image or a numpy"),
+    ],
+)
+def test_what_is_no_image_is_told_what_it_is(
+    trained: Path, images: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        samantic.load(trained).predict(**images)

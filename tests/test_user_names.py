@@ -225,7 +225,7 @@ def test_default_folders_stay_in_runs(
     words = ["--data", str(mfnet), "--layout", "mfnet", "--split", split]
     assert main(["evaluate", str(trained), *words]) == 0
     (made,) = (tmp_path / "here" / "runs" / "evaluate").iterdir()
-    assert made.name == "tiny-" + split.replace("/", "-")
+    assert made.name == f"tiny-{mfnet.name}-" + split.replace("/", "-")
     assert (made / "metrics.json").exists()
     shutil.copytree(trained / "model", tmp_path / "own")
     (tmp_path / "own" / "sub").mkdir()
@@ -233,7 +233,7 @@ def test_default_folders_stay_in_runs(
     words = ["--data", str(mfnet), "--layout", "mfnet", "--split", "test"]
     assert main(["evaluate", "..", str(trained), *words]) == 0
     (made,) = (tmp_path / "own" / "sub" / "runs" / "evaluate").iterdir()
-    assert made.name == "own-and-others-test"
+    assert made.name == f"own-and-others-{mfnet.name}-test"
     assert (made / "own" / "metrics.json").exists()
 
 

@@ -91,6 +91,8 @@ class Predictor:
             InputError: An image cannot be used, sizes differ, all thermal values lie at one end
                 beyond the range of the model, or it reads neither image.
         """
+        if rgb is None and thermal is None:
+            raise InputError("predict: no image was given; give rgb, thermal or both")
         colour = None if rgb is None else rgb_array(rgb)
         if thermal is None:
             return self.segment(colour, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that turn the order of the text after them, which would show another name."""
@@ -22,6 +23,11 @@ def substitute(text: str, **values: object) -> str:
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", str(value))
     return text
+
+
+def of_seed(place: str, seed: int) -> str:
+    """A place for a seed: a folder of that very name, else `{seed}` in it stands for the seed."""
+    return place if Path(place).exists() else substitute(place, seed=seed)
 
 
 def normal(text: str) -> str:

@@ -384,3 +384,21 @@ def test_names_that_differ_in_letter_case_only(trained: Path, tmp_path: Path, to
     words = ["predict", str(trained), "--rgb", f"{root}/rgb", "--out", str(tmp_path / "out")]
     assert main(words) == 2
     assert "Frame.png differs in letter case only" in told()[0]
+
+
+def test_a_folder_of_that_very_name_comes_first(
+    tmp_path: Path, write_config: Callable[..., Path], trained: Path
+) -> None:
+    """Before {seed} stands for a seed and {split} for a split."""
+    root = make(tmp_path / "own", ["a", "b"])
+    for kind in ("rgb", "thermal", "labels"):
+        (root / kind).rename(root / f"{kind} {{split}}")
+    places = {kind: f"{kind} {{split}}" for kind in ("rgb", "thermal", "labels")}
+    data = {"layout": "pairs", "classes": ["ground", "person"], "val": None, "test": None}
+    train = {"steps": 1, "batch_size": 1}
+    (root / "train.txt").write_text("a\nb\n")
+    config = write_config(root, data=data | places, train=train, out=str(tmp_path / "x {seed}"))
+    assert main(["train", str(config)]) == 0
+    assert (tmp_path / "x {seed}" / "model").is_dir()
+    words = ["--train.start", str(tmp_path / "x {seed}"), "--out", str(tmp_path / "y")]
+    assert main(["train", str(config), *words]) == 0

@@ -29,7 +29,7 @@ from samantic.files import read_json
 from samantic.inputs import INPUTS, digest
 from samantic.run.resume import Inputs, check_inputs, data_inputs
 from samantic.run.train import open_splits
-from samantic.strings import substitute
+from samantic.strings import of_seed
 
 Run = Config | DistillConfig
 """What a cell trains."""
@@ -146,7 +146,7 @@ def _models(run: Run, known: dict[str, str]) -> Inputs:
     teacher = {"train.teacher": run.train.teacher}
     if isinstance(run, DistillConfig):
         teacher = {"teacher.model": run.teacher.model}
-    start = run.train.start and substitute(run.train.start, seed=run.train.seed)
+    start = run.train.start and of_seed(run.train.start, run.train.seed)
     found: Inputs = {}
     for part, names in (("teacher", teacher), ("start", {"train.start": start})):
         for key, name in names.items():

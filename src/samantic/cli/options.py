@@ -64,14 +64,17 @@ def class_options(sub: argparse.ArgumentParser) -> None:
 
 def data_card(options: argparse.Namespace) -> DatasetSpec:
     """What `file_options`, `class_options` and --layout say of the files."""
-    from samantic.data.catalog import own_files, with_colours
+    from samantic.data.catalog import check_layout_classes, own_files, with_colours
     from samantic.data.spec import named
 
     layout = options.layout
     spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt, "--")
-    for name, given in (("--classes", options.classes), ("--colors", options.colors)):
-        if given is not None and layout != "pairs":
-            raise InputError(f"{name}: layout {layout} has its own; use layout pairs")
+    if layout != "pairs":
+        classes = None if options.classes is None else _words(options.classes)
+        check_layout_classes(layout, classes, "--classes")
+        if options.colors is not None:
+            raise InputError(f"--colors: layout {layout} has its own; use layout pairs")
+        return spec
     if options.classes is None:
         if options.colors is not None:
             raise InputError("--colors: say which classes they stand for, with --classes")

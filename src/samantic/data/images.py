@@ -141,11 +141,20 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     """
     if isinstance(image, str | Path | Image.Image):
         return _raster_of(image, "rgb").colours()
+    _refuse_others(image, "rgb")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
         raise InputError(
             f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
         )
     return np.asarray(image, np.uint8)
+
+
+def _refuse_others(image: object, name: str) -> None:
+    """Refuse what is neither a file, nor a picture, nor an array."""
+    if not isinstance(image, np.ndarray):
+        raise InputError(
+            f"{name}: a {type(image).__name__}; give a path, a PIL image or a numpy array"
+        )
 
 
 def thermal_array(image: ImageLike) -> RawThermal:
@@ -164,6 +173,7 @@ def thermal_array(image: ImageLike) -> RawThermal:
         levels = found.levels()
         found.refuse_dropped()
         return _plain_depth(levels, found.name)
+    _refuse_others(image, "thermal")
     if image.ndim == 2 and image.dtype.kind in "uif":
         return _plain_depth(image, "thermal")
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

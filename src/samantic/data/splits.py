@@ -113,7 +113,7 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
 
 def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Images]:
     """The images of a folder or pattern, or of those of several that are there."""
-    patterns = spec.of_split(place, split)
+    patterns = [place] if is_there(root, place) else spec.of_split(place, split)
     there = [pattern for pattern in patterns if is_there(root, pattern)]
     if not there and "{split}" in place and "*" not in patterns[0]:
         raise NoSplitError(f"{root / patterns[0]}: no such folder of images")

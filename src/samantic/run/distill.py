@@ -42,7 +42,7 @@ from samantic.run.evaluate import evaluate
 from samantic.run.resume import check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
 from samantic.run.train import describe_data, describe_network, open_splits
-from samantic.strings import code, substitute
+from samantic.strings import code, of_seed
 from samantic.trainer import fit
 
 TEACHER = "teacher"
@@ -130,7 +130,7 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     }
     start = None
     if config.train.start is not None and not resume:
-        start = substitute(config.train.start, seed=config.train.seed)
+        start = of_seed(config.train.start, config.train.seed)
         inputs["start"] = {"train.start": fingerprint(find_model(start))}
     keep_inputs(out, inputs, resume)
     started = "" if start is None else start_from(student, info, start)

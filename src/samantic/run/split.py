@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,8 +69,8 @@ class Split(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What to call it in the name of a folder: the data set's folder and the split."""
-        return f"{Path(self.root).resolve().name}-" + re.sub(r"[/\\]", "_", self.name)
+        """What to call it: the data set's folder and the split."""
+        return f"{Path(self.root).resolve().name}-{self.name}"
 
 
 def settled(split: Split, folders: Sequence[Path]) -> Split:

@@ -38,7 +38,7 @@ from samantic.models.text import TextVectors, class_vectors
 from samantic.run.evaluate import evaluate
 from samantic.run.resume import Inputs, check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
-from samantic.strings import shown, substitute
+from samantic.strings import of_seed, shown
 from samantic.tasks import SegmentationTask
 from samantic.trainer import fit
 
@@ -109,7 +109,7 @@ def _prepare(config: Config, resume: bool, quiet: bool) -> _Job:
     teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
     start = None
     if options.start is not None and not resume:
-        start = substitute(options.start, seed=options.seed)
+        start = of_seed(options.start, options.seed)
     keep_inputs(out, data_inputs(splits) | _other_inputs(start, teacher, text), resume)
     started = "" if start is None else start_from(network, info, start)
     if not quiet:
