@@ -218,8 +218,11 @@ def test_a_model_knows_what_it_saw(trained: Path) -> None:
 
 
 def test_a_panorama_needs_an_image(trained: Path) -> None:
+    model = samantic.load(trained, panorama=True)
+    with pytest.raises(InputError, match="no image was given; give rgb, thermal or both"):
+        model.predict()
     with pytest.raises(InputError, match="reads rgb or thermal: none was given"):
-        samantic.load(trained, panorama=True).predict()
+        model.classify(None, None)
 
 
 @pytest.mark.parametrize("panorama", [False, True])
