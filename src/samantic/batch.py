@@ -155,7 +155,7 @@ def _predict_pair(
     predictor: Predictor, pair: Files, out: Path, made: dict[str, Any]
 ) -> NDArray[np.uint8]:
     """The labels of a pair: those in `out` if they were made alike, or else predicted and saved."""
-    paths = [out / kind / f"{pair.name}.png" for kind in KINDS]
+    paths, mark = [out / kind / f"{pair.name}.png" for kind in KINDS], None
     if any(path.exists() for path in paths):
         mark = _mark(pair, made)
         if (kept := _kept(paths, mark)) is not None:
@@ -164,7 +164,7 @@ def _predict_pair(
             if png_mark(path) != mark:
                 path.unlink(missing_ok=True)
     prediction = predictor.segment(*read_images(pair, predictor.camera))
-    prediction.save(out, pair.name, _mark(pair, made))
+    prediction.save(out, pair.name, mark or _mark(pair, made))
     return prediction.labels
 
 

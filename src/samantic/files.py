@@ -18,6 +18,19 @@ from samantic.yaml_text import parse_yaml
 
 MIB = 2**20
 
+UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What zipfile and numpy raise over files that are no .npz."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -147,14 +160,11 @@ def read_arrays(path: Path, what: str, names: tuple[str, ...], most: int = 256 *
                         raise ValueError("shape")
             with np.load(path, allow_pickle=False) as arrays:
                 return [arrays[name] for name in names]
-    except (AttributeError, KeyError, OSError, ValueError, EOFError, RuntimeError):
-        pass
-    except (zipfile.BadZipFile, NotImplementedError, zlib.error):
-        pass
-    raise InputError(
-        f"{path}: not a {what}; it needs `{'` and `'.join(names)}` as an .npz file, of up to "
-        f"{most // MIB} MiB each"
-    )
+    except UNREADABLE:
+        raise InputError(
+            f"{path}: not a {what}; it needs `{'` and `'.join(names)}` as an .npz file, of up to "
+            f"{most // MIB} MiB each"
+        ) from None
 
 
 def holds_json(path: Path, value: Any) -> bool:
