@@ -16,15 +16,15 @@ from pathlib import Path
 
 import torch
 
-from samantic.checkpoint import build_network
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Sample
-from samantic.data.synthetic import write_scenes
-from samantic.evaluation import evaluate_predictor
-from samantic.model_info import ModelInfo
-from samantic.predict import Predictor
+from samantic.measure.evaluation import evaluate_predictor
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import build_network
+from samantic.predict.predictor import Predictor
+from samantic.scenes.write import write_scenes
 
 PAGE = 4096
 """Bytes of a page of memory."""

@@ -17,9 +17,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import Sam2Config, Sam2Model
 
-from samantic.checkpoint import load_model
 from samantic.config import AdaptConfig
 from samantic.models import SARTM, Network, Student, TwoStream, load_sam2
+from samantic.predict.model_folder import load_model
 
 CLASSES = 9
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from samantic.config import AdaptConfig, AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
-from samantic.data.synthetic import split_indices, write_scenes
 from samantic.run import train
+from samantic.scenes.write import split_indices, write_scenes
 
 out = Path(sys.argv[1])
 write_scenes(out / "data", "mfnet", split_indices(40), seed=0, size=(64, 96))

@@ -15,9 +15,10 @@ import yaml
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before huggingface_hub reads it
 
 from samantic.cli import main
-from samantic.config import AdaptConfig, Fusion
-from samantic.data.synthetic import write_scenes
+from samantic.config import AdaptConfig
+from samantic.config.train import Fusion
 from samantic.models import SARTM, load_sam2
+from samantic.scenes.write import write_scenes
 from tests.helpers import write_changed
 
 REALDATA = Path(os.environ.get("SAMANTIC_REALDATA", Path(__file__).parents[2] / "shared" / "data"))

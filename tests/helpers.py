@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from samantic.data import CATALOG
-from samantic.models.segformer import build_segformer
+from samantic.models.students.segformer_parts import build_segformer
 
 
 def write_changed(path: Path, values: dict[str, Any], changes: dict[str, Any]) -> Path:

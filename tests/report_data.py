@@ -13,9 +13,9 @@ from PIL import Image
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Files
-from samantic.frames import Frame
+from samantic.measure.gallery import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
-from samantic.model_info import ModelInfo
+from samantic.predict.info import ModelInfo
 from samantic.report.pages import Section, write_page, write_sections
 from samantic.report.pictures import side_by_side
 from samantic.report.predictions import write_predictions

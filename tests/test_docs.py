@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samantic.data.synthetic import split_indices, write_scenes
+from samantic.scenes.write import split_indices, write_scenes
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -11,30 +11,21 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
     ["errors", "strings"],
-    ["yaml_text", "bounds"],
+    ["yaml_text"],
     ["files"],
-    ["config", "class_names"],
-    ["distill_config", "config_values", "inputs"],
-    ["config_help"],
-    ["config_files"],
-    ["metrics"],
-    ["data", "models", "losses"],
-    ["devices", "steps", "resuming", "masks", "model_info"],
-    ["trainer"],
-    ["distillation", "checkpoint", "tiling", "prediction"],
-    ["tasks"],
-    ["callbacks", "predict", "pretraining", "disturbances", "frames"],
-    ["distill"],
-    ["evaluation", "batch"],
-    ["records", "figures"],
-    ["published"],
+    ["config", "provenance"],
+    ["metrics", "losses"],
+    ["data"],
+    ["scenes", "models"],
+    ["learn", "predict"],
+    ["distill", "measure"],
     ["report"],
     ["run", "check"],
-    ["ablation"],
-    ["demo"],
+    ["ablation", "demo"],
     ["cli"],
     ["__main__"],
 ]
+"""Folders and files of the package, lowest first."""
 
 
 def imports(path: Path) -> set[str]:
@@ -76,7 +67,7 @@ def test_nothing_loads_what_it_does_not_need() -> None:
         "import sys, samantic, samantic.cli, samantic.config; samantic.cli.build_parser();"
         "heavy = {'torch', 'numpy', 'lightning', 'transformers', 'PIL'} & set(sys.modules);"
         "assert not heavy, heavy;"
-        "import samantic.cli.predict, samantic.batch, samantic.report.predictions;"
+        "import samantic.cli.predict, samantic.predict.folders, samantic.report.predictions;"
         "samantic.load('nano', device='cpu');"
         "heavy = {'lightning', 'torchmetrics', 'matplotlib', 'sklearn', 'transformers', 'kornia',"
         "'pycocotools', 'samantic.distill'} & set(sys.modules);"

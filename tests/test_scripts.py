@@ -15,11 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 import samantic
-from samantic.checkpoint import build_network, save_model
 from samantic.config import AdaptConfig, ModelConfig
 from samantic.data import CATALOG, PairedFolder
-from samantic.data.synthetic import write_scenes
-from samantic.model_info import ModelInfo
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import build_network, save_model
+from samantic.scenes.write import write_scenes
 
 ROOT = Path(__file__).parents[1]
 

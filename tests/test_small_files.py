@@ -16,12 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from samantic.checkpoint import load_model
 from samantic.errors import InputError
-from samantic.models.segformer import build_segformer
-from samantic.models.shapes import SegFormerShape
+from samantic.measure.record import read_confusion
+from samantic.models.students.segformer_parts import build_segformer
+from samantic.models.students.shapes import SegFormerShape
 from samantic.models.text import read_vectors
-from samantic.records import read_confusion
+from samantic.predict.model_folder import load_model
 
 
 def header(shape: tuple[int, ...], descr: str) -> bytes:

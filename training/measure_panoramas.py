@@ -19,7 +19,7 @@ from tqdm import tqdm
 import samantic
 from samantic.data import PairedFolder
 from samantic.metrics import confusion_matrix, paired_difference, scores
-from samantic.predict import Predictor
+from samantic.predict.predictor import Predictor
 
 
 def main() -> None:

@@ -23,15 +23,15 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from tqdm import tqdm
 
-from samantic.config import IGNORE, Layout
+from samantic.config.train import IGNORE, Layout
 from samantic.data import PairedFolder
 from samantic.data.instances import components
 from samantic.data.pairs import Sample
+from samantic.distill.grid_masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.distill.windows import cut_window, plan_windows
 from samantic.files import replacing
-from samantic.masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.models import load_sam2
-from samantic.models.bases import is_random
+from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
 
 

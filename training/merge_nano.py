@@ -12,7 +12,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from samantic.checkpoint import build_network, load_model, save_model, start_from
+from samantic.predict.model_folder import build_network, load_model, save_model, start_from
 
 
 def main() -> None:

@@ -18,17 +18,18 @@ from typing import cast, get_args
 import lightning as L  # the name its documentation uses
 from torch.utils.data import ConcatDataset
 
-from samantic.callbacks import KeepRun, ProgressBar
-from samantic.config import AugmentConfig, Layout, TrainConfig
+from samantic.config import AugmentConfig, TrainConfig
+from samantic.config.train import Layout
 from samantic.data.crop import RandomCrop
 from samantic.data.instances import InstanceFolder
 from samantic.data.loading import Source, eval_loader
 from samantic.files import write_json
+from samantic.learn.callbacks import KeepRun, ProgressBar
+from samantic.learn.fit import fit
+from samantic.learn.pretraining import PromptTask, bind_prompts
 from samantic.models import load_sam2
-from samantic.models.bases import is_random
+from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
-from samantic.pretraining import PromptTask, bind_prompts
-from samantic.trainer import fit
 
 
 def main() -> None:

@@ -21,14 +21,14 @@ from PIL import Image
 from tqdm import tqdm
 
 import samantic
-from samantic.batch import find_files
-from samantic.checkpoint import find_model, fingerprint
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import read_images, to_tensor
 from samantic.files import replacing, write_text
-from samantic.inputs import files_digest, mark_png, png_mark
-from samantic.predict import Predictor
+from samantic.predict.folders import find_files
+from samantic.predict.model_folder import find_model, fingerprint
+from samantic.predict.predictor import Predictor
+from samantic.provenance import files_digest, mark_png, png_mark
 
 
 @torch.inference_mode()

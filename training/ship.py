@@ -17,9 +17,9 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from samantic.checkpoint import CARD, TEXT, WEIGHTS, find_model, write_card
 from samantic.files import read_json, write_tensors, write_text
-from samantic.model_info import CONFIG, read_info
+from samantic.predict.info import CONFIG, read_info
+from samantic.predict.model_folder import CARD, TEXT, WEIGHTS, find_model, write_card
 
 
 def main() -> None:

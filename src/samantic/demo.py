@@ -13,9 +13,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from samantic.batch import predict_files
-from samantic.checkpoint import find_model, fingerprint
-from samantic.config import (
+from samantic.config.train import (
     AdaptConfig,
     AugmentConfig,
     Config,
@@ -25,16 +23,18 @@ from samantic.config import (
     TrainConfig,
 )
 from samantic.data.pairs import PairedFolder
-from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
-from samantic.evaluation import evaluate_predictor
-from samantic.inputs import check_folder, write_inputs
-from samantic.model_info import read_info
-from samantic.predict import load
-from samantic.records import in_columns, interval
+from samantic.measure.evaluation import evaluate_predictor
+from samantic.measure.record import in_columns, interval
+from samantic.predict.folders import predict_files
+from samantic.predict.info import read_info
+from samantic.predict.model_folder import find_model, fingerprint
+from samantic.predict.predictor import load
+from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
 from samantic.run import train
+from samantic.scenes.write import write_scenes
 
 SIZE = (96, 128)
 CAMERA = (480, 640)

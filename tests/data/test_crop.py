@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from samantic.config import AugmentConfig
-from samantic.config_files import read_config
+from samantic.config.read import read_config
 from samantic.data.crop import Crop, RandomCrop, crop_sample
 from samantic.data.pairs import Sample
 from samantic.errors import InputError

@@ -14,17 +14,18 @@ import yaml
 from PIL import Image
 
 from samantic.cli import main
-from samantic.config import DataConfig, Layout
+from samantic.config import DataConfig
+from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import Camera
-from samantic.data.catalog import dataset_spec
+from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import filled, find_images, matched
 from samantic.data.instances import InstanceFolder
 from samantic.data.labels import LabelCode
-from samantic.data.scenes import draw_scene
-from samantic.data.synthetic import COUNTS, DRAW, LABELS, write_scenes
 from samantic.data.thermal import Scaling
 from samantic.errors import InputError
+from samantic.scenes import draw_scene
+from samantic.scenes.write import COUNTS, DRAW, LABELS, write_scenes
 
 NAMES = [*"abcdefghi"]
 LAYOUTS: list[Layout] = [name for name in get_args(Layout) if name not in DRAW]

@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from samantic.config import Layout
+from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
+from samantic.data.cards.card import palette
 from samantic.data.images import rgb_array, thermal_array
-from samantic.data.scenes import draw_scene
-from samantic.data.spec import palette
-from samantic.data.synthetic import LABELS, write_scenes
 from samantic.errors import InputError
+from samantic.scenes import draw_scene
+from samantic.scenes.write import LABELS, write_scenes
 
 CLASSES = list(CATALOG["mfnet"].classes)
 

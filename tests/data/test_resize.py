@@ -15,8 +15,8 @@ from PIL import Image
 import samantic
 from samantic.cli import main
 from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
-from samantic.data.synthetic import write_scenes
-from samantic.records import read_confusion
+from samantic.measure.record import read_confusion
+from samantic.scenes.write import write_scenes
 
 
 def test_scale_and_size_keep_the_aspect() -> None:

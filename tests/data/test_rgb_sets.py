@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
-from samantic.config import DataConfig, Layout
+from samantic.config import DataConfig
+from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
-from samantic.data.catalog import dataset_spec
+from samantic.data.cards.catalog import dataset_spec
 from samantic.data.instances import InstanceFolder
 from samantic.data.labels import LabelCode
 from samantic.data.loading import collate
-from samantic.data.synthetic import DRAW, LABELS, write_scenes
 from samantic.errors import InputError
+from samantic.scenes.write import DRAW, LABELS, write_scenes
 
 SIZE = (32, 128)
 SPLITS = {"train": range(4), "val": range(4, 6), "test": range(6, 8)}

@@ -16,9 +16,9 @@ from samantic.cli import main
 from samantic.data.camera import Camera, stored_camera
 from samantic.data.rig import Rig, read_rig, rig_from
 from samantic.data.shifts import shifted
-from samantic.data.synthetic import write_scenes
 from samantic.data.thermal import Scaling
 from samantic.errors import InputError
+from samantic.scenes.write import write_scenes
 
 NAMES = [*"abcdefghi"]
 

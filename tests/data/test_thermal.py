@@ -18,7 +18,6 @@ from samantic.cli import main
 from samantic.data import PairedFolder
 from samantic.data.camera import Camera
 from samantic.data.images import open_image, thermal_array
-from samantic.data.synthetic import write_scenes
 from samantic.data.thermal import (
     Scaling,
     clean,
@@ -27,6 +26,7 @@ from samantic.data.thermal import (
     scale_thermal,
 )
 from samantic.errors import InputError
+from samantic.scenes.write import write_scenes
 
 UNITS: dict[str, tuple[Callable[[NDArray[np.uint8]], NDArray[np.generic]], str, str]] = {
     "counts": (lambda t: 7000 + 20 * t.astype(np.uint16), ".png", "7000,12100"),

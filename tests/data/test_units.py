@@ -14,9 +14,9 @@ import samantic
 from samantic.cli import main
 from samantic.data import CATALOG
 from samantic.data.camera import Camera
-from samantic.data.synthetic import write_scenes
 from samantic.data.thermal import Scaling
 from samantic.errors import InputError
+from samantic.scenes.write import write_scenes
 
 CLASSES = [*"abcdefghi"]
 RIGHT, WRONG = "268,320", "26800,32000"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from samantic.config.distill import MasksConfig
 from samantic.distill.damage import Damage
 from samantic.distill.ensemble import mask_source
 from samantic.distill.sources import DamagedMasks, FileMasks
-from samantic.distill_config import MasksConfig
 
 
 @pytest.mark.parametrize("times", [0.5, 2.0])

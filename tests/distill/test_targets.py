@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from samantic.config import IGNORE
+from samantic.config.distill import AdaptationConfig, ViewConfig
+from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.data.pairs import Sample
 from samantic.distill.data import Lessons
@@ -30,7 +31,6 @@ from samantic.distill.targets import (
 )
 from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
-from samantic.distill_config import AdaptationConfig, ViewConfig
 
 K, H, W, WINDOW = 4, 12, 24, 8
 OPTIONS = AdaptationConfig(smallest=4, cover=0.5, distance=2)

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 import torch
 
-from samantic.checkpoint import build_network, load_model, save_model
-from samantic.config import AdaptConfig, DataConfig, Head, ModelConfig
+from samantic.config import AdaptConfig, DataConfig, ModelConfig
+from samantic.config.distill import DistillConfig, TeacherConfig
+from samantic.config.train import Head
 from samantic.data.loading import Batch
 from samantic.distill.data import LessonBatch
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher
 from samantic.distill.windows import plan_windows
-from samantic.distill_config import DistillConfig, TeacherConfig
-from samantic.model_info import ModelInfo
 from samantic.models import Student, load_sam2
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import build_network, load_model, save_model
 
 CLASSES = ("unlabelled", "car", "person")
 BOTH = ("rgb", "thermal")

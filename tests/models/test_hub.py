@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from samantic.checkpoint import find_model
 from samantic.errors import InputError
 from samantic.models import hub, load_sam2
-from samantic.models.segformer import build_segformer
+from samantic.models.students.segformer_parts import build_segformer
+from samantic.predict.model_folder import find_model
 
 
 @pytest.fixture

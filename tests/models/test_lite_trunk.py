@@ -12,10 +12,10 @@ from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleBlock
 
 from samantic.config import AdaptConfig
 from samantic.models import SARTM, QVLoRA, load_sam2
-from samantic.models.bases import LITE
-from samantic.models.efficientnet import imagenet_weights
-from samantic.models.lite_trunk import LiteTrunk
-from samantic.models.sam import normalise
+from samantic.models.encoders.bases import LITE
+from samantic.models.encoders.efficientnet import imagenet_weights
+from samantic.models.encoders.lite_trunk import LiteTrunk
+from samantic.models.encoders.sam2 import normalise
 
 
 @pytest.fixture(scope="module")

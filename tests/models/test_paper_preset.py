@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import Sam2Config, Sam2Model
 
-from samantic.config_files import read_config
+from samantic.config.read import read_config
 from samantic.models import SARTM
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 import torch
 
-from samantic.config import AdaptConfig, Fusion
+from samantic.config import AdaptConfig
+from samantic.config.train import Fusion
 from samantic.models import SARTM, load_sam2
 
 MakeNetwork = Callable[..., SARTM]

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import SegformerForImageClassification, SegformerForSemanticSegmentation
 
-from samantic.config import SegFormerFusion
+from samantic.config.train import SegFormerFusion
 from samantic.errors import InputError
 from samantic.models import Student
-from samantic.models.segformer import build_segformer, decode, segformer_config
-from samantic.models.shapes import SEGFORMERS
+from samantic.models.students.segformer_parts import build_segformer, decode, segformer_config
+from samantic.models.students.shapes import SEGFORMERS
 from samantic.models.transfer import take_over
 
 FUSIONS = get_args(SegFormerFusion)

@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from efficientnet_lite_pytorch import EfficientNet
 from safetensors.torch import load_file
 
-from samantic.checkpoint import load_model
 from samantic.cli import main
-from samantic.config import AdaptConfig, ModelConfig, TwoStreamFusion
-from samantic.config_files import check_network, read_config
+from samantic.config import AdaptConfig, ModelConfig
+from samantic.config.read import check_network, read_config
+from samantic.config.train import TwoStreamFusion
 from samantic.errors import InputError
 from samantic.models import TwoStream, two_stream
-from samantic.models.efficientnet import LiteEncoder, imagenet_weights
+from samantic.models.encoders.efficientnet import LiteEncoder, imagenet_weights
 from samantic.models.transfer import take_over
+from samantic.predict.model_folder import load_model
 
 BASE = "efficientnet-lite0"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from samantic.data.synthetic import write_scenes
+from samantic.scenes.write import write_scenes
 from tests.helpers import save_segformer, write_changed
 
 WriteConfig = Callable[..., Path]

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from samantic.class_names import class_table, difference, match_names, parse_map
 from samantic.cli import main
+from samantic.data.class_names import class_table, difference, match_names, parse_map
 from samantic.data.images import open_image
-from samantic.data.synthetic import write_scenes
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
-from samantic.records import read_confusion
+from samantic.measure.record import read_confusion
+from samantic.scenes.write import write_scenes
 
 NAMES = ("unlabelled", "car", "person", "bike", "curve", "car stop", "guardrail", "color cone")
 NAMES = (*NAMES, "bump")

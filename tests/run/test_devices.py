@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-from samantic.data.synthetic import write_scenes
+from samantic.scenes.write import write_scenes
 
 SCRIPT = '''
 """`samantic train`, whose processes write down what they draw."""
 import json, os, sys
 import torch
 from samantic.cli import main
-from samantic.tasks import ScoredTask, SegmentationTask
+from samantic.learn.task import ScoredTask, SegmentationTask
 
 out, *words = sys.argv[1:]
 step, end = SegmentationTask.training_step, ScoredTask.on_validation_epoch_end

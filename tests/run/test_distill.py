@@ -15,16 +15,16 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 import samantic
-from samantic.callbacks import read_history
-from samantic.checkpoint import load_model
 from samantic.cli import main
-from samantic.config_files import read_distill_config
+from samantic.config.read import read_distill_config
 from samantic.data import PairedFolder
 from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
+from samantic.learn.callbacks import read_history
 from samantic.metrics import confusion_matrix, scores
-from samantic.model_info import read_info
+from samantic.predict.info import read_info
+from samantic.predict.model_folder import load_model
 from samantic.run import distill
 from tests.helpers import cut_power, save_segformer
 

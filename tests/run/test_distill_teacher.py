@@ -14,13 +14,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import samantic
-from samantic.callbacks import read_history
 from samantic.cli import main
 from samantic.data import CATALOG
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
-from samantic.model_info import read_info
-from samantic.models.segformer import build_segformer
+from samantic.learn.callbacks import read_history
+from samantic.models.students.segformer_parts import build_segformer
+from samantic.predict.info import read_info
 
 WriteConfig = Callable[..., Path]
 
@@ -84,7 +84,7 @@ def test_a_segformer_of_transformers_teaches(
 def test_a_segformer_answers_as_in_transformers(segformer: Path) -> None:
     from transformers import SegformerForSemanticSegmentation
 
-    from samantic.models.sam import normalise
+    from samantic.models.encoders.sam2 import normalise
 
     teacher = load_teacher(str(segformer))
     assert teacher.info.classes == CATALOG["mfnet"].classes

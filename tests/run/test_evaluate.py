@@ -12,10 +12,10 @@ import torch
 import samantic
 from samantic.cli import main
 from samantic.data import PairedFolder
-from samantic.disturbances import SUITE
 from samantic.errors import InputError
+from samantic.measure.disturbances import SUITE
+from samantic.measure.record import read_confusion
 from samantic.metrics import confusion_matrix, scores
-from samantic.records import read_confusion
 
 
 def test_evaluate_gives_the_same_number(trained: Path, mfnet: Path, tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ import pytest
 from scipy.stats import spearmanr
 
 import samantic
-from samantic.callbacks import read_history, read_similarity
 from samantic.cli import main
-from samantic.config_files import read_config
+from samantic.config.read import read_config
 from samantic.data import CATALOG, PairedFolder
-from samantic.data.synthetic import write_scenes
+from samantic.learn.callbacks import read_history, read_similarity
+from samantic.scenes.write import write_scenes
 
 WriteConfig = Callable[..., Path]
 

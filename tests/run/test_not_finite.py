@@ -10,13 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from samantic.bounds import RANGES, Range
-from samantic.callbacks import KeepRun, read_history
-from samantic.checkpoint import load_model, save_model
 from samantic.cli import main
-from samantic.data.synthetic import write_scenes
+from samantic.config.options import RANGES, Range
 from samantic.errors import InputError
-from samantic.tasks import SegmentationTask
+from samantic.learn.callbacks import KeepRun, read_history
+from samantic.learn.task import SegmentationTask
+from samantic.predict.model_folder import load_model, save_model
+from samantic.scenes.write import write_scenes
 
 WriteConfig = Callable[..., Path]
 

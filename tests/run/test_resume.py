@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
-from samantic.config_files import read_config
+from samantic.config.read import read_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_text
-from samantic.run.resume import check_config, check_inputs, claim, data_inputs, keep_inputs
+from samantic.run.folder import check_config, check_inputs, claim, data_inputs, keep_inputs
 
 WriteConfig = Callable[..., Path]
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from samantic.checkpoint import load_model
 from samantic.cli import main
 from samantic.distill.task import DistillTask
 from samantic.errors import InputError
-from samantic.resuming import _read
-from samantic.tasks import SegmentationTask
+from samantic.learn.resume import _read
+from samantic.learn.task import SegmentationTask
+from samantic.predict.model_folder import load_model
 from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]

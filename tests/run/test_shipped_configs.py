@@ -13,9 +13,9 @@ import pytest
 
 from samantic.cli import main
 from samantic.config import ModelConfig, TextConfig
-from samantic.config_files import read_config, read_distill_config
+from samantic.config.read import read_config, read_distill_config
 from samantic.data import CATALOG
-from samantic.data.synthetic import write_scenes
+from samantic.scenes.write import write_scenes
 from tests.helpers import save_segformer
 
 ROOT = Path(__file__).parents[2]

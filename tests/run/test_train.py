@@ -13,14 +13,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from samantic.callbacks import read_history
-from samantic.checkpoint import load_model
 from samantic.cli import main
-from samantic.config_files import read_config
+from samantic.config.read import read_config
 from samantic.errors import InputError
+from samantic.learn.callbacks import read_history
+from samantic.learn.task import SegmentationTask
 from samantic.models import load_sam2
+from samantic.predict.model_folder import load_model
 from samantic.run import train
-from samantic.tasks import SegmentationTask
 from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]

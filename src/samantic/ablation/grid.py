@@ -17,17 +17,17 @@ from typing import Any
 from tqdm import tqdm
 
 from samantic.ablation.tables import Table
-from samantic.checkpoint import find_model, fingerprint
-from samantic.class_names import difference
-from samantic.config import Config
-from samantic.config_files import read_any_config, to_yaml
-from samantic.data.catalog import CATALOG
+from samantic.config.distill import DistillConfig
+from samantic.config.read import read_any_config, to_yaml
+from samantic.config.train import Config
+from samantic.data.cards.catalog import CATALOG
+from samantic.data.class_names import difference
 from samantic.distill.teacher import load_teacher
-from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
 from samantic.files import read_json
-from samantic.inputs import INPUTS, digest
-from samantic.run.resume import Inputs, check_inputs, data_inputs
+from samantic.predict.model_folder import find_model, fingerprint
+from samantic.provenance import INPUTS, digest
+from samantic.run.folder import Inputs, check_inputs, data_inputs
 from samantic.run.train import open_splits
 from samantic.strings import of_seed
 
@@ -201,7 +201,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
         os.dup2(log.fileno(), 2)
     import torch
 
-    from samantic.disturbances import MISSING
+    from samantic.measure.disturbances import MISSING
     from samantic.run import distill, train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user says so

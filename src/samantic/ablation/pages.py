@@ -12,16 +12,16 @@ from markupsafe import Markup
 from samantic.ablation.grid import Grid, Run
 from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
-from samantic.config_files import read_any_config
-from samantic.data.catalog import dataset_spec
+from samantic.config.distill import DistillConfig
+from samantic.config.read import read_any_config
+from samantic.data.cards.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
-from samantic.distill_config import DistillConfig
 from samantic.errors import InputError
-from samantic.evaluation import Evaluation, evaluate_predictor
-from samantic.figures import tsne
 from samantic.files import write_text
-from samantic.model_info import ModelInfo
-from samantic.predict import load
+from samantic.measure.evaluation import Evaluation, evaluate_predictor
+from samantic.predict.info import ModelInfo
+from samantic.predict.predictor import load
+from samantic.report.figures import tsne
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, side_by_side
 from samantic.strings import code, shown

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from samantic.ablation.grid import Grid
 from samantic.ablation.tables import Row, Table
-from samantic.disturbances import MISSING
 from samantic.files import read_json
+from samantic.measure.disturbances import MISSING
+from samantic.measure.record import read_confusion
 from samantic.metrics import paired_difference
-from samantic.records import read_confusion
 from samantic.strings import escaped, spreadsheet
 
 TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}

@@ -11,7 +11,7 @@ import numpy as np
 
 from samantic.check.facts import Split, duplicates, find_splits, inspect_split
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.spec import MOST_CLASSES, DatasetSpec
+from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
 from samantic.data.thermal import CLIPPED, Scaling
 from samantic.errors import InputError
 

@@ -9,8 +9,8 @@ import numpy as np
 from samantic.check.facts import Pair, Split
 from samantic.check.findings import Findings
 from samantic.data.camera import Camera
+from samantic.data.cards.card import DatasetSpec
 from samantic.data.pairs import read_images
-from samantic.data.spec import DatasetSpec
 from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report.pages import Section, write_sections

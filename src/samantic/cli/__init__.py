@@ -84,7 +84,7 @@ def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
     """
     if not words:
         return
-    from samantic.config_values import key_of, unknown_option
+    from samantic.config.values import key_of, unknown_option
 
     keys = options.keys() if hasattr(options, "keys") else ()
     taken = False  # whether the last word was a key, whose value may follow

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.bounds import SEED, SHOWN
 from samantic.cli.options import config_keys, whole
+from samantic.config.options import SEED, SHOWN
 
 HELP = "train the settings of tables, write the tables"
 
@@ -44,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _keys() -> set[str]:
-    from samantic.config import Config
-    from samantic.distill_config import DistillConfig
+    from samantic.config.distill import DistillConfig
+    from samantic.config.train import Config
 
     return config_keys(Config, DistillConfig)
 

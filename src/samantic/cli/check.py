@@ -31,7 +31,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from samantic.check import check, table, write_check
     from samantic.data.camera import ALIGNED_8_BIT
-    from samantic.inputs import check_folder, write_inputs
+    from samantic.provenance import check_folder, write_inputs
 
     spec = data_card(options)
     camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)

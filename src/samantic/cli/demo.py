@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.bounds import SEED
 from samantic.cli.options import whole
+from samantic.config.options import SEED
 
 HELP = "the whole story on generated scenes, in minutes"
 

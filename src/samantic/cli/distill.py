@@ -15,7 +15,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from samantic.config_files import read_distill_config
+    from samantic.config.read import read_distill_config
 
     config = read_distill_config(options.config, options.overrides)
     from samantic.run import distill
@@ -24,6 +24,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _kind() -> type[Any]:
-    from samantic.distill_config import DistillConfig
+    from samantic.config.distill import DistillConfig
 
     return DistillConfig

@@ -55,8 +55,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from samantic.class_names import parse_map
-    from samantic.disturbances import SUITE
+    from samantic.data.class_names import parse_map
+    from samantic.measure.disturbances import SUITE
     from samantic.run import Split, compare, evaluate
 
     if options.out is not None and any((options.out / name).exists() for name in RUN_FILES):

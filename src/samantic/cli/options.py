@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from samantic.bounds import SHOWN
-from samantic.config import Layout
+from samantic.config.options import SHOWN
+from samantic.config.train import Layout
 from samantic.errors import InputError
 
 if TYPE_CHECKING:
-    from samantic.data.spec import DatasetSpec
+    from samantic.data.cards.card import DatasetSpec
 
 LAYOUTS = get_args(Layout)
 
@@ -37,16 +37,16 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
 
 
 def _help(kind: type[Any]) -> str:
-    from samantic.config_files import help_of
+    from samantic.config.read import help_of
 
     return help_of(kind)
 
 
 def config_keys(*kinds: type[Any]) -> set[str]:
     """The keys of configurations, which are options of the verbs that read one."""
-    from samantic import config_values
+    from samantic.config import values
 
-    return {key for kind in kinds for key in config_values.config_keys(kind)}
+    return {key for kind in kinds for key in values.config_keys(kind)}
 
 
 def file_options(sub: argparse.ArgumentParser) -> None:
@@ -64,8 +64,8 @@ def class_options(sub: argparse.ArgumentParser) -> None:
 
 def data_card(options: argparse.Namespace) -> DatasetSpec:
     """What `file_options`, `class_options` and --layout say of the files."""
-    from samantic.data.catalog import check_layout_classes, own_files, with_colours
-    from samantic.data.spec import named
+    from samantic.data.cards.card import named
+    from samantic.data.cards.catalog import check_layout_classes, own_files, with_colours
 
     layout = options.layout
     spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt, "--")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from samantic.cli.options import MODEL, camera_options, whole
-from samantic.config import MOST_TILE, TILE
+from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import shown
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
@@ -38,11 +38,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from samantic.batch import find_files, predict_files
-    from samantic.checkpoint import find_model, fingerprint
     from samantic.data.preflight import TYPED, check_unit
-    from samantic.predict import load
-    from samantic.records import pair_count
+    from samantic.measure.record import pair_count
+    from samantic.predict.folders import find_files, predict_files
+    from samantic.predict.model_folder import find_model, fingerprint
+    from samantic.predict.predictor import load
     from samantic.report.predictions import write_predictions
 
     files = find_files(options.rgb, options.thermal, options.rgbt)

@@ -6,8 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
-from samantic.bounds import SEED
 from samantic.cli.options import LAYOUTS, whole
+from samantic.config.options import SEED
 from samantic.errors import InputError
 
 HELP = "write generated labelled scenes"
@@ -32,8 +32,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from samantic.data.synthetic import split_indices, write_scenes
-    from samantic.inputs import check_folder, write_inputs
+    from samantic.provenance import check_folder, write_inputs
+    from samantic.scenes.write import split_indices, write_scenes
 
     made = {key: getattr(options, key) for key in ("layout", "count", "seed", "size")}
     here = [] if not options.out.is_dir() else sorted(path.name for path in options.out.iterdir())

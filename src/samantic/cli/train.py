@@ -15,7 +15,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from samantic.config_files import read_config
+    from samantic.config.read import read_config
 
     config = read_config(options.config, options.overrides)
     from samantic.run import train
@@ -24,6 +24,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _kind() -> type[Any]:
-    from samantic.config import Config
+    from samantic.config.train import Config
 
     return Config

@@ -1,7 +1,8 @@
-"""Data sets of RGB-thermal pairs."""
+"""Data sets of RGB-thermal pairs.
 
-from samantic.data.catalog import CATALOG
-from samantic.data.pairs import PairedFolder, Sample
-from samantic.data.spec import DatasetSpec
+Cards of data sets need no torch, so pairs are imported on use.
+"""
 
-__all__ = ["CATALOG", "DatasetSpec", "PairedFolder", "Sample"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

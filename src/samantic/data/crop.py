@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config import IGNORE, AugmentConfig
+from samantic.config.train import IGNORE, AugmentConfig
 from samantic.data.images import SMALLEST
 from samantic.data.pairs import Sample
 from samantic.errors import InputError

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
 from samantic.data.folders import stems
 from samantic.data.images import check_size, decode, refuse_lossy
 from samantic.data.pairs import PairedFolder, Sample, read_sample

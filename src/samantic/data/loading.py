@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.errors import InputError
 

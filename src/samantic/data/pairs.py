@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from samantic.class_names import difference
-from samantic.config import Layout
+from samantic.config.train import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.catalog import CATALOG
+from samantic.data.cards.card import DatasetSpec, named
+from samantic.data.cards.catalog import CATALOG
+from samantic.data.class_names import difference
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode, read_objects
-from samantic.data.spec import DatasetSpec, named
 from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
 from samantic.data.labels import LabelCode
 from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.data.thermal import RawThermal, Scaling, refuse_unit

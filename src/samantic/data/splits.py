@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import Images, find_images, is_there, matched
 from samantic.data.lists import count_names, read_list
-from samantic.data.spec import DatasetSpec
 from samantic.errors import InputError
 from samantic.strings import substitute
 

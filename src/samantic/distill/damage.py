@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samantic.masks import dilate
+from samantic.distill.grid_masks import dilate
 
 REACH = 2
 """Masks with at most this many pixels between them are neighbours."""

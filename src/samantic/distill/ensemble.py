@@ -9,8 +9,8 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
+from samantic.config.distill import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.data.pairs import PairedFolder, Sample
-from samantic.devices import choose_device
 from samantic.distill.damage import Damage
 from samantic.distill.mask_files import read_mask_file
 from samantic.distill.sources import (
@@ -31,10 +31,10 @@ from samantic.distill.targets import (
 )
 from samantic.distill.teacher import Teacher
 from samantic.distill.windows import Corner, Cut, plan_windows
-from samantic.distill_config import AdaptationConfig, DistillConfig, MasksConfig, Window
 from samantic.errors import InputError
-from samantic.inputs import digest, file_digest, files_digest
-from samantic.models.bases import SHIPPED_BASES
+from samantic.models.devices import choose_device
+from samantic.models.encoders.bases import SHIPPED_BASES
+from samantic.provenance import digest, file_digest, files_digest
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from samantic.config import IGNORE
+from samantic.config.distill import AdaptationConfig
+from samantic.config.train import IGNORE
 from samantic.distill.adaptation import boundary_loss
 from samantic.distill.rectification import overlap_consistency
 from samantic.distill.targets import Targets
 from samantic.distill.windows import Cut, cut_windows
-from samantic.distill_config import AdaptationConfig
 from samantic.losses import cross_entropy, teacher_distillation
 
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
+from samantic.distill.grid_masks import boundaries, dilate
 from samantic.distill.windows import Cut
-from samantic.masks import boundaries, dilate
 
 CHUNK = 32
 """Masks whose boundaries are drawn at a time, which bounds the memory."""

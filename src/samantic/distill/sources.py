@@ -15,18 +15,18 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from samantic.config.distill import Window
 from samantic.data.pairs import Files, read_pair, to_tensor
 from samantic.distill.damage import Damage, damaged
+from samantic.distill.grid_masks import grid_masks
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
 from samantic.distill.windows import Corner, cut_window, plan_windows
-from samantic.distill_config import Window
 from samantic.errors import InputError
 from samantic.files import holds_json, write_json
-from samantic.inputs import files_digest
-from samantic.masks import grid_masks
 from samantic.models import load_sam2
-from samantic.models.bases import is_random
+from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
+from samantic.provenance import files_digest
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config import IGNORE
+from samantic.config.distill import AdaptationConfig
+from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import Cut, stitch
-from samantic.distill_config import AdaptationConfig
 from samantic.files import replacing
 
 

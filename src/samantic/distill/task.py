@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from samantic.config.distill import DistillConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import brought_to, magnified, shown_scale
@@ -17,10 +18,9 @@ from samantic.distill.targets import Targets, make_targets, stack_targets, withi
 from samantic.distill.teacher import Teacher
 from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
-from samantic.distill_config import DistillConfig
+from samantic.learn.task import ScoredTask, configure_adamw
 from samantic.models import Network, Output
-from samantic.tasks import ScoredTask, configure_adamw
-from samantic.tiling import blend_tiles
+from samantic.predict.tiling import blend_tiles
 
 
 class DistillTask(ScoredTask):

@@ -9,18 +9,18 @@ import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
-from samantic.checkpoint import SHIPPED, load_model, tensors_fingerprint
-from samantic.config import AdaptConfig
+from samantic.config.distill import StudentConfig
+from samantic.config.train import AdaptConfig
+from samantic.data.cards.card import palette
 from samantic.data.pairs import PairedFolder
 from samantic.data.resize import brought_to, magnified, shown_scale
-from samantic.data.spec import palette
 from samantic.distill.windows import Cut, cut_windows
-from samantic.distill_config import StudentConfig
 from samantic.errors import InputError
-from samantic.model_info import ModelInfo
 from samantic.models import Network, Student
 from samantic.models.hub import locate
 from samantic.models.network import CHANNELS, freeze_unused
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import SHIPPED, load_model, tensors_fingerprint
 
 SIDE = 64
 """Height and width in pixels of an image that tells which parameters have a part in an answer."""

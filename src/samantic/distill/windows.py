@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from samantic.distill_config import Window
+from samantic.config.distill import Window
 from samantic.errors import InputError
-from samantic.tiling import tile_starts
+from samantic.predict.tiling import tile_starts
 
 Corner = tuple[int, int]
 """Upper row and left column of a window."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
+from samantic.metrics.protocols import Protocol, counted_pixels
 
 
 def confusion_matrix(prediction: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -109,3 +110,13 @@ def to_json(result: Scores, classes: tuple[str, ...]) -> dict[str, object]:
         "pixel_accuracy": result.pixel_accuracy,
         "iou": dict(zip(classes, per_class, strict=True)),
     }
+
+
+def protocol_miou(matrix: Tensor, protocol: Protocol) -> float:
+    """Mean IoU of a (K, K) confusion matrix under a protocol; NaN if none of its classes occurs."""
+    counted = counted_pixels(matrix, protocol)
+    values, present = iou(counted), counted.sum(1) > 0
+    ids = list(protocol.classes or range(len(matrix)))
+    if protocol.absent == "left out" or not present[ids].any():
+        ids = [i for i in ids if present[i]]
+    return values[ids].nan_to_num(0.0).mean().item()

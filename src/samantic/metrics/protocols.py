@@ -7,11 +7,10 @@ bicycle, 61.7 over fourteen classes is 66.4 over the thirteen that occur.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from torch import Tensor
-
-from samantic.metrics.confusion import iou
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -35,16 +34,6 @@ class Protocol:
 
 ALL_CLASSES = Protocol("all classes, an absent one counts 0", "miou in metrics.json")
 PRESENT_CLASSES = Protocol("classes that occur", "miou_present in metrics.json", absent="left out")
-
-
-def protocol_miou(matrix: Tensor, protocol: Protocol) -> float:
-    """Mean IoU of a (K, K) confusion matrix under a protocol; NaN if none of its classes occurs."""
-    counted = counted_pixels(matrix, protocol)
-    values, present = iou(counted), counted.sum(1) > 0
-    ids = list(protocol.classes or range(len(matrix)))
-    if protocol.absent == "left out" or not present[ids].any():
-        ids = [i for i in ids if present[i]]
-    return values[ids].nan_to_num(0.0).mean().item()
 
 
 def counted_pixels(matrices: Tensor, protocol: Protocol) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
+from samantic.models.encoders.sam2 import position_grid
 from samantic.models.pyramid import Pyramid
-from samantic.models.sam import position_grid
 
 CLASS_NOISE = 0.1
 """Noise on a class's copy of a SAM2 mask token and MLP, as a fraction of each tensor's spread."""

@@ -12,7 +12,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 from huggingface_hub.constants import is_offline_mode
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
 
-from samantic.config_values import similar
+from samantic.config.values import similar
 from samantic.errors import InputError
 
 SCHEME = "hf://"

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config import Head
+from samantic.config.train import Head
 from samantic.models.pyramid import Pyramid
-from samantic.models.shapes import SegFormerShape
+from samantic.models.students.shapes import SegFormerShape
 
 CHANNELS = {"rgb": 3, "thermal": 1}
 """Of the images of each modality."""

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
+from samantic.models.encoders.sam2 import ImageEncoder, encode_pyramid, position_grid, to_image
 from samantic.models.pyramid import Pyramid
-from samantic.models.sam import ImageEncoder, encode_pyramid, position_grid, to_image
 
 
 class Encoded(NamedTuple):

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from transformers import Sam2Model
 
-from samantic.config import AdaptConfig, Auxiliary, Context, Fusion, Head
+from samantic.config.train import AdaptConfig, Auxiliary, Context, Fusion, Head
 from samantic.models.auxiliary import build_auxiliary
+from samantic.models.encoders.lora import QVLoRA, add_lora
+from samantic.models.encoders.sam2 import ImageEncoder, encode_pyramid, frozen_view, to_image
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
-from samantic.models.lora import QVLoRA, add_lora
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.pyramid import Pyramid
-from samantic.models.sam import ImageEncoder, encode_pyramid, frozen_view, to_image
 
 
 class SARTM(Network):

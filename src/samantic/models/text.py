@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from samantic.bounds import fits
-from samantic.config import TextConfig
+from samantic.config.options import fits
+from samantic.config.train import TextConfig
 from samantic.errors import InputError
 from samantic.files import read_arrays, write_tensors
 from samantic.models.hub import locate

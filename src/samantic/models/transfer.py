@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from samantic.class_names import match_names
+from samantic.data.class_names import match_names
 from samantic.models.network import Network
 
 CLASS_ROWS = {

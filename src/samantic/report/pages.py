@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from samantic.files import write_text
-from samantic.model_info import ModelInfo
+from samantic.predict.info import ModelInfo
 from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
 
 
@@ -52,7 +52,7 @@ def render(template: str, path: Path, **content: Any) -> None:
 def _templates() -> Environment:
     """The templates, each compiled once."""
     templates = Environment(
-        loader=PackageLoader("samantic", "templates"),
+        loader=PackageLoader("samantic.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

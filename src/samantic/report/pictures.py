@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.config import IGNORE
-from samantic.frames import Frame
-from samantic.model_info import ModelInfo
-from samantic.prediction import overlay
+from samantic.config.train import IGNORE
+from samantic.measure.gallery import Frame
+from samantic.predict.info import ModelInfo
+from samantic.predict.prediction import overlay
 
 WIDTH = 480
 """Widest picture, pixels; smaller images stay as they are."""

@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
-from samantic.frames import Frame
-from samantic.predict import Predictor
-from samantic.records import pair_count
+from samantic.measure.gallery import Frame
+from samantic.measure.record import pair_count
+from samantic.predict.predictor import Predictor
 from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, picture
 

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from samantic.disturbances import MISALIGNED
-from samantic.figures import disturbance_dots, misalignment_curve
+from samantic.measure.disturbances import MISALIGNED
+from samantic.report.figures import disturbance_dots, misalignment_curve
 from samantic.report.pages import interval, percent
 
 NO_ANSWER = "cannot answer"

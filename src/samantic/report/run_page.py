@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from samantic.evaluation import Evaluation
-from samantic.figures import curves, similarity_matrices
-from samantic.model_info import ModelInfo
+from samantic.measure.evaluation import Evaluation
+from samantic.predict.info import ModelInfo
+from samantic.report.figures import curves, similarity_matrices
 from samantic.report.pages import Section, legend, render
 from samantic.report.pictures import run_panels
 from samantic.report.robustness import robustness_of

@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from samantic.checkpoint import find_model
-from samantic.class_names import difference
+from samantic.data.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
-from samantic.frames import Frame
-from samantic.inputs import check_folder, write_inputs
-from samantic.metrics import paired_difference
-from samantic.model_info import read_info
-from samantic.records import (
+from samantic.measure.gallery import Frame
+from samantic.measure.record import (
     in_columns,
     interval,
     nulls,
@@ -23,6 +19,10 @@ from samantic.records import (
     robustness_table,
     table,
 )
+from samantic.metrics import paired_difference
+from samantic.predict.info import read_info
+from samantic.predict.model_folder import find_model
+from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
 from samantic.run.evaluate import measure, model_name

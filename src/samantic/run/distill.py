@@ -11,8 +11,25 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 
-from samantic.callbacks import KeepRun, ProgressBar
-from samantic.checkpoint import (
+from samantic.config.distill import DistillConfig
+from samantic.config.read import to_yaml
+from samantic.config.train import AdaptConfig, DataConfig
+from samantic.data.cards.catalog import CATALOG, dataset_spec
+from samantic.data.loading import Source, eval_loader
+from samantic.data.pairs import PairedFolder
+from samantic.distill.data import Lessons, collate_lessons
+from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
+from samantic.distill.task import DistillTask
+from samantic.distill.teacher import Teacher, load_teacher
+from samantic.distill.windows import plan_windows
+from samantic.errors import InputError
+from samantic.files import holds_json, write_json, write_text
+from samantic.learn.callbacks import KeepRun, ProgressBar
+from samantic.learn.fit import fit
+from samantic.models import Network
+from samantic.models.devices import choose_device
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import (
     build_network,
     find_model,
     fingerprint,
@@ -20,30 +37,13 @@ from samantic.checkpoint import (
     save_model,
     start_from,
 )
-from samantic.config import AdaptConfig, DataConfig
-from samantic.config_files import to_yaml
-from samantic.data.catalog import CATALOG, dataset_spec
-from samantic.data.loading import Source, eval_loader
-from samantic.data.pairs import PairedFolder
-from samantic.devices import choose_device
-from samantic.distill.data import Lessons, collate_lessons
-from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
-from samantic.distill.task import DistillTask
-from samantic.distill.teacher import Teacher, load_teacher
-from samantic.distill.windows import plan_windows
-from samantic.distill_config import DistillConfig
-from samantic.errors import InputError
-from samantic.files import holds_json, write_json, write_text
-from samantic.inputs import digest
-from samantic.model_info import ModelInfo
-from samantic.models import Network
+from samantic.provenance import digest
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import evaluate
-from samantic.run.resume import check_config, claim, data_inputs, keep_inputs
+from samantic.run.folder import check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
 from samantic.run.train import describe_data, describe_network, open_splits
 from samantic.strings import code, of_seed
-from samantic.trainer import fit
 
 TEACHER = "teacher"
 """Folder in the run folder for the model of a teacher that has learnt."""

@@ -11,20 +11,20 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from samantic.callbacks import read_history
-from samantic.config import IGNORE
+from samantic.config.train import IGNORE
 from samantic.data.pairs import PairedFolder, Sample, to_pixels
 from samantic.distill.ensemble import Answer, Ensemble
-from samantic.evaluation import Evaluation
-from samantic.figures import curves
-from samantic.frames import Frame
+from samantic.learn.callbacks import read_history
+from samantic.measure.evaluation import Evaluation
+from samantic.measure.gallery import Frame
+from samantic.measure.record import UNKNOWN, in_columns, interval, measured, nulls, percent, points
 from samantic.metrics import confusion_matrix, paired_difference
-from samantic.model_info import ModelInfo
-from samantic.predict import Predictor, load
-from samantic.records import UNKNOWN, in_columns, interval, measured, nulls, percent, points
-from samantic.report.lessons import lesson_panel
+from samantic.predict.info import ModelInfo
+from samantic.predict.predictor import Predictor, load
+from samantic.report.figures import curves
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel
+from samantic.run.lessons import lesson_panel
 
 SHOWN = 8
 """Images in the report with what was learnt from them."""

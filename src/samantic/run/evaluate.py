@@ -7,16 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from samantic.callbacks import read_history, read_similarity
-from samantic.checkpoint import find_model, read_text, write_card
 from samantic.data.pairs import PairedFolder
-from samantic.evaluation import Evaluation, evaluate_predictor
-from samantic.figures import published_bars
 from samantic.files import write_json
-from samantic.inputs import check_folder, write_inputs
-from samantic.predict import load
-from samantic.published import TABLES, beside_published, comparable, our_name, with_ours
-from samantic.records import (
+from samantic.learn.callbacks import read_history, read_similarity
+from samantic.measure.evaluation import Evaluation, evaluate_predictor
+from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
+from samantic.measure.record import (
     means_table,
     metrics_json,
     nulls,
@@ -25,6 +21,10 @@ from samantic.records import (
     table,
     write_confusion,
 )
+from samantic.predict.model_folder import find_model, read_text, write_card
+from samantic.predict.predictor import load
+from samantic.provenance import check_folder, write_inputs
+from samantic.report.figures import published_bars
 from samantic.report.pages import Section
 from samantic.report.run_page import write_report
 from samantic.run.split import Split, map_line, open_labelled, settled

@@ -10,18 +10,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from samantic.class_names import class_table
-from samantic.config import IGNORE, Layout
-from samantic.config_files import read_any_config
+from samantic.config.read import read_any_config
+from samantic.config.train import IGNORE, Layout
 from samantic.data.camera import Camera
-from samantic.data.catalog import CATALOG, dataset_spec
+from samantic.data.cards.card import DatasetSpec, named
+from samantic.data.cards.catalog import CATALOG, dataset_spec
+from samantic.data.class_names import class_table
 from samantic.data.folders import tell
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.preflight import TYPED, check_split
-from samantic.data.spec import DatasetSpec, named
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES
-from samantic.model_info import ModelInfo, read_info
+from samantic.predict.info import ModelInfo, read_info
 
 
 class Split(NamedTuple):

@@ -9,19 +9,10 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 import torch
 
-from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
-from samantic.checkpoint import (
-    build_network,
-    find_model,
-    fingerprint,
-    save_model,
-    start_from,
-    tensors_fingerprint,
-)
-from samantic.config import Config, DataConfig
-from samantic.config_files import to_yaml
+from samantic.config.read import to_yaml
+from samantic.config.train import Config, DataConfig
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.catalog import dataset_spec
+from samantic.data.cards.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
 from samantic.data.folders import tell
 from samantic.data.loading import Source, eval_loader
@@ -31,16 +22,25 @@ from samantic.data.splits import NoSplitError
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
+from samantic.learn.callbacks import KeepRun, KeepSimilarity, ProgressBar
+from samantic.learn.fit import fit
+from samantic.learn.task import SegmentationTask
 from samantic.losses import similarity
-from samantic.model_info import ModelInfo
 from samantic.models import Network
 from samantic.models.text import TextVectors, class_vectors
+from samantic.predict.info import ModelInfo
+from samantic.predict.model_folder import (
+    build_network,
+    find_model,
+    fingerprint,
+    save_model,
+    start_from,
+    tensors_fingerprint,
+)
 from samantic.run.evaluate import evaluate
-from samantic.run.resume import Inputs, check_config, claim, data_inputs, keep_inputs
+from samantic.run.folder import Inputs, check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
 from samantic.strings import of_seed, shown
-from samantic.tasks import SegmentationTask
-from samantic.trainer import fit
 
 
 def train(

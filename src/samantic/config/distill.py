@@ -1,0 +1,187 @@
+"""Every option of a distillation: its default and one line of help. Imports no torch.
+
+samantic distill configs/goodsam_panorama.yaml --data.root FOLDER --teacher.model MODEL
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from samantic.config.options import Options
+from samantic.config.train import (
+    DataConfig,
+    ModelConfig,
+    PhotometricConfig,
+    StudentFusion,
+    TrainConfig,
+)
+
+Window = int | tuple[int, int]
+"""Width of a panorama's windows in pixels, as high as it; or their height and width."""
+
+
+@dataclass(frozen=True)
+class TeacherConfig(Options, section="teacher"):
+    """The teacher assistant, whose predictions the student learns from.
+
+    Args:
+        model: A trained model (run folder, model folder or hub id), or a SegFormer of transformers
+            for semantic segmentation (local folder or hub id).
+        update: frozen, or joint: the teacher learns from the ensemble too, as GoodSAM's does.
+        learning_rate: Its peak learning rate, where it learns.
+    """
+
+    model: str
+    update: Literal["frozen", "joint"] = "frozen"
+    learning_rate: float = 1e-5
+
+
+@dataclass(frozen=True)
+class MasksConfig(Options, section="masks"):
+    """Masks without classes, which correct the teacher.
+
+    Args:
+        source: sam (everything that SAM2 finds from a grid of clicks), files (of any SAM; see
+            docs/distil.md), instances (the numbered things of generated scenes), or none.
+        base: SAM2 for the source sam: a name as for SARTM's base.
+        folder: Where NAME.json or NAME.png of each image lies, for the source files.
+        side: Clicks along the longer side of an image or a window, for the source sam.
+        quality: Least IoU that SAM must expect of a mask.
+        stability: Least IoU of a mask cut at logit +1 and at logit -1.
+        size: Images and windows are made larger or smaller for SAM, to this many pixels on the
+            longer side; null takes what the base was trained on (1024 for SAM2, 256 for sam-nano),
+            image leaves them as they are. Smaller is faster.
+        cache: Folder that keeps masks, and what a frozen teacher makes of them, for several runs
+            and of several kinds; null is the run folder.
+        damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
+            them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
+        seed: Of the damage.
+    """
+
+    source: Literal["sam", "files", "instances", "none"] = "sam"
+    base: str = "facebook/sam2.1-hiera-base-plus"
+    folder: str | None = None
+    side: int = 16
+    quality: float = 0.7
+    stability: float = 0.8
+    size: int | Literal["image"] | None = None
+    cache: str | None = None
+    damage: float = 0.0
+    seed: int = 0
+
+    def broken(self) -> Iterator[str]:
+        if (self.source == "files") != (self.folder is not None):
+            yield "masks.folder belongs to masks.source files, which needs it"
+
+
+@dataclass(frozen=True)
+class StudentConfig(Options, section="student"):
+    """The network that is trained.
+
+    Args:
+        base: What to start from: a SegFormer (a hub id such as nvidia/mit-b0, a local folder, or
+            segformer-b0, -b1, -b2, -tiny, -micro without weights) or, with ImageNet's weights,
+            efficientnet-lite0, or efficientnet-lite0-short of less than a million parameters.
+        fusion: What it reads: early (RGB and thermal as four channels), two-stream (an EfficientNet
+            each), rgb or thermal.
+    """
+
+    base: str = "segformer-b0"
+    fusion: StudentFusion = "early"
+
+    @property
+    def model(self) -> ModelConfig:
+        """The same as options of a network."""
+        return ModelConfig(self.base, self.fusion, "none", network="student")
+
+
+@dataclass(frozen=True)
+class AdaptationConfig(Options, section="loss"):
+    """Weights and kinds of the loss terms.
+
+    Args:
+        whole: Weight of the cross entropy with the teacher's prediction of the whole image.
+        window: Weight of the cross entropy with the ensemble of each window and with its confident
+            part.
+        boundary: Weight of the boundary term.
+        consistency: Weight of the divergence of the teacher's windows where they overlap; it
+            changes a teacher that learns.
+        targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
+        class_balance: A class weighs as much as its share of the pixels of teacher and ensemble in
+            a batch to the power of minus this; 0 weighs all alike. Take what the teacher was
+            trained with, or rare classes fade.
+        cover: Least share of a mask that its class must cover for the mask to be confident.
+        smallest: Masks of fewer pixels are left out.
+        distance: Boundaries of masks count within this many pixels of the teacher's boundaries.
+    """
+
+    whole: float = 1.0
+    window: float = 1.0
+    boundary: float = 0.1
+    consistency: float = 1.0
+    targets: Literal["hard", "soft"] = "hard"
+    class_balance: float = 0.0
+    cover: float = 0.6
+    smallest: int = 64
+    distance: int = 4
+
+
+@dataclass(frozen=True)
+class ViewConfig(PhotometricConfig, section="augment"):
+    """Random changes of the student's input; the teacher sees the images as they are.
+
+    Args:
+        flip: Probability of a horizontal flip.
+        roll: Whether panoramas start at a random column.
+        crop: Height and width in pixels of the part of an image that a lesson is about, with the
+            teacher's answer to the whole image; null is the whole image. Not for panoramas.
+        scale: Smallest and largest magnification before the crop.
+    """
+
+    flip: float = 0.5
+    roll: bool = True
+    crop: tuple[int, int] | None = None
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    def broken(self) -> Iterator[str]:
+        yield from super().broken()
+        least, most = self.scale
+        if least > most or (self.crop is None and (least, most) != (1, 1)):
+            yield (
+                f"augment.scale is {self.scale}; it must be 0 < smallest <= largest, and 1 without "
+                "augment.crop"
+            )
+
+
+@dataclass(frozen=True)
+class DistillConfig(Options):
+    """One distillation.
+
+    Args:
+        out: Run folder.
+        window: Panoramas: width in pixels of the windows that the teacher and SAM see, which are as
+            high as the panorama, overlap by half and go all around (GoodSAM); or height and width,
+            for rows of them that overlap by half too (GoodSAM++). Null for images with a left and a
+            right edge, which are seen as a whole.
+    """
+
+    out: str
+    data: DataConfig
+    teacher: TeacherConfig
+    window: Window | None = None
+    masks: MasksConfig = field(default_factory=MasksConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    loss: AdaptationConfig = field(default_factory=AdaptationConfig)
+    augment: ViewConfig = field(default_factory=ViewConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def broken(self) -> Iterator[str]:
+        if self.train.teacher is not None:
+            yield (
+                "train.teacher belongs to samantic train; name the teacher of a distillation in "
+                "teacher.model"
+            )
+        if self.augment.crop is not None and self.window is not None:
+            yield "augment.crop belongs to images without window"

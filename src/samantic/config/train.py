@@ -1,0 +1,355 @@
+"""Every option of a training run: its default and one line of help. Imports no torch.
+
+A configuration is a YAML file; `--key value` on the command line overrides a key of it:
+
+    samantic train configs/mfnet.yaml --data.root /data/mfnet --train.batch-size 4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from samantic.config.options import RANGES, Options, shown
+
+Layout = Literal[
+    "mfnet",
+    "pst900",
+    "fmb",
+    "msrs",
+    "cart",
+    "pairs",
+    "cityscapes",
+    "densepass",
+    "wildpass",
+    "stanford2d3d",
+]
+Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
+SegFormerFusion = Literal["early", "rgb", "thermal"]
+TwoStreamFusion = Literal["two-stream", "early", "rgb", "thermal"]
+StudentFusion = Literal[SegFormerFusion, TwoStreamFusion]
+Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
+Head = Literal["mask", "auxiliary", "mean"]
+Context = Literal["sum", "mean"]
+
+IGNORE = 255
+"""Label of pixels that count neither in losses nor in metrics."""
+
+SHORT = "-short"
+"""Ends the name of a base without its last blocks, and at half the resolution after the first."""
+
+EFFICIENTNETS = (
+    "efficientnet-lite0",
+    "efficientnet-lite1",
+    "efficientnet-lite2",
+    f"efficientnet-lite0{SHORT}",
+)
+"""Bases of a student whose ImageNet weights are in packages, the extra imagenet."""
+
+TILE = 1536
+"""Images with a longer side than this many pixels are predicted in tiles of this side, unless the
+model saw more of an image at once in training."""
+
+MOST_TILE = 65536
+"""Largest side of a tile in pixels."""
+
+
+@dataclass(frozen=True)
+class ModelConfig(Options, section="model"):
+    """The network.
+
+    A student in a YAML file or on the command line starts from other defaults: base segformer-b0,
+    fusion early (two-stream on an EfficientNet), auxiliary none and adapt full.
+
+    Args:
+        network: sartm, or student: a compact network, trained in full, with one head.
+        base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
+            the same files, sam-nano (a small one that ships), efficientnet-lite0 (ImageNet's
+            weights in its trunk alone, extra imagenet), or random-nano, random-mini, random-micro
+            (built-in, without weights).
+            For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
+            segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights); or
+            efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet), and
+            efficientnet-lite0-short, its first two thirds at half the resolution.
+        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
+            heads see the weighted average, FRM + FFM serve the language distillation alone),
+            average (weights only), late (decode each, average the logits), rgb or thermal (one
+            modality); for a student early (four channels), two-stream (an encoder each;
+            EfficientNet), rgb or thermal.
+        auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
+        decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
+            frozen.
+        prediction: Which head answers at inference; mean averages the two heads' probabilities.
+        context: Whether FFM's context is a sum over all pixels, as in the paper, whose softmax is
+            sharper the larger the image is, or their mean.
+    """
+
+    network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
+    base: str = "facebook/sam2.1-hiera-base-plus"
+    fusion: Literal[Fusion, StudentFusion] = "paper"
+    auxiliary: Auxiliary = "fpn"
+    decoder: Literal["trained", "frozen"] = "trained"
+    prediction: Head = "mask"
+    context: Context = "sum"
+
+
+@dataclass(frozen=True)
+class AdaptConfig(Options, section="adapt"):
+    """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
+
+    Args:
+        method: lora (frozen trunk, adapters on q and v per modality), full (one trainable trunk
+            for both modalities), full-separate (a trainable trunk each) or frozen.
+        rank: Rank r of the low-rank updates.
+        alpha: The updates are scaled by alpha / rank; null means alpha = rank.
+        shared: Use one set of LoRA updates for both modalities (lora only). The paper has one each,
+            the authors' released code one for both.
+        random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
+    """
+
+    method: Literal["lora", "full", "full-separate", "frozen"] = "lora"
+    rank: int = 16
+    alpha: float | None = None
+    shared: bool = False
+    random_ok: bool = False
+
+
+@dataclass(frozen=True)
+class DataConfig(Options, section="data"):
+    """The labelled pairs.
+
+    Args:
+        root: Folder of the data set.
+        layout: How files lie in it; see docs/datasets.md.
+        classes: Class names by label id, for the layout pairs; quote what YAML takes for no text,
+            such as "no".
+        rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
+            the layout pairs; what the stars stand for pairs the files. It may be absolute, and
+            {split} in it stands for the split. Without thermal, RGB is all there is.
+        thermal: The same for thermal images.
+        labels: The same for label images.
+        rgbt: The same for 4-channel images, in place of rgb and thermal.
+        colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
+            these colours in place of ids, those of one channel only if all are gray; see
+            docs/datasets.md.
+        train: Split to learn from; "train[:90%]" is its first nine tenths.
+        val: Split that selects the model, e.g. "train[90%:]" where the data set has none; null
+            keeps the last state.
+        test: Split that is reported, and never used for any choice; null measures nothing.
+        thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
+            refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training
+            split), frame (each image's own range) or, in a distillation, teacher (as the teacher
+            learnt it); see docs/thermal-images.md.
+        rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
+            pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
+            and two sizes; null for aligned images; see docs/own-data.md.
+        eval_size: Images are brought to this short side in pixels, their aspect kept, before the
+            network sees them in validation, test and prediction; labels come in the images' own
+            size, and so do metrics. null leaves images as they are.
+        workers: Processes that load and augment images; 0 loads in the main one.
+    """
+
+    root: str
+    layout: Layout = "mfnet"
+    classes: list[str] | None = None
+    rgb: str | None = None
+    thermal: str | None = None
+    labels: str | None = None
+    rgbt: str | None = None
+    colors: list[str] | None = None
+    train: str = "train"
+    val: str | None = "val"
+    test: str | None = "test"
+    thermal_scaling: str = "8-bit"
+    rig: str | list[list[float]] | None = None
+    eval_size: int | None = None
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class PhotometricConfig(Options, section="augment"):
+    """Random changes of what the cameras saw; pixels keep their place.
+
+    Args:
+        color: RGB's brightness, contrast and saturation are multiplied by factors within 1 plus or
+            minus this (0.4 = up to 40 %); what is dark stays dark.
+        hue: RGB's hue turns by up to this share of the colour circle; null means color / 8.
+        color_probability: Probability of these changes of a pair.
+        blur: Probability of a Gaussian blur of the RGB image.
+        blur_size: Side of its kernel in pixels, an odd number.
+        blur_sigma: Smallest and largest standard deviation of it in pixels.
+        thermal_gain: Thermal contrast changes by up to this fraction, and its level moves by up to
+            this share of the way to black or to white.
+        thermal_noise: Largest standard deviation of noise added to thermal (range 0..1).
+        misalign: Thermal is shifted by up to this many pixels each way, as cameras out of place do.
+        modality_dropout: Probability of hiding each modality from a sample; never both.
+    """
+
+    color: float = 0.4
+    hue: float | None = None
+    color_probability: float = 0.8
+    blur: float = 0.1
+    blur_size: int = 5
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    thermal_gain: float = 0.2
+    thermal_noise: float = 0.02
+    misalign: int = 0
+    modality_dropout: float = 0.1
+
+    def broken(self) -> Iterator[str]:
+        if self.blur_size % 2 == 0:
+            yield f"augment.blur_size is {self.blur_size}; it must be an odd number"
+        if self.blur_sigma[0] > self.blur_sigma[1]:
+            yield f"augment.blur_sigma is {self.blur_sigma}; it must be 0 < smallest <= largest"
+
+
+@dataclass(frozen=True)
+class AugmentConfig(PhotometricConfig, section="augment"):
+    """Random changes of the training pairs.
+
+    Args:
+        crop: Height and width in pixels of the training crops.
+        scale: Smallest and largest magnification before the crop. Where a crop shows more than the
+            image, images are padded with their mean and labels with 255.
+        zoom: What a magnification of 1 is: image, the images' own pixels (log-uniform in the
+            range); or crop, the one that brings an image's short side to the crop's (uniform, as in
+            the paper's lineage; set data.eval_size to the crop's short side then).
+        flip: Probability of a horizontal flip.
+    """
+
+    crop: tuple[int, int] = (480, 640)
+    scale: tuple[float, float] = (0.5, 2.0)
+    zoom: Literal["image", "crop"] = "image"
+    flip: float = 0.5
+
+    def broken(self) -> Iterator[str]:
+        yield from super().broken()
+        if self.scale[0] > self.scale[1]:
+            yield f"augment.scale is {self.scale}; it must be 0 < smallest <= largest"
+
+
+@dataclass(frozen=True)
+class TextConfig(Options, section="text"):
+    """Vectors of the class names, for the language distillation.
+
+    Args:
+        source: A CLIP text model (hub id such as openai/clip-vit-base-patch32, or local folder), an
+            .npz or .safetensors file of `names` and `embeddings`, or sentence-encoder (needs the
+            extra text-offline); null for no language.
+        prompt: What a text model reads; {} stands for the name.
+        alias: Names to look up instead, as "bike=bicycle,color cone=traffic cone"; an empty one
+            leaves the class out.
+    """
+
+    source: str | None = None
+    prompt: str = "{}"
+    alias: str = ""
+
+    def broken(self) -> Iterator[str]:
+        if "{}" not in self.prompt:
+            yield f"text.prompt is {shown(self.prompt)}; it must contain {{}} for the name"
+
+
+@dataclass(frozen=True)
+class LossConfig(Options, section="loss"):
+    """Weights and kinds of the loss terms.
+
+    Args:
+        cross_entropy: ohem keeps the hard pixels only, plain keeps all.
+        ohem_count: ohem keeps at least a sixteenth of the labelled pixels of the batch on a device,
+            or of each image.
+        auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
+        prototype: Weight of the prototype term (lambda 2).
+        language: Weight of the language distillation (lambda 3); needs text.source.
+        tau: Temperature of the language distillation.
+        cross_modal: Weight of the distillation from the fused prediction to RGB's and thermal's.
+        teacher: Weight of the distillation from train.teacher.
+        class_balance: A class weighs as much as its share of the training pixels to the power of
+            minus this; 0 weighs all alike, 1 balances them fully.
+    """
+
+    cross_entropy: Literal["ohem", "plain"] = "ohem"
+    ohem_count: Literal["batch", "image"] = "batch"
+    auxiliary: float = 0.4
+    prototype: float = 0.0
+    language: float = 0.0
+    tau: float = 0.1
+    cross_modal: float = 0.0
+    teacher: float = 1.0
+    class_balance: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainConfig(Options, section="train"):
+    """The optimisation.
+
+    Args:
+        epochs: Passes over the training split, by all devices together.
+        steps: Total optimiser steps, on any number of devices; replaces epochs when given.
+        batch_size: Pairs in a step and on a device; more devices see more pairs in a step.
+        learning_rate: Peak learning rate of AdamW.
+        weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
+        warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
+            it falls.
+        clip: Largest norm of the gradient, larger ones are scaled down; null never does.
+        validations: How many times the run is validated, evenly spaced, the last time at its end.
+        precision: auto is bf16 where the device has it and float32 elsewhere.
+        devices: Devices to train on: auto, or their number, such as 1 or 4.
+        seed: Seed of the weights, the order and the augmentation.
+        start: Trained model (run folder, model folder or hub id) of the same network whose weights
+            training starts from; classes of equal names, whatever their case, keep what
+            they learnt, others start anew, and a line says which. {seed} in it stands for `seed`.
+        teacher: Trained model of any network and the same classes, whose predictions the run learns
+            from besides the labels, on pixels without a label too.
+    """
+
+    epochs: int = 100
+    steps: int | None = None
+    batch_size: int = 8
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    clip: float | None = 1.0
+    validations: int = 20
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    devices: int | str = "auto"
+    seed: int = 0
+    start: str | None = None
+    teacher: str | None = None
+
+    def broken(self) -> Iterator[str]:
+        text = str(self.devices)
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
+        if text != "auto" and not RANGES["train.devices"].holds(number):
+            yield (
+                f"train.devices is {shown(self.devices)}; it must be auto, or how many devices to "
+                f"train on, {RANGES['train.devices']}"
+            )
+
+
+@dataclass(frozen=True)
+class Config(Options):
+    """One training run.
+
+    Args:
+        out: Run folder.
+    """
+
+    out: str
+    data: DataConfig
+    model: ModelConfig = field(default_factory=ModelConfig)
+    adapt: AdaptConfig = field(default_factory=AdaptConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def broken(self) -> Iterator[str]:
+        if self.loss.language and not self.text.source:
+            yield "loss.language needs text.source, e.g. openai/clip-vit-base-patch32"
+        if self.model.fusion == "figure" and not (self.loss.language or self.loss.prototype):
+            yield (
+                "model.fusion figure needs loss.language or loss.prototype, which train its FRM "
+                "and FFM"
+            )

@@ -1,0 +1,1 @@
+"""Data sets as constants. Imports no torch."""

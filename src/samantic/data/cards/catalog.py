@@ -1,0 +1,101 @@
+"""Every layout's data card. A new data set is a new constant in `cards_rgb` or `cards_rgbt`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from samantic.config.train import DataConfig, Layout
+from samantic.data.cards.card import DatasetSpec, colours_of, named
+from samantic.data.cards.rgb import CITYSCAPES, DENSEPASS, STANFORD2D3D, WILDPASS
+from samantic.data.cards.rgbt import CART, FMB, MFNET, MSRS, PAIRS, PST900
+from samantic.errors import InputError
+
+CATALOG: dict[Layout, DatasetSpec] = {
+    "mfnet": MFNET,
+    "pst900": PST900,
+    "fmb": FMB,
+    "msrs": MSRS,
+    "cart": CART,
+    "pairs": PAIRS,
+    "cityscapes": CITYSCAPES,
+    "densepass": DENSEPASS,
+    "wildpass": WILDPASS,
+    "stanford2d3d": STANFORD2D3D,
+}
+"""Every layout by the name that `data.layout` and `--layout` take."""
+
+
+def dataset_spec(config: DataConfig) -> DatasetSpec:
+    """The data card of a configuration: the layout's, with what the user says of own pairs.
+
+    Raises:
+        InputError: There are no or too many classes, a colour is none, their number differs, or
+            files or classes are given for a layout that has its own.
+    """
+    if config.layout != "pairs" and config.colors:
+        raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
+    spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
+    if config.layout != "pairs":
+        check_layout_classes(config.layout, config.classes, "data.classes")
+        return spec
+    return with_colours(named(spec, config.classes), config.colors, "data.colors")
+
+
+def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> DatasetSpec:
+    """A data card with class names, whose label images may hold colours.
+
+    Args:
+        spec: The data card.
+        colors: Colour of each class as #rrggbb; None where there are none.
+        key: What the user calls them, for errors.
+
+    Raises:
+        InputError: One is no colour, or there is not one for each class.
+    """
+    if colors is None:
+        return spec
+    return replace(spec, palette=colours_of(colors, spec.classes, key), colours=True)
+
+
+def check_layout_classes(layout: Layout, classes: Sequence[str] | None, key: str) -> None:
+    """Refuse class names for a layout that has its own.
+
+    Raises:
+        InputError: They are others than its own.
+    """
+    if classes is not None and CATALOG[layout].classes not in ((), tuple(classes)):
+        raise InputError(f"{key}: layout {layout} has its own classes; use layout pairs")
+
+
+def own_files(
+    layout: Layout,
+    rgb: str | None = None,
+    thermal: str | None = None,
+    labels: str | None = None,
+    rgbt: str | None = None,
+    prefix: str = "data.",
+) -> DatasetSpec:
+    """A layout's data card, with folders or patterns of one's own for the layout pairs.
+
+    With `rgb` alone there are no thermal images; `prefix` begins what the user calls these options.
+
+    Raises:
+        InputError: They are given for a layout that has its own.
+    """
+    spec = CATALOG[layout]
+    own = {"rgb": rgb, "thermal": thermal, "labels": labels, "rgbt": rgbt}
+    for key, given in own.items():
+        if given and layout != "pairs":
+            raise InputError(f"{prefix}{key}: layout {layout} has its own; use layout pairs")
+    if rgbt and (rgb or thermal):
+        raise InputError(
+            f"{prefix}rgbt: stands for {prefix}rgb and {prefix}thermal; give it or those"
+        )
+    return replace(
+        spec,
+        images=rgbt or spec.images,
+        rgb=rgb or spec.rgb,
+        thermal=thermal or ("" if rgb else spec.thermal),
+        labels=labels or spec.labels,
+    )

@@ -1,0 +1,166 @@
+"""Masks of everything in an image: a grid of clicks, and what survives of the answers.
+
+After SAM's automatic mask generation (arXiv 2304.02643, appendix B), on images of any size.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.models.encoders.sam2 import to_image
+from samantic.models.promptable import PromptableSAM
+
+COARSE = 4
+"""Masks are judged and compared with one another on every fourth pixel, as a SAM2 draws them."""
+
+CHUNK = 16
+"""Masks that are brought to the image's size at a time, which bounds the memory."""
+
+
+class ImageMasks(NamedTuple):
+    """The masks of one image, the best first.
+
+    Attributes:
+        masks: (M, H, W) bool.
+        quality: (M,), the IoU that the network expects of each.
+    """
+
+    masks: Tensor
+    quality: Tensor
+
+
+@torch.inference_mode()
+def grid_masks(
+    sam: PromptableSAM,
+    image: Tensor,
+    *,
+    side: int = 16,
+    quality: float = 0.7,
+    stability: float = 0.8,
+    overlap: float = 0.7,
+    smallest: int = 64,
+    longest: int | None = None,
+    chunk: int = 16,
+) -> ImageMasks:
+    """Click on a grid, and keep the masks that are sure, stable, large enough and no duplicates.
+
+    Only those that are kept are brought to the image's size.
+
+    Args:
+        sam: The network.
+        image: (3, H, W) in [0, 1].
+        side: Clicks along the longer side; as many along the other as keep the grid square.
+        quality: Least IoU that the network must expect of a mask.
+        stability: Least IoU of the mask cut at logit +1 and at logit -1.
+        overlap: Of two masks with a larger IoU the one of less quality is dropped.
+        smallest: Least area in pixels.
+        longest: The network sees an image made larger or smaller, to this many pixels on the
+            longer side; None for its own size.
+        chunk: Clicks at a time: more take more memory, and on a CPU more time.
+    """
+    size = image.shape[-2:]
+    seen = _resized(image, longest)
+    encoded = sam.encode(seen[None])
+    height, width = seen.shape[-2:]
+    # half as many, for a few coarse pixels say little of an area; at last it is counted in pixels
+    least = smallest / 2 * (height * width) / (size[0] * size[1] * COARSE**2)
+    found, scores = [], []
+    for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
+        answers = sam.decode_coarse(encoded, points=points[None, :, None])
+        sure = answers.quality[0] >= quality
+        logits, expected = answers.logits[0][sure], answers.quality[0][sure]
+        inside = logits[:, : -(-height // COARSE), : -(-width // COARSE)]  # without the padding
+        keep = (stabilities(inside) >= stability) & ((inside > 0).sum(dim=(1, 2)) >= least)
+        found.append(logits[keep])
+        scores.append(expected[keep])
+    logits, expected = torch.cat(found), torch.cat(scores)
+    chosen = without_duplicates(logits > 0, expected, overlap)
+    masks = _draw(logits[chosen], (height, width), size)
+    large = masks.flatten(1).sum(1) >= smallest
+    return ImageMasks(masks[large], expected[chosen][large])
+
+
+def _resized(image: Tensor, longest: int | None) -> Tensor:
+    """An image (3, H, W) whose longer side has so many pixels."""
+    height, width = image.shape[-2:]
+    if longest is None or max(height, width) == longest:
+        return image
+    factor = longest / max(height, width)
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
+
+
+def _draw(logits: Tensor, seen: tuple[int, int], size: torch.Size) -> Tensor:
+    """Masks (M, H, W) of an image from logits at stride 4 of what the network saw of it."""
+    masks = torch.empty(len(logits), *size, dtype=torch.bool, device=logits.device)
+    for part, out in zip(torch.split(logits, CHUNK), torch.split(masks, CHUNK), strict=True):
+        if len(part):
+            pixels = to_image(part[None], seen)
+            out[:] = (pixels if seen == size else F.interpolate(pixels, size, mode="bilinear")) > 0
+    return masks
+
+
+def click_grid(height: int, width: int, side: int) -> Tensor:
+    """(P, 2) evenly spaced pixels (x, y), `side` of them along the longer side of the image."""
+    step = max(height, width) / side
+    x, y = (
+        (torch.arange(max(1, round(size / step))) + 0.5) * size / max(1, round(size / step)) - 0.5
+        for size in (width, height)
+    )
+    return torch.stack([x.repeat(len(y)), y.repeat_interleave(len(x))], dim=1)
+
+
+def stabilities(logits: Tensor, offset: float = 1.0) -> Tensor:
+    """(M,) IoU of every mask (M, H, W) cut at +offset with itself cut at -offset; 1 if empty."""
+    narrow = (logits > offset).sum(dim=(1, 2))
+    wide = (logits > -offset).sum(dim=(1, 2))
+    return torch.where(wide > 0, narrow / wide.clamp(min=1), 1.0)
+
+
+def without_duplicates(masks: Tensor, quality: Tensor, overlap: float) -> Tensor:
+    """Indices of the masks (M, H, W) that no better one resembles, the best first."""
+    small = masks.flatten(1).float()
+    areas = small.sum(1)
+    common = small @ small.T
+    iou = common / (areas[:, None] + areas - common).clamp(min=1)
+    kept: list[int] = []
+    for index in quality.argsort(descending=True).tolist():
+        if not kept or bool((iou[index, kept] <= overlap).all()):
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.int64, device=masks.device)
+
+
+def boundaries(masks: Tensor) -> Tensor:
+    """Pixels (M, H, W) of masks that touch the outside through one of four neighbours."""
+    inside = F.pad(masks, (1, 1, 1, 1), value=True)
+    surrounded = (
+        inside[:, 1:-1, :-2] & inside[:, 1:-1, 2:] & inside[:, :-2, 1:-1] & inside[:, 2:, 1:-1]
+    )
+    return masks & ~surrounded
+
+
+def dilate(mask: Tensor, distance: int) -> Tensor:
+    """Pixels of an (H, W) mask, and all within `distance` of one in the maximum norm."""
+    return F.max_pool2d(mask[None].float(), 2 * distance + 1, stride=1, padding=distance)[0] > 0
+
+
+def boundary_recall(masks: Tensor, labels: Tensor, distance: int = 3) -> float:
+    """Share of the class boundaries of an image that lie near a mask's boundary.
+
+    Args:
+        masks: (M, H, W) bool.
+        labels: (H, W) class ids; boundaries are where horizontal or vertical neighbours differ.
+        distance: Pixels, in the maximum norm, that count as near.
+
+    Returns:
+        In 0..1; NaN for an image of one class.
+    """
+    edges = torch.zeros_like(labels, dtype=torch.bool)
+    edges[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    edges[1:] |= labels[1:] != labels[:-1]
+    near = dilate(boundaries(masks).any(0), distance)
+    return float((edges & near).sum() / edges.sum()) if edges.any() else float("nan")

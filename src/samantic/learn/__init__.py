@@ -1,0 +1,1 @@
+"""What training minimises, and the engine that does it."""

@@ -1,0 +1,209 @@
+"""What happens beside the training steps: a progress bar, and files that a report reads later."""
+
+from __future__ import annotations
+
+import csv
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L  # the name its documentation uses
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from samantic.errors import InputError
+from samantic.files import replacing
+from samantic.learn.resume import FORMAT
+from samantic.learn.steps import ends_part, images_of
+from samantic.learn.task import ScoredTask
+from samantic.models.network import broken
+
+
+class ProgressBar(L.Callback):
+    """One bar over the whole run: steps, time left, loss and the last validation's mIoU.
+
+    Args:
+        label: Name of the run.
+        line: Line of the terminal, where several runs draw their bars at once.
+    """
+
+    def __init__(self, label: str, line: int = 0) -> None:
+        self.label, self.line = label, line
+        self.bar: Any = None
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the bar at the step that the run starts or resumes from."""
+        self.bar = tqdm(
+            total=int(trainer.estimated_stepping_batches),
+            initial=trainer.global_step,
+            desc=self.label,
+            unit="step",
+            position=self.line,
+            dynamic_ncols=True,
+            disable=not trainer.is_global_zero,
+            mininterval=0.5,
+        )
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+    ) -> None:
+        """Advance by what the optimiser has done."""
+        figures = {
+            name: f"{trainer.callback_metrics[key]:.3f}"
+            for name, key in (("loss", "train/loss"), ("mIoU", "val/miou"))
+            if key in trainer.callback_metrics
+        }
+        self.bar.set_postfix(figures, refresh=False)
+        self.bar.update(trainer.global_step - self.bar.n)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self.bar.close()
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar, so that the error starts on a line of its own."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class KeepRun(L.Callback):
+    """After each validation: keep the model if it is the best so far, and what resuming needs.
+
+    Without a validation split, or without a label in it, the model is kept at the same steps. A
+    network whose weights or answers are not finite is never kept, and neither is its state.
+
+    Args:
+        out: Run folder; `last.ckpt` in it holds the whole state of the training.
+        keep: Called when `val/miou` is higher than ever before.
+    """
+
+    def __init__(self, out: Path, keep: Callable[[], None]) -> None:
+        self.out, self.keep = out, keep
+        self.best: float | None = None
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write `model/` if it improved, then `last.ckpt`."""
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.answers_finite
+        if not self._usable(trainer, pl_module, answers):
+            return
+        miou = float(trainer.callback_metrics["val/miou"])
+        if math.isnan(miou):
+            _tell(trainer, "no pixel of the validation split has a label: the last state is kept")
+        better = self.best is None or not miou <= self.best
+        if better:
+            self.best = -1.0 if math.isnan(miou) else miou
+        self._save(trainer, better)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
+    ) -> None:
+        """Without a validation split: keep the model and what resuming needs."""
+        if trainer.enable_validation or not ends_part(trainer):
+            return
+        images = images_of(batch)
+        answers = not isinstance(pl_module, ScoredTask) or pl_module.is_finite_on(images)
+        if self._usable(trainer, pl_module, answers):
+            self.best = -1.0
+            self._save(trainer, better=True)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Refuse to end without a model.
+
+        Raises:
+            InputError: No state could be kept.
+        """
+        if self.best is None:
+            raise InputError(
+                f"{self.out}: there is no model, since no state of the network gave finite "
+                "answers; lower train.learning_rate"
+            )
+
+    def _usable(self, trainer: L.Trainer, pl_module: L.LightningModule, answers: bool) -> bool:
+        """Whether a network may be kept; a line if not."""
+        finite = answers and broken(pl_module.state_dict().items()) is None
+        usable = bool(trainer.strategy.reduce_boolean_decision(finite))
+        if not usable:
+            _tell(
+                trainer,
+                f"step {trainer.global_step}: not kept, since the network's weights or answers are "
+                "not finite; lower train.learning_rate",
+            )
+        return usable
+
+    def _save(self, trainer: L.Trainer, better: bool) -> None:
+        """Write `model/` if it is better, then `last.ckpt`."""
+        if better and trainer.is_global_zero:
+            self.keep()
+        if not trainer.is_global_zero:  # takes part in gathering, writes nothing
+            trainer.save_checkpoint(self.out / "last.ckpt")
+            return
+        with replacing(self.out / "last.ckpt") as temporary:
+            trainer.save_checkpoint(temporary)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best mIoU so far travels with the checkpoint, and the form of the checkpoint."""
+        return {"best": self.best, "format": FORMAT}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best mIoU of the run that is resumed."""
+        self.best = state_dict["best"]
+
+
+def _tell(trainer: L.Trainer, line: str) -> None:
+    """Print a line beside the progress bar, in one process of several."""
+    if trainer.is_global_zero:
+        tqdm.write(line, file=sys.stderr)
+
+
+class KeepSimilarity(L.Callback):
+    """After each validation: add the similarity of the classes' features to similarity.npz.
+
+    Args:
+        out: Run folder. The file holds `text` (K, K) and `step_N` (K, K) for every validation.
+        text: (K, K) similarity of the class names; NaN for a class without a vector.
+    """
+
+    def __init__(self, out: Path, text: Tensor) -> None:
+        self.path, self.text = out / "similarity.npz", text
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the file anew, with what an earlier part of the run put there."""
+        if not trainer.is_global_zero:
+            return
+        matrices: dict[str, Any] = read_similarity(self.path) or {"text": self.text.numpy()}
+        matrices[f"step_{trainer.global_step}"] = cast(Tensor, pl_module.similarity).numpy()
+        with replacing(self.path) as temporary:
+            np.savez_compressed(temporary, **matrices)
+
+
+def read_similarity(path: Path) -> dict[str, NDArray[np.float32]]:
+    """Read what `KeepSimilarity` wrote; empty if there is nothing."""
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+def read_history(out: Path) -> list[dict[str, float]]:
+    """The logged figures of a run in order, over all of its parts; each row has a `step`.
+
+    Where a part was resumed from an earlier step, its rows replace the ones after that step.
+    Figures that are not finite are left out.
+    """
+    history: list[dict[str, float]] = []
+    parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))
+    for part in parts:
+        with part.open(newline="", encoding="utf-8") as file:
+            rows = [
+                {key: float(x) for key, x in row.items() if x and math.isfinite(float(x))}
+                for row in csv.DictReader(file)
+            ]
+        if rows:
+            history = [row for row in history if row["step"] < rows[0]["step"]] + rows
+    return history

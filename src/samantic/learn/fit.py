@@ -1,0 +1,102 @@
+"""One optimisation: Lightning's trainer with this package's logs, files and precision."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L  # the name its documentation uses
+import torch
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from samantic.config.train import TrainConfig
+from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
+from samantic.learn.resume import done_steps
+from samantic.learn.steps import SkipBroken, StepSeed, Validations
+from samantic.models.devices import check_count
+
+
+def fit(
+    task: L.LightningModule,
+    out: Path,
+    options: TrainConfig,
+    source: Source,
+    val_batches: DataLoader[Batch] | None,
+    callbacks: list[L.Callback],
+    resume: bool = False,
+) -> L.Trainer:
+    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked.
+
+    Without validation batches the callbacks alone decide what is kept. A resumed run sees the same
+    pairs with the same random changes as one that was never stopped.
+
+    Raises:
+        InputError: There are fewer devices than it asks for, out/last.ckpt cannot be resumed from,
+            or the loss is not finite any more.
+    """
+    check_count(options.devices)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    task.to(memory_format=torch.channels_last)  # convolutions are faster so
+    start = done_steps(out / "last.ckpt", task) if resume else 0
+    always = [StepSeed(options.seed), Validations(options.validations), SkipBroken()]
+    trainer: Any = _trainer(out, options, [*always, *callbacks])
+    devices = trainer.num_devices * trainer.num_nodes
+    steps = options.steps or step_count(len(source), options.batch_size, devices, options.epochs)
+    trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices
+    trainer.log_every_n_steps = min(10, steps)
+    draws = Draws(len(source), options.batch_size, options.seed, steps, start)
+    with warnings.catch_warnings():
+        # Lightning's advice to start more loading workers does not know this machine's cores.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Runs without a validation split, and teachers in evaluation mode, are meant so.
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
+        warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
+        # `Draws` goes on where a run was stopped, which Lightning cannot know.
+        warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
+        # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        trainer.fit(
+            task,
+            train_loader(source, draws),
+            val_batches,
+            ckpt_path=out / "last.ckpt" if resume else None,
+            weights_only=True,
+        )
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return cast(L.Trainer, trainer)
+
+
+def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
+    """Lightning's trainer; the number of its steps is still to be set."""
+    return L.Trainer(
+        max_steps=1,
+        val_check_interval=1,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        precision=_precision(options),
+        devices=options.devices,
+        use_distributed_sampler=False,  # the loaders share out the pairs themselves
+        logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
+        callbacks=callbacks,
+        gradient_clip_val=options.clip,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def _precision(options: TrainConfig) -> Any:
+    if options.precision != "auto":
+        return options.precision
+    return (
+        "bf16-mixed" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "32-true"
+    )
+
+
+def _next_part(out: Path) -> str:
+    """Each start or resume of a run logs into a part of its own; the logger deletes old files."""
+    return f"part-{len(list((out / 'logs').glob('part-*')))}"

@@ -1,0 +1,246 @@
+"""The training task: steps, losses and the optimiser. Everything else lives elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import lightning as L  # the name its documentation uses
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from samantic.config.train import IGNORE, Config, Head, TrainConfig
+from samantic.data.augment import Photometric
+from samantic.data.loading import Batch
+from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
+from samantic.learn.class_terms import ClassVectors, Distillation
+from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
+from samantic.metrics import rank_correlation, scores
+from samantic.models import Network, Output, QVLoRA
+from samantic.models.text import TextVectors
+
+
+class ScoredTask(L.LightningModule):
+    """Measure a network on the labelled pairs of the validation split.
+
+    After each validation the mIoU of each head is logged as `val/miou_mask`, `val/miou_auxiliary`
+    and `val/miou_mean`; `val/miou` is that of the head which answers at inference. They are NaN
+    where no pixel has a label, or where an answer is not finite, which `answers_finite` tells.
+
+    Args:
+        network: The network.
+        prediction: The head that answers, if the network has it.
+        eval_size: Short side in pixels that validation images are brought to; None leaves them.
+    """
+
+    def __init__(self, network: Network, prediction: Head, eval_size: int | None = None) -> None:
+        super().__init__()
+        self.network, self.eval_size = network, eval_size
+        self.answer: Head = prediction if prediction in network.heads else "mask"
+        self.answers_finite = True
+        self.matrices = nn.ModuleDict(
+            {
+                head: MulticlassConfusionMatrix(network.num_classes, ignore_index=IGNORE)
+                for head in network.heads
+            }
+        )
+
+    @torch.no_grad()
+    def is_finite_on(self, batch: Batch) -> bool:
+        """Whether the network, as it answers at inference, answers these pairs with numbers."""
+        modes = {module: module.training for module in self.network.modules()}
+        self.network.eval()
+        with self.trainer.precision_plugin.forward_context():
+            out: Output = self.network(batch.rgb, batch.thermal)
+        for module, mode in modes.items():
+            module.training = mode
+        return all(bool(out.probabilities(head).isfinite().all()) for head in self.network.heads)
+
+    def on_validation_epoch_start(self) -> None:
+        """Nothing has been answered yet."""
+        self.answers_finite = True
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count the pixels of every head's prediction."""
+        self.count(batch)
+
+    def count(self, batch: Batch) -> Output:
+        """Predict a batch, and count the pixels of every head's prediction."""
+        size = batch.labels.shape[-2:]
+        scale = shown_scale(size, self.eval_size)
+        out: Output = self.network(*(magnified(x, scale) for x in (batch.rgb, batch.thermal)))
+        for head in self.network.heads:
+            matrix: Any = self.matrices[head]
+            probabilities = brought_to(out.probabilities(head), size)
+            self.answers_finite &= bool(probabilities.isfinite().all())
+            matrix.update(probabilities.argmax(1), batch.labels)
+        return out
+
+    def on_validation_epoch_end(self) -> None:
+        """Turn the confusion matrices of the whole split into mIoU."""
+        for head in self.network.heads:
+            matrix: Any = self.matrices[head]
+            miou = scores(matrix.compute()).miou if self.answers_finite else float("nan")
+            matrix.reset()
+            self.log(f"val/miou_{head}", miou)
+            if head == self.answer:
+                self.log("val/miou", miou)
+
+
+class SegmentationTask(ScoredTask):
+    """Train a network on labelled pairs.
+
+    Logs every loss term of a step. With class-name vectors, `val/alignment` is the rank correlation
+    of the similarities of classes in the text and in the validation images, and `similarity` holds
+    the latter.
+
+    Args:
+        network: The network.
+        config: The run.
+        class_weights: (K,) weights of the classes in the loss; None weighs all alike.
+        text: Vectors of the class names; None without language.
+        teacher: From rgb and thermal to logits, frozen; None learns from labels alone.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        class_weights: Tensor | None = None,
+        text: TextVectors | None = None,
+        teacher: nn.Module | None = None,
+    ) -> None:
+        super().__init__(network, config.model.prediction, config.data.eval_size)
+        self.teacher = teacher
+        self.strict_loading = teacher is None  # see `on_save_checkpoint`
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.config = config
+        self.photometric = Photometric(config.augment)
+        self.cross_entropy: Callable[..., Tensor] = cross_entropy
+        if config.loss.cross_entropy == "ohem":
+            self.cross_entropy = partial(ohem_cross_entropy, count=config.loss.ohem_count)
+        classes, width = network.num_classes, network.width
+        self.distillation = Distillation(config.loss, classes, width, text)
+        self.text = text
+        self.class_vectors = ClassVectors(classes, width) if text is not None else None
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        """L = L_mask + λ1 L_auxiliary + λ2 L_prototype + λ3 L_language (SARTM eq 15)."""
+        batch = self.photometric(batch)
+        # modality dropout is for networks that have another modality to turn to
+        present = batch.present if len(self.network.modalities) > 1 else None
+        alone = self.config.loss.cross_modal > 0
+        out = self.network(batch.rgb, batch.thermal, present, alone=alone)
+        terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
+        if out.auxiliary is not None:
+            weight = self.config.loss.auxiliary
+            terms["auxiliary"] = weight * self.cross_entropy(
+                out.auxiliary, batch.labels, self.class_weights
+            )
+        terms |= self.distillation(out, batch.labels, batch.present, batch.inside)
+        if self.teacher is not None:
+            terms["teacher"] = self.config.loss.teacher * self._from_teacher(
+                self.teacher, out, batch
+            )
+        total = torch.stack(list(terms.values())).sum()
+        self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
+        self.log("train/loss", total.detach())
+        return total
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out the teacher, which does not change: a resumed run loads it anew."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {
+            name: part for name, part in state.items() if not name.startswith("teacher.")
+        }
+
+    def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
+        """What the teacher makes of this view of the images, of which it sees both.
+
+        What lies outside the images teaches nothing.
+        """
+        with torch.no_grad():
+            target = teacher(batch.rgb, batch.thermal)
+        loss = teacher_distillation(out.logits, target, self.class_weights, batch.inside)
+        if out.auxiliary is None:
+            return loss
+        auxiliary = teacher_distillation(out.auxiliary, target, self.class_weights, batch.inside)
+        return loss + self.config.loss.auxiliary * auxiliary
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        """Count pixels, and the features of the classes."""
+        out = self.count(batch)
+        if self.class_vectors is not None:
+            labels = labels_at(batch.labels, out.logits.shape[-2:])
+            self.class_vectors.update(out.features.semantic, labels)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mIoU, and how the features agree with the text."""
+        super().on_validation_epoch_end()
+        if self.class_vectors is not None and self.text is not None:
+            self.similarity = self.class_vectors.similarity()
+            self.class_vectors.reset()
+            names = similarity(self.text.vectors, self.text.known)
+            self.log("val/alignment", rank_correlation(self.similarity, names))
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; see `configure_adamw`."""
+        rate = self.config.train.learning_rate
+        return configure_adamw({self.network: rate}, self.config.train, self.trainer)
+
+
+def configure_adamw(
+    rates: Mapping[nn.Module, float], options: TrainConfig, trainer: L.Trainer
+) -> Any:
+    """AdamW with decay of kernels alone; linear warm-up from 0.1, then poly decay of power 0.9.
+
+    Args:
+        rates: The networks, and the peak learning rate of each.
+        options: The optimisation; its learning rate is not read.
+        trainer: It knows the precision and the number of steps.
+    """
+    groups = []
+    for network, peak in rates.items():
+        decayed = {id(kernel) for kernel in kernels(network)}
+        trainable = [p for p in network.parameters() if p.requires_grad]
+        for decay, wanted in ((options.weight_decay, True), (0.0, False)):
+            params = [p for p in trainable if (id(p) in decayed) == wanted]
+            groups.append({"params": params, "lr": peak, "weight_decay": decay})
+    # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
+    fused = trainer.precision == "32-true"
+    optimizer = torch.optim.AdamW(groups, fused=fused)
+    total = int(trainer.estimated_stepping_batches)
+
+    def rate(step: int) -> float:
+        return learning_rate_factor(step, total, round(options.warmup * total))
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def kernels(network: nn.Module) -> Iterator[Tensor]:
+    """The matrices and kernels that map features to features, which weight decay is for.
+
+    Tokens, embeddings of positions, norms and biases are not among them.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Linear | _ConvNd):
+            yield module.weight
+        elif isinstance(module, QVLoRA):
+            yield from (module.a_q, module.a_v, module.b_q, module.b_v)
+
+
+def learning_rate_factor(step: int, total: int, warmup: int) -> float:
+    """Fraction of the peak learning rate at a step.
+
+    It rises from 0.1 to 1 over the warm-up of w steps, and is (1 - (step - w) / (total - w))^0.9
+    from there.
+    """
+    if step < warmup:
+        return 0.1 + 0.9 * step / warmup
+    return float(max(0.0, 1 - (step - warmup) / max(1, total - warmup)) ** 0.9)

@@ -1,0 +1,299 @@
+"""What is written of an evaluation: metrics.json, confusion matrices by frame, a table."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import samantic
+from samantic.data.pairs import PairedFolder
+from samantic.files import read_arrays, replacing
+from samantic.losses import similarity
+from samantic.measure.disturbances import FAILURE_PROBABILITIES, MISSING, averages, expected_miou
+from samantic.measure.evaluation import Evaluation
+from samantic.metrics import (
+    bootstrap,
+    boundary_iou,
+    calibration_error,
+    class_intervals,
+    protocol_miou,
+    rank_correlation,
+    scores,
+    to_json,
+)
+from samantic.models.text import TextVectors
+from samantic.strings import padded, shown, width
+
+UNKNOWN = "-"
+"""In the place of a figure that no labelled pixel stands behind."""
+
+HEADS = {"mask": "mask head", "auxiliary": "auxiliary head", "mean": "mean of the two heads"}
+"""How tables call the heads of a network that has several."""
+
+
+def metrics_json(
+    evaluation: Evaluation,
+    dataset: PairedFolder,
+    *,
+    seed: int | None = None,
+    text: TextVectors | None = None,
+) -> dict[str, Any]:
+    """The content of metrics.json, as docs/metrics.schema.json describes it.
+
+    Args:
+        evaluation: What was measured; with features if there is a text.
+        dataset: On which data.
+        seed: Seed of the training, for the record.
+        text: Vectors of the class names, to compare the features with.
+    """
+    classes, matrices = dataset.classes, evaluation.matrices
+    boundaries = boundary_iou(evaluation.boundary)
+    present = matrices.sum((0, 2)) > 0
+    subsets = evaluation.by_subset()
+    robustness, heads = _robustness(evaluation, classes), evaluation.by_head() or {}
+    content = {
+        "dataset": dataset.spec.title,
+        "split": dataset.split,
+        "panorama": evaluation.panorama,
+        "eval_size": evaluation.eval_size,
+        "skipped": evaluation.skipped,
+        **measured(matrices, classes),
+        "iou_interval": _by_class(classes, class_intervals(matrices)),
+        "boundary_iou": _boundary_mean(boundaries, present),
+        "boundary": _by_class(classes, boundaries),
+        "ece": calibration_error(evaluation.calibration),
+        "protocols": [
+            {
+                "name": protocol.name,
+                "users": protocol.users,
+                "miou": protocol_miou(matrices.sum(0), protocol),
+                "interval": list(bootstrap(matrices, protocol)),
+            }
+            for protocol in dataset.spec.protocols
+        ],
+        "heads": {head: measured(part, classes) for head, part in heads.items()} or None,
+        "unlabelled": int((matrices.sum((1, 2)) == 0).sum()),
+        "per_subset": {name: measured(part, classes) for name, part in subsets.items()},
+        "robustness": robustness,
+        "robustness_summary": robustness and _summary(evaluation, robustness),
+        "text_alignment": None if text is None else _alignment(evaluation, text),
+        "seconds": {"network": evaluation.network_seconds, "all": evaluation.seconds},
+        "seed": seed,
+        "git": git_revision(),
+        "versions": {
+            "samantic": samantic.__version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "transformers", "lightning")},
+        },
+    }
+    found: dict[str, Any] = nulls(content)
+    return found
+
+
+def nulls(value: Any) -> Any:
+    """The value with None in place of each NaN, as JSON wants it; an interval with one is None.
+
+    Example:
+        >>> nulls({"miou": float("nan"), "interval": [float("nan"), 0.5], "frames": 1})
+        {'miou': None, 'interval': None, 'frames': 1}
+    """
+    if isinstance(value, dict):
+        return {key: nulls(part) for key, part in value.items()}
+    if isinstance(value, list):
+        parts = [nulls(part) for part in value]
+        return None if any(isinstance(part, float) and isnan(part) for part in value) else parts
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _boundary_mean(boundaries: Tensor, present: Tensor) -> float:
+    """Mean boundary IoU over all classes, an absent one counting 0; NaN without any class."""
+    if not present.any():
+        return torch.nan
+    return boundaries.where(present, torch.nan).nan_to_num(0.0).mean().item()
+
+
+def measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
+    """Frames, scores and the interval of the mIoU of (n, K, K) confusion matrices."""
+    return {
+        "frames": len(matrices),
+        **to_json(scores(matrices.sum(0)), classes),
+        "miou_interval": list(bootstrap(matrices)),
+    }
+
+
+def _by_class(classes: tuple[str, ...], values: Tensor) -> dict[str, Any]:
+    """(K,) or (K, 2) values by class name; null where they are NaN."""
+    return {
+        name: None if value.isnan().any() else value.tolist()
+        for name, value in zip(classes, values, strict=True)
+    }
+
+
+def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | None:
+    """The scores under each disturbance; null where the model cannot answer."""
+    disturbed = evaluation.by_disturbance()
+    if not disturbed:
+        return None
+    return {n: None if m is None else measured(m, classes) for n, m in disturbed.items()}
+
+
+def _summary(evaluation: Evaluation, robustness: dict[str, Any]) -> dict[str, Any]:
+    """Mean mIoU of each kind of disturbance, and what to expect of cameras that fail at times."""
+    mious = {name: part and part["miou"] for name, part in robustness.items()}
+    if not set(MISSING) <= set(mious):
+        return averages(mious)
+    both = scores(evaluation.matrix).miou
+    no_rgb, no_thermal = (mious[name] or 0.0 for name in MISSING)
+    expected = {str(p): expected_miou(both, no_rgb, no_thermal, p) for p in FAILURE_PROBABILITIES}
+    return {**averages(mious), "expected": expected}
+
+
+def _alignment(evaluation: Evaluation, text: TextVectors) -> dict[str, float | int | None]:
+    """Spearman's correlation of text and visual similarity, over the pairs that have both."""
+    visual = evaluation.similarity()
+    value = rank_correlation(visual, similarity(text.vectors, text.known))
+    classes = int((text.known & ~visual.diagonal().isnan()).sum())
+    return {
+        "spearman": None if isnan(value) else value,
+        "pairs": classes * (classes - 1) // 2,
+    }
+
+
+def write_confusion(path: Path, evaluation: Evaluation) -> None:
+    """Write `names` (n,) and `matrices` (n, K, K) as .npz: intervals need them by frame."""
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary, names=np.array(evaluation.names), matrices=evaluation.matrices.numpy()
+        )
+
+
+def read_confusion(path: Path) -> tuple[list[str], Tensor]:
+    """Read the names of the frames and their confusion matrices.
+
+    Raises:
+        InputError: There is no such file, or it has another content.
+    """
+    names, matrices = read_arrays(path, "file of confusion matrices", ("names", "matrices"))
+    return names.tolist(), torch.from_numpy(matrices)
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout that samantic runs from; None for an installed package."""
+    folder = Path(__file__).parents[1]
+    if not (folder.parents[1] / ".git").exists():
+        return None
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]  # a fixed command
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return result.stdout.strip() or None
+
+
+def table(columns: dict[str, dict[str, Any]]) -> str:
+    """Per-class IoU and its mean in per cent, as text.
+
+    Args:
+        columns: Scores by title, such as those of a model, or of a subset.
+    """
+    classes = next(iter(columns.values()))["iou"]
+    lines = {name: [percent(c["iou"][name]) for c in columns.values()] for name in classes}
+    means = {
+        "mIoU": [percent(c["miou"], UNKNOWN) for c in columns.values()],
+        "95 % interval": [interval(c["miou_interval"]) for c in columns.values()],
+        "mIoU (present)": [percent(c["miou_present"], UNKNOWN) for c in columns.values()],
+    }
+    rows = [["IoU %", *columns], *([name, *cells] for name, cells in lines.items())]
+    rows += [[name, *cells] for name, cells in means.items()]  # a class may be called mIoU
+    head, *body = _aligned(rows)
+    return "\n".join([head, *body[: len(lines)], "-" * width(head), *body[len(lines) :]])
+
+
+def means_table(metrics: dict[str, Any]) -> str:
+    """The mIoU under each protocol of the data set, and the other means, in per cent, as text.
+
+    Args:
+        metrics: Content of metrics.json.
+    """
+    lines = {
+        f"mIoU, {part['name']}": [percent(part["miou"], UNKNOWN), interval(part["interval"])]
+        for part in metrics["protocols"]
+    }
+    for head, part in (metrics.get("heads") or {}).items():
+        cells = [percent(part["miou"], UNKNOWN), interval(part["miou_interval"])]
+        lines[f"mIoU, {HEADS[head]}"] = cells
+    titles = {
+        "macc": "mAcc",
+        "f1": "F1",
+        "pixel_accuracy": "pixel accuracy",
+        "boundary_iou": "boundary IoU",
+        "ece": "expected calibration error",
+    }
+    lines |= {title: [percent(metrics[key], UNKNOWN), ""] for key, title in titles.items()}
+    return "\n".join(in_columns({"means %": ["", "95 %"]} | lines))
+
+
+def robustness_table(models: dict[str, dict[str, Any]]) -> str:
+    """MIoU in per cent under each disturbance, their means and expectations, as text.
+
+    Args:
+        models: Content of metrics.json by model, all under the same disturbances.
+    """
+    first = next(iter(models.values()))["robustness"]
+    parts = [metrics["robustness"] for metrics in models.values()]
+    lines = {
+        n: ["no answer" if p[n] is None else percent(p[n]["miou"], UNKNOWN) for p in parts]
+        for n in first
+    }
+    summaries = [metrics["robustness_summary"] for metrics in models.values()]
+    for group in summaries[0]:
+        if group != "expected":
+            lines[f"mean: {group}"] = [percent(summary[group], UNKNOWN) for summary in summaries]
+    for probability in summaries[0].get("expected", ()):
+        values = [percent(summary["expected"][probability], UNKNOWN) for summary in summaries]
+        lines[f"expected, p = {probability}"] = values
+    return "\n".join(in_columns({"mIoU % disturbed": list(models)} | lines))
+
+
+def in_columns(lines: dict[str, list[str]]) -> list[str]:
+    """Lines of cells, aligned: titles to the left, cells to the right."""
+    return _aligned([[title, *cells] for title, cells in lines.items()])
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    rows = [[shown(cell) for cell in row] for row in rows]
+    margin, *widths = (max(map(width, column)) for column in zip(*rows, strict=True))
+    return [
+        padded(title, margin)
+        + "".join("  " + padded(c, w, right=True) for c, w in zip(cells, widths, strict=True))
+        for title, *cells in rows
+    ]
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """Bounds in per cent."""
+    if bounds is None:
+        return UNKNOWN
+    low, high = (100 * value for value in bounds)
+    return f"{low:.2f} to {high:.2f}"
+
+
+def pair_count(count: int) -> str:
+    """So many pairs, in words."""
+    return "1 pair" if count == 1 else f"{count} pairs"
+
+
+def points(difference: float | None) -> str:
+    """A difference in points, signed."""
+    return UNKNOWN if difference is None else f"{100 * difference:+.2f}"
+
+
+def percent(value: float | None, without: str = "absent") -> str:
+    """A share in per cent with two decimals, or what to say where there is none."""
+    return without if value is None else f"{100 * value:.2f}"

@@ -1,0 +1,17 @@
+from .boundary import boundary_counts as boundary_counts
+from .boundary import boundary_iou as boundary_iou
+from .calibration import calibration_counts as calibration_counts
+from .calibration import calibration_error as calibration_error
+from .confusion import Scores as Scores
+from .confusion import confusion_matrix as confusion_matrix
+from .confusion import iou as iou
+from .confusion import protocol_miou as protocol_miou
+from .confusion import scores as scores
+from .confusion import to_json as to_json
+from .intervals import bootstrap as bootstrap
+from .intervals import class_intervals as class_intervals
+from .intervals import paired_difference as paired_difference
+from .protocols import ALL_CLASSES as ALL_CLASSES
+from .protocols import PRESENT_CLASSES as PRESENT_CLASSES
+from .protocols import Protocol as Protocol
+from .similarity import rank_correlation as rank_correlation

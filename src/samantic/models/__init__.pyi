@@ -1,0 +1,12 @@
+from .auxiliary import AuxiliaryHead as AuxiliaryHead
+from .encoders.lora import QVLoRA as QVLoRA
+from .encoders.sam2 import load_sam2 as load_sam2
+from .fusion import FeatureFusion as FeatureFusion
+from .fusion import FeatureRectification as FeatureRectification
+from .heads import MaskHead as MaskHead
+from .network import Network as Network
+from .network import Output as Output
+from .pyramid import Pyramid as Pyramid
+from .sartm import SARTM as SARTM
+from .students.segformer import Student as Student
+from .students.two_stream import TwoStream as TwoStream

@@ -1,0 +1,1 @@
+"""Image encoders, and what adapts them."""

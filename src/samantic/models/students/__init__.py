@@ -1,0 +1,1 @@
+"""Compact networks that a teacher or labels train in full."""

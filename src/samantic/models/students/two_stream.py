@@ -1,0 +1,207 @@
+"""A compact network that starts from ImageNet's weights, which need no model hub.
+
+Each modality has an EfficientNet-Lite of its own, as the two encoders of RTFNet (Sun et al., RA-L
+2019), or one reads both as four channels. Features meet at every stage and a U-Net decoder reads
+them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samantic.config.train import SHORT, TwoStreamFusion
+from samantic.models.encoders.efficientnet import GRAY, LiteEncoder, imagenet_weights
+from samantic.models.encoders.norms import BatchNorm
+from samantic.models.network import (
+    CHANNELS,
+    MODALITIES,
+    Network,
+    Output,
+    put_back,
+    shown,
+    taken,
+)
+from samantic.models.pyramid import Pyramid
+
+
+class Layout(NamedTuple):
+    """Widths of a decoder.
+
+    Attributes:
+        fused: Of the fused features at strides 4, 8, 16 and 32.
+        decoder: Of the decoder at strides 4, 8 and 16.
+    """
+
+    fused: tuple[int, ...]
+    decoder: tuple[int, ...]
+
+
+FULL = Layout((64, 96, 128, 160), (96, 96, 128))
+NARROW = Layout((32, 48, 64, 96), (48, 64, 64))
+
+DROP = 0.1
+"""Rate at which features are dropped before the classifier in training."""
+
+SMALLEST = STRIDE = 32
+"""Smallest height and width in pixels: the encoder's stride. Inside, images are padded to multiples
+of it: the maps of others would end before the image does, and lie askew over one another."""
+
+
+class TwoStream(Network):
+    """An EfficientNet-Lite for each modality, fused at every stage, or one for both.
+
+    Features of an image that is missing or not present are 0, and so are the channels of one that
+    shares its encoder, so that nothing of a hidden image reaches the output, a batch statistic or a
+    gradient.
+
+    Args:
+        base: One of `EFFICIENTNETS`; a short one has a narrow decoder.
+        num_classes: Classes K.
+        fusion: `two-stream`, `early` (RGB and thermal as four channels), `rgb` or `thermal`.
+        pretrained: Start from ImageNet's weights.
+
+    Raises:
+        InputError: The packages of the base are not installed.
+
+    Example:
+        >>> network = TwoStream("efficientnet-lite0", num_classes=9)
+        >>> network(torch.rand(1, 3, 61, 80), torch.rand(1, 1, 61, 80)).logits.shape
+        torch.Size([1, 9, 61, 80])
+    """
+
+    def __init__(
+        self,
+        base: str,
+        num_classes: int,
+        *,
+        fusion: TwoStreamFusion = "two-stream",
+        pretrained: bool = True,
+    ) -> None:
+        layout = NARROW if base.endswith(SHORT) else FULL
+        modalities = MODALITIES if fusion in ("two-stream", "early") else (fusion,)
+        super().__init__(fusion, modalities, num_classes, layout.fused[2])
+        weights = imagenet_weights(base) if pretrained else None
+        streams = {"early": 4} if fusion == "early" else dict.fromkeys(modalities, 3)
+        encoders = {name: LiteEncoder(base, weights, streams[name]) for name in streams}
+        self.encoders = nn.ModuleDict(encoders)
+        widths = next(iter(encoders.values())).widths
+        self.fuse = nn.ModuleList(
+            _convolution(width * len(streams), out, 1)
+            for width, out in zip(widths[1:], layout.fused, strict=True)
+        )
+        skips, deeper = layout.fused[:-1], (*layout.decoder[1:], layout.fused[-1])
+        self.decoder = nn.ModuleList(
+            _convolution(below + skip, out, 3)
+            for below, skip, out in zip(deeper, skips, layout.decoder, strict=True)
+        )
+        self.classifier = nn.Sequential(
+            nn.Dropout2d(DROP), nn.Conv2d(layout.decoder[0], num_classes, 1)
+        )
+
+    def forward(
+        self,
+        rgb: Tensor | None = None,
+        thermal: Tensor | None = None,
+        present: Tensor | None = None,
+        *,
+        alone: bool = False,
+    ) -> Output:
+        """Segment a batch of pairs; see `Network.forward`. The features are the fused maps.
+
+        Raises:
+            ValueError: A shape does not fit, or nothing that the variant reads is given.
+        """
+        images = self.select(rgb, thermal)
+        size = next(iter(images.values())).shape[-2:]
+        if min(size) < SMALLEST:
+            raise ValueError(
+                f"images must have at least {SMALLEST}x{SMALLEST} pixels, got "
+                f"{size[0]}x{size[1]}; enlarge them"
+            )
+        present = shown(images, present)
+        images = {name: _padded(image) for name, image in images.items()}
+        encoded = self._encode(images, present)
+        logits, features = self._decode(encoded, self._any(present), size)
+        singles = []
+        for name in images if alone and len(images) == 2 else ():
+            one = {name: encoded[name]} if name in encoded else None
+            itself = present & present.new_tensor([m == name for m in MODALITIES])
+            one = one or self._encode({name: images[name]}, itself)
+            singles.append((self._decode(one, self._any(itself), size)[0], None))
+        return Output(logits, None, features, tuple(singles))
+
+    def _any(self, present: Tensor) -> Tensor:
+        """Which pairs have an image that this variant reads, (N,) bool."""
+        return present[:, [MODALITIES.index(name) for name in self.modalities]].any(1)
+
+    def _encode(self, images: dict[str, Tensor], present: Tensor) -> dict[str, list[Tensor]]:
+        """The maps of each encoder that has something to read, 0 for pairs that it cannot read.
+
+        An encoder sees only what is there: hidden images are not in its batch statistics.
+        """
+        encoded = {}
+        for encoder_name, encoder in self.encoders.items():
+            if encoder_name == "early":
+                rows = self._any(present)
+                maps = encoder(*(taken(x, rows) for x in _four_channels(images, present)))
+            elif encoder_name in images:
+                rows = present[:, MODALITIES.index(encoder_name)]
+                maps = encoder(taken(images[encoder_name], rows))
+            else:
+                continue
+            encoded[encoder_name] = [put_back(level, rows) for level in maps]
+        return encoded
+
+    def _decode(
+        self, encoded: dict[str, list[Tensor]], rows: Tensor, size: torch.Size
+    ) -> tuple[Tensor, Pyramid]:
+        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 but for `rows`.
+
+        The maps are those of the padded images, the logits of the images.
+        """
+        like = next(iter(encoded.values()))
+        nothing = [torch.zeros_like(level) for level in like]
+        streams = [encoded.get(name, nothing) for name in self.encoders]
+        maps = [
+            fuse(taken(torch.cat(levels, dim=1), rows))
+            for fuse, *levels in zip(self.fuse, *(maps[1:] for maps in streams), strict=True)
+        ]
+        x = maps[-1]
+        for skip, mix in zip(reversed(maps[:-1]), reversed(self.decoder), strict=True):
+            x = F.interpolate(x, skip.shape[-2:], mode="bilinear")
+            x = mix(torch.cat([x, skip], dim=1))
+        height, width = (STRIDE * side for side in maps[-1].shape[-2:])
+        logits = F.interpolate(self.classifier(x), (height, width), mode="bilinear")
+        logits = logits[..., : size[0], : size[1]]
+        return put_back(logits, rows), Pyramid(*(put_back(level, rows) for level in maps[:3]))
+
+
+def _padded(images: Tensor) -> Tensor:
+    """Images (N, C, H, W), gray below and at the right up to multiples of `STRIDE`."""
+    height, width = images.shape[-2:]
+    return F.pad(images, (0, -width % STRIDE, 0, -height % STRIDE), value=GRAY)
+
+
+def _four_channels(images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
+    """RGB and thermal as (N, 4, H, W), and which channels to look at, (N, 4, 1, 1) bool."""
+    first = next(iter(images.values()))
+    parts, here = [], []
+    for column, name in enumerate(MODALITIES):
+        channels = CHANNELS[name]
+        nothing = first.new_zeros(1, 1, 1, 1).expand(len(first), channels, *first.shape[-2:])
+        parts.append(images.get(name, nothing))
+        seen = present[:, column] if name in images else torch.zeros_like(present[:, column])
+        here.append(seen[:, None].expand(-1, channels))
+    return torch.cat(parts, dim=1), torch.cat(here, dim=1)[..., None, None]
+
+
+def _convolution(inputs: int, outputs: int, size: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
+        BatchNorm(outputs),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,125 @@
+"""What config.json of a model folder says of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samantic.config.options import fits, numbers
+from samantic.config.train import AdaptConfig, ModelConfig
+from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
+from samantic.data.cards.card import MOST_CLASSES
+from samantic.errors import InputError
+from samantic.files import MIB, read_json
+from samantic.models.students.shapes import SegFormerShape
+
+CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What one must know to build and use a trained model.
+
+    Attributes:
+        model: The network's options.
+        adapt: How its encoder was adapted.
+        classes: Class names by label id.
+        palette: RGB colour of each class, 0..255.
+        dataset: Title of the data it learnt from.
+        language: Source of the vectors of the class names; None without language.
+        terms: What stood for each class there; None for a class that was left out.
+        camera: How thermal images became what the network reads.
+        shape: Sizes of a trained student; None for SARTM, and before a student is built.
+        eval_size: Short side in pixels that images are brought to before the network sees them;
+            None leaves them as they are.
+        origin: A sentence on how it was made, where not from labels.
+        base_fingerprint: Of the tensors that the base provides; None where everything is stored.
+        view: Height and width in pixels of what it saw of an image at once in training; None for
+            models of older versions.
+    """
+
+    model: ModelConfig
+    adapt: AdaptConfig
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    dataset: str
+    language: str | None = None
+    terms: tuple[str | None, ...] = ()
+    camera: Camera = ALIGNED_8_BIT
+    shape: SegFormerShape | None = None
+    eval_size: int | None = None
+    origin: str = ""
+    base_fingerprint: str | None = None
+    view: tuple[int, int] | None = None
+
+
+def read_info(folder: Path) -> ModelInfo:
+    """Read a model folder's config.json.
+
+    Raises:
+        InputError: It is missing or malformed.
+    """
+    values = read_json(folder / CONFIG, MIB)
+    try:
+        _check(values)
+        return ModelInfo(
+            model=ModelConfig(**values["model"]),
+            adapt=AdaptConfig(**values["adapt"]),
+            classes=tuple(values["classes"]),
+            palette=tuple((r, g, b) for r, g, b in values["palette"]),
+            dataset=values["dataset"],
+            language=values.get("language"),
+            terms=tuple(values.get("terms", ())),
+            camera=stored_camera(values),
+            shape=_stored_shape(values.get("shape")),
+            eval_size=values.get("eval_size"),
+            origin=values.get("origin", ""),
+            base_fingerprint=values.get("base_fingerprint"),
+            view=_stored_view(values.get("view")),
+        )
+    except InputError as error:
+        reason = str(error)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        reason = "a key is missing, unknown or of another type"
+    raise InputError(
+        f"{folder / CONFIG}: not a samantic model ({reason}); it needs the config.json that was "
+        "saved with the weights"
+    )
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Refuse classes, colours and words of another type or number, before anything is built.
+
+    Raises:
+        InputError: They are so.
+    """
+    classes, colours, terms = values["classes"], values["palette"], values.get("terms", [])
+    if not fits(classes, list[str]) or not 1 <= len(classes) <= MOST_CLASSES:
+        raise InputError(f"classes must be 1 to {MOST_CLASSES} names")
+    if (
+        not fits(colours, list[tuple[int, int, int]])
+        or len(colours) != len(classes)
+        or not all(0 <= number <= 255 for number in numbers(colours))
+    ):
+        raise InputError("palette must be red, green and blue in 0..255 of every class")
+    if not fits(terms, list[str | None]) or len(terms) not in (0, len(classes)):
+        raise InputError("terms must be a name or null for every class")
+    for key in ("dataset", "origin", "language", "base_fingerprint", "thermal_scaling"):
+        if not fits(values.get(key), str | None):
+            raise InputError(f"{key} must be a text")
+
+
+def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
+    if values is None:
+        return None
+    height, width = values
+    return int(height), int(width)
+
+
+def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:
+    """The sizes of a student from config.json, where lists stand for tuples."""
+    if values is None:
+        return None
+    decoder, stages = values["decoder"], values.keys() - {"decoder"}
+    return SegFormerShape(decoder=decoder, **{key: tuple(values[key]) for key in stages})

@@ -1,0 +1,152 @@
+"""When a run folder may be written to, and when a stopped run may go on in it.
+
+A resumed run is the run that was begun: its data, their content, its classes and every option that
+decides what is learnt must be those it began with. What only says how long, where and on what it
+computes may change.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from samantic.config.distill import DistillConfig
+from samantic.config.read import read_any_config
+from samantic.config.train import Config
+from samantic.data.pairs import PairedFolder
+from samantic.errors import InputError
+from samantic.files import read_json
+from samantic.provenance import INPUTS, files_digest, write_inputs
+
+MAY_CHANGE = frozenset(
+    {
+        "out",
+        "data.test",
+        "data.workers",
+        "masks.cache",
+        "train.devices",
+        "train.epochs",
+        "train.precision",
+        "train.steps",
+        "train.validations",
+    }
+)
+"""Keys of a configuration that may differ from those that a run began with."""
+
+RESULTS = ("metrics.json", "comparison.json", "summary.json", "report.html")
+"""Files that a run ends with, or that evaluations and predictions are made of."""
+
+Inputs = dict[str, dict[str, str]]
+"""What a run learns from: digests by name, of the pairs by split, and of models, text and masks."""
+
+
+def claim(out: Path, resume: bool) -> None:
+    """Refuse to overwrite a run or the results of another verb, and to resume what is not there.
+
+    Raises:
+        InputError: It is so.
+    """
+    there = (out / "last.ckpt").exists()
+    if there and not resume:
+        raise InputError(
+            f"{out}: holds a run already; add --resume to continue it, or give another --out"
+        )
+    if found := [] if there else [name for name in RESULTS if (out / name).exists()]:
+        raise InputError(
+            f"{out}: holds {found[0]}, and no run that could be continued; give another --out"
+        )
+    if resume and not there:
+        raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
+
+
+def check_config(out: Path, config: Config | DistillConfig) -> None:
+    """Refuse to resume a run whose options differ in more than `MAY_CHANGE`.
+
+    Raises:
+        InputError: They do; it names the keys.
+    """
+    before = read_any_config(out / "config.yaml")
+    if type(before) is not type(config):
+        raise InputError(f"{out}: holds a run of another kind; give another --out")
+    old, new = (_flat(asdict(values)) for values in (before, config))
+    differ = sorted(k for k in new if old.get(k) != new[k] and k not in MAY_CHANGE)
+    if differ:
+        first = differ[0]
+        raise InputError(
+            f"{out}: the run began with other {', '.join(differ)} ({first} {old.get(first)}, now "
+            f"{new[first]}); resume it with what is in its config.yaml, or give another --out"
+        )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by their whole key, as `data.root`; lists and tuples alike, folders in full."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{name}.")
+        elif name == "data.root":
+            found[name] = str(Path(value).resolve())
+        else:
+            found[name] = _listed(value)
+    return found
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
+    """A digest of the content of every pair's files; twice as often listed is another digest."""
+    found: Inputs = {}
+    for key, pairs in splits.items():
+        often = Counter(files.name for files in pairs.files)
+        files = {pair.name: pair for pair in pairs.files}
+        bar = tqdm(files.items(), f"look at {key}", unit="pair", disable=None, delay=1, leave=False)
+        found[key] = {
+            name: files_digest((pair.rgb, pair.thermal, pair.labels), str(often[name]))
+            for name, pair in bar
+        }
+    return found
+
+
+def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
+    """Write down what a run learns from, or refuse to resume one that learnt from something else.
+
+    The pairs to report on may be others, and so may what the model that it started from is now.
+
+    Raises:
+        InputError: The content of the data, of the teacher or of the masks has changed.
+    """
+    before = {}
+    if resume and (out / INPUTS).exists():
+        check_inputs(out, {k: part for k, part in inputs.items() if k not in ("test", "start")})
+        before = {"start": read_json(out / INPUTS).get("start", {})}
+    write_inputs(out, inputs | before)
+
+
+def check_inputs(out: Path, inputs: Inputs) -> None:
+    """Refuse a run folder of other inputs; one of an earlier version does not tell.
+
+    Raises:
+        InputError: Something has changed; it names the first.
+    """
+    if not (out / INPUTS).exists():
+        return
+    before = read_json(out / INPUTS)
+    for key, now in inputs.items():
+        then = before.get(key, {}) if isinstance(before, dict) else None
+        if not isinstance(then, dict):
+            raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
+        changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
+        if changed:
+            raise InputError(
+                f"{out}: the run began with other content ({len(changed)} of {len(now)} in {key} "
+                f"differ, first {changed[0]}); put those back, give another --out, or remove "
+                f"{INPUTS} there if the change is meant"
+            )

@@ -1,0 +1,67 @@
+"""What a student learns from, image by image: teacher, masks, and both together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from samantic.distill.ensemble import Answer
+from samantic.distill.windows import Corner
+from samantic.measure.gallery import Frame
+from samantic.predict.info import ModelInfo
+from samantic.report.pictures import Panel, Picture, labels_picture, picture
+
+STRENGTH = 0.6
+"""Share of a mask's colour; the rest is the image."""
+
+
+def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
+    """A row of pictures: image, teacher, masks, ensemble, its confident part, student.
+
+    Args:
+        frame: The image, and the student's prediction.
+        answer: What teacher and ensemble say of it.
+        info: Classes and colours.
+    """
+
+    def labels(title: str, ids: Tensor) -> Picture:
+        return labels_picture(title, frame, ids.byte().numpy(), info)
+
+    return Panel(
+        frame.name,
+        "",
+        [
+            picture("RGB", frame.rgb),
+            labels("teacher", answer.teacher),
+            picture("masks", painted(frame.rgb, answer.masks, answer.corners)),
+            labels("ensemble", answer.ensemble),
+            labels("confident part", answer.confident),
+            labels_picture("student", frame, frame.prediction, info),
+        ],
+    )
+
+
+def painted(
+    pixels: NDArray[np.uint8], masks: Sequence[Tensor], corners: Sequence[Corner]
+) -> NDArray[np.uint8]:
+    """Masks in random colours over an image, the smallest on top.
+
+    Args:
+        pixels: (H, W, 3).
+        masks: (M_i, h, w) bool, of windows.
+        corners: Where the windows begin.
+    """
+    photo = torch.from_numpy(pixels.astype(np.float32))
+    image = photo.clone()
+    colours = torch.Generator().manual_seed(0)
+    every = [(part, corner) for parts, corner in zip(masks, corners, strict=True) for part in parts]
+    for mask, (top, left) in sorted(every, key=lambda one: int(one[0].sum()), reverse=True):
+        rows, columns = mask.nonzero(as_tuple=True)
+        place = rows + top, (columns + left) % image.shape[1]
+        colour = 255 * torch.rand(3, generator=colours)
+        image[place] = (1 - STRENGTH) * photo[place] + STRENGTH * colour
+    return image.byte().numpy()
