@@ -26,7 +26,7 @@ def test_public_names_are_there(name: str) -> None:
 def test_names_that_are_imported_late_are_listed(name: str) -> None:
     package = import_module(name)
     assert set(package.__all__) <= set(dir(package))
-    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+    with pytest.raises(AttributeError, match="nonsense"):
         package.nonsense  # noqa: B018
 
 
