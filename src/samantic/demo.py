@@ -25,7 +25,7 @@ from samantic.config.train import (
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.measure.evaluation import evaluate_predictor
-from samantic.measure.record import in_columns, interval
+from samantic.measure.tables import in_columns, interval
 from samantic.predict.folders import predict_files
 from samantic.predict.info import read_info
 from samantic.predict.model_folder import find_model, fingerprint

@@ -26,8 +26,8 @@ from samantic.files import write_json, write_text
 from samantic.learn.callbacks import read_history
 from samantic.predict.model_folder import fingerprint
 from samantic.provenance import write_inputs
+from samantic.run.data import open_splits
 from samantic.run.folder import data_inputs
-from samantic.run.train import open_splits
 
 WriteConfig = Callable[..., Path]
 TABLES = sorted((Path(__file__).parents[2] / "configs" / "ablations").glob("*.yaml"))

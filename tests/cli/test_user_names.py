@@ -23,7 +23,7 @@ from samantic.ablation.tables import Row, Table, read_table
 from samantic.cli import main
 from samantic.config import TextConfig
 from samantic.data.cards.card import check_names
-from samantic.measure.record import in_columns, table
+from samantic.measure.tables import in_columns, table
 from samantic.models.text import class_vectors
 from samantic.report.figures import tsne
 from samantic.strings import code, escaped, file_name, padded, shown, spreadsheet, width

@@ -20,8 +20,9 @@ from samantic.config.read import read_config
 from samantic.data import PairedFolder
 from samantic.data.crop import RandomCrop
 from samantic.data.loading import collate
+from samantic.learn.optimizer import configure_adamw, learning_rate_factor
 from samantic.learn.steps import StepSeed, is_due
-from samantic.learn.task import SegmentationTask, configure_adamw, learning_rate_factor
+from samantic.learn.task import SegmentationTask
 from samantic.models import SARTM, Student, TwoStream, load_sam2
 from samantic.models.promptable import PromptableSAM
 from samantic.models.text import TextVectors

@@ -19,7 +19,8 @@ from samantic.measure.disturbances import SUITE
 from samantic.measure.evaluation import evaluate_predictor
 from samantic.measure.gallery import Frame, Gallery
 from samantic.measure.published import TABLES, comparable, our_name, with_ours
-from samantic.measure.record import pair_count, read_confusion
+from samantic.measure.record import read_confusion
+from samantic.measure.tables import pair_count
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.scenes.write import write_scenes
 

@@ -20,7 +20,7 @@ SCRIPT = '''
 import json, os, sys
 import torch
 from samantic.cli import main
-from samantic.learn.task import ScoredTask, SegmentationTask
+from samantic.learn.task import (ScoredTask, SegmentationTask)
 
 out, *words = sys.argv[1:]
 step, end = SegmentationTask.training_step, ScoredTask.on_validation_epoch_end

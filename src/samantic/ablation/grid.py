@@ -27,8 +27,8 @@ from samantic.errors import InputError
 from samantic.files import read_json
 from samantic.predict.model_folder import find_model, fingerprint
 from samantic.provenance import INPUTS, digest
+from samantic.run.data import open_splits
 from samantic.run.folder import Inputs, check_inputs, data_inputs
-from samantic.run.train import open_splits
 from samantic.strings import of_seed
 
 Run = Config | DistillConfig

@@ -39,7 +39,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_unit
-    from samantic.measure.record import pair_count
+    from samantic.measure.tables import pair_count
     from samantic.predict.folders import find_files, predict_files
     from samantic.predict.model_folder import find_model, fingerprint
     from samantic.predict.predictor import load

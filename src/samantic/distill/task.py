@@ -18,7 +18,8 @@ from samantic.distill.targets import Targets, make_targets, stack_targets, withi
 from samantic.distill.teacher import Teacher
 from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
-from samantic.learn.task import ScoredTask, configure_adamw
+from samantic.learn.optimizer import configure_adamw
+from samantic.learn.task import ScoredTask
 from samantic.models import Network, Output
 from samantic.predict.tiling import blend_tiles
 

@@ -15,7 +15,7 @@ from transformers.models.sam2.modeling_sam2 import Sam2Attention
 from samantic.config.train import AugmentConfig, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
-from samantic.learn.task import configure_adamw
+from samantic.learn.optimizer import configure_adamw
 from samantic.losses import dice_loss
 from samantic.models.promptable import Masks, PromptableSAM
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from samantic.config.train import IGNORE, Config, Head, TrainConfig
+from samantic.config.train import IGNORE, Config, Head
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
 from samantic.learn.class_terms import ClassVectors, Distillation
+from samantic.learn.optimizer import configure_adamw
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
-from samantic.models import Network, Output, QVLoRA
+from samantic.models import Network, Output
 from samantic.models.text import TextVectors
 
 
@@ -192,55 +192,3 @@ class SegmentationTask(ScoredTask):
         """AdamW; see `configure_adamw`."""
         rate = self.config.train.learning_rate
         return configure_adamw({self.network: rate}, self.config.train, self.trainer)
-
-
-def configure_adamw(
-    rates: Mapping[nn.Module, float], options: TrainConfig, trainer: L.Trainer
-) -> Any:
-    """AdamW with decay of kernels alone; linear warm-up from 0.1, then poly decay of power 0.9.
-
-    Args:
-        rates: The networks, and the peak learning rate of each.
-        options: The optimisation; its learning rate is not read.
-        trainer: It knows the precision and the number of steps.
-    """
-    groups = []
-    for network, peak in rates.items():
-        decayed = {id(kernel) for kernel in kernels(network)}
-        trainable = [p for p in network.parameters() if p.requires_grad]
-        for decay, wanted in ((options.weight_decay, True), (0.0, False)):
-            params = [p for p in trainable if (id(p) in decayed) == wanted]
-            groups.append({"params": params, "lr": peak, "weight_decay": decay})
-    # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
-    fused = trainer.precision == "32-true"
-    optimizer = torch.optim.AdamW(groups, fused=fused)
-    total = int(trainer.estimated_stepping_batches)
-
-    def rate(step: int) -> float:
-        return learning_rate_factor(step, total, round(options.warmup * total))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def kernels(network: nn.Module) -> Iterator[Tensor]:
-    """The matrices and kernels that map features to features, which weight decay is for.
-
-    Tokens, embeddings of positions, norms and biases are not among them.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Linear | _ConvNd):
-            yield module.weight
-        elif isinstance(module, QVLoRA):
-            yield from (module.a_q, module.a_v, module.b_q, module.b_v)
-
-
-def learning_rate_factor(step: int, total: int, warmup: int) -> float:
-    """Fraction of the peak learning rate at a step.
-
-    It rises from 0.1 to 1 over the warm-up of w steps, and is (1 - (step - w) / (total - w))^0.9
-    from there.
-    """
-    if step < warmup:
-        return 0.1 + 0.9 * step / warmup
-    return float(max(0.0, 1 - (step - warmup) / max(1, total - warmup)) ** 0.9)

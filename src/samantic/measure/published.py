@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from samantic.measure.record import in_columns
+from samantic.measure.tables import in_columns
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
 from samantic.measure.gallery import Frame
-from samantic.measure.record import pair_count
+from samantic.measure.tables import pair_count
 from samantic.predict.predictor import Predictor
 from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, picture

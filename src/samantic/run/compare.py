@@ -10,10 +10,10 @@ from samantic.data.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.measure.gallery import Frame
-from samantic.measure.record import (
+from samantic.measure.record import nulls
+from samantic.measure.tables import (
     in_columns,
     interval,
-    nulls,
     pair_count,
     points,
     robustness_table,

@@ -38,11 +38,12 @@ from samantic.predict.model_folder import (
     start_from,
 )
 from samantic.provenance import digest
+from samantic.run.data import open_splits
+from samantic.run.describe import describe_data, describe_network
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
-from samantic.run.train import describe_data, describe_network, open_splits
 from samantic.strings import code, of_seed
 
 TEACHER = "teacher"

@@ -17,7 +17,8 @@ from samantic.distill.ensemble import Answer, Ensemble
 from samantic.learn.callbacks import read_history
 from samantic.measure.evaluation import Evaluation
 from samantic.measure.gallery import Frame
-from samantic.measure.record import UNKNOWN, in_columns, interval, measured, nulls, percent, points
+from samantic.measure.record import measured, nulls
+from samantic.measure.tables import UNKNOWN, in_columns, interval, percent, points
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.predict.info import ModelInfo
 from samantic.predict.predictor import Predictor, load

@@ -12,15 +12,8 @@ from samantic.files import write_json
 from samantic.learn.callbacks import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
-from samantic.measure.record import (
-    means_table,
-    metrics_json,
-    nulls,
-    pair_count,
-    robustness_table,
-    table,
-    write_confusion,
-)
+from samantic.measure.record import metrics_json, nulls, write_confusion
+from samantic.measure.tables import means_table, pair_count, robustness_table, table
 from samantic.predict.model_folder import find_model, read_text, write_card
 from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs

@@ -7,18 +7,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
-import torch
 
 from samantic.config.read import to_yaml
-from samantic.config.train import Config, DataConfig
-from samantic.data.camera import ALIGNED_8_BIT, Camera
+from samantic.config.train import Config
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
-from samantic.data.folders import tell
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
-from samantic.data.preflight import CONFIGURED, check_split
-from samantic.data.splits import NoSplitError
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
@@ -37,10 +32,12 @@ from samantic.predict.model_folder import (
     start_from,
     tensors_fingerprint,
 )
+from samantic.run.data import open_splits
+from samantic.run.describe import describe
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import Inputs, check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
-from samantic.strings import of_seed, shown
+from samantic.strings import of_seed
 
 
 def train(
@@ -162,52 +159,6 @@ def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
     return teacher.requires_grad_(False)
 
 
-def open_splits(
-    data: DataConfig, *, camera: Camera = ALIGNED_8_BIT, labelled: bool = True
-) -> dict[str, PairedFolder]:
-    """The pairs to learn from, to select by and to report on, as far as there are such splits.
-
-    Args:
-        data: Where they are.
-        camera: What `data` changes in it is changed.
-        labelled: Whether the pairs to learn from have labels.
-
-    Raises:
-        InputError: A split cannot be used; see `preflight.check_split`.
-    """
-    names = {"train": data.train, "val": data.val, "test": data.test}
-    splits = {
-        key: _open_split(data, key, name, labelled or key != "train")
-        for key, name in names.items()
-        if name is not None
-    }
-    tell(line for part in splits.values() for line in part.notes)
-    wanted = data.thermal_scaling
-    if wanted == "dataset":
-        wanted = str(splits["train"].estimate_scaling())
-    for part in splits.values():
-        part.camera = camera.changed(wanted, data.rig)
-        check_split(part, CONFIGURED)
-    return splits
-
-
-def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:
-    """The pairs of a split; where there is none, the error says how to do without."""
-    try:
-        pairs = PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
-        if key != "train":
-            pairs.refuse_repeats()
-        return pairs
-    except NoSplitError as error:
-        cures = {
-            "val": "set data.val null, or data.train 'train[:90%]' and data.val 'train[90%:]'",
-            "test": "set data.test null",
-        }
-        if key not in cures:
-            raise
-        raise InputError(f"{error}; without a {key} split {cures[key]}") from None
-
-
 def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> ModelInfo:
     return ModelInfo(
         config.model,
@@ -230,41 +181,3 @@ def _check_cameras(config: Config, pairs: PairedFolder) -> None:
             f"{pairs.root}: has no thermal images, which fusion {config.model.fusion} reads; set "
             "model.fusion to rgb, or give data.thermal"
         )
-
-
-def describe(
-    network: Network, config: Config, splits: dict[str, PairedFolder], info: ModelInfo
-) -> str:
-    """What is about to be trained: the network and its parameters by part, data, resolution."""
-    size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
-    lines = [describe_network(network, info), describe_data(splits, size)]
-    if info.language is not None:
-        without = [n for n, term in zip(info.classes, info.terms, strict=True) if term is None]
-        lines.append(
-            f"class names from {info.language}, without a vector: {', '.join(without) or 'none'}"
-        )
-    return "\n".join(lines)
-
-
-def describe_network(network: Network, info: ModelInfo) -> str:
-    """A network's options, and its parameters by part."""
-
-    def count(module: torch.nn.Module, trainable: bool = False) -> int:
-        return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
-
-    model = info.model
-    parts = ", ".join(
-        f"{name} {count(part) / 1e6:.3f} M ({count(part, True) / 1e6:.3f} M trained)"
-        for name, part in network.named_children()
-    )
-    return (
-        f"{model.network} on {model.base}, adapt {info.adapt.method}, fusion {model.fusion}, "
-        f"auxiliary {model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
-        f"{count(network, True) / 1e6:.3f} M of them trained\n  {parts}"
-    )
-
-
-def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
-    """The pairs of each split, and in which size they are learnt."""
-    counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
-    return shown(f"{splits['train'].root}: {counts} pairs, {size}")
