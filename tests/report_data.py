@@ -39,7 +39,9 @@ def frame(name: str, label: int, wrong: bool) -> Frame:
     truth[20:30, 20:40] = label
     truth[0] = 255
     prediction = np.where(truth == label, 0 if wrong else label, 0).astype(np.uint8)
-    return Frame(name, rgb, rgb[..., 0], truth, prediction, 0.4 if wrong else 0.9)
+    return Frame(
+        name, {"rgb": rgb, "thermal": rgb[..., 0]}, truth, prediction, 0.4 if wrong else 0.9
+    )
 
 
 FRAMES = [
@@ -170,7 +172,10 @@ def write_predicted(folder: Path) -> None:
     out, pairs = folder / "predictions", []
     (out / "labels").mkdir(parents=True)
     for frame in FRAMES[:2]:
-        files = Files(frame.name, folder / f"{frame.name}-rgb.png", folder / f"{frame.name}-t.png")
+        files = Files(
+            frame.name,
+            {"rgb": folder / f"{frame.name}-rgb.png", "thermal": folder / f"{frame.name}-t.png"},
+        )
         for path, pixels in zip(files[1:3], (frame.rgb, frame.thermal), strict=True):
             Image.fromarray(pixels).save(path)
         Image.fromarray(frame.prediction).save(out / "labels" / f"{frame.name}.png")
@@ -181,5 +186,5 @@ def write_predicted(folder: Path) -> None:
         "failed": {"x <y>": "not a readable image"},
     }
     predictor: Any = SimpleNamespace(info=INFO, camera=ALIGNED_8_BIT)
-    broken = Files("x <y>", folder / "x.png", None)
+    broken = Files("x <y>", {"rgb": folder / "x.png"})
     write_predictions(out, "nano", predictor, [*pairs, broken], summary)

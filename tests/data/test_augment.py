@@ -14,12 +14,14 @@ def sample(height: int = 60, width: int = 80) -> Sample:
     labels = torch.randint(0, 9, (height // 10, width // 10)).repeat_interleave(10, 0)
     labels = labels.repeat_interleave(10, 1)
     code = labels.float() / 10
-    return Sample("x", code.expand(3, -1, -1).clone(), code[None].clone(), labels)
+    return Sample(
+        "x", {"rgb": code.expand(3, -1, -1).clone(), "thermal": code[None].clone()}, labels
+    )
 
 
 def test_photometric_changes_each_modality_in_its_own_way() -> None:
     config = AugmentConfig(modality_dropout=0.0, thermal_noise=0.0, blur=0.0)
-    batch = collate([sample()._replace(thermal=torch.rand(1, 60, 80)) for _ in range(16)])
+    batch = collate([sample()] * 16).changed(thermal=torch.rand(16, 1, 60, 80))
     out = Photometric(config)(batch)
     for image, before in ((out.rgb, batch.rgb), (out.thermal, batch.thermal)):
         assert image.min() >= 0
@@ -59,7 +61,7 @@ def dark(mean: float) -> torch.Tensor:
 
 def test_colour_changes_multiply_so_that_dark_images_stay_as_they_are_but_for_a_factor() -> None:
     """Up to 40 % of a mean of 0.06 is 0.024; added brightness moved it by up to 0.4."""
-    batch = collate([sample()] * 16)._replace(rgb=dark(0.06))
+    batch = collate([sample()] * 16).changed(rgb=dark(0.06))
     config = AugmentConfig(
         color=0.4, hue=0.0, color_probability=1.0, blur=0, thermal_gain=0, thermal_noise=0
     )
@@ -75,7 +77,7 @@ def test_colour_changes_multiply_so_that_dark_images_stay_as_they_are_but_for_a_
 
 def test_thermal_level_moves_within_the_room_that_an_image_leaves() -> None:
     """A cold night uses a small part of the range: none of it is cut off, and levels do move."""
-    batch = collate([sample()] * 16)._replace(thermal=dark(0.25)[:, :1])
+    batch = collate([sample()] * 16).changed(thermal=dark(0.25)[:, :1])
     config = AugmentConfig(color=0, blur=0, thermal_gain=0.3, thermal_noise=0)
     means = []
     for _ in range(10):
@@ -89,7 +91,7 @@ def test_thermal_level_moves_within_the_room_that_an_image_leaves() -> None:
 def test_thermal_noise_is_normal_with_a_deviation_of_its_own_for_each_image() -> None:
     """On flat images, where nothing else changes: mean 0, deviations uniform up to the largest."""
     flat = torch.full((200, 1, 60, 80), 0.5)
-    batch = collate([sample()] * 200)._replace(thermal=flat)
+    batch = collate([sample()] * 200).changed(thermal=flat)
     config = AugmentConfig(color=0, blur=0, thermal_gain=0, thermal_noise=0.1)
     noise = (Photometric(config)(batch).thermal - 0.5).double()
     deviations = noise.std((1, 2, 3))
@@ -121,10 +123,10 @@ def test_thermal_is_shifted_by_whole_pixels_each_image_by_its_own() -> None:
 
 
 def test_colour_probability_and_hue_are_those_that_are_configured() -> None:
-    batch = collate([sample()] * 16)._replace(rgb=torch.rand(16, 3, 60, 80))
+    batch = collate([sample()] * 16).changed(rgb=torch.rand(16, 3, 60, 80))
     never = AugmentConfig(color=0.4, color_probability=0.0, blur=0)
     torch.testing.assert_close(Photometric(never)(batch).rgb, batch.rgb)
-    gray = batch._replace(rgb=torch.rand(16, 1, 60, 80).expand(-1, 3, -1, -1))
+    gray = batch.changed(rgb=torch.rand(16, 1, 60, 80).expand(-1, 3, -1, -1))
     colourful = batch._replace(
         rgb=torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1).expand(16, 3, 60, 80)
     )
@@ -143,7 +145,7 @@ def test_blur_has_the_configured_kernel() -> None:
     """A point spreads over the kernel, and not beyond."""
     point = torch.zeros(1, 3, 15, 15)
     point[..., 7, 7] = 1.0
-    batch = collate([sample()])._replace(rgb=point)
+    batch = collate([sample()]).changed(rgb=point)
     config = AugmentConfig(color=0, blur=1.0, blur_size=3, blur_sigma=(0.8, 0.8))
     out = Photometric(config)(batch).rgb[0, 0]
     assert (out > 0).nonzero().min(0).values.tolist() == [6, 6]

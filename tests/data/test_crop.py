@@ -20,7 +20,9 @@ def sample(height: int = 60, width: int = 80) -> Sample:
     labels = torch.randint(0, 9, (height // 10, width // 10)).repeat_interleave(10, 0)
     labels = labels.repeat_interleave(10, 1)
     code = labels.float() / 10
-    return Sample("x", code.expand(3, -1, -1).clone(), code[None].clone(), labels)
+    return Sample(
+        "x", {"rgb": code.expand(3, -1, -1).clone(), "thermal": code[None].clone()}, labels
+    )
 
 
 @pytest.mark.parametrize("crop", [(32, 32), (48, 64), (64, 96), (100, 40)])
@@ -87,7 +89,7 @@ def test_magnification_relative_to_the_crop_is_that_of_the_lineage() -> None:
 
 def test_what_lies_outside_is_where_it_should_be() -> None:
     """A window of twice the image's size, by hand: half the result is image, in its place."""
-    whole = Sample("x", torch.rand(3, 20, 30), None, torch.randint(0, 9, (20, 30)))
+    whole = Sample("x", {"rgb": torch.rand(3, 20, 30)}, torch.randint(0, 9, (20, 30)))
     out = crop_sample(whole, Crop(-10, -20, 40, 60, (40, 60), False))
     assert out.rgb is not None
     assert out.labels is not None

@@ -35,7 +35,7 @@ def images(tmp_path: Path) -> list[Files]:
         path.parent.mkdir(exist_ok=True)
         pixels = np.random.default_rng(index).integers(0, 256, (32, 64, 3), np.uint8)
         Image.fromarray(pixels).save(path)
-        found.append(Files(path.stem, path, None))
+        found.append(Files(path.stem, {"rgb": path}))
     return found
 
 
@@ -157,7 +157,7 @@ def test_a_sam_needs_rgb(images: list[Files]) -> None:
     assert path is not None
     Image.fromarray(np.zeros((32, 64), np.uint8)).save(path)
     with pytest.raises(InputError, match="0: a SAM looks at RGB"):
-        SamMasks("random-micro")(Files("0", None, path))
+        SamMasks("random-micro")(Files("0", {"thermal": path}))
 
 
 def test_masks_from_files(images: list[Files], tmp_path: Path) -> None:

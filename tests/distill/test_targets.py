@@ -289,7 +289,7 @@ def test_lessons_of_a_part_show_one_part_of_everything() -> None:
     """With targets, and with masks for a teacher that learns."""
     ids = torch.randint(0, K, (H // 4, W // 4)).repeat_interleave(16, 0).repeat_interleave(16, 1)
     code = ids.float() / K
-    sample = Sample("x", code.expand(3, -1, -1), code[None], None)
+    sample = Sample("x", {"rgb": code.expand(3, -1, -1), "thermal": code[None]}, None)
     targets = Targets(ids.byte(), None, ids[None], ids[None], ids > 1)
     masks = [ids == torch.arange(K)[:, None, None]]
     view = ViewConfig(crop=(32, 32), scale=(1.0, 1.0))
@@ -309,7 +309,7 @@ def test_lessons_of_a_part_show_one_part_of_everything() -> None:
 def test_a_part_that_shows_more_than_the_image_teaches_nothing_beyond_it() -> None:
     """Neither with targets that were kept, nor with a teacher that learns, soft or hard."""
     ids = torch.randint(0, K, (H, W))
-    sample = Sample("x", torch.rand(3, H, W), torch.rand(1, H, W), None)
+    sample = Sample("x", {"rgb": torch.rand(3, H, W), "thermal": torch.rand(1, H, W)}, None)
     soft = torch.nn.functional.one_hot(ids, K).movedim(-1, 0).float()
     whole = Targets(ids, soft, ids[None], ids[None], ids > 1)
     view = ViewConfig(crop=(32, 48), scale=(1.0, 1.0))

@@ -40,10 +40,10 @@ def take_a_step(teacher: Teacher, modalities: tuple[str, ...]) -> DistillTask:
     config = DistillConfig("out", DataConfig("data"), TeacherConfig("x", "joint"), window=32)
     task = DistillTask(Student("segformer-micro", 3, fusion="rgb").train(), config, teacher)
     task.log = task.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
-    rgb, thermal = torch.rand(2, 3, 32, 64), torch.rand(2, 1, 32, 64)
+    shown = {"rgb": torch.rand(2, 3, 32, 64), "thermal": torch.rand(2, 1, 32, 64)}
     labels = torch.zeros(2, 32, 64, dtype=torch.int64)
     present = torch.ones(2, 2, dtype=torch.bool)
-    images = Batch(["a", "b"], rgb, thermal if "thermal" in modalities else None, labels, present)
+    images = Batch(["a", "b"], {n: shown[n] for n in modalities}, labels, present)
     corners = plan_windows(32, (32, 64)).corners
     masks = [[torch.rand(3, 32, 32) < 0.5 for _ in corners] for _ in range(2)]
     task.training_step(LessonBatch(images, None, masks), 0).backward()  # type: ignore[no-untyped-call]

@@ -140,7 +140,7 @@ def test_every_trainable_parameter_gets_a_gradient(trunk: float) -> None:
     things = torch.zeros(2, 64, 64, dtype=torch.int64)
     things[:, 8:40, 8:40] = 1
     both = torch.ones(2, 2, dtype=torch.bool)
-    batch = Batch(["a", "b"], torch.rand(2, 3, 64, 64), None, things, both)
+    batch = Batch(["a", "b"], {"rgb": torch.rand(2, 3, 64, 64)}, things, both)
     task.training_step(batch, 0).backward()  # type: ignore[no-untyped-call]
     assert [n for n, p in task.named_parameters() if p.requires_grad and p.grad is None] == []
 

@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
+from samantic.data.sensors import SENSORS
 from samantic.measure.disturbances import (
     FAILURE_PROBABILITIES,
     MISSING,
     SHIFTS,
     SUITE,
-    Pair,
+    Images,
     averages,
     disturb,
     expected_miou,
@@ -18,63 +19,65 @@ from samantic.measure.disturbances import (
 
 
 @pytest.fixture
-def pair() -> Pair:
+def pair() -> Images:
     generator = torch.Generator().manual_seed(0)
-    return Pair(
-        torch.rand(1, 3, 60, 80, generator=generator), torch.rand(1, 1, 60, 80, generator=generator)
-    )
+    return {
+        name: torch.rand(1, sensor.channels, 60, 80, generator=generator)
+        for name, sensor in SENSORS.items()
+    }
 
 
 @pytest.mark.parametrize("name", SUITE)
-def test_every_disturbance_changes_what_it_says_alike_each_time(name: str, pair: Pair) -> None:
-    before = Pair(*(x.clone() for x in pair if x is not None))
+def test_every_disturbance_changes_what_it_says_alike_each_time(name: str, pair: Images) -> None:
+    before = {sensor: x.clone() for sensor, x in pair.items()}
     first, again = disturb(pair, name, "00001D"), disturb(pair, name, "00001D")
     for modality in ("rgb", "thermal"):
-        image, repeated = getattr(first, modality), getattr(again, modality)
-        original = getattr(pair, modality)
-        assert torch.equal(original, getattr(before, modality)), "the pair itself is left as it is"
+        image, repeated = first.get(modality), again.get(modality)
+        original = pair[modality]
+        assert torch.equal(original, before[modality]), "the pair itself is left as it is"
         if modality not in SUITE[name].touches:
             assert image is original
         elif name in MISSING:
             assert image is repeated is None
         else:
+            assert image is not None
+            assert repeated is not None
             assert torch.equal(image, repeated)
             assert not torch.equal(image, original)
             assert 0 <= image.min() <= image.max() <= 1
 
 
 @pytest.mark.parametrize("name", ["noise mid", "rgb region missing", "misaligned 16 px"])
-def test_what_is_random_depends_on_pair_and_seed(name: str, pair: Pair) -> None:
+def test_what_is_random_depends_on_pair_and_seed(name: str, pair: Images) -> None:
     modality = SUITE[name].touches[0]
     images = [
-        getattr(disturb(pair, name, key, seed), modality)
+        disturb(pair, name, key, seed)[modality]
         for key, seed in (("00001D", 0), ("00002D", 0), ("00001D", 1))
     ]
     assert not torch.equal(images[0], images[1])
     assert not torch.equal(images[0], images[2])
 
 
-def test_strengths(pair: Pair) -> None:
-    assert pair.rgb is not None
-    assert pair.thermal is not None
-    gray = Pair(torch.full((1, 3, 200, 200), 0.5), torch.full((1, 1, 200, 200), 0.5))
+def test_strengths(pair: Images) -> None:
+    gray = {name: torch.full((1, s.channels, 200, 200), 0.5) for name, s in SENSORS.items()}
     for name, sigma in (("noise low", 0.05), ("noise mid", 0.1)):
-        for images in disturb(gray, name, "x"):
-            assert images is not None
+        disturbed = disturb(gray, name, "x")
+        assert disturbed.keys() == gray.keys()
+        for images in disturbed.values():
             assert images.std().item() == pytest.approx(sigma, rel=0.02)
     for key in "abcdef":
-        region = disturb(Pair(*(torch.ones_like(x) for x in gray)), "both regions missing", key)
-        for images in region:
-            assert images is not None
+        region = disturb(
+            {n: torch.ones_like(x) for n, x in gray.items()}, "both regions missing", key
+        )
+        assert region.keys() == gray.keys()
+        for images in region.values():
             assert 0.24 < (images == 0).double().mean() < 0.51
-    over, under = (disturb(gray, f"rgb {kind}exposed", "x").rgb for kind in ("over", "under"))
-    assert over is not None
-    assert under is not None
+    over, under = (disturb(gray, f"rgb {kind}exposed", "x")["rgb"] for kind in ("over", "under"))
     assert (over[0, 0, 0, 0] / 0.5) ** 2.2 == pytest.approx(4, rel=1e-4)
     assert (under[0, 0, 0, 0] / 0.5) ** 2.2 == pytest.approx(1 / 4, rel=1e-4)
-    gain, offset = (disturb(pair, f"thermal {kind}", "x").thermal for kind in ("gain", "offset"))
-    torch.testing.assert_close(gain, 0.25 + 0.5 * pair.thermal)
-    torch.testing.assert_close(offset, (pair.thermal + 0.2).clamp(max=1))
+    gain, offset = (disturb(pair, f"thermal {kind}", "x")["thermal"] for kind in ("gain", "offset"))
+    torch.testing.assert_close(gain, 0.25 + 0.5 * pair["thermal"])
+    torch.testing.assert_close(offset, (pair["thermal"] + 0.2).clamp(max=1))
 
 
 @pytest.mark.parametrize("distance", SHIFTS)
@@ -83,8 +86,7 @@ def test_misalignment_moves_thermal_by_its_distance(distance: int) -> None:
     spot[..., 50, 50] = 1.0
     directions = set()
     for key in range(8):
-        moved = disturb(Pair(None, spot), f"misaligned {distance} px", str(key)).thermal
-        assert moved is not None
+        moved = disturb({"thermal": spot}, f"misaligned {distance} px", str(key))["thermal"]
         y, x = (moved[0, 0] == 1).nonzero()[0].tolist()
         assert math.hypot(y - 50, x - 50) == pytest.approx(distance, abs=0.75)
         directions.add((y, x))

@@ -42,7 +42,7 @@ def thermal_only(mfnet: Path, write_config: WriteConfig, tmp_path: Path) -> Path
 
 def frame(name: str, miou: float) -> Frame:
     image = np.zeros((2, 2), np.uint8)
-    return Frame(name, np.zeros((2, 2, 3), np.uint8), image, image, image, miou)
+    return Frame(name, {"rgb": np.zeros((2, 2, 3), np.uint8), "thermal": image}, image, image, miou)
 
 
 def test_gallery_keeps_even_worst_and_best_frames() -> None:

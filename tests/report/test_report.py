@@ -137,7 +137,7 @@ def test_pictures_have_the_right_colours() -> None:
 
 def test_pictures_shrink_to_one_size() -> None:
     wide = np.zeros((300, 2 * WIDTH), np.uint8)
-    whole = Frame("x", np.stack([wide] * 3, axis=2), wide, wide, wide, 1.0)
+    whole = Frame("x", {"rgb": np.stack([wide] * 3, axis=2), "thermal": wide}, wide, wide, 1.0)
     for shown in (picture("thermal", wide), labels_picture("truth", whole, wide, INFO)):
         assert decoded(shown).size == (shown.width, shown.height) == (WIDTH, 150)
     assert decoded(picture("RGB", np.zeros((48, 64, 3), np.uint8))).size == (64, 48)
@@ -154,7 +154,11 @@ def test_forty_frames_stay_below_15_megabytes(tmp_path: Path) -> None:
         labels = np.minimum(scene.labels, 3)
         ragged = np.roll(labels, rng.integers(1, 4), axis=1)
         ragged[::7, :: index + 2] = 1
-        frames.append(Frame(f"{index}D", rgb, thermal.astype(np.uint8), labels, ragged, 0.5))
+        frames.append(
+            Frame(
+                f"{index}D", {"rgb": rgb, "thermal": thermal.astype(np.uint8)}, labels, ragged, 0.5
+            )
+        )
     evaluation = evaluation_of(frames)
     write_report(tmp_path, INFO, metrics_of(evaluation), evaluation, [], {})
     size = (tmp_path / "report.html").stat().st_size

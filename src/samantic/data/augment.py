@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from samantic.config.train import PhotometricConfig
 from samantic.data.loading import Batch
+from samantic.data.sensors import given
 from samantic.data.shifts import shifted
 
 
@@ -26,22 +27,28 @@ class Photometric:
 
     def __init__(self, config: PhotometricConfig) -> None:
         self.config = config
-        self.rgb = nn.Sequential()
+        self._colours = nn.Sequential()
         color, hue = config.color, config.color / 8 if config.hue is None else config.hue
         if color or hue:
             strengths = (color, color, color, hue)
-            self.rgb.append(K.ColorJitter(*strengths, p=config.color_probability))
+            self._colours.append(K.ColorJitter(*strengths, p=config.color_probability))
         if config.blur:
             size = (config.blur_size, config.blur_size)
-            self.rgb.append(K.RandomGaussianBlur(size, config.blur_sigma, p=config.blur))
+            self._colours.append(K.RandomGaussianBlur(size, config.blur_sigma, p=config.blur))
 
     def __call__(self, batch: Batch) -> Batch:
-        thermal = None if batch.thermal is None else self._thermal(batch.thermal)
-        return batch._replace(
-            rgb=self.rgb(batch.rgb).clamp(0, 1),
-            thermal=thermal,
-            present=modality_dropout(batch.present, self.config.modality_dropout),
-        )
+        changes = {"thermal": self._thermal, "rgb": self._rgb}  # in the order of their draws
+        images = {
+            name: change(batch.images[name])
+            for name, change in changes.items()
+            if name in batch.images
+        }
+        present = modality_dropout(batch.present, self.config.modality_dropout)
+        return batch._replace(images=given({**batch.images, **images}), present=present)
+
+    def _rgb(self, images: Tensor) -> Tensor:
+        changed: Tensor = self._colours(images)
+        return changed.clamp(0, 1)
 
     def _thermal(self, images: Tensor) -> Tensor:
         thermal, gain = shifted(images, self.config.misalign), self.config.thermal_gain
@@ -57,15 +64,17 @@ class Photometric:
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:
-    """Hide RGB or thermal, each with `probability`, never both.
+    """Hide at most one modality of each pair, each with `probability`.
 
     Args:
-        present: (N, 2) bool.
-        probability: In 0..0.5, of each modality.
+        present: (N, M) bool of M modalities.
+        probability: In 0..1/M, of each modality.
 
     Returns:
-        (N, 2) bool; a pair that had one modality only keeps it.
+        (N, M) bool; a pair that lacked a modality keeps the others.
     """
     draw = torch.rand(len(present), 1, device=present.device)
-    hidden = torch.cat([draw < probability, draw >= 1 - probability], dim=1)
+    turns = torch.arange(present.shape[1], device=present.device)  # the first below, others above
+    place = torch.where(turns == 0, draw, 1 - draw - (turns - 1) * probability)
+    hidden = (place < probability) & (place >= 0)
     return present & ~(hidden & present.all(dim=1, keepdim=True))

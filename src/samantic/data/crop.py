@@ -161,10 +161,8 @@ def _place(extent: int, window: int) -> int:
 
 def crop_sample(sample: Sample, crop: Crop, fill: int = IGNORE) -> Sample:
     """A part of a pair and of its labels, which are `fill` outside the image."""
-    rgb, thermal = (
-        None if x is None else crop.smooth(x).clamp(0, 1) for x in (sample.rgb, sample.thermal)
-    )
+    images = {name: crop.smooth(image).clamp(0, 1) for name, image in sample.images.items()}
     labels = None if sample.labels is None else crop.nearest(sample.labels, fill)
     whole = torch.ones(sample.size, dtype=torch.bool)
     inside = crop.nearest(whole if sample.inside is None else sample.inside)
-    return Sample(sample.name, rgb, thermal, labels, None if bool(inside.all()) else inside)
+    return Sample(sample.name, images, labels, None if bool(inside.all()) else inside)

@@ -44,7 +44,8 @@ class InstanceFolder(PairedFolder):
             ids = components(self.code.read(source))
         if sample.rgb is not None:
             check_size(ids, str(source), np.empty(sample.rgb.shape[1:]), str(files.rgb))
-        sample = sample._replace(thermal=None, labels=torch.from_numpy(ids.astype(np.int64)))
+        images = {name: x for name, x in sample.images.items() if name == "rgb"}
+        sample = Sample(sample.name, images, torch.from_numpy(ids.astype(np.int64)))
         return sample if self.transform is None else self.transform(sample)
 
 

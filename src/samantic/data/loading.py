@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sized
+from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from samantic.config.train import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.sensors import presence
 from samantic.errors import InputError
 
 Draw = tuple[int, int]
@@ -26,34 +27,44 @@ class Batch(NamedTuple):
 
     Attributes:
         names: N file stems.
-        rgb: (N, 3, H, W) float32 in [0, 1].
-        thermal: (N, 1, H, W) float32 in [0, 1]; None of a data set without thermal images.
+        images: (N, C, H, W) float32 in [0, 1] of each sensor that the data set has.
         labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
-        present: (N, 2) bool: which of RGB and thermal the network may see of a pair.
+        present: (N, 2) bool: which sensors' images the network may see of a pair.
         inside: (N, H, W) bool, the pixels that parts show of their images; None for all.
     """
 
     names: list[str]
-    rgb: Tensor
-    thermal: Tensor | None
+    images: Mapping[str, Tensor]
     labels: Tensor
     present: Tensor
     inside: Tensor | None = None
 
+    @property
+    def rgb(self) -> Tensor:
+        """The RGB images, (N, 3, H, W)."""
+        return self.images["rgb"]
+
+    @property
+    def thermal(self) -> Tensor | None:
+        """The thermal images, (N, 1, H, W); None of a data set without."""
+        return self.images.get("thermal")
+
+    def changed(self, **images: Tensor) -> Batch:
+        """The batch with other images of some sensors."""
+        return self._replace(images={**self.images, **images})
+
 
 def collate(samples: list[Sample]) -> Batch:
     """Stack pairs of one size into a batch in which nothing is hidden."""
-    rgb, thermal = ([getattr(sample, part) for sample in samples] for part in ("rgb", "thermal"))
+    names = samples[0].images
     labels = [torch.full(s.size, IGNORE) if s.labels is None else s.labels for s in samples]
-    both = thermal[0] is not None
     inside = [s.inside if s.inside is not None else torch.ones(s.size).bool() for s in samples]
     padded = any(sample.inside is not None for sample in samples)
     return Batch(
         [sample.name for sample in samples],
-        torch.stack(rgb),
-        torch.stack(thermal) if both else None,
+        {name: torch.stack([sample.images[name] for sample in samples]) for name in names},
         torch.stack(labels),
-        torch.tensor([[True, both]]).repeat(len(samples), 1),
+        torch.tensor([presence(names)]).repeat(len(samples), 1),
         torch.stack(inside) if padded else None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -20,18 +20,39 @@ from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode, read_objects
+from samantic.data.sensors import SENSORS, given
 from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
 
 
 class Files(NamedTuple):
-    """The files of one pair. A 4-channel image stands for both `rgb` and `thermal`."""
+    """The files of one pair.
+
+    Attributes:
+        name: File stem.
+        images: The image of each sensor; a 4-channel one stands for both `rgb` and `thermal`.
+        labels: The label image.
+    """
 
     name: str
-    rgb: Path | None
-    thermal: Path | None
+    images: Mapping[str, Path]
     labels: Path | None = None
+
+    @property
+    def rgb(self) -> Path | None:
+        """The RGB image."""
+        return self.images.get("rgb")
+
+    @property
+    def thermal(self) -> Path | None:
+        """The thermal image."""
+        return self.images.get("thermal")
+
+    @property
+    def paths(self) -> list[Path | None]:
+        """An entry for each sensor."""
+        return [self.images.get(name) for name in SENSORS]
 
 
 class Sample(NamedTuple):
@@ -39,23 +60,31 @@ class Sample(NamedTuple):
 
     Attributes:
         name: File stem.
-        rgb: (3, H, W) float32 in [0, 1], or None.
-        thermal: (1, H, W) float32 in [0, 1], or None.
+        images: (C, H, W) float32 in [0, 1] of each sensor that is there.
         labels: (H, W) int64, 255 ignored, or None.
         inside: (H, W) bool, the pixels that a part shows of its image; None for all.
     """
 
     name: str
-    rgb: Tensor | None
-    thermal: Tensor | None
+    images: Mapping[str, Tensor]
     labels: Tensor | None
     inside: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of its images in pixels."""
-        height, width = next(x.shape[-2:] for x in (self.rgb, self.thermal) if x is not None)
+        height, width = next(iter(self.images.values())).shape[-2:]
         return height, width
+
+    @property
+    def rgb(self) -> Tensor | None:
+        """The RGB image, (3, H, W)."""
+        return self.images.get("rgb")
+
+    @property
+    def thermal(self) -> Tensor | None:
+        """The thermal image, (1, H, W)."""
+        return self.images.get("thermal")
 
 
 class PairedFolder(Dataset[Sample]):
@@ -185,8 +214,12 @@ class PairedFolder(Dataset[Sample]):
             raise InputError(f"{self.root}: no such folder; correct the path of the data set")
         split = find_split(self.root, self.spec, self.split, self.labelled)
         self.notes, self._repeats = split.notes, split.repeats
-        kinds = [split.found.get(kind, {}) for kind in ("rgb", "thermal", "labels")]
-        return [Files(name, *(files.get(name) for files in kinds)) for name in split.names]
+        found = {kind: split.found.get(kind, {}) for kind in (*SENSORS, "labels")}
+        labels = found.pop("labels")
+        return [
+            Files(name, given({s: part.get(name) for s, part in found.items()}), labels.get(name))
+            for name in split.names
+        ]
 
 
 def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:
@@ -237,21 +270,14 @@ def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
             if pixels is not None:
                 check_size(ids, str(files.labels), pixels, str(path))
         labels = torch.from_numpy(ids.astype(np.int64))
-    return Sample(
-        files.name,
-        None if rgb is None else to_tensor(rgb),
-        None if thermal is None else torch.from_numpy(thermal)[None],
-        labels,
-    )
+    images = {
+        "rgb": None if rgb is None else to_tensor(rgb),
+        "thermal": None if thermal is None else torch.from_numpy(thermal)[None],
+    }
+    return Sample(files.name, given(images), labels)
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
     channels_first = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255
-
-
-def to_pixels(image: Tensor) -> NDArray[np.uint8]:
-    """(C, H, W) in [0, 1] back to (H, W, C) uint8."""
-    pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
-    return pixels

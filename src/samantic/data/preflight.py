@@ -97,7 +97,8 @@ def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: K
 def _thermal(files: Sequence[Files]) -> Iterator[tuple[str, RawThermal]]:
     for pair in files:
         try:
-            thermal = read_pair(pair._replace(rgb=None) if pair.rgb != pair.thermal else pair)[1]
+            alone = {n: path for n, path in pair.images.items() if path == pair.thermal}
+            thermal = read_pair(pair._replace(images=alone))[1]
         except InputError:  # told when it is needed
             continue
         if thermal is not None:

@@ -175,10 +175,8 @@ class Ensemble:
     @torch.inference_mode()
     def _join(self, sample: Sample, masks: list[Tensor]) -> tuple[Targets, Cut]:
         cut = plan_windows(self.masks.window, sample.size)
-        rgb, thermal = (
-            None if x is None else x[None].to(self.device) for x in (sample.rgb, sample.thermal)
-        )
-        logits = self.teacher.in_windows(rgb, thermal, cut)[:, 0]
+        images = {name: x[None].to(self.device) for name, x in sample.images.items()}
+        logits = self.teacher.in_windows(images, cut)[:, 0]
         there = [part.to(self.device) for part in masks]
         return make_targets(logits, there, cut, self.options), cut
 
@@ -191,7 +189,7 @@ class Ensemble:
         files = {}
         for pair in pairs.files:
             mask = masks[pair.name].name if masks else ""
-            made = files_digest((pair.rgb, pair.thermal), mask)
+            made = files_digest(pair.paths, mask)
             files[pair.name] = folder / f"{pair.name}-{made}.npz"
         indices = range(len(pairs))
         for index in waiting(indices, lambda i: files[pairs.files[i].name], "teacher"):

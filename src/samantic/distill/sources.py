@@ -140,7 +140,7 @@ class FileMasks:
 
     def inputs(self, files: Files) -> list[Path | None]:
         """The file of masks, and the images, whose size they must have."""
-        return [self._file(files), files.rgb, files.thermal]
+        return [self._file(files), *files.paths]
 
     def _file(self, files: Files) -> Path:
         names = [f"{files.name}.json", f"{files.name}.png"]

@@ -54,11 +54,10 @@ class DistillTask(ScoredTask):
         scale = shown_scale(size, self.eval_size)
 
         def part(rows: slice, columns: Tensor) -> Tensor:
-            images = (
-                None if x is None else magnified(x[..., rows, columns], scale)
-                for x in (batch.rgb, batch.thermal)
-            )
-            out: Output = self.network(*images)
+            images = {
+                name: magnified(x[..., rows, columns], scale) for name, x in batch.images.items()
+            }
+            out: Output = self.network(**images)
             return brought_to(out.probabilities(), size)[0]
 
         confidence, labels = blend_tiles(part, height, width, (height, width), wrap=True)
@@ -81,7 +80,7 @@ class DistillTask(ScoredTask):
         """The targets that the teacher gives now, and its own loss terms."""
         teacher = cast(Teacher, self.teacher)
         images = batch.images
-        logits = teacher.in_windows(images.rgb, images.thermal, cut)
+        logits = teacher.in_windows(images.images, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
         targets = within(targets, images.inside)
@@ -94,8 +93,8 @@ class DistillTask(ScoredTask):
         roll = options.roll and self.config.window is not None
         columns = draw_columns(count, width, options.flip, roll)
         present = images.present if len(self.network.modalities) > 1 else None
-        seen = (None if x is None else view(x, columns) for x in (images.rgb, images.thermal))
-        logits: Tensor = self.network(*seen, present).logits
+        seen = {name: view(x, columns) for name, x in images.images.items()}
+        logits: Tensor = self.network(**seen, present=present).logits
         return put_back(logits, columns)
 
     def configure_optimizers(self) -> Any:

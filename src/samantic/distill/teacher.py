@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -14,11 +14,12 @@ from samantic.config.train import AdaptConfig
 from samantic.data.cards.card import palette
 from samantic.data.pairs import PairedFolder
 from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.data.sensors import SENSORS
 from samantic.distill.windows import Cut, cut_windows
 from samantic.errors import InputError
 from samantic.models import Network, Student
 from samantic.models.hub import locate
-from samantic.models.network import CHANNELS, freeze_unused
+from samantic.models.network import freeze_unused
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import SHIPPED, load_model, tensors_fingerprint
 
@@ -33,17 +34,17 @@ class Teacher(nn.Module):
         network: The network.
         info: Its options and classes.
 
-    Shape: rgb (N, 3, H, W) and thermal (N, 1, H, W) in [0, 1], either may be None, and the
-    magnification in which the network sees them, to logits (N, K, H, W).
+    Shape: images (N, C, H, W) in [0, 1] by sensor, and the magnification in which the network sees
+    them, to logits (N, K, H, W).
     """
 
     def __init__(self, network: Network, info: ModelInfo) -> None:
         super().__init__()
         self.network, self.info = network.eval(), info
 
-    def forward(self, rgb: Tensor | None, thermal: Tensor | None, scale: float = 1.0) -> Tensor:
-        size = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
-        out = self.network(magnified(rgb, scale), magnified(thermal, scale))
+    def forward(self, scale: float = 1.0, **images: Tensor) -> Tensor:
+        size = next(iter(images.values())).shape[-2:]
+        out = self.network(**{name: magnified(x, scale) for name, x in images.items()})
         return brought_to(out.answer(self.info.model.prediction), size)
 
     def learn(self, modalities: Sequence[str]) -> None:
@@ -51,11 +52,12 @@ class Teacher(nn.Module):
 
         What has no part in them, such as a head that does not answer, is frozen.
         """
-        images = (
-            torch.zeros(1, channels, SIDE, SIDE) if name in modalities else None
-            for name, channels in CHANNELS.items()
-        )
-        freeze_unused(self, self(*images))
+        images = {
+            name: torch.zeros(1, sensor.channels, SIDE, SIDE)
+            for name, sensor in SENSORS.items()
+            if name in modalities
+        }
+        freeze_unused(self, self(**images))
 
     def check_fits(self, pairs: PairedFolder, source: str) -> None:
         """Refuse pairs of other classes, and pairs without an image that the network reads.
@@ -71,12 +73,10 @@ class Teacher(nn.Module):
             source, self.network.modalities, self.info.classes, "take a teacher that fits them"
         )
 
-    def in_windows(self, rgb: Tensor | None, thermal: Tensor | None, cut: Cut) -> Tensor:
+    def in_windows(self, images: Mapping[str, Tensor], cut: Cut) -> Tensor:
         """Logits (n, N, K, h, w) of n windows of N images, magnified as in its own evaluation."""
-        rgb, thermal = (
-            None if x is None else cut_windows(x, cut).flatten(0, 1) for x in (rgb, thermal)
-        )
-        logits: Tensor = self(rgb, thermal, shown_scale(cut.size, self.info.eval_size))
+        windows = {name: cut_windows(x, cut).flatten(0, 1) for name, x in images.items()}
+        logits: Tensor = self(shown_scale(cut.size, self.info.eval_size), **windows)
         return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
 
     def fingerprint(self) -> str:

@@ -54,7 +54,7 @@ class ScoredTask(L.LightningModule):
         modes = {module: module.training for module in self.network.modules()}
         self.network.eval()
         with self.trainer.precision_plugin.forward_context():
-            out: Output = self.network(batch.rgb, batch.thermal)
+            out: Output = self.network(**batch.images)
         for module, mode in modes.items():
             module.training = mode
         return all(bool(out.probabilities(head).isfinite().all()) for head in self.network.heads)
@@ -71,7 +71,7 @@ class ScoredTask(L.LightningModule):
         """Predict a batch, and count the pixels of every head's prediction."""
         size = batch.labels.shape[-2:]
         scale = shown_scale(size, self.eval_size)
-        out: Output = self.network(*(magnified(x, scale) for x in (batch.rgb, batch.thermal)))
+        out: Output = self.network(**{n: magnified(x, scale) for n, x in batch.images.items()})
         for head in self.network.heads:
             matrix: Any = self.matrices[head]
             probabilities = brought_to(out.probabilities(head), size)
@@ -135,7 +135,7 @@ class SegmentationTask(ScoredTask):
         # modality dropout is for networks that have another modality to turn to
         present = batch.present if len(self.network.modalities) > 1 else None
         alone = self.config.loss.cross_modal > 0
-        out = self.network(batch.rgb, batch.thermal, present, alone=alone)
+        out = self.network(**batch.images, present=present, alone=alone)
         terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
         if out.auxiliary is not None:
             weight = self.config.loss.auxiliary
@@ -165,7 +165,7 @@ class SegmentationTask(ScoredTask):
         What lies outside the images teaches nothing.
         """
         with torch.no_grad():
-            target = teacher(batch.rgb, batch.thermal)
+            target = teacher(**batch.images)
         loss = teacher_distillation(out.logits, target, self.class_weights, batch.inside)
         if out.auxiliary is None:
             return loss

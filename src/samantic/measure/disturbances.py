@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from samantic.data.sensors import REFERENCE, SENSORS, Change, given
 from samantic.data.shifts import moved
 
-MISSING = ("rgb missing", "thermal missing")
+MISSING = tuple(f"{name} missing" for name in SENSORS)
 FAILURE_PROBABILITIES = (0.05, 0.1, 0.2)
 SHIFTS = (2, 4, 8, 16, 32)
 MISALIGNED = {f"misaligned {distance} px": distance for distance in SHIFTS}
 
 
-class Pair(NamedTuple):
-    """What the cameras deliver: (N, 3, H, W) and (N, 1, H, W) in 0..1, or None."""
-
-    rgb: Tensor | None
-    thermal: Tensor | None
+Images = Mapping[str, Tensor]
+"""What the sensors deliver, (N, C, H, W) in 0..1 by sensor."""
 
 
 class Disturbance(NamedTuple):
@@ -43,10 +41,10 @@ class Disturbance(NamedTuple):
 
     group: str
     touches: tuple[str, ...]
-    change: Callable[[Tensor, torch.Generator], Tensor | None]
+    change: Change
 
 
-def disturb(pair: Pair, name: str, key: str, seed: int = 0) -> Pair:
+def disturb(pair: Images, name: str, key: str, seed: int = 0) -> Images:
     """Apply a disturbance of the suite; what is random in it depends on the arguments alone.
 
     Args:
@@ -57,12 +55,11 @@ def disturb(pair: Pair, name: str, key: str, seed: int = 0) -> Pair:
     """
     generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}/{key}".encode()))
     disturbance = SUITE[name]
-    changed = {}
+    changed: dict[str, Tensor | None] = {**pair}
     for modality in disturbance.touches:
-        images = getattr(pair, modality)
-        if images is not None:
-            changed[modality] = disturbance.change(images, generator)
-    return pair._replace(**changed)
+        if modality in pair:
+            changed[modality] = disturbance.change(pair[modality], generator)
+    return given(changed)
 
 
 def averages(mious: dict[str, float | None]) -> dict[str, float]:
@@ -102,22 +99,6 @@ def _noise(sigma: float, images: Tensor, generator: torch.Generator) -> Tensor:
     return (images + sigma * noise).clamp(0, 1)
 
 
-def _blur(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Gaussian blur with a deviation of 3 pixels."""
-    from kornia.filters import gaussian_blur2d  # takes a second to import
-
-    return gaussian_blur2d(images, (19, 19), (3.0, 3.0))
-
-
-def _exposure(stops: float, images: Tensor, generator: torch.Generator) -> Tensor:
-    """Light times 2^stops before the camera's gamma of 2.2."""
-    return (images * 2 ** (stops / 2.2)).clamp(0, 1)
-
-
-def _affine(gain: float, offset: float, images: Tensor, generator: torch.Generator) -> Tensor:
-    return (0.5 + gain * (images - 0.5) + offset).clamp(0, 1)
-
-
 def _shift(distance: int, images: Tensor, generator: torch.Generator) -> Tensor:
     """By a distance in pixels, in a random direction; the border repeats."""
     angle = 2 * math.pi * float(torch.rand((), generator=generator))
@@ -126,22 +107,24 @@ def _shift(distance: int, images: Tensor, generator: torch.Generator) -> Tensor:
     return moved(images, torch.full((count, 1), down), torch.full((count, 1), right))
 
 
+ALL = tuple(SENSORS)
+MOVED = tuple(name for name in ALL if name != REFERENCE)
+
 SUITE: dict[str, Disturbance] = {
-    "rgb missing": Disturbance("missing", ("rgb",), _nothing),
-    "thermal missing": Disturbance("missing", ("thermal",), _nothing),
-    "rgb region missing": Disturbance("region", ("rgb",), _region),
-    "thermal region missing": Disturbance("region", ("thermal",), _region),
-    "both regions missing": Disturbance("region", ("rgb", "thermal"), _region),
-    "noise low": Disturbance("noise", ("rgb", "thermal"), partial(_noise, 0.05)),
-    "noise mid": Disturbance("noise", ("rgb", "thermal"), partial(_noise, 0.1)),
-    "noise high": Disturbance("noise", ("rgb", "thermal"), partial(_noise, 0.2)),
-    "rgb blur": Disturbance("image", ("rgb",), _blur),
-    "rgb overexposed": Disturbance("image", ("rgb",), partial(_exposure, 2.0)),
-    "rgb underexposed": Disturbance("image", ("rgb",), partial(_exposure, -2.0)),
-    "thermal gain": Disturbance("image", ("thermal",), partial(_affine, 0.5, 0.0)),
-    "thermal offset": Disturbance("image", ("thermal",), partial(_affine, 1.0, 0.2)),
-} | {
-    name: Disturbance("misalignment", ("thermal",), partial(_shift, distance))
-    for name, distance in MISALIGNED.items()
+    **{f"{name} missing": Disturbance("missing", (name,), _nothing) for name in ALL},
+    **{f"{name} region missing": Disturbance("region", (name,), _region) for name in ALL},
+    "both regions missing": Disturbance("region", ALL, _region),
+    "noise low": Disturbance("noise", ALL, partial(_noise, 0.05)),
+    "noise mid": Disturbance("noise", ALL, partial(_noise, 0.1)),
+    "noise high": Disturbance("noise", ALL, partial(_noise, 0.2)),
+    **{
+        name: Disturbance("image", (sensor.name,), change)
+        for sensor in SENSORS.values()
+        for name, change in sensor.disturbances.items()
+    },
+    **{
+        name: Disturbance("misalignment", MOVED, partial(_shift, distance))
+        for name, distance in MISALIGNED.items()
+    },
 }
 """Every disturbance by name, in the order of reports."""

@@ -13,11 +13,12 @@ from tqdm import tqdm
 
 from samantic.config.train import Head
 from samantic.data.loading import one_by_one
-from samantic.data.pairs import PairedFolder, Sample, to_pixels
+from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.resize import labels_at, shown_scale
+from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
 from samantic.losses import class_prototypes, similarity
-from samantic.measure.disturbances import SUITE, Pair, disturb
+from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
 from samantic.models import Output
@@ -169,15 +170,15 @@ def evaluate_predictor(
                 raise sample
             skipped[dataset.files[index].name] = str(sample)
             continue
-        rgb, thermal, truth = _parts(sample)
-        pair = Pair(rgb[None], None if thermal is None else thermal[None])
-        labels, counted = measure(sample.name, pair, truth)
+        truth = _truth(sample)
+        images = {sensor: x[None] for sensor, x in sample.images.items()}
+        labels, counted = measure(sample.name, images, truth)
         names.append(sample.name)
         tally.add(counted)
-        images = (to_pixels(rgb), None if thermal is None else to_pixels(thermal)[..., 0])
+        pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
         ids = (truth.byte().numpy(), labels.byte().numpy())
         miou = scores(counted["matrix"]).miou_present
-        gallery.add(index, Frame(sample.name, *images, *ids, miou))
+        gallery.add(index, Frame(sample.name, pixels, *ids, miou))
     if not names:
         raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
     return Evaluation(
@@ -203,7 +204,7 @@ class _Measure:
         self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
         self.seconds = 0.0
 
-    def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def __call__(self, name: str, pair: Images, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
         (confidence, *_), (labels, *others), out = self._predict(pair, self.heads)
         counted = {
@@ -226,22 +227,22 @@ class _Measure:
                 counted[key] = matrix
         return labels, counted
 
-    def _predict(self, pair: Pair, heads: Sequence[Head]) -> tuple[Tensor, Tensor, Output | None]:
+    def _predict(self, pair: Images, heads: Sequence[Head]) -> tuple[Tensor, Tensor, Output | None]:
         """`Predictor.classify_heads`, timed."""
         start = perf_counter()
         answer = self.predictor.classify_heads(*_images(pair), heads)
         self.seconds += perf_counter() - start
         return answer
 
-    def _disturb(self, name: str, pair: Pair) -> Iterator[tuple[str, Pair]]:
+    def _disturb(self, name: str, pair: Images) -> Iterator[tuple[str, Images]]:
         """The pair under each disturbance; itself where the model reads nothing of what changes."""
         for key in self.disturbances:
             touched = set(SUITE[key].touches) & set(self.predictor.network.modalities)
             yield key, disturb(pair, key, name) if touched else pair
 
-    def _disturbed(self, pair: Pair, truth: Tensor) -> Tensor | None:
+    def _disturbed(self, pair: Images, truth: Tensor) -> Tensor | None:
         """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
-        if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
+        if all(modality not in pair for modality in self.predictor.network.modalities):
             return None
         labels = self._predict(pair, self.heads[:1])[1][0]
         return confusion_matrix(labels, truth, self.classes)
@@ -252,14 +253,14 @@ def _of_head(head: Head) -> str:
     return f"head {head}"
 
 
-def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:
-    """RGB, thermal if there is any, and labels."""
-    if sample.rgb is None or sample.labels is None:
-        raise ValueError(f"{sample.name}: an evaluation needs RGB and labels")
-    return sample.rgb, sample.thermal, sample.labels
+def _truth(sample: Sample) -> Tensor:
+    """The labels of a pair, which an evaluation needs."""
+    if sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs labels")
+    return sample.labels
 
 
-def _images(pair: Pair) -> tuple[Tensor | None, Tensor | None]:
+def _images(pair: Images) -> tuple[Tensor | None, Tensor | None]:
     """The (C, H, W) images of a batch of one pair."""
-    rgb, thermal = (None if x is None else x[0] for x in pair)
+    rgb, thermal = (pair[name][0] if name in pair else None for name in SENSORS)
     return rgb, thermal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from math import isnan
 from typing import NamedTuple
 
@@ -15,16 +16,14 @@ class Frame(NamedTuple):
 
     Attributes:
         name: File stem.
-        rgb: (H, W, 3) uint8.
-        thermal: (H, W) uint8; None of a data set without thermal images.
+        images: uint8 of each sensor that is there, (H, W, 3) or (H, W), as it is drawn.
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
         miou: Mean IoU of the classes present in this frame; NaN without any.
     """
 
     name: str
-    rgb: NDArray[np.uint8]
-    thermal: NDArray[np.uint8] | None
+    images: Mapping[str, NDArray[np.uint8]]
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     miou: float

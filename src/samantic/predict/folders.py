@@ -14,6 +14,7 @@ from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
 from samantic.data.lists import count_names
 from samantic.data.pairs import Files, read_images
+from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.prediction import class_shares
@@ -38,9 +39,9 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
     if (rgbt is None) == (rgb is None and thermal is None):
         raise InputError("give --rgb and/or --thermal, or --rgbt alone")
     if rgbt is not None:
-        return [Files(stem, path, path) for stem, path in _images(rgbt).items()]
+        return [Files(stem, {"rgb": path, "thermal": path}) for stem, path in _images(rgbt).items()]
     if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
-        return [Files(rgb.stem, rgb, thermal)]
+        return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
     if colour is not None and heat is not None:
         problems = [
@@ -50,14 +51,10 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
         ]
         if problems:
             raise InputError(f"{'; '.join(problems)}; add the partners, or give one modality alone")
-    names = colour if colour is not None else heat
+    images = given({"rgb": colour, "thermal": heat})
     return [
-        Files(
-            stem,
-            None if colour is None else colour[stem],
-            None if heat is None else heat[stem],
-        )
-        for stem in names or {}
+        Files(stem, {name: found[stem] for name, found in images.items()})
+        for stem in next(iter(images.values()), {})
     ]
 
 
@@ -170,7 +167,7 @@ def _predict_pair(
 
 def _mark(pair: Files, made: dict[str, Any]) -> str:
     """What a prediction is made from: the model and its options, and the images' content."""
-    return files_digest((pair.rgb, pair.thermal), digest(made))
+    return files_digest(pair.paths, digest(made))
 
 
 def _kept(paths: list[Path], mark: str) -> NDArray[np.uint8] | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samantic.config.train import IGNORE
+from samantic.data.sensors import SENSORS
 from samantic.measure.gallery import Frame
 from samantic.predict.info import ModelInfo
 from samantic.predict.prediction import overlay
@@ -132,12 +133,13 @@ def classes_in(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
-    """RGB, thermal if there is any, and truth of a frame."""
-    return [
-        picture("RGB", frame.rgb),
-        *([] if frame.thermal is None else [picture("thermal", frame.thermal)]),
-        labels_picture("truth", frame, frame.truth, info),
-    ]
+    """What each sensor saw of a frame, and the truth."""
+    return [*sensor_pictures(frame), labels_picture("truth", frame, frame.truth, info)]
+
+
+def sensor_pictures(frame: Frame) -> list[Picture]:
+    """What each sensor saw of a frame."""
+    return [picture(SENSORS[name].title, pixels) for name, pixels in frame.images.items()]
 
 
 def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
@@ -147,13 +149,12 @@ def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
 
 
 def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
-    """Class colours over the dimmed gray mean of RGB and thermal, which shows things at night too.
+    """Class colours over the dimmed gray mean of all images, which shows things at night too.
 
     Class 0 is left clear, ignored pixels are hatched.
     """
-    gray = frame.rgb.mean(axis=2)
-    if frame.thermal is not None:
-        gray = (gray + frame.thermal) / 2
+    grays = [np.atleast_3d(pixels).mean(axis=2) for pixels in frame.images.values()]
+    gray = np.mean(grays, axis=0)
     dimmed = Image.fromarray((gray * DIMMED).astype(np.uint8))
     background = np.asarray(_shrunk(dimmed, Image.Resampling.LANCZOS))
     small = np.asarray(_shrunk(Image.fromarray(labels), Image.Resampling.NEAREST))

@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
+from samantic.data.sensors import given
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count
 from samantic.predict.predictor import Predictor
 from samantic.report.pages import legend, render
-from samantic.report.pictures import Panel, classes_in, labels_picture, picture
+from samantic.report.pictures import Panel, classes_in, labels_picture, sensor_pictures
 
 MOST = 40
 """So many pairs are shown, evenly chosen."""
@@ -65,15 +66,14 @@ def _panel(predictor: Predictor, pair: Files, out: Path, shares: dict[str, float
     rgb, heat = read_images(pair, predictor.camera)
     thermal = None if heat is None else np.rint(255 * heat).astype(np.uint8)
     labels = np.asarray(open_image(out / "labels" / f"{pair.name}.png"))
-    background = rgb if rgb is not None else np.dstack(3 * [np.asarray(thermal)])
-    frame = Frame(pair.name, background, thermal, labels, labels, miou=float("nan"))
+    images = given({"rgb": rgb, "thermal": thermal})
+    frame = Frame(pair.name, images, labels, labels, miou=float("nan"))
     largest = sorted(info.classes[1:], key=lambda name: -shares[name])[:3]
     return Panel(
         pair.name,
         ", ".join(f"{name} {100 * shares[name]:.1f} %" for name in largest if shares[name] >= SEEN),
         [
-            *([] if rgb is None else [picture("RGB", rgb)]),
-            *([] if thermal is None else [picture("thermal", thermal)]),
+            *sensor_pictures(frame),
             labels_picture("prediction", frame, labels, info),
         ],
         classes_in(labels),

@@ -12,7 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from samantic.config.train import IGNORE
-from samantic.data.pairs import PairedFolder, Sample, to_pixels
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.sensors import SENSORS
 from samantic.distill.ensemble import Answer, Ensemble
 from samantic.learn.callbacks import read_history
 from samantic.measure.evaluation import Evaluation
@@ -151,11 +152,10 @@ def distillation_table(metrics: dict[str, Any]) -> str:
 
 
 def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
-    thermal = None if sample.thermal is None else to_pixels(sample.thermal)[..., 0]
+    images = {name: SENSORS[name].as_pixels(image) for name, image in sample.images.items()}
     ids = labels.byte().numpy()
     truth = np.full_like(ids, IGNORE)
-    rgb = to_pixels(cast(Tensor, sample.rgb))
-    return Frame(sample.name, rgb, thermal, truth, ids, float("nan"))
+    return Frame(sample.name, images, truth, ids, float("nan"))
 
 
 def _step(count: int) -> int:

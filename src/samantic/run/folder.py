@@ -109,8 +109,7 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
         files = {pair.name: pair for pair in pairs.files}
         bar = tqdm(files.items(), f"look at {key}", unit="pair", disable=None, delay=1, leave=False)
         found[key] = {
-            name: files_digest((pair.rgb, pair.thermal, pair.labels), str(often[name]))
-            for name, pair in bar
+            name: files_digest((*pair.paths, pair.labels), str(often[name])) for name, pair in bar
         }
     return found
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samantic.data.sensors import REFERENCE, SENSORS
 from samantic.distill.ensemble import Answer
 from samantic.distill.windows import Corner
 from samantic.measure.gallery import Frame
@@ -35,9 +36,9 @@ def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
         frame.name,
         "",
         [
-            picture("RGB", frame.rgb),
+            picture(SENSORS[REFERENCE].title, frame.images[REFERENCE]),
             labels("teacher", answer.teacher),
-            picture("masks", painted(frame.rgb, answer.masks, answer.corners)),
+            picture("masks", painted(frame.images[REFERENCE], answer.masks, answer.corners)),
             labels("ensemble", answer.ensemble),
             labels("confident part", answer.confident),
             labels_picture("student", frame, frame.prediction, info),

@@ -1,0 +1,105 @@
+"""What a sensor is: one table, over which all code loops that does not care for the physics.
+
+A third sensor is a row here, a reader (`data/images.py`), its files in a data card and in the
+options, and an encoder that sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+T = TypeVar("T")
+
+Change = Callable[[Tensor, torch.Generator], Tensor | None]
+"""Takes images (N, C, H, W) in 0..1 and a generator; None is an image that is missing."""
+
+
+def _blur(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Gaussian blur with a deviation of 3 pixels."""
+    from kornia.filters import gaussian_blur2d  # takes a second to import
+
+    return gaussian_blur2d(images, (19, 19), (3.0, 3.0))
+
+
+def _exposure(stops: float, images: Tensor, generator: torch.Generator) -> Tensor:
+    """Light times 2^stops before the camera's gamma of 2.2."""
+    return (images * 2 ** (stops / 2.2)).clamp(0, 1)
+
+
+def _affine(gain: float, offset: float, images: Tensor, generator: torch.Generator) -> Tensor:
+    return (0.5 + gain * (images - 0.5) + offset).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One sensor of a rig.
+
+    Attributes:
+        name: Its key in samples, batches, options and files.
+        title: What people call it.
+        channels: Of its images, (channels, H, W) in 0..1.
+        disturbances: What goes wrong with this sensor alone, by name.
+    """
+
+    name: str
+    title: str
+    channels: int
+    disturbances: Mapping[str, Change]
+
+    def as_colour(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) as the three channels that encoders of RGB read: (N, 3, H, W)."""
+        return images.expand(-1, 3, -1, -1)
+
+    def as_pixels(self, image: Tensor) -> NDArray[np.uint8]:
+        """An image (C, H, W) in 0..1 as it is drawn: (H, W, 3) uint8, or (H, W) of one channel."""
+        pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
+        return pixels[..., 0] if self.channels == 1 else pixels
+
+
+SENSORS = {
+    sensor.name: sensor
+    for sensor in (
+        Sensor(
+            "rgb",
+            "RGB",
+            3,
+            {
+                "rgb blur": _blur,
+                "rgb overexposed": partial(_exposure, 2.0),
+                "rgb underexposed": partial(_exposure, -2.0),
+            },
+        ),
+        Sensor(
+            "thermal",
+            "thermal",
+            1,
+            {
+                "thermal gain": partial(_affine, 0.5, 0.0),
+                "thermal offset": partial(_affine, 1.0, 0.2),
+            },
+        ),
+    )
+}
+"""The sensors by name, in the order of columns in `present` and of pictures in reports."""
+
+REFERENCE = "rgb"
+"""The sensor whose pixels labels lie on, and which others are aligned to and moved against."""
+
+
+def given(images: Mapping[str, T | None]) -> dict[str, T]:
+    """What is there of some images by sensor, in the order of the table."""
+    return {name: x for name in SENSORS if (x := images.get(name)) is not None}
+
+
+def presence(names: Iterable[str]) -> list[bool]:
+    """A column for each sensor: whether it is among the names."""
+    there = set(names)
+    return [name in there for name in SENSORS]
