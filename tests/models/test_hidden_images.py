@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from samantic.config.train import Fusion, SegFormerFusion, TwoStreamFusion
+from samantic.config.networks import Fusion, SegFormerFusion, TwoStreamFusion
 from samantic.models import SARTM, Network, Student, TwoStream
 from samantic.models.network import MODALITIES
 

@@ -8,8 +8,9 @@ from torch import nn
 from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
 
 from samantic.models import SARTM, QVLoRA, load_sam2
+from samantic.models.encoders.encoder import frozen_view
 from samantic.models.encoders.lora import add_lora
-from samantic.models.encoders.sam2 import ImageEncoder, frozen_view
+from samantic.models.encoders.sam2 import ImageEncoder
 
 
 def random_lora(inside: int, outside: int, alpha: float | None = None) -> QVLoRA:

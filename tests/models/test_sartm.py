@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from samantic.config import AdaptConfig
-from samantic.config.train import Fusion
+from samantic.config.networks import Fusion
 from samantic.models import SARTM, load_sam2
 
 MakeNetwork = Callable[..., SARTM]

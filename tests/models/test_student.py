@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from transformers import SegformerForImageClassification, SegformerForSemanticSegmentation
 
-from samantic.config.train import SegFormerFusion
+from samantic.config.networks import SegFormerFusion
 from samantic.errors import InputError
 from samantic.models import Student
 from samantic.models.students.segformer_parts import build_segformer, decode, segformer_config

