@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
@@ -103,25 +103,6 @@ def test_the_short_one_is_small_and_goes_on_at_half_the_resolution() -> None:
     network.train()(torch.rand(2, 3, 64, 64)).logits.sum().backward()
     idle = [name for name, p in network.named_parameters() if p.requires_grad and p.grad is None]
     assert not idle  # or training on several devices would stop
-
-
-@pytest.mark.parametrize(
-    ("base", "fusion"), [(BASE, "two-stream"), (BASE, "early"), (f"{BASE}-short", "early")]
-)
-def test_nothing_of_a_hidden_image_reaches_the_output(base: str, fusion: Any) -> None:
-    network = TwoStream(base, 5, fusion=fusion, pretrained=False).eval()
-    rgb, thermal = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
-    present = torch.tensor([[True, False], [False, True]])
-    with torch.inference_mode():
-        out = network(rgb, thermal, present, alone=True)
-        changed = network(rgb, torch.rand_like(thermal), present)
-        first, second = (network(rgb=rgb).logits, network(thermal=thermal).logits)
-    assert torch.equal(out.logits[0], changed.logits[0])
-    assert not torch.equal(out.logits[1], changed.logits[1])
-    torch.testing.assert_close(out.logits[0], first[0])
-    torch.testing.assert_close(out.logits[1], second[1])
-    assert len(out.alone) == 2
-    torch.testing.assert_close(out.alone[0][0][0], first[0])
 
 
 def test_classes_of_equal_names_keep_what_they_learnt() -> None:
