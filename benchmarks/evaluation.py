@@ -16,13 +16,13 @@ from pathlib import Path
 
 import torch
 
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, SartmConfig
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Sample
 from samantic.measure.evaluation import evaluate_predictor
+from samantic.models.build import build
 from samantic.predict.info import ModelInfo
-from samantic.predict.model_folder import build_network
 from samantic.predict.predictor import Predictor
 from samantic.scenes.write import write_scenes
 
@@ -56,7 +56,7 @@ def main() -> None:
         dataset.files = dataset.files[: options.frames]
         spec = CATALOG["mfnet"]
         info = ModelInfo(
-            ModelConfig(options.base, auxiliary="fpn", prediction="mean"),
+            SartmConfig(options.base, auxiliary="fpn", prediction="mean"),
             AdaptConfig("full"),
             spec.classes,
             spec.palette,
@@ -66,7 +66,7 @@ def main() -> None:
             ALIGNED_8_BIT,
         )
         torch.manual_seed(0)
-        predictor = Predictor(build_network(info), info)
+        predictor = Predictor(build(info.model, info.adapt, len(info.classes)), info)
         profile = cProfile.Profile()
         evaluation = profile.runcall(
             evaluate_predictor, predictor, dataset, pictures=16, extremes=12

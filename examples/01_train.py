@@ -6,7 +6,7 @@ python examples/01_train.py runs/example
 import sys
 from pathlib import Path
 
-from samantic.config import AdaptConfig, AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
+from samantic.config import AdaptConfig, AugmentConfig, Config, DataConfig, SartmConfig, TrainConfig
 from samantic.run import train
 from samantic.scenes.write import split_indices, write_scenes
 
@@ -16,7 +16,7 @@ write_scenes(out / "data", "mfnet", split_indices(40), seed=0, size=(64, 96))
 config = Config(
     out=str(out / "run"),
     data=DataConfig(root=str(out / "data"), layout="mfnet", workers=0),
-    model=ModelConfig(base="random-micro"),  # facebook/sam2.1-hiera-small, where a hub is in reach
+    model=SartmConfig(base="random-micro"),  # facebook/sam2.1-hiera-small, where a hub is in reach
     adapt=AdaptConfig("full"),  # lora, on a base with weights
     augment=AugmentConfig(crop=(64, 96)),
     train=TrainConfig(steps=30, batch_size=4, learning_rate=3e-3, validations=2),

@@ -16,7 +16,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before huggingface_hub reads it
 
 from samantic.cli import main
 from samantic.config import AdaptConfig
-from samantic.config.train import Fusion
+from samantic.config.networks import Fusion
 from samantic.models import SARTM, load_sam2
 from samantic.scenes.write import write_scenes
 from tests.helpers import write_changed

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, SartmConfig
 from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import Files
 from samantic.measure.gallery import Frame
@@ -23,7 +23,7 @@ from samantic.report.run_page import write_report
 
 CLASSES = ("background", "<b>car</b>", "person & dog", "bump")
 INFO = ModelInfo(
-    ModelConfig("random-micro"),
+    SartmConfig("random-micro"),
     AdaptConfig("full"),
     CLASSES,
     ((0, 0, 0), (64, 0, 128), (192, 160, 0), (255, 255, 255)),

@@ -15,10 +15,11 @@ from PIL import Image
 from torch import Tensor
 
 import samantic
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, StudentConfig
 from samantic.data import CATALOG, PairedFolder
+from samantic.models.build import build
 from samantic.predict.info import ModelInfo
-from samantic.predict.model_folder import build_network, save_model
+from samantic.predict.model_folder import save_model
 from samantic.scenes.write import write_scenes
 
 ROOT = Path(__file__).parents[1]
@@ -102,9 +103,9 @@ def test_benchmark_of_fusion() -> None:
 def test_panoramas_are_measured_by_tile(tmp_path: Path) -> None:
     write_scenes(tmp_path / "data", "densepass", {"test": range(2)}, seed=5, size=(64, 160))
     spec = CATALOG["densepass"]
-    model = ModelConfig("segformer-micro", "rgb", "none", network="student")
+    model = StudentConfig("segformer-micro", "rgb")
     info = ModelInfo(model, AdaptConfig("full"), spec.classes, spec.palette, spec.title)
-    save_model(tmp_path / "model", build_network(info), info)
+    save_model(tmp_path / "model", build(info.model, info.adapt, len(info.classes)), info)
     told = run(
         "training/measure_panoramas.py", tmp_path, "--data", tmp_path / "data", "--tile", 96
     ).splitlines()

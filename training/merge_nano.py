@@ -3,7 +3,7 @@
     python training/merge_nano.py --out runs/nano_merged
 
 Its two encoders become one as `train.start: nano` makes them one for a student (see
-`samantic.models.transfer.one_stream`).
+`samantic.models.students.two_stream.one_stream`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from samantic.predict.model_folder import build_network, load_model, save_model, start_from
+from samantic.models.build import build
+from samantic.predict.model_folder import load_model, save_model, start_from
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     _, info = load_model("nano")
     model = replace(info.model, fusion="early")
     info = replace(info, model=model, origin="nano's two encoders made one, without training.")
-    network = build_network(info, trained=True)
+    network = build(info.model, info.adapt, len(info.classes), trained=True)
     start_from(network, info, "nano")
     save_model(options.out / "model", network.eval(), info)
 

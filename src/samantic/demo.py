@@ -13,13 +13,11 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from samantic.config.networks import AdaptConfig, Fusion, SartmConfig
 from samantic.config.train import (
-    AdaptConfig,
     AugmentConfig,
     Config,
     DataConfig,
-    Fusion,
-    ModelConfig,
     TrainConfig,
 )
 from samantic.data.pairs import PairedFolder
@@ -132,7 +130,7 @@ def _config(out: Path, data: Path, fusion: Fusion, seed: int, steps: int) -> Con
     return Config(
         out=str(out),
         data=DataConfig(str(data), "mfnet", workers=0),
-        model=ModelConfig("random-mini", fusion, prediction="mean"),
+        model=SartmConfig("random-mini", fusion, prediction="mean"),
         adapt=AdaptConfig("full"),
         augment=AugmentConfig(
             crop=SIZE,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samantic.config import Config, DataConfig, ModelConfig
+from samantic.config import Config, DataConfig, SartmConfig, StudentConfig
 from samantic.config.distill import DistillConfig, TeacherConfig
 from samantic.config.read import read_config, read_distill_config, to_yaml
 from samantic.errors import InputError
@@ -46,7 +46,7 @@ def test_overrides(path: Path) -> None:
 
 def test_a_student_has_other_defaults(tmp_path: Path, path: Path) -> None:
     """In a file and on the command line; what is said stays, and the rest is SARTM's."""
-    model = ModelConfig("segformer-b0", "early", "none", network="student")
+    model = StudentConfig("segformer-b0", "early")
     plain = tmp_path / "plain.yaml"
     plain.write_text("out: runs/x\ndata: {root: data}\nmodel: {network: student}\n")
     for config in (read_config(plain), read_config(path, ["--model.network", "student"])):
@@ -54,7 +54,7 @@ def test_a_student_has_other_defaults(tmp_path: Path, path: Path) -> None:
     said = read_config(plain, ["--model.fusion", "thermal", "--model.base=nvidia/mit-b0"])
     assert said.model == replace(model, fusion="thermal", base="nvidia/mit-b0")
     plain.write_text("out: runs/x\ndata: {root: data}\n")
-    assert read_config(plain).model == ModelConfig()
+    assert read_config(plain).model == SartmConfig()
     assert read_config(plain).adapt.method == "lora"
 
 
@@ -167,8 +167,8 @@ def test_a_distillation_needs_no_labels_and_takes_the_teachers_scaling(tmp_path:
     config = read_distill_config(path, words)
     assert (config.data.val, config.data.test) == ("val", None)
     assert (config.teacher.update, config.augment.roll, config.window) == ("joint", False, 64)
-    assert config.student.model.network == "student"
-    assert config.student.model.fusion == "thermal"
+    assert config.student.network == "student"
+    assert config.student.fusion == "thermal"
     again = tmp_path / "again.yaml"
     again.write_text(to_yaml(config))
     assert read_distill_config(again) == config

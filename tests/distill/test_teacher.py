@@ -10,25 +10,27 @@ import torch
 
 from samantic.config import AdaptConfig, DataConfig, ModelConfig
 from samantic.config.distill import DistillConfig, TeacherConfig
-from samantic.config.train import Head
+from samantic.config.networks import Head
+from samantic.config.values import section
 from samantic.data.loading import Batch
 from samantic.distill.data import LessonBatch
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher
 from samantic.distill.windows import plan_windows
 from samantic.models import Student, load_sam2
+from samantic.models.build import build
 from samantic.predict.info import ModelInfo
-from samantic.predict.model_folder import build_network, load_model, save_model
+from samantic.predict.model_folder import load_model, save_model
 
 CLASSES = ("unlabelled", "car", "person")
 BOTH = ("rgb", "thermal")
 
 
 def make_teacher(adapt: str = "full", **options: Any) -> Teacher:
-    model = ModelConfig(**{"base": "random-micro", **options})
+    model = section(ModelConfig, {"base": "random-micro", **options}, "model")
     adaptation = AdaptConfig(adapt, rank=2, random_ok=True)  # type: ignore[arg-type]
     info = ModelInfo(model, adaptation, CLASSES, ((0, 0, 0),) * 3, "made up")
-    return Teacher(build_network(info, trained=True), info)
+    return Teacher(build(info.model, info.adapt, len(info.classes), trained=True), info)
 
 
 def student(base: str, fusion: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from samantic.learn.pretraining import (
 )
 from samantic.losses import dice_loss
 from samantic.models import load_sam2
-from samantic.models.encoders.sam2 import position_grid
+from samantic.models.encoders.encoder import position_grid
 from samantic.models.promptable import Masks, PromptableSAM
 from samantic.scenes.write import write_scenes
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from samantic.config.train import Context
+from samantic.config.networks import Context
 from samantic.models import FeatureFusion, FeatureRectification, Pyramid
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 

@@ -8,7 +8,7 @@ from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
 
 from samantic.models import MaskHead, Pyramid, load_sam2
 from samantic.models import heads as heads_module
-from samantic.models.encoders.sam2 import position_grid
+from samantic.models.encoders.encoder import position_grid
 
 
 @pytest.fixture(scope="module")

@@ -1,43 +1,19 @@
-"""Nothing of a hidden image reaches anything, in training as in evaluation, in every network."""
+"""What hidden images do to batch statistics and gradients; see `NetworkTests` for every network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import pytest
 import torch
-from torch import Tensor
 
-from samantic.config.train import Fusion, SegFormerFusion, TwoStreamFusion
+from samantic.config.networks import TwoStreamFusion
 from samantic.models import SARTM, Network, Student, TwoStream
 from samantic.models.network import MODALITIES
+from tests.models.base import PRESENT, step
 
 LITE, SHORT = "efficientnet-lite0", "efficientnet-lite0-short"
-
-NETWORKS: list[tuple[str, dict[str, Any]]] = [
-    *(("sartm", {"fusion": fusion, "method": "full"}) for fusion in get_args(Fusion)),
-    *(("sartm", {"method": method}) for method in ("lora", "full-separate", "frozen")),
-    *(("sartm", {"auxiliary": auxiliary}) for auxiliary in ("deeplab", "segformer", "none")),
-    *(("segformer-micro", {"fusion": fusion}) for fusion in get_args(SegFormerFusion)),
-    *((LITE, {"fusion": fusion}) for fusion in get_args(TwoStreamFusion)),
-    (SHORT, {"fusion": "early"}),
-]
-"""Every network and every variant: name and options."""
-
-PRESENT = {
-    "mixed": [[True, True], [True, False], [False, True], [True, True]],
-    "no thermal": [[True, False]] * 4,
-    "one rgb": [[False, True], [False, True], [True, True], [False, True]],
-}
-
-
-class Seen(NamedTuple):
-    """What a step computes and leaves behind."""
-
-    outputs: list[Tensor]
-    state: dict[str, Tensor]
-    gradients: dict[str, Tensor | None]
 
 
 @pytest.fixture
@@ -51,47 +27,6 @@ def build(make_network: Callable[..., SARTM]) -> Callable[..., Network]:
         return TwoStream(name, 5, pretrained=False, **options)
 
     return make
-
-
-def step(network: Network, images: list[Tensor], present: Tensor) -> Seen:
-    """Forward and backward; the gradient of hidden pixels must be 0."""
-    inputs = [image.clone().requires_grad_() for image in images]
-    torch.manual_seed(6)
-    out = network(*inputs, present, alone=True)
-    both = present.all(1)  # what is taught alone; without a modality it means nothing
-    alone = [None if x is None else x[both] for logits in out.alone for x in logits]
-    outputs = [x for x in (out.logits, out.auxiliary, *out.features, *alone) if x is not None]
-    torch.stack([x.square().sum() for x in outputs]).sum().backward()
-    for image, there in zip(inputs, present.T, strict=True):
-        assert image.grad is None or not image.grad[~there].any()
-    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
-    return Seen(outputs, network.state_dict(), gradients)
-
-
-@pytest.mark.parametrize(
-    ("case", "training"), [("mixed", True), ("no thermal", True), ("mixed", False)]
-)
-@pytest.mark.parametrize(
-    ("name", "options"), NETWORKS, ids=lambda x: x if isinstance(x, str) else "-".join(x.values())
-)
-def test_nothing_of_a_hidden_image_leaks(
-    build: Callable[..., Network], name: str, options: dict[str, Any], case: str, training: bool
-) -> None:
-    """Not into an output, a running statistic or a gradient, whatever the hidden images hold."""
-    present = torch.tensor(PRESENT[case])
-    images = [torch.rand(4, 3, 32, 40), torch.rand(4, 1, 32, 40)]
-    clean = step(build(name, options).train(training), images, present)
-    for change in (lambda x: 5 * torch.rand_like(x), lambda x: torch.full_like(x, torch.nan)):
-        hidden = [~there[:, None, None, None] for there in present.T]
-        spoilt = [torch.where(h, change(x), x) for h, x in zip(hidden, images, strict=True)]
-        seen = step(build(name, options).train(training), spoilt, present)
-        for ours, theirs in zip(seen.outputs, clean.outputs, strict=True):
-            assert torch.equal(ours, theirs)
-        for key, value in clean.state.items():
-            assert torch.equal(seen.state[key], value), key
-        for key, gradient in clean.gradients.items():
-            other = seen.gradients[key]
-            assert gradient is other is None or torch.equal(gradient, other), key
 
 
 @pytest.mark.parametrize("case", PRESENT)
@@ -148,19 +83,3 @@ def test_blank_images_are_not_in_the_statistics_of_a_decoder(
         out.alone, ({"rgb": images[0]}, {"thermal": images[1]}), strict=True
     ):
         torch.testing.assert_close(logits[0], network(**given).logits[0])
-
-
-@pytest.mark.parametrize("batch", [1, 2])
-@pytest.mark.parametrize(
-    ("name", "options"), NETWORKS, ids=lambda x: x if isinstance(x, str) else "-".join(x.values())
-)
-def test_the_smallest_batch_trains(
-    build: Callable[..., Network], name: str, options: dict[str, Any], batch: int
-) -> None:
-    """One image of 32x32 pixels leaves one value of a channel at stride 32: no variance."""
-    network = build(name, options).train()
-    images = [torch.rand(batch, 3, 32, 32), torch.rand(batch, 1, 32, 32)]
-    present = torch.tensor([[True, True], [False, True]])[:batch]
-    seen = step(network, images, present)
-    assert all(x.isfinite().all() for x in (*seen.outputs, *seen.state.values()))
-    assert all(g is None or g.isfinite().all() for g in seen.gradients.values())

@@ -14,8 +14,8 @@ from samantic.config import AdaptConfig
 from samantic.models import SARTM, QVLoRA, load_sam2
 from samantic.models.encoders.bases import LITE
 from samantic.models.encoders.efficientnet import imagenet_weights
+from samantic.models.encoders.encoder import normalise
 from samantic.models.encoders.lite_trunk import LiteTrunk
-from samantic.models.encoders.sam2 import normalise
 
 
 @pytest.fixture(scope="module")

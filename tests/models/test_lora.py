@@ -5,11 +5,16 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from transformers import Sam2Model
 from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
 
-from samantic.models import SARTM, QVLoRA, load_sam2
+from samantic.config import AdaptConfig
+from samantic.errors import InputError
+from samantic.models import SARTM, LinearLoRA, QVLoRA, load_sam2
+from samantic.models.encoders.encoder import frozen_view
+from samantic.models.encoders.lite_trunk import TRUNK, LiteTrunkConfig
 from samantic.models.encoders.lora import add_lora
-from samantic.models.encoders.sam2 import ImageEncoder, frozen_view
+from samantic.models.encoders.sam2 import ImageEncoder, _config
 
 
 def random_lora(inside: int, outside: int, alpha: float | None = None) -> QVLoRA:
@@ -87,12 +92,39 @@ def test_adapted_encoder_starts_as_sam2_bit_for_bit() -> None:
         assert torch.equal(ours, original)
 
 
-def test_merged_network_equals_unmerged(make_network: Callable[..., SARTM]) -> None:
-    network = make_network("paper", "lora")
-    pair = torch.rand(1, 3, 40, 56), torch.rand(1, 1, 40, 56)
-    with torch.no_grad():
-        separate = network(*pair).logits
-        network.merge()
-        torch.testing.assert_close(network(*pair).logits, separate, rtol=1e-4, atol=1e-4)
-        network.unmerge()
-        assert torch.equal(network(*pair).logits, separate)
+@pytest.mark.parametrize("alpha", [None, 12.0])
+def test_a_separate_projection_equals_the_explicit_update(alpha: float | None) -> None:
+    """Values and gradients are those of W + α/r B A; merging changes nothing, unmerging all."""
+    lora = LinearLoRA(nn.Linear(8, 12), rank=3, alpha=alpha).double()
+    nn.init.normal_(lora.b)
+    scale = 1.0 if alpha is None else alpha / 3
+    a, b = (p.detach().clone().requires_grad_() for p in (lora.a, lora.b))
+    x = torch.randn(2, 5, 8, dtype=torch.float64)
+    expected = x @ (lora.linear.weight + scale * b @ a).T + lora.linear.bias
+    before = lora(x)
+    torch.testing.assert_close(before, expected)
+    before.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(lora.a.grad, a.grad)
+    torch.testing.assert_close(lora.b.grad, b.grad)
+    weight = lora.linear.weight.clone()
+    lora.merge()
+    torch.testing.assert_close(lora(x), before)
+    assert torch.equal(lora.linear.weight, weight)
+    lora.unmerge()
+    assert torch.equal(lora(x), before)
+
+
+def test_a_new_separate_projection_is_the_layer_itself() -> None:
+    lora, x = LinearLoRA(nn.Linear(8, 12), rank=4), torch.randn(4, 8)
+    assert torch.equal(lora(x), lora.linear(x))
+    assert 0 < lora.a.abs().max() <= (1 / 8) ** 0.5
+
+
+def test_an_encoder_with_nothing_to_adapt_is_refused() -> None:
+    """SAM2 on a trunk without attention: LoRA would train nothing of it, in silence."""
+    trunk = {"model_type": LiteTrunkConfig.model_type, **TRUNK, "blocks_per_stage": [0] * 4}
+    sam = Sam2Model(_config(trunk, 32))
+    with pytest.raises(InputError, match=r"adapt\.method lora: .*set adapt\.method full"):
+        SARTM(sam, 3, adapt=AdaptConfig("lora"))
+    assert SARTM(sam, 3, adapt=AdaptConfig("full")).encoders["rgb"].lora_targets() == []

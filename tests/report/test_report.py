@@ -121,7 +121,7 @@ def test_confusion_is_normalised_by_rows(pages: Path) -> None:
 def test_pictures_have_the_right_colours() -> None:
     shown = frame("x", 1, wrong=True)
     truth = np.asarray(decoded(labels_picture("truth", shown, shown.truth, INFO)), int)
-    dimmed = (shown.rgb.mean(axis=2) + shown.thermal) / 4
+    dimmed = (shown.images["rgb"].mean(axis=2) + shown.images["thermal"]) / 4
     things = shown.truth == 1
     expected = 0.85 * np.array(INFO.palette[1]) + 0.15 * dimmed[things].mean()
     assert np.abs(truth[things].mean(0) - expected).max() < 6  # it is a JPEG

@@ -84,7 +84,7 @@ def test_a_segformer_of_transformers_teaches(
 def test_a_segformer_answers_as_in_transformers(segformer: Path) -> None:
     from transformers import SegformerForSemanticSegmentation
 
-    from samantic.models.encoders.sam2 import normalise
+    from samantic.models.encoders.encoder import normalise
 
     teacher = load_teacher(str(segformer))
     assert teacher.info.classes == CATALOG["mfnet"].classes

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from samantic.cli import main
-from samantic.config import ModelConfig, TextConfig
+from samantic.config import SartmConfig, TextConfig
 from samantic.config.read import read_config, read_distill_config
 from samantic.data import CATALOG
 from samantic.scenes.write import write_scenes
@@ -74,7 +74,7 @@ def test_paper_presets_are_the_papers(shipped: Path) -> None:
     assert config.augment.crop == (side, side)
     assert config.augment.modality_dropout == 0
     assert (config.adapt.method, config.adapt.rank, config.adapt.shared) == ("lora", 16, False)
-    assert config.model == ModelConfig(
+    assert config.model == SartmConfig(
         base="facebook/sam2-hiera-base-plus",
         fusion="paper",
         auxiliary="fpn",

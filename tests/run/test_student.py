@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,18 @@ from safetensors.torch import load_file
 
 import samantic
 from samantic.cli import main
-from samantic.config import ModelConfig
+from samantic.config import AdaptConfig, StudentConfig
 from samantic.config.read import read_config
 from samantic.data import CATALOG
 from samantic.errors import InputError
 from samantic.learn.callbacks import read_history
 from samantic.learn.task import SegmentationTask
 from samantic.models import SARTM, Student
+from samantic.models.build import build
 from samantic.models.students.segformer_parts import build_segformer
 from samantic.models.students.shapes import SEGFORMERS
 from samantic.predict.info import read_info
-from samantic.predict.model_folder import build_network, load_model
+from samantic.predict.model_folder import load_model
 from samantic.run import train
 from tests.helpers import cut_power
 
@@ -205,10 +205,11 @@ def test_a_config_json_that_does_not_fit(student: Path, tmp_path: Path) -> None:
 
 def test_options_are_checked_in_python_too(student: Path) -> None:
     info = read_info(student / "model")
-    assert isinstance(build_network(info), Student)
-    wrong = ModelConfig("segformer-micro", network="student")
+    assert isinstance(build(info.model, info.adapt, len(info.classes)), Student)
     with pytest.raises(InputError, match=r"model\.fusion paper does not fit model.network student"):
-        build_network(replace(info, model=wrong))
+        StudentConfig("segformer-micro", "paper")
+    with pytest.raises(InputError, match=r"adapt\.method lora does not fit model.network student"):
+        build(info.model, AdaptConfig("lora"), len(info.classes))
 
 
 def test_a_teacher_beside_the_labels(

@@ -4,17 +4,15 @@ from samantic.config.distill import (
     AdaptationConfig,
     DistillConfig,
     MasksConfig,
-    StudentConfig,
     TeacherConfig,
     ViewConfig,
 )
+from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, StudentConfig
 from samantic.config.train import (
-    AdaptConfig,
     AugmentConfig,
     Config,
     DataConfig,
     LossConfig,
-    ModelConfig,
     PhotometricConfig,
     TextConfig,
     TrainConfig,
@@ -31,6 +29,7 @@ __all__ = [
     "MasksConfig",
     "ModelConfig",
     "PhotometricConfig",
+    "SartmConfig",
     "StudentConfig",
     "TeacherConfig",
     "TextConfig",

@@ -9,14 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from samantic.config.networks import StudentConfig
 from samantic.config.options import Options
-from samantic.config.train import (
-    DataConfig,
-    ModelConfig,
-    PhotometricConfig,
-    StudentFusion,
-    TrainConfig,
-)
+from samantic.config.train import DataConfig, PhotometricConfig, TrainConfig
 
 Window = int | tuple[int, int]
 """Width of a panorama's windows in pixels, as high as it; or their height and width."""
@@ -74,27 +69,6 @@ class MasksConfig(Options, section="masks"):
     def broken(self) -> Iterator[str]:
         if (self.source == "files") != (self.folder is not None):
             yield "masks.folder belongs to masks.source files, which needs it"
-
-
-@dataclass(frozen=True)
-class StudentConfig(Options, section="student"):
-    """The network that is trained.
-
-    Args:
-        base: What to start from: a SegFormer (a hub id such as nvidia/mit-b0, a local folder, or
-            segformer-b0, -b1, -b2, -tiny, -micro without weights) or, with ImageNet's weights,
-            efficientnet-lite0, or efficientnet-lite0-short of less than a million parameters.
-        fusion: What it reads: early (RGB and thermal as four channels), two-stream (an EfficientNet
-            each), rgb or thermal.
-    """
-
-    base: str = "segformer-b0"
-    fusion: StudentFusion = "early"
-
-    @property
-    def model(self) -> ModelConfig:
-        """The same as options of a network."""
-        return ModelConfig(self.base, self.fusion, "none", network="student")
 
 
 @dataclass(frozen=True)

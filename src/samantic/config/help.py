@@ -6,12 +6,12 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from typing import Any
 
 import yaml
 
-from samantic.config.options import RANGES, hints, wanted
+from samantic.config.options import RANGES, arms, hints, wanted
 from samantic.config.values import merged
 
 WIDTH = 96
@@ -38,13 +38,16 @@ def _section(kind: type[Any], prefix: str, defaults: dict[str, Any]) -> Iterator
     meanings = dict(_meanings(kind))
     for field in fields(kind):
         name, hint = field.name, hints(kind)[field.name]
-        if is_dataclass(hint):
-            inner: Any = hint
-            yield from _section(inner, f"{prefix}{name}.", defaults.get(name, {}))
+        for arm in arms(hint):
+            yield from _section(arm, f"{prefix}{name}.", defaults.get(name, {}))
+        if arms(hint):
             continue
         key = f"{prefix}{name}"
         default = defaults.get(name, field.default)
         told = "required" if default is MISSING else f"default {_text(default)}"
+        if "default" in field.metadata:  # it depends on another key
+            told = f"default {field.metadata['default']}"
+        hint = field.metadata.get("wanted", hint)
         bounds = RANGES.get(key)
         within = "" if bounds is None else f" {'' if bounds.above else 'in '}{bounds}"
         yield f"  --{key}"

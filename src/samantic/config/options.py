@@ -131,6 +131,12 @@ def hints(kind: type[Any]) -> dict[str, Any]:
     return {field.name: found[field.name] for field in fields(kind)}
 
 
+def arms(hint: Any) -> tuple[type[Any], ...]:
+    """The dataclasses that a section may be: one, or those of a tagged union; none of a value."""
+    found = get_args(hint) or (hint,)
+    return found if all(map(is_dataclass, found)) else ()
+
+
 def check(key: str, value: object, hint: Any) -> None:
     """Refuse a value of another type or out of its bounds.
 

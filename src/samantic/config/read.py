@@ -5,34 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 
 from samantic.config.distill import DistillConfig
 from samantic.config.help import config_help
-from samantic.config.train import (
-    EFFICIENTNETS,
-    AdaptConfig,
-    Config,
-    Fusion,
-    ModelConfig,
-    SegFormerFusion,
-    TwoStreamFusion,
-)
-from samantic.config.values import build, merged, overridden, refuse_unknown
+from samantic.config.networks import ModelConfig
+from samantic.config.options import arms
+from samantic.config.train import Config
+from samantic.config.values import build, merged, network_kind, overridden, refuse_unknown
 from samantic.errors import InputError
 from samantic.files import read_yaml
 
 Run = TypeVar("Run", Config, DistillConfig)
-
-STUDENT_DEFAULTS = {
-    "model.base": "segformer-b0",
-    "model.fusion": "early",
-    "model.auxiliary": "none",
-    "adapt.method": "full",
-}
-"""What a student starts from where a configuration says nothing."""
 
 DISTILL_DEFAULTS = {"data.val": None, "data.test": None, "data.thermal_scaling": "teacher"}
 """A distillation looks for labels only where its configuration names a split, and scales thermal
@@ -91,14 +77,9 @@ def _read(kind: type[Run], path: Path, words: list[str]) -> Run:
                 part["adapt"] = {"method": part["adapt"]}
         values = merged(values, changes)
         refuse_unknown(values, kind)
-        config = build(kind, merged(_defaults(kind, values), values))
-        if isinstance(config, Config):
-            check_network(config.model, config.adapt)
-        else:
-            check_network(config.student.model, AdaptConfig("full"))
+        return build(kind, merged(_defaults(kind, values), values))
     except InputError as error:
         raise InputError(f"{path}: {error}; `samantic {verb} --help` lists every key") from None
-    return config
 
 
 def _defaults(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -106,36 +87,10 @@ def _defaults(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     if kind is DistillConfig:
         return merged({}, DISTILL_DEFAULTS)
     model = values.get("model")
-    if not isinstance(model, dict) or model.get("network") != "student":
+    if not isinstance(model, dict) or not isinstance(values.get("adapt"), dict):
         return {}
-    streams = {"model.fusion": "two-stream"} if model.get("base") in EFFICIENTNETS else {}
-    return merged({}, STUDENT_DEFAULTS | streams)
-
-
-def check_network(model: ModelConfig, adapt: AdaptConfig) -> None:
-    """Refuse options that belong to the other network.
-
-    Raises:
-        InputError: One does; it says which, and what the network takes.
-    """
-    allowed: dict[str, tuple[str, tuple[str, ...]]]
-    allowed = {"model.fusion": (model.fusion, get_args(Fusion))}
-    if model.network == "student":
-        fusions = TwoStreamFusion if model.base in EFFICIENTNETS else SegFormerFusion
-        allowed = {
-            "model.fusion": (model.fusion, get_args(fusions)),
-            "model.auxiliary": (model.auxiliary, ("none",)),
-            "model.decoder": (model.decoder, ("trained",)),
-            "model.prediction": (model.prediction, ("mask",)),
-            "model.context": (model.context, ("sum",)),
-            "adapt.method": (adapt.method, ("full",)),
-        }
-    for key, (value, choices) in allowed.items():
-        if value not in choices:
-            raise InputError(
-                f"{key} {value} does not fit model.network {model.network} on "
-                f"{model.base}, which takes {', '.join(choices)}"
-            )
+    # a mapping without a method takes the network's
+    return {"adapt": {"method": network_kind(arms(ModelConfig), model, "model").methods[0]}}
 
 
 def to_yaml(config: Config | DistillConfig) -> str:

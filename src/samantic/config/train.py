@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, adapt_misfit
 from samantic.config.options import RANGES, Options, shown
 
 Layout = Literal[
@@ -25,27 +26,9 @@ Layout = Literal[
     "wildpass",
     "stanford2d3d",
 ]
-Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
-SegFormerFusion = Literal["early", "rgb", "thermal"]
-TwoStreamFusion = Literal["two-stream", "early", "rgb", "thermal"]
-StudentFusion = Literal[SegFormerFusion, TwoStreamFusion]
-Auxiliary = Literal["fpn", "deeplab", "segformer", "none"]
-Head = Literal["mask", "auxiliary", "mean"]
-Context = Literal["sum", "mean"]
 
 IGNORE = 255
 """Label of pixels that count neither in losses nor in metrics."""
-
-SHORT = "-short"
-"""Ends the name of a base without its last blocks, and at half the resolution after the first."""
-
-EFFICIENTNETS = (
-    "efficientnet-lite0",
-    "efficientnet-lite1",
-    "efficientnet-lite2",
-    f"efficientnet-lite0{SHORT}",
-)
-"""Bases of a student whose ImageNet weights are in packages, the extra imagenet."""
 
 TILE = 1536
 """Images with a longer side than this many pixels are predicted in tiles of this side, unless the
@@ -53,66 +36,6 @@ model saw more of an image at once in training."""
 
 MOST_TILE = 65536
 """Largest side of a tile in pixels."""
-
-
-@dataclass(frozen=True)
-class ModelConfig(Options, section="model"):
-    """The network.
-
-    A student in a YAML file or on the command line starts from other defaults: base segformer-b0,
-    fusion early (two-stream on an EfficientNet), auxiliary none and adapt full.
-
-    Args:
-        network: sartm, or student: a compact network, trained in full, with one head.
-        base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
-            the same files, sam-nano (a small one that ships), efficientnet-lite0 (ImageNet's
-            weights in its trunk alone, extra imagenet), or random-nano, random-mini, random-micro
-            (built-in, without weights).
-            For a student a SegFormer: a hub id such as nvidia/mit-b0, a local folder, or
-            segformer-b0, -b1, -b2, -tiny, -micro (built-in, without weights); or
-            efficientnet-lite0, -lite1, -lite2, with ImageNet's weights (extra imagenet), and
-            efficientnet-lite0-short, its first two thirds at half the resolution.
-        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
-            heads see the weighted average, FRM + FFM serve the language distillation alone),
-            average (weights only), late (decode each, average the logits), rgb or thermal (one
-            modality); for a student early (four channels), two-stream (an encoder each;
-            EfficientNet), rgb or thermal.
-        auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
-        decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
-            frozen.
-        prediction: Which head answers at inference; mean averages the two heads' probabilities.
-        context: Whether FFM's context is a sum over all pixels, as in the paper, whose softmax is
-            sharper the larger the image is, or their mean.
-    """
-
-    network: Literal["sartm", "student"] = field(default="sartm", kw_only=True)
-    base: str = "facebook/sam2.1-hiera-base-plus"
-    fusion: Literal[Fusion, StudentFusion] = "paper"
-    auxiliary: Auxiliary = "fpn"
-    decoder: Literal["trained", "frozen"] = "trained"
-    prediction: Head = "mask"
-    context: Context = "sum"
-
-
-@dataclass(frozen=True)
-class AdaptConfig(Options, section="adapt"):
-    """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
-
-    Args:
-        method: lora (frozen trunk, adapters on q and v per modality), full (one trainable trunk
-            for both modalities), full-separate (a trainable trunk each) or frozen.
-        rank: Rank r of the low-rank updates.
-        alpha: The updates are scaled by alpha / rank; null means alpha = rank.
-        shared: Use one set of LoRA updates for both modalities (lora only). The paper has one each,
-            the authors' released code one for both.
-        random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
-    """
-
-    method: Literal["lora", "full", "full-separate", "frozen"] = "lora"
-    rank: int = 16
-    alpha: float | None = None
-    shared: bool = False
-    random_ok: bool = False
 
 
 @dataclass(frozen=True)
@@ -338,14 +261,21 @@ class Config(Options):
 
     out: str
     data: DataConfig
-    model: ModelConfig = field(default_factory=ModelConfig)
-    adapt: AdaptConfig = field(default_factory=AdaptConfig)
+    model: ModelConfig = field(default_factory=SartmConfig)
+    adapt: AdaptConfig = field(default=None)  # type: ignore[assignment]  # what the network takes
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     text: TextConfig = field(default_factory=TextConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    def __post_init__(self) -> None:
+        if self.adapt is None:
+            methods = getattr(self.model, "methods", SartmConfig.methods)
+            object.__setattr__(self, "adapt", AdaptConfig(methods[0]))
+        super().__post_init__()
+
     def broken(self) -> Iterator[str]:
+        yield from adapt_misfit(self.model, self.adapt)
         if self.loss.language and not self.text.source:
             yield "loss.language needs text.source, e.g. openai/clip-vit-base-patch32"
         if self.model.fusion == "figure" and not (self.loss.language or self.loss.prototype):

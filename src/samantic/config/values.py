@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from samantic.config.options import hints, shown
+from samantic.config.networks import NetworkConfig, own_options
+from samantic.config.options import arms, hints, shown, wanted
 from samantic.errors import InputError
 from samantic.yaml_text import parse_yaml
 
@@ -21,9 +22,10 @@ def config_keys(kind: type[Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, hint in hints(kind).items():
         found[name] = hint
-        if is_dataclass(hint):
-            inner: Any = hint
-            found |= {f"{name}.{key}": value for key, value in config_keys(inner).items()}
+        for arm in arms(hint):
+            for key, value in config_keys(arm).items():
+                full = f"{name}.{key}"
+                found[full] = found[full] | value if full in found else value
     return found
 
 
@@ -125,14 +127,17 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def refuse_unknown(values: dict[Any, Any], kind: type[Any], prefix: str = "") -> None:
+def refuse_unknown(values: dict[Any, Any], kind: type[Any]) -> None:
     """Refuse keys that do not exist.
 
     Raises:
         InputError: One does not; the line tells the key that was probably meant. Of a file that
             has no key of a configuration it tells nothing.
     """
-    known = hints(kind)
+    _refuse_unknown(values, hints(kind), "")
+
+
+def _refuse_unknown(values: dict[Any, Any], known: dict[str, Any], prefix: str) -> None:
     unknown = [key for key in values if key not in known]
     if unknown and len(unknown) == len(values) and not prefix:
         raise InputError(f"no configuration; it needs {', '.join(list(known)[:2])} and others")
@@ -142,8 +147,9 @@ def refuse_unknown(values: dict[Any, Any], kind: type[Any], prefix: str = "") ->
         plain = re.fullmatch(r"[\w.-]{1,40}", str(key))
         raise InputError(f"unknown key {prefix}{key if plain else 'that is no word'}{guess}")
     for key, value in values.items():
-        if is_dataclass(known[key]) and isinstance(value, dict):
-            refuse_unknown(value, known[key], f"{prefix}{key}.")
+        if (kinds := arms(known[key])) and isinstance(value, dict):
+            inner = {name: hint for kind in kinds for name, hint in hints(kind).items()}
+            _refuse_unknown(value, inner, f"{prefix}{key}.")
 
 
 def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
@@ -156,13 +162,49 @@ def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
     for field in fields(kind):  # type: ignore[arg-type]
         name, hint = field.name, types[field.name]
         key = f"{prefix}{name}"
-        if is_dataclass(hint):
-            part = values.get(name)
-            if not isinstance(part, dict | None):
-                raise InputError(f"{key} is {shown(part)}; it must be a mapping of keys to values")
-            found[name] = build(hint, part or {}, f"{key}.")  # type: ignore[arg-type]
-        elif name in values:
+        needed = field.default is MISSING and field.default_factory is MISSING
+        if arms(hint) and (needed or values.get(name) is not None):
+            found[name] = section(hint, values.get(name), key)
+        elif name in values and not arms(hint):
             found[name] = coerced(values[name], hint)
-        elif field.default is MISSING and field.default_factory is MISSING:
+        elif needed:
             raise InputError(f"{key} is missing; give it in the file, or as --{key}")
     return kind(**found)
+
+
+def section(hint: Any, values: Any, key: str) -> Any:
+    """The dataclass of one section; of a tagged union the one that its key `network` names.
+
+    Args:
+        hint: A dataclass, or a union of dataclasses.
+        values: The section's nested values; None for none.
+        key: The section's key, for messages.
+
+    Raises:
+        InputError: It is no mapping, or a value does not fit.
+    """
+    if not isinstance(values, dict | None):
+        raise InputError(f"{key} is {shown(values)}; it must be a mapping of keys to values")
+    values, kinds = values or {}, arms(hint)
+    kind = kinds[0] if len(kinds) == 1 else network_kind(kinds, values, key)
+    if not issubclass(kind, NetworkConfig):
+        return build(kind, values, f"{key}.")
+    types = hints(kind)
+    own = own_options(kind, values, key)
+    return kind(**{name: coerced(value, types[name]) for name, value in own.items()}, within=key)
+
+
+def network_kind(
+    kinds: tuple[type[Any], ...], values: dict[str, Any], key: str
+) -> type[NetworkConfig]:
+    """The dataclass that the tag `network` among the values names; without one the first.
+
+    Raises:
+        InputError: It names none.
+    """
+    tagged = {kind.network: kind for kind in kinds}
+    tag = values.get("network", next(iter(tagged)))
+    if not isinstance(tag, str) or tag not in tagged:
+        names: Any = Literal[tuple(tagged)]
+        raise InputError(f"{key}.network is {shown(tag)}; it must be {wanted(names)}")
+    return tagged[tag]

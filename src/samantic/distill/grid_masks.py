@@ -5,17 +5,15 @@ After SAM's automatic mask generation (arXiv 2304.02643, appendix B), on images 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.models.encoders.sam2 import to_image
+from samantic.models.encoders.encoder import to_image
 from samantic.models.promptable import PromptableSAM
-
-COARSE = 4
-"""Masks are judged and compared with one another on every fourth pixel, as a SAM2 draws them."""
 
 CHUNK = 16
 """Masks that are brought to the image's size at a time, which bounds the memory."""
@@ -67,19 +65,20 @@ def grid_masks(
     encoded = sam.encode(seen[None])
     height, width = seen.shape[-2:]
     # half as many, for a few coarse pixels say little of an area; at last it is counted in pixels
-    least = smallest / 2 * (height * width) / (size[0] * size[1] * COARSE**2)
+    least = smallest / 2 * (height * width) / (size[0] * size[1] * sam.stride**2)
     found, scores = [], []
     for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
         answers = sam.decode_coarse(encoded, points=points[None, :, None])
         sure = answers.quality[0] >= quality
         logits, expected = answers.logits[0][sure], answers.quality[0][sure]
-        inside = logits[:, : -(-height // COARSE), : -(-width // COARSE)]  # without the padding
+        rows, columns = (math.ceil(side / sam.stride) for side in (height, width))
+        inside = logits[:, :rows, :columns]  # without the padding
         keep = (stabilities(inside) >= stability) & ((inside > 0).sum(dim=(1, 2)) >= least)
         found.append(logits[keep])
         scores.append(expected[keep])
     logits, expected = torch.cat(found), torch.cat(scores)
     chosen = without_duplicates(logits > 0, expected, overlap)
-    masks = _draw(logits[chosen], (height, width), size)
+    masks = _draw(logits[chosen], (height, width), size, sam.stride)
     large = masks.flatten(1).sum(1) >= smallest
     return ImageMasks(masks[large], expected[chosen][large])
 
@@ -94,12 +93,12 @@ def _resized(image: Tensor, longest: int | None) -> Tensor:
     return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0].clamp(0, 1)
 
 
-def _draw(logits: Tensor, seen: tuple[int, int], size: torch.Size) -> Tensor:
-    """Masks (M, H, W) of an image from logits at stride 4 of what the network saw of it."""
+def _draw(logits: Tensor, seen: tuple[int, int], size: torch.Size, stride: float) -> Tensor:
+    """Masks (M, H, W) of an image from logits at a stride of what the network saw of it."""
     masks = torch.empty(len(logits), *size, dtype=torch.bool, device=logits.device)
     for part, out in zip(torch.split(logits, CHUNK), torch.split(masks, CHUNK), strict=True):
         if len(part):
-            pixels = to_image(part[None], seen)
+            pixels = to_image(part[None], seen, stride)
             out[:] = (pixels if seen == size else F.interpolate(pixels, size, mode="bilinear")) > 0
     return masks
 

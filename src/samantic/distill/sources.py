@@ -23,7 +23,7 @@ from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_
 from samantic.distill.windows import Corner, cut_window, plan_windows
 from samantic.errors import InputError
 from samantic.files import holds_json, write_json
-from samantic.models import load_sam2
+from samantic.models import open_base
 from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
 from samantic.provenance import files_digest
@@ -91,7 +91,7 @@ class SamMasks:
     @cached_property
     def sam(self) -> PromptableSAM:
         """The network, loaded when it is first asked."""
-        return PromptableSAM(load_sam2(self.base)).eval().to(self.device)
+        return PromptableSAM(open_base(self.base)).eval().to(self.device)
 
     def __call__(self, files: Files) -> list[WindowMasks]:
         rgb, _ = read_pair(files)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import SegformerConfig
 
-from samantic.config.distill import StudentConfig
-from samantic.config.train import AdaptConfig
+from samantic.config.networks import AdaptConfig, StudentConfig
 from samantic.data.cards.card import palette
 from samantic.data.pairs import PairedFolder
 from samantic.data.resize import brought_to, magnified, shown_scale
@@ -96,7 +95,7 @@ def load_teacher(name_or_path: str) -> Teacher:
     classes = segformer_classes(name_or_path)
     if classes is None:
         return Teacher(*load_model(name_or_path))
-    options = StudentConfig(name_or_path, "rgb").model
+    options = StudentConfig(name_or_path, "rgb")
     network = Student(name_or_path, len(classes), fusion="rgb")
     colours = palette(len(classes))
     info = ModelInfo(

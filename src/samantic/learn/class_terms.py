@@ -8,6 +8,7 @@ from torchmetrics import Metric
 
 from samantic.config.train import LossConfig
 from samantic.losses import (
+    SEMANTIC_STRIDE,
     class_prototypes,
     language_distillation,
     prototype_distillation,
@@ -26,16 +27,22 @@ class Distillation(nn.Module):
         num_classes: Classes K.
         width: Width D of the semantic map.
         text: Vectors of the class names; None without language.
+        stride: Pixels between the cells of the semantic map.
     """
 
     text: Tensor
     known: Tensor
 
     def __init__(
-        self, config: LossConfig, num_classes: int, width: int, text: TextVectors | None
+        self,
+        config: LossConfig,
+        num_classes: int,
+        width: int,
+        text: TextVectors | None,
+        stride: int = SEMANTIC_STRIDE,
     ) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.stride = config, stride
         self.memory = PrototypeMemory(num_classes, width) if config.prototype else None
         if text is not None:
             self.register_buffer("text", text.vectors, persistent=False)
@@ -55,7 +62,9 @@ class Distillation(nn.Module):
         config, terms = self.config, {}
         if config.language or config.prototype:
             semantic = out.features.semantic
-            vectors, counts = class_prototypes(semantic, labels, out.logits.shape[1])
+            vectors, counts = class_prototypes(
+                semantic, labels, out.logits.shape[1], stride=self.stride
+            )
             here = counts > 0
             if config.language:
                 both = here & self.known

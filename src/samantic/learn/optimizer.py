@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from samantic.config.train import TrainConfig
-from samantic.models import QVLoRA
+from samantic.models.encoders.lora import Adapter
 
 
 def configure_adamw(
@@ -51,8 +51,8 @@ def kernels(network: nn.Module) -> Iterator[Tensor]:
     for module in network.modules():
         if isinstance(module, nn.Linear | _ConvNd):
             yield module.weight
-        elif isinstance(module, QVLoRA):
-            yield from (module.a_q, module.a_v, module.b_q, module.b_v)
+        elif isinstance(module, Adapter):
+            yield from module.kernels()
 
 
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:

@@ -135,11 +135,12 @@ class PromptTask(L.LightningModule):
     ) -> None:
         super().__init__()
         self.network, self.options, self.prompts, self.trunk = network, train, prompts, trunk
+        encoder: Any = network.encoder
         if trunk == 0:
-            network.encoder.vision.backbone.requires_grad_(False)
+            encoder.vision.backbone.requires_grad_(False)
         # neither clicks nor boxes ask these: whether a thing is there, drawn masks, and the past
-        unasked = (network.decoder.pred_obj_score_head, network.prompts.mask_embed)
-        for part in (*unasked, network.encoder.no_memory_embedding):
+        unasked: tuple[Any, ...] = (network.decoder.pred_obj_score_head, network.prompts.mask_embed)
+        for part in (*unasked, encoder.no_memory_embedding):
             part.requires_grad_(False)
         self.photometric = Photometric(augment)
         self.click, self.box = MeanMetric(), MeanMetric()
@@ -181,8 +182,9 @@ class PromptTask(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """As for SARTM, the trunk at its own rate."""
-        vision, rate = self.network.encoder.vision, self.options.learning_rate
-        rates = {
+        encoder: Any = self.network.encoder
+        vision, rate = encoder.vision, self.options.learning_rate
+        rates: dict[nn.Module, float] = {
             vision.backbone: rate * self.trunk,
             vision.neck: rate,
             self.network.decoder: rate,

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from samantic.config.train import IGNORE, Config, Head
+from samantic.config.networks import Head
+from samantic.config.train import IGNORE, Config
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
@@ -125,7 +126,7 @@ class SegmentationTask(ScoredTask):
         if config.loss.cross_entropy == "ohem":
             self.cross_entropy = partial(ohem_cross_entropy, count=config.loss.ohem_count)
         classes, width = network.num_classes, network.width
-        self.distillation = Distillation(config.loss, classes, width, text)
+        self.distillation = Distillation(config.loss, classes, width, text, network.stride)
         self.text = text
         self.class_vectors = ClassVectors(classes, width) if text is not None else None
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from samantic.config.train import Head
+from samantic.config.networks import Head
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.resize import labels_at, shown_scale

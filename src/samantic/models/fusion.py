@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from samantic.config.train import Context
+from samantic.config.networks import Context
 from samantic.models.pyramid import Pyramid
 
 

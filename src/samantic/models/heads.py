@@ -6,9 +6,8 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from transformers import Sam2Model
 
-from samantic.models.encoders.sam2 import position_grid
+from samantic.models.encoders.encoder import Base, position_grid
 from samantic.models.pyramid import Pyramid
 
 CLASS_NOISE = 0.1
@@ -26,18 +25,18 @@ class MaskHead(nn.Module):
     Class j = 1..K starts from SAM2's mask token and MLP 1 + (j - 1) mod 3 plus small noise.
 
     Args:
-        sam: SAM2, whose mask decoder and prompt encoder are copied.
+        base: SAM2 or another base, whose mask decoder and prompt encoder are copied.
         num_classes: Classes K.
         train_transformer: Whether the two-way transformer learns; the paper freezes it.
 
     Shape: a pyramid to logits (N, K, H/4, W/4).
     """
 
-    def __init__(self, sam: Sam2Model, num_classes: int, *, train_transformer: bool = True) -> None:
+    def __init__(self, base: Base, num_classes: int, *, train_transformer: bool = True) -> None:
         super().__init__()
-        self.decoder = copy.deepcopy(sam.mask_decoder)
-        self.positional = copy.deepcopy(sam.shared_image_embedding)
-        prompt = sam.prompt_encoder
+        self.decoder = copy.deepcopy(base.mask_decoder)
+        self.positional = copy.deepcopy(base.shared_image_embedding)
+        prompt = base.prompt_encoder
         self.not_a_point = nn.Parameter(prompt.not_a_point_embed.weight.detach().clone())
         self.no_mask = nn.Parameter(prompt.no_mask_embed.weight.detach().clone())
         self._make_semantic(num_classes)

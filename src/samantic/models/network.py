@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config.train import Head
+from samantic.config.networks import Head
 from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
@@ -64,9 +64,11 @@ class Network(nn.Module):
         width: Width of the semantic map, `Output.features.semantic`.
         heads: Which heads can answer.
         shape: What a model folder needs to know to build the network without its base.
+        stride: Pixels between the cells of the semantic map.
 
     Attributes:
-        learnt: Names of the tensors that a base with weights does not provide; None for all.
+        learnt: Names of the parameters that the base does not provide, where its name is enough to
+            find the others again; None if a model folder has to hold everything.
     """
 
     learnt: frozenset[str] | None = None
@@ -79,11 +81,12 @@ class Network(nn.Module):
         width: int,
         heads: tuple[Head, ...] = ("mask",),
         shape: SegFormerShape | None = None,
+        stride: int = 16,
     ) -> None:
         super().__init__()
         self.fusion_name, self.modalities = fusion, modalities
         self.num_classes, self.width = num_classes, width
-        self.heads, self.shape = heads, shape
+        self.heads, self.shape, self.stride = heads, shape, stride
 
     def forward(
         self,
@@ -110,6 +113,39 @@ class Network(nn.Module):
 
     def merge(self) -> None:
         """Fold what adapts the weights into them, for inference; by default there is nothing."""
+
+    def stored(self) -> dict[str, Tensor]:
+        """The tensors that a model folder holds by name; a shared one under its first name."""
+        parameters = dict(self.named_parameters())
+        if self.learnt is not None:
+            return {name: p for name, p in parameters.items() if name in self.learnt}
+        persistent = self.state_dict().keys()
+        buffers = {name: b for name, b in self.named_buffers() if name in persistent}
+        return {**parameters, **buffers}
+
+    def provided(self) -> dict[str, Tensor]:
+        """The parameters that the base provides, which a model folder does not hold."""
+        stored = self.stored().keys()
+        return {name: p for name, p in self.named_parameters() if name not in stored}
+
+    def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
+        """What belongs to a class alone.
+
+        Args:
+            index: Label id of the class.
+
+        Returns:
+            Names of tensors, each with the row that is the class's; None for a whole tensor.
+        """
+        raise NotImplementedError
+
+    def inherited(self, source: Network) -> dict[str, Tensor]:
+        """What this network can start from of a trained one, under its own names.
+
+        Args:
+            source: The network; of the same structure up to its classes.
+        """
+        return source.state_dict()
 
     def select(self, rgb: Tensor | None, thermal: Tensor | None) -> dict[str, Tensor]:
         """The given images of the modalities that this variant reads, with fitting shapes.

@@ -1,18 +1,26 @@
-"""SAM2 as it was made: masks of whatever a click or a box points at, on images of any size.
+"""A SAM as it was made: masks of whatever a click or a box points at, on images of any size.
 
 SARTM starts from such a network; GoodSAM asks one for masks without classes.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import Sam2Model
 
-from samantic.models.encoders.sam2 import ImageEncoder, encode_pyramid, position_grid, to_image
+from samantic.models.encoders.encoder import (
+    Base,
+    as_base,
+    encode_pyramid,
+    position_grid,
+    to_image,
+)
 from samantic.models.pyramid import Pyramid
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Encoded(NamedTuple):
@@ -46,27 +54,34 @@ class Masks(NamedTuple):
 
 
 class PromptableSAM(nn.Module):
-    """SAM2's image path: one encoding, then any number of prompts.
+    """A SAM's image path: one encoding, then any number of prompts.
 
     SAM2's own prompt encoder divides coordinates by the side of a square image. Here they are
     scaled by height and width apart, so that a click lands where it was put.
 
     Args:
-        sam: SAM2; its modules are used as they are.
+        sam: A base, as `open_base` gives it, or the network of transformers behind one; its modules
+            are used as they are.
 
     Example:
-        >>> sam = PromptableSAM(load_sam2("random-micro"))
+        >>> sam = PromptableSAM(open_base("random-micro"))
         >>> encoded = sam.encode(torch.rand(1, 3, 48, 64))
         >>> sam.decode(encoded, points=torch.tensor([[[[20.0, 30.0]]]])).logits.shape
         torch.Size([1, 1, 3, 48, 64])
     """
 
-    def __init__(self, sam: Sam2Model) -> None:
+    def __init__(self, sam: Base | PreTrainedModel) -> None:
         super().__init__()
-        self.encoder = ImageEncoder(sam)
-        self.decoder = sam.mask_decoder
-        self.prompts = sam.prompt_encoder
-        self.positional = sam.shared_image_embedding
+        base = as_base(sam)
+        self.encoder = base.encoder
+        self.decoder: nn.Module = base.mask_decoder
+        self.prompts: nn.Module = base.prompt_encoder
+        self.positional: nn.Module = base.shared_image_embedding
+
+    @property
+    def stride(self) -> float:
+        """Pixels between the cells of `decode_coarse`'s answers."""
+        return self.encoder.strides[0]
 
     @property
     def trained_size(self) -> int:
@@ -102,7 +117,7 @@ class PromptableSAM(nn.Module):
             ValueError: Neither points nor boxes are given.
         """
         coarse = self.decode_coarse(encoded, points=points, labels=labels, boxes=boxes)
-        logits = to_image(coarse.logits.flatten(0, 1), encoded.size)
+        logits = to_image(coarse.logits.flatten(0, 1), encoded.size, self.stride)
         return Masks(logits.reshape(*coarse.logits.shape[:3], *encoded.size), coarse.quality)
 
     def decode_coarse(
@@ -113,7 +128,7 @@ class PromptableSAM(nn.Module):
         labels: Tensor | None = None,
         boxes: Tensor | None = None,
     ) -> Masks:
-        """Answer P prompts at stride 4, padding included; see `decode`.
+        """Answer P prompts at `stride`, padding included; see `decode`.
 
         Raises:
             ValueError: Neither points nor boxes are given.
@@ -133,7 +148,7 @@ class PromptableSAM(nn.Module):
             image_embeddings=features.semantic,
             image_positional_embeddings=position_grid(self.positional, features.semantic),
             sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=self.prompts.no_mask_embed.weight[:, :, None, None],
+            dense_prompt_embeddings=cast(Any, self.prompts.no_mask_embed).weight[:, :, None, None],
             multimask_output=True,
             high_resolution_features=[features.fine, features.intermediate],
         )[:2]
@@ -145,7 +160,8 @@ class PromptableSAM(nn.Module):
     def _scale(self, points: Tensor, features: Pyramid) -> Tensor:
         """(..., 2) pixels to the square that the prompt encoder takes an image to be."""
         height, width = features.semantic.shape[-2:]
-        sides = torch.tensor([16.0 * width, 16.0 * height], device=points.device)
+        stride = self.encoder.strides[2]
+        sides = torch.tensor([stride * width, stride * height], device=points.device)
         square: Any = self.prompts.input_image_size
         scaled: Tensor = (points + 0.5) * square / sides - 0.5
         return scaled

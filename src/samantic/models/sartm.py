@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import copy
-from typing import Literal, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
-from transformers import Sam2Model
 
-from samantic.config.train import AdaptConfig, Auxiliary, Context, Fusion, Head
+from samantic.config.networks import AdaptConfig, Auxiliary, Context, Fusion, Head
 from samantic.models.auxiliary import build_auxiliary
-from samantic.models.encoders.lora import QVLoRA, add_lora
-from samantic.models.encoders.sam2 import ImageEncoder, encode_pyramid, frozen_view, to_image
+from samantic.models.encoders.encoder import (
+    Base,
+    Encoder,
+    as_base,
+    encode_pyramid,
+    frozen_view,
+    to_image,
+)
+from samantic.models.encoders.lora import Adapter, add_lora
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
 from samantic.models.network import MODALITIES, Network, Output, shown
 from samantic.models.pyramid import Pyramid
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class SARTM(Network):
     """Two views of a frozen SAM2 encoder, feature fusion, a mask head and an auxiliary head.
 
     Args:
-        sam: SAM2; its encoder is adapted in place, its decoder is copied.
+        sam: A base, as `open_base` gives it, or the network of transformers behind one; its encoder
+            is adapted in place, its decoder is copied.
         num_classes: Classes K.
         fusion: `paper`, `figure`, `average`, `late`, `rgb` or `thermal`. A variant builds only
             what it uses.
@@ -32,18 +43,18 @@ class SARTM(Network):
         adapt: How the encoder is adapted.
         context: Whether FFM's context is a `sum` over the pixels or their `mean`.
 
-    Attributes:
-        learnt: Names of the parameters that are not the base's any more once it is trained.
+    Raises:
+        InputError: The encoder of the base has nothing that `adapt` could adapt.
 
     Example:
-        >>> network = SARTM(load_sam2("random-micro"), num_classes=9, adapt=AdaptConfig("full"))
+        >>> network = SARTM(open_base("random-micro"), num_classes=9, adapt=AdaptConfig("full"))
         >>> network(torch.rand(1, 3, 60, 80), torch.rand(1, 1, 60, 80)).logits.shape
         torch.Size([1, 9, 60, 80])
     """
 
     def __init__(
         self,
-        sam: Sam2Model,
+        sam: Base | PreTrainedModel,
         num_classes: int,
         *,
         fusion: Fusion = "paper",
@@ -52,12 +63,14 @@ class SARTM(Network):
         adapt: AdaptConfig | None = None,
         context: Context = "sum",
     ) -> None:
-        width = sam.hidden_dim
+        base = as_base(sam)
+        strides, width = base.encoder.strides, base.encoder.widths[2]
         modalities = (fusion,) if fusion in MODALITIES else MODALITIES
         heads: tuple[Head, ...] = ("mask", "auxiliary", "mean")
         heads = ("mask",) if auxiliary == "none" else heads
-        super().__init__(fusion, modalities, num_classes, width, heads)
-        self.mask_head = MaskHead(sam, num_classes, train_transformer=decoder == "trained")
+        super().__init__(fusion, modalities, num_classes, width, heads, stride=int(strides[2]))
+        self.finest = strides[0]
+        self.mask_head = MaskHead(base, num_classes, train_transformer=decoder == "trained")
         self.auxiliary_head = build_auxiliary(auxiliary, width, num_classes)
         self.fusion = (
             PyramidFusion(width, exchange=fusion == "paper", context=context)
@@ -67,8 +80,9 @@ class SARTM(Network):
         self.pooled_fusion = (
             ScaleFusion(width, 4, exchange=True, context=context) if fusion == "figure" else None
         )
-        self.encoders = _adapted_encoders(sam, self.modalities, adapt or AdaptConfig())
-        self.learnt = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
+        self.encoders = _adapted_encoders(base.encoder, self.modalities, adapt or AdaptConfig())
+        if base.reloadable:
+            self.learnt = frozenset(n for n, p in self.named_parameters() if p.requires_grad)
 
     def forward(
         self,
@@ -101,19 +115,31 @@ class SARTM(Network):
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
         colour = images.expand(-1, 3, -1, -1)
-        return encode_pyramid(self.encoders[modality], self.mask_head.decoder, colour)
+        encoder: Encoder = self.encoders[modality]  # type: ignore[assignment]
+        return encode_pyramid(encoder, self.mask_head.decoder, colour)
 
     def merge(self) -> None:
         """Fold all LoRA updates into the weights they adapt; `unmerge` takes them out again."""
         for module in self.modules():
-            if isinstance(module, QVLoRA):
+            if isinstance(module, Adapter):
                 module.merge()
 
     def unmerge(self) -> None:
         """Undo `merge`, exactly."""
         for module in self.modules():
-            if isinstance(module, QVLoRA):
+            if isinstance(module, Adapter):
                 module.unmerge()
+
+    def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
+        """A mask token, an MLP and an output of the auxiliary head; token and MLP 0 are SAM2's."""
+        yield "mask_head.decoder.mask_tokens.weight", index + 1
+        prefix = f"mask_head.decoder.output_hypernetworks_mlps.{index + 1}."
+        for name in self.state_dict():
+            if name.startswith(prefix):
+                yield name, None
+        if self.auxiliary_head is not None:
+            yield "auxiliary_head.classify.weight", index
+            yield "auxiliary_head.classify.bias", index
 
     def _encode(self, images: dict[str, Tensor]) -> dict[str, Pyramid]:
         """Encode the modalities: in one pass where they share an encoder, else one by one."""
@@ -142,17 +168,16 @@ class SARTM(Network):
 
     def _heads(self, features: Pyramid, size: torch.Size) -> tuple[Tensor, Tensor | None]:
         """Logits of both heads in the image's size."""
-        logits = to_image(self.mask_head(features), size)
+        logits = to_image(self.mask_head(features), size, self.finest)
         if self.auxiliary_head is None:
             return logits, None
-        return logits, to_image(self.auxiliary_head(features), size)
+        return logits, to_image(self.auxiliary_head(features), size, self.finest)
 
 
 def _adapted_encoders(
-    sam: Sam2Model, modalities: tuple[str, ...], adapt: AdaptConfig
+    encoder: Encoder, modalities: tuple[str, ...], adapt: AdaptConfig
 ) -> nn.ModuleDict:
     """One encoder per modality; what they share is one object under two names."""
-    encoder = ImageEncoder(sam)
     match adapt.method:
         case "lora":
             views = [frozen_view(encoder) for _ in range(1 if adapt.shared else len(modalities))]
@@ -166,7 +191,7 @@ def _adapted_encoders(
         case "full-separate":
             encoders = {name: copy.deepcopy(encoder) for name in modalities}
     for view in encoders.values():
-        cast(ImageEncoder, view).no_memory_embedding.requires_grad_(False)
+        view.freeze_constants()
     return nn.ModuleDict(encoders)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samantic.config.networks import AdaptConfig, ModelConfig
 from samantic.config.options import fits, numbers
-from samantic.config.train import AdaptConfig, ModelConfig
+from samantic.config.values import section
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
 from samantic.data.cards.card import MOST_CLASSES
 from samantic.errors import InputError
@@ -64,7 +65,7 @@ def read_info(folder: Path) -> ModelInfo:
     try:
         _check(values)
         return ModelInfo(
-            model=ModelConfig(**values["model"]),
+            model=section(ModelConfig, values["model"], "model"),
             adapt=AdaptConfig(**values["adapt"]),
             classes=tuple(values["classes"]),
             palette=tuple((r, g, b) for r, g, b in values["palette"]),

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from huggingface_hub import snapshot_download
@@ -23,19 +23,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import samantic
-from samantic.config.read import check_network
-from samantic.config.train import (
-    EFFICIENTNETS,
-    SHORT,
-    Fusion,
-    SegFormerFusion,
-    TextConfig,
-    TwoStreamFusion,
-)
+from samantic.config.train import TextConfig
 from samantic.data.class_names import kept_classes
 from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
-from samantic.models.encoders.bases import SHIPPED_BASES, is_random
+from samantic.models.build import build
+from samantic.models.encoders.bases import SHIPPED_BASES
 from samantic.models.hub import locate
 from samantic.models.network import Network, broken
 from samantic.models.text import TextVectors, class_vectors, write_vectors
@@ -50,51 +43,6 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 """Models that come with the package, a folder each."""
 
 
-def build_network(info: ModelInfo, *, trained: bool = False) -> Network:
-    """Build the network on its base; a trained student without one.
-
-    A network is imported when it is built: transformers takes seconds, which nano does not need.
-
-    Args:
-        info: What to build.
-        trained: Trained weights will replace those of the base.
-
-    Raises:
-        InputError: The base cannot be loaded, or has no weights for the adaptation to start from,
-            or an option does not fit the network.
-    """
-    model, adapt = info.model, info.adapt
-    check_network(model, adapt)
-    if model.network == "student":
-        classes = len(info.classes)
-        if model.base in EFFICIENTNETS:
-            from samantic.models.students.two_stream import TwoStream
-
-            streams = cast(TwoStreamFusion, model.fusion)
-            return TwoStream(model.base, classes, fusion=streams, pretrained=not trained)
-        from samantic.models.students.segformer import Student
-
-        fusion = cast(SegFormerFusion, model.fusion)
-        return Student(info.shape or model.base, classes, fusion=fusion)
-    if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
-        raise InputError(
-            f"adapt {adapt.method} on base {model.base}: a frozen random network teaches nothing; "
-            "use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
-        )
-    from samantic.models.encoders.sam2 import load_sam2
-    from samantic.models.sartm import SARTM
-
-    return SARTM(
-        load_sam2(model.base),
-        len(info.classes),
-        fusion=cast(Fusion, model.fusion),
-        auxiliary=model.auxiliary,
-        decoder=model.decoder,
-        context=model.context,
-        adapt=adapt,
-    )
-
-
 def save_model(
     folder: Path, network: Network, info: ModelInfo, text: TextVectors | None = None
 ) -> None:
@@ -103,16 +51,16 @@ def save_model(
     Raises:
         InputError: A weight is NaN or infinite.
     """
-    if (name := broken(_stored(network, info).items())) is not None:
+    if (name := broken(network.stored().items())) is not None:
         raise InputError(
             f"{folder}: not written, since {name} of the network is not finite; train anew with a "
             "lower train.learning_rate"
         )
-    tensors = {name: p.detach().cpu().contiguous() for name, p in _stored(network, info).items()}
+    tensors = {name: p.detach().cpu().contiguous() for name, p in network.stored().items()}
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network, info))
+    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
     values = {"samantic": samantic.__version__, **asdict(info)}
     del values["camera"]
     write_json(folder / CONFIG, values | info.camera.stored())
@@ -143,8 +91,8 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """
     folder = find_model(name_or_path)
     info = read_info(folder)
-    network = build_network(info, trained=True)
-    if info.base_fingerprint and info.base_fingerprint != _base_fingerprint(network, info):
+    network = build(info.model, info.adapt, len(info.classes), shape=info.shape, trained=True)
+    if info.base_fingerprint and info.base_fingerprint != _base_fingerprint(network):
         raise InputError(
             f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
             "restore those, or train again"
@@ -156,7 +104,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
         raise InputError(f"{folder / WEIGHTS}: not readable ({reason}); copy it anew") from None
     expected, found = (
         {name: (tensor.shape, tensor.is_floating_point()) for name, tensor in part.items()}
-        for part in (_stored(network, info), tensors)
+        for part in (network.stored(), tensors)
     )
     wrong = sorted(
         name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
@@ -192,18 +140,15 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> s
         InputError: There is no such model, or it describes another network.
     """
     source, other = load_model(name_or_path)
-    for part, keys in {
-        "model": ("network", "base", "fusion", "auxiliary", "context"),
-        "adapt": ("method", "rank", "shared"),
-    }.items():
-        for key in keys:
-            theirs, ours = (getattr(getattr(model, part), key) for model in (other, info))
-            shorter = key == "base" and ours == f"{theirs}{SHORT}"
-            if theirs != ours and not shorter and (theirs, ours) != ("two-stream", "early"):
-                raise InputError(
-                    f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
-                    "alike, or train without train.start"
-                )
+    adapted = ("adapt.method", "adapt.rank", "adapt.shared")
+    for full in (*(f"model.{key}" for key in info.model.structure), *adapted):
+        part, key = full.split(".")
+        theirs, ours = (getattr(getattr(model, part), key) for model in (other, info))
+        if theirs != ours and not (part == "model" and info.model.starts_from(key, theirs)):
+            raise InputError(
+                f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
+                "alike, or train without train.start"
+            )
     same = take_over(network, info.classes, source, other.classes)
     return f"started from {name_or_path}: {kept_classes(info.classes, other.classes, same)}"
 
@@ -268,18 +213,7 @@ def tensors_fingerprint(tensors: Mapping[str, Tensor]) -> str:
     return found.hexdigest()[:16]
 
 
-def _base_fingerprint(network: Network, info: ModelInfo) -> str | None:
+def _base_fingerprint(network: Network) -> str | None:
     """Fingerprint of the tensors that the base provides; None without any."""
-    stored = _stored(network, info).keys()
-    provided = {name: p for name, p in network.named_parameters() if name not in stored}
+    provided = network.provided()
     return tensors_fingerprint(provided) if provided else None
-
-
-def _stored(network: Network, info: ModelInfo) -> dict[str, Tensor]:
-    """The tensors that the base does not provide; a shared one under its first name."""
-    parameters = dict(network.named_parameters())
-    if network.learnt is not None and not is_random(info.model.base):
-        return {name: p for name, p in parameters.items() if name in network.learnt}
-    persistent = network.state_dict().keys()
-    buffers = {name: b for name, b in network.named_buffers() if name in persistent}
-    return {**parameters, **buffers}

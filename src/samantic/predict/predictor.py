@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samantic.config.networks import Head
 from samantic.config.options import RANGES, Range, fits, shown
-from samantic.config.train import MOST_TILE, TILE, Head
+from samantic.config.train import MOST_TILE, TILE
 from samantic.data.camera import Camera
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.pairs import to_tensor

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 
 from samantic.config.distill import DistillConfig
+from samantic.config.networks import AdaptConfig
 from samantic.config.read import to_yaml
-from samantic.config.train import AdaptConfig, DataConfig
+from samantic.config.train import DataConfig
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
@@ -27,10 +28,10 @@ from samantic.files import holds_json, write_json, write_text
 from samantic.learn.callbacks import KeepRun, ProgressBar
 from samantic.learn.fit import fit
 from samantic.models import Network
+from samantic.models.build import build
 from samantic.models.devices import choose_device
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
-    build_network,
     find_model,
     fingerprint,
     load_model,
@@ -120,7 +121,9 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
         check_config(out, config)
     splits = open_splits(config.data, camera=teacher.info.camera, labelled=False)
     info = _info(config, splits["train"])
-    student = build_network(info, trained=config.train.start is not None).train()
+    student = build(
+        info.model, info.adapt, len(info.classes), trained=config.train.start is not None
+    ).train()
     _check(config, splits["train"], teacher, student)
     if config.teacher.update == "joint":
         teacher.learn(splits["train"].spec.modalities)
@@ -236,7 +239,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         "none": "no masks",
     }[source]
     return ModelInfo(
-        config.student.model,
+        config.student,
         AdaptConfig("full"),
         pairs.classes,
         pairs.palette,

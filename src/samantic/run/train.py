@@ -22,10 +22,10 @@ from samantic.learn.fit import fit
 from samantic.learn.task import SegmentationTask
 from samantic.losses import similarity
 from samantic.models import Network
+from samantic.models.build import build
 from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
-    build_network,
     find_model,
     fingerprint,
     save_model,
@@ -102,7 +102,9 @@ def _prepare(config: Config, resume: bool, quiet: bool) -> _Job:
     _check_cameras(config, pairs)
     text = class_vectors(config.text, pairs.classes) if config.text.source else None
     info = _info(config, pairs, text)
-    network = build_network(info, trained=options.start is not None).train()
+    network = build(
+        info.model, info.adapt, len(info.classes), trained=options.start is not None
+    ).train()
     teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
     start = None
     if options.start is not None and not resume:

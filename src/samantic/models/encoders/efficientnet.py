@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 
-from samantic.config.train import EFFICIENTNETS, SHORT
+from samantic.config.networks import EFFICIENTNETS, SHORT
 from samantic.errors import InputError
 from samantic.models.encoders.norms import exchange_norms
 

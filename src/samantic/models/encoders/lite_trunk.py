@@ -30,9 +30,7 @@ from transformers.models.sam2.modeling_sam2 import (
 )
 
 from samantic.models.encoders.efficientnet import halving, imagenet_weights
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of the images that SAM2 reads, in RGB of 0..1."""
+from samantic.models.encoders.encoder import MEAN, STD
 
 TRUNK = {
     "embed_dim_per_stage": [24, 40, 112, 320],

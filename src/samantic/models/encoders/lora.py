@@ -6,21 +6,66 @@ SAM2 computes queries, keys and values of an attention block by one Linear layer
          ├──► A_q ──► B_q ──────┘       │              k' = k
          └──► A_v ──► B_v ──────────────┘              v' = v + α/r · B_v A_v x
 
-are corrected for q and v by two products of rank r. A starts random and B zero, so at the start
-the adapted block is SAM2's, bit for bit.
+are corrected for q and v by two products of rank r. Where an encoder has a Linear layer for each of
+q, k and v, those of q and v are corrected alone. A starts random and B zero, so at the start the
+adapted block is the base's, bit for bit.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
+
+from samantic.errors import InputError
+
+if TYPE_CHECKING:
+    from samantic.models.encoders.encoder import Encoder
 
 
-class QVLoRA(nn.Module):
+class Projection(NamedTuple):
+    """A Linear layer that an encoder offers for adaptation.
+
+    Attributes:
+        block: The module that holds it.
+        name: Its name there; `qkv` computes queries, keys and values in one, any other one of them.
+    """
+
+    block: nn.Module
+    name: str
+
+
+class Adapter(nn.Module, ABC):
+    """A frozen Linear layer with updates that can be folded into a copy of it.
+
+    Args:
+        rank: Rank r of the updates.
+        alpha: They are scaled by alpha / r; None means alpha = r.
+    """
+
+    def __init__(self, rank: int, alpha: float | None) -> None:
+        super().__init__()
+        self.merged: nn.Linear | None = None
+        self.scale = (rank if alpha is None else alpha) / rank
+
+    @abstractmethod
+    def merge(self) -> None:
+        """Fold the updates into a copy of the weights, so that inference pays nothing for them."""
+
+    @abstractmethod
+    def kernels(self) -> tuple[Tensor, ...]:
+        """The matrices that it trains, which weight decay is for."""
+
+    def unmerge(self) -> None:
+        """Return to the frozen weights and the separate updates, exactly."""
+        self.merged = None
+
+
+class QVLoRA(Adapter):
     """A fused qkv projection with low-rank updates of its q and v rows.
 
     Args:
@@ -37,17 +82,12 @@ class QVLoRA(nn.Module):
     """
 
     def __init__(self, qkv: nn.Linear, rank: int, alpha: float | None = None) -> None:
-        super().__init__()
+        super().__init__(rank, alpha)
         self.qkv = qkv
-        self.merged: nn.Linear | None = None
-        self.scale = (rank if alpha is None else alpha) / rank
         inside, outside = qkv.in_features, qkv.out_features // 3
-        self.a_q = nn.Parameter(torch.empty(rank, inside))
-        self.a_v = nn.Parameter(torch.empty(rank, inside))
+        self.a_q, self.a_v = _down(rank, inside), _down(rank, inside)
         self.b_q = nn.Parameter(torch.zeros(outside, rank))
         self.b_v = nn.Parameter(torch.zeros(outside, rank))
-        nn.init.kaiming_uniform_(self.a_q, a=math.sqrt(5))
-        nn.init.kaiming_uniform_(self.a_v, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.merged is not None:
@@ -60,19 +100,69 @@ class QVLoRA(nn.Module):
 
     @torch.no_grad()
     def merge(self) -> None:
-        """Fold the updates into a copy of the weights, so that inference pays nothing for them."""
         self.merged = copy.deepcopy(self.qkv).requires_grad_(False)
         q, _, v = self.merged.weight.chunk(3, dim=0)
         q += self.scale * self.b_q @ self.a_q
         v += self.scale * self.b_v @ self.a_v
 
-    def unmerge(self) -> None:
-        """Return to the frozen weights and the separate updates, exactly."""
-        self.merged = None
+    def kernels(self) -> tuple[Tensor, ...]:
+        return self.a_q, self.a_v, self.b_q, self.b_v
 
 
-def add_lora(encoder: nn.Module, rank: int, alpha: float | None = None) -> None:
-    """Replace every fused `qkv` Linear inside `encoder` by a `QVLoRA`, in place."""
-    for block in list(encoder.modules()):
-        if isinstance(block, Sam2MultiScaleAttention):
-            block.qkv = QVLoRA(block.qkv, rank, alpha)  # type: ignore[assignment]
+class LinearLoRA(Adapter):
+    """A projection with a low-rank update: W x + b + α/r · B A x.
+
+    Args:
+        linear: Linear from d to d_out features.
+        rank: Rank r of the update.
+        alpha: It is scaled by alpha / r; None means alpha = r.
+
+    Shape: (..., d) to (..., d_out).
+
+    Example:
+        >>> LinearLoRA(nn.Linear(96, 192), rank=16)(torch.zeros(1, 8, 8, 96)).shape
+        torch.Size([1, 8, 8, 192])
+    """
+
+    def __init__(self, linear: nn.Linear, rank: int, alpha: float | None = None) -> None:
+        super().__init__(rank, alpha)
+        self.linear = linear
+        self.a = _down(rank, linear.in_features)
+        self.b = nn.Parameter(torch.zeros(linear.out_features, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        layer = self.linear if self.merged is None else self.merged
+        y: Tensor = layer(x)
+        return y if self.merged is not None else y + self.scale * (x @ self.a.T @ self.b.T)
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        self.merged = copy.deepcopy(self.linear).requires_grad_(False)
+        self.merged.weight += self.scale * self.b @ self.a
+
+    def kernels(self) -> tuple[Tensor, ...]:
+        return self.a, self.b
+
+
+def add_lora(encoder: Encoder, rank: int, alpha: float | None = None) -> None:
+    """Replace every projection that an encoder offers by an adapted one, in place.
+
+    Raises:
+        InputError: It offers none.
+    """
+    targets = encoder.lora_targets()
+    if not targets:
+        raise InputError(
+            "adapt.method lora: the encoder of this base has no projections to queries and values "
+            "to adapt; set adapt.method full, or take another model.base"
+        )
+    for block, name in targets:
+        kind = QVLoRA if name == "qkv" else LinearLoRA
+        setattr(block, name, kind(getattr(block, name), rank, alpha))
+
+
+def _down(rank: int, inside: int) -> nn.Parameter:
+    """The matrix A of an update, (r, d), as PyTorch draws that of a Linear layer."""
+    matrix = nn.Parameter(torch.empty(rank, inside))
+    nn.init.kaiming_uniform_(matrix, a=math.sqrt(5))
+    return matrix

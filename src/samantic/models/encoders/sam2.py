@@ -1,29 +1,26 @@
-"""SAM2's parts: loading them completely, and viewing one image encoder from two modalities.
+"""SAM2: loading it completely, and its parts.
 
 Source of the architecture: Ravi et al., SAM 2 (arXiv 2408.00714), as implemented by transformers.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import Sam2Config, Sam2Model, Sam2VisionModel
-from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder
+from transformers import PreTrainedModel, Sam2Config, Sam2Model
+from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
 
 from samantic.errors import InputError
 from samantic.models.encoders.bases import LITE, LITE_WIDTH, RANDOM_BASES, SHIPPED_BASES, is_random
-from samantic.models.encoders.lite_trunk import MEAN, STD, TRUNK, LiteTrunk, LiteTrunkConfig
+from samantic.models.encoders.encoder import Base, Encoder, Family
+from samantic.models.encoders.lite_trunk import TRUNK, LiteTrunk, LiteTrunkConfig
+from samantic.models.encoders.lora import Projection
 from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
-from samantic.models.pyramid import Pyramid
 
-STRIDE = 32
-"""Height and width of an image must be multiples of this many pixels inside the encoder."""
-
+Model = TypeVar("Model", bound=PreTrainedModel)
 
 POSITIONS = (
     "shared_image_embedding.positional_embedding",
@@ -47,23 +44,38 @@ def load_sam2(base: str) -> Sam2Model:
         return _random_model(base)
     if base.startswith("random-"):
         raise InputError(f"base {base}: unknown; the built-in ones are {', '.join(RANDOM_BASES)}")
+    return load_complete(Sam2Model, base, "SAM2", "facebook/sam2.1-hiera-tiny")
+
+
+def load_complete(kind: type[Model], base: str, name: str, example: str) -> Model:
+    """Load a promptable network of transformers of which no tensor is missing.
+
+    Args:
+        kind: Its class.
+        base: Hub id, local folder, or a key of `SHIPPED_BASES`.
+        name: Of the family, for messages.
+        example: A hub id of the family, for messages.
+
+    Raises:
+        InputError: The base cannot be reached or read, or lacks a tensor.
+    """
     names = (*SHIPPED_BASES, *RANDOM_BASES, LITE)
     cure = "offline, give a folder with its config.json and model.safetensors, or use sam-nano"
     folder = str(SHIPPED_BASES.get(base) or locate(base, "base", cure, names))
     try:
-        model, missing = load_pretrained(Sam2Model, folder, attn_implementation="sdpa")
+        model, missing = load_pretrained(kind, folder, attn_implementation="sdpa")
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"base {base}: not a SAM2 folder ({reason}); it needs config.json and weights"
+            f"base {base}: not a {name} folder ({reason}); it needs config.json and weights"
         ) from None
     missing = _share_positions(model, missing)
-    refuse_incomplete(base, missing, "SAM2 checkpoint such as facebook/sam2.1-hiera-tiny")
+    refuse_incomplete(base, missing, f"{name} checkpoint such as {example}")
     return model
 
 
 @torch.no_grad()
-def _share_positions(model: Sam2Model, missing: set[str]) -> set[str]:
+def _share_positions(model: PreTrainedModel, missing: set[str]) -> set[str]:
     """Take the positional table that a checkpoint lacks from its twin; what it lacks besides."""
     absent = missing & set(POSITIONS)
     if len(absent) != 1:
@@ -121,22 +133,38 @@ def _config(trunk: dict[str, Any], width: int) -> Sam2Config:
     return config
 
 
-class ImageEncoder(nn.Module):
+class ImageEncoder(Encoder):
     """SAM2's trunk (Hiera) and neck (FPN) as one modality sees them.
 
     Shape: (N, 3, H, W) normalised images, H and W multiples of 32, to three maps of width D at
     strides 4, 8 and 16; SAM2's no-memory embedding is added to the last, as its image path does.
     """
 
-    def __init__(self, sam: Sam2Model) -> None:
+    multiple = 32
+    strides = (4.0, 8.0, 16.0)
+    attention: ClassVar[tuple[type[nn.Module], tuple[str, ...]]] = (
+        Sam2MultiScaleAttention,
+        ("qkv",),
+    )
+
+    def __init__(self, sam: Any) -> None:
         super().__init__()
-        self.vision: Sam2VisionModel = sam.vision_encoder
+        self.vision: Any = sam.vision_encoder
         self.vision.neck.position_encoding = _NoPositions()
-        self.no_memory_embedding = sam.no_memory_embedding
+        self.no_memory_embedding: nn.Parameter = sam.no_memory_embedding
+        self.widths = (sam.hidden_dim,) * 3
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        stride4, stride8, stride16 = self.vision(images).fpn_hidden_states
-        return stride4, stride8, stride16 + self.no_memory_embedding.view(1, -1, 1, 1)
+        fine, intermediate, semantic = self.vision(images).fpn_hidden_states
+        return fine, intermediate, semantic + self.no_memory_embedding.view(1, -1, 1, 1)
+
+    def lora_targets(self) -> list[Projection]:
+        kind, names = self.attention
+        blocks = [block for block in self.modules() if isinstance(block, kind)]
+        return [Projection(block, name) for block in blocks for name in names]
+
+    def freeze_constants(self) -> None:
+        self.no_memory_embedding.requires_grad_(False)
 
 
 class _NoPositions(nn.Module):
@@ -146,49 +174,10 @@ class _NoPositions(nn.Module):
         return torch.empty((0, 0, 0, 0), device=device, dtype=dtype)
 
 
-def normalise(images: Tensor) -> Tensor:
-    """(N, 3, H, W) in [0, 1] by ImageNet's mean and deviation, as SAM2 was trained."""
-    mean, std = (
-        torch.tensor(values, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
-        for values in (MEAN, STD)
-    )
-    return (images - mean) / std
+def sam_parts(sam: Any, encoder: Encoder) -> Base:
+    """A network of transformers with SAM2's names of parts, and its encoder."""
+    loaded = bool(sam.name_or_path)
+    return Base(encoder, sam.mask_decoder, sam.prompt_encoder, sam.shared_image_embedding, loaded)
 
 
-def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
-    """SAM2's positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
-    batch, _, height, width = semantic.shape
-    device = semantic.device
-    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
-    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
-    grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
-    position: Tensor = positional(grid).permute(2, 0, 1)
-    return position.expand(batch, -1, -1, -1)
-
-
-def encode_pyramid(encoder: nn.Module, decoder: Sam2MaskDecoder, images: Tensor) -> Pyramid:
-    """Normalise (N, 3, H, W) images in [0, 1], pad them to multiples of 32, and encode them.
-
-    The decoder's 1x1 convolutions reduce the finer two maps.
-    """
-    height, width = images.shape[-2:]
-    padded = F.pad(normalise(images), (0, -width % STRIDE, 0, -height % STRIDE))
-    stride4, stride8, stride16 = encoder(padded)
-    return Pyramid(decoder.conv_s0(stride4), decoder.conv_s1(stride8), stride16)
-
-
-def to_image(logits: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Stride-4 logits (N, C, h, w) to pixels: bilinear times 4, then the padding is cut off."""
-    full = F.interpolate(logits, scale_factor=4.0, mode="bilinear", align_corners=False)
-    return full[..., : size[0], : size[1]]
-
-
-def frozen_view(module: nn.Module) -> nn.Module:
-    """Copy a module's structure and share its tensors, which are frozen.
-
-    Two views can then carry different adapters over one set of weights, without a switch that says
-    whose turn it is: gradients reach both in one backward pass.
-    """
-    module.requires_grad_(False)
-    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    return copy.deepcopy(module, shared)
+SAM2 = Family(load_sam2, lambda sam: sam_parts(sam, ImageEncoder(sam)))

@@ -6,12 +6,14 @@ first convolution: RGB and thermal are stacked as four channels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.train import SegFormerFusion
-from samantic.models.encoders.sam2 import normalise
+from samantic.config.networks import SegFormerFusion
+from samantic.models.encoders.encoder import normalise
 from samantic.models.network import (
     CHANNELS,
     MODALITIES,
@@ -78,6 +80,10 @@ class Student(Network):
         one_by_one = images if alone and len(images) == 2 else ()
         singles = tuple((self._alone(name, images[name], present), None) for name in one_by_one)
         return Output(logits, None, features, singles)
+
+    def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
+        yield "decode_head.classifier.weight", index
+        yield "decode_head.classifier.bias", index
 
     def _alone(self, name: str, image: Tensor, present: Tensor) -> Tensor:
         """Logits (N, K, H, W) from one modality; 0 for pairs without it, which are not computed.

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from transformers.models.segformer.modeling_segformer import SegformerDecodeHead
 
+from samantic.config.networks import EFFICIENTNETS
 from samantic.config.options import shown
-from samantic.config.train import EFFICIENTNETS
 from samantic.errors import InputError
 from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights

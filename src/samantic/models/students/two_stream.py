@@ -7,13 +7,14 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.config.train import SHORT, TwoStreamFusion
+from samantic.config.networks import SHORT, TwoStreamFusion
 from samantic.models.encoders.efficientnet import GRAY, LiteEncoder, imagenet_weights
 from samantic.models.encoders.norms import BatchNorm
 from samantic.models.network import (
@@ -134,6 +135,24 @@ class TwoStream(Network):
             singles.append((self._decode(one, self._any(itself), size)[0], None))
         return Output(logits, None, features, tuple(singles))
 
+    def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
+        yield "classifier.1.weight", index
+        yield "classifier.1.bias", index
+
+    def inherited(self, source: Network) -> dict[str, Tensor]:
+        """The state of a network of this structure, or of one with an encoder for each camera.
+
+        See `one_stream`. Where the decoder has other widths, as a short one's has, it is the
+        encoder alone.
+        """
+        state = source.state_dict()
+        if self.fusion_name != source.fusion_name:
+            state = one_stream(state)
+        first = "fuse.0.0.weight"
+        if state[first].shape == self.state_dict()[first].shape:
+            return state
+        return {name: tensor for name, tensor in state.items() if name.startswith("encoders.")}
+
     def _any(self, present: Tensor) -> Tensor:
         """Which pairs have an image that this variant reads, (N,) bool."""
         return present[:, [MODALITIES.index(name) for name in self.modalities]].any(1)
@@ -178,6 +197,35 @@ class TwoStream(Network):
         logits = F.interpolate(self.classifier(x), (height, width), mode="bilinear")
         logits = logits[..., : size[0], : size[1]]
         return put_back(logits, rows), Pyramid(*(put_back(level, rows) for level in maps[:3]))
+
+
+@torch.no_grad()
+def one_stream(trained: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a student whose one encoder reads both cameras, from one with an encoder each.
+
+    Both encoders grew from the same weights, so that their features still mean the same: the one
+    for RGB stays, with a fourth channel in its first convolution, and what was made of either is
+    made of its features,
+
+        W' = [3/4 W_rgb, 1/4 Σ_c W_thermal,c],    V' = V_rgb + V_thermal
+
+    for the first convolution W and the 1x1 convolutions V that fuse. Where the encoders are the
+    same and both cameras show one gray image, nothing changes.
+
+    Args:
+        trained: State of a `TwoStream` of the fusion two-stream.
+    """
+    state = {}
+    for name, tensor in trained.items():
+        if name.startswith("encoders.thermal."):
+            continue
+        if name == "encoders.rgb.stem.weight":
+            thermal = trained["encoders.thermal.stem.weight"].sum(1, keepdim=True)
+            tensor = torch.cat([0.75 * tensor, 0.25 * thermal], dim=1)
+        elif name.startswith("fuse.") and name.endswith(".0.weight"):
+            tensor = torch.stack(tensor.chunk(2, dim=1)).sum(0)
+        state[name.replace("encoders.rgb.", "encoders.early.")] = tensor
+    return state
 
 
 def _padded(images: Tensor) -> Tensor:

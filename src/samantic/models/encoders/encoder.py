@@ -1,0 +1,193 @@
+"""The door to pre-trained image encoders: what a network asks of one, and opening it by name.
+
+A family, such as SAM2, is one file in this folder and one arm in `_family`. The file says how a
+base is loaded and which of its parts are an `Encoder`, a mask decoder and a prompt encoder.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samantic.errors import InputError
+from samantic.models.encoders.bases import SHIPPED_BASES, is_random
+from samantic.models.hub import locate
+from samantic.models.pyramid import Pyramid
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from samantic.models.encoders.lora import Projection
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's mean and deviation, in RGB of 0..1."""
+
+
+class Encoder(nn.Module, ABC):
+    """An image encoder as one modality sees it.
+
+    Attributes:
+        strides: Pixels between the cells of its three maps, the finest first: (s, 2s, 4s).
+        widths: Channels of the maps.
+        multiple: Height and width of its images must be multiples of this many pixels.
+        mean: Of the images that it was trained on, in RGB of 0..1.
+        std: Their deviation.
+
+    Shape: normalised images (N, 3, H, W) to maps (N, widths[i], H / strides[i], W / strides[i]).
+    """
+
+    strides: tuple[float, float, float]
+    widths: tuple[int, int, int]
+    multiple: int
+    mean: ClassVar[tuple[float, float, float]] = MEAN
+    std: ClassVar[tuple[float, float, float]] = STD
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode normalised images."""
+
+    @abstractmethod
+    def lora_targets(self) -> list[Projection]:
+        """The projections to queries and values that low-rank updates adapt."""
+
+    def freeze_constants(self) -> None:
+        """Freeze what no method of adaptation trains; by default there is nothing."""
+
+    def read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalise images (N, 3, H, W) in [0, 1], pad them with the mean, and encode them."""
+        height, width = images.shape[-2:]
+        padding = (0, -width % self.multiple, 0, -height % self.multiple)
+        maps: tuple[Tensor, Tensor, Tensor] = self(
+            F.pad(normalise(images, self.mean, self.std), padding)
+        )
+        return maps
+
+
+class Base(NamedTuple):
+    """The parts of a pre-trained promptable network, under the names that transformers gives them.
+
+    Attributes:
+        encoder: The image encoder.
+        mask_decoder: SAM2's mask decoder or one with its parts, such as `conv_s0` and
+            `mask_tokens`. The width of the semantic map is `encoder.widths[2]`.
+        prompt_encoder: The embeddings of clicks, boxes and of no prompt.
+        shared_image_embedding: From places (h, w, 2) in 0..1 to positional codes (h, w, D).
+        reloadable: Whether its weights are found again by the name of the base, so that a model
+            folder need not hold them.
+    """
+
+    encoder: Encoder
+    mask_decoder: Any
+    prompt_encoder: Any
+    shared_image_embedding: Any
+    reloadable: bool
+
+
+class Family(NamedTuple):
+    """How bases of one architecture are opened.
+
+    Attributes:
+        load: From a name or folder to the complete network of transformers.
+        parts: From that network to its `Base`.
+    """
+
+    load: Callable[[str], PreTrainedModel]
+    parts: Callable[[Any], Base]
+
+
+def open_base(name: str) -> Base:
+    """Open a pre-trained base of any family.
+
+    Args:
+        name: A hub id, a local folder, or the name of a base that is built in or ships.
+
+    Raises:
+        InputError: It cannot be reached or read, or lacks a tensor.
+    """
+    family = _family(_model_type(name))
+    return family.parts(family.load(name))
+
+
+def as_base(sam: Base | PreTrainedModel) -> Base:
+    """The parts of a network of transformers, whose modules are used as they are."""
+    return sam if isinstance(sam, Base) else _family(sam.config.model_type).parts(sam)
+
+
+def _family(model_type: Any) -> Family:
+    """The family of a `model_type` in a config.json; SAM2 says what is wrong with any other."""
+    match model_type:
+        case "sam3_tracker" | "sam3_tracker_video" | "sam3_video":
+            from samantic.models.encoders.sam3 import SAM3
+
+            return SAM3
+        case _:
+            from samantic.models.encoders.sam2 import SAM2
+
+            return SAM2
+
+
+def _model_type(name: str) -> Any:
+    """What config.json of a base says of its architecture; None where it cannot be read."""
+    if is_random(name) or name in SHIPPED_BASES or name.startswith("random-"):
+        return None
+    from transformers import PretrainedConfig
+
+    try:
+        values, _ = PretrainedConfig.get_config_dict(locate(name, "base", ""))
+    except (InputError, OSError, ValueError):  # SAM2's loader says what is wrong
+        return None
+    return values.get("model_type")
+
+
+def normalise(
+    images: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD
+) -> Tensor:
+    """Images (N, 3, H, W) in [0, 1] by a mean and a deviation; by default ImageNet's."""
+    middle, spread = (
+        torch.tensor(values, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
+        for values in (mean, std)
+    )
+    return (images - middle) / spread
+
+
+def encode_pyramid(encoder: Encoder, decoder: Any, images: Tensor) -> Pyramid:
+    """Encode (N, 3, H, W) images in [0, 1], padded as the encoder needs it.
+
+    The decoder's 1x1 convolutions reduce the finer two maps.
+    """
+    fine, intermediate, semantic = encoder.read(images)
+    return Pyramid(decoder.conv_s0(fine), decoder.conv_s1(intermediate), semantic)
+
+
+def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
+    """The positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
+    batch, _, height, width = semantic.shape
+    device = semantic.device
+    y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+    x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
+    grid = torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+    position: Tensor = positional(grid).permute(2, 0, 1)
+    return position.expand(batch, -1, -1, -1)
+
+
+def to_image(logits: Tensor, size: tuple[int, ...], stride: float = 4.0) -> Tensor:
+    """Logits (N, C, h, w) at a stride to pixels: bilinear, then the padding is cut off."""
+    full = F.interpolate(logits, scale_factor=stride, mode="bilinear", align_corners=False)
+    return full[..., : size[0], : size[1]]
+
+
+def frozen_view(encoder: Encoder) -> Encoder:
+    """Copy an encoder's structure and share its tensors, which are frozen.
+
+    Two views can then carry different adapters over one set of weights, without a switch that says
+    whose turn it is: gradients reach both in one backward pass.
+    """
+    encoder.requires_grad_(False)
+    shared = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}
+    return copy.deepcopy(encoder, shared)
