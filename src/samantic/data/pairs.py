@@ -57,6 +57,11 @@ class Sample(NamedTuple):
         height, width = next(x.shape[-2:] for x in (self.rgb, self.thermal) if x is not None)
         return height, width
 
+    def batch(self) -> tuple[Tensor | None, Tensor | None]:
+        """Its RGB and thermal image as batches of one, (1, C, H, W)."""
+        rgb, thermal = (None if x is None else x[None] for x in (self.rgb, self.thermal))
+        return rgb, thermal
+
 
 class PairedFolder(Dataset[Sample]):
     """The labelled pairs of one split.

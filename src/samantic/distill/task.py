@@ -54,13 +54,13 @@ class DistillTask(ScoredTask):
 
         def part(rows: slice, columns: Tensor) -> Tensor:
             images = (
-                None if x is None else magnified(x[..., rows, columns], scale)
+                None if x is None else magnified(x[..., rows, columns[0]], scale)
                 for x in (batch.rgb, batch.thermal)
             )
             out: Output = self.network(*images)
-            return brought_to(out.probabilities(), size)[0]
+            return brought_to(out.probabilities(), size)[None]
 
-        confidence, labels = blend_tiles(part, height, width, (height, width), wrap=True)
+        confidence, (labels, *_), _ = blend_tiles(part, height, width, (height, width), wrap=True)
         self.answers_finite &= bool(confidence.isfinite().all())
         matrix: Any = self.matrices["mask"]
         matrix.update(labels[None].to(self.device), batch.labels)

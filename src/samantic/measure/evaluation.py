@@ -14,14 +14,13 @@ from tqdm import tqdm
 from samantic.config.train import Head
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample, to_pixels
-from samantic.data.resize import labels_at, shown_scale
+from samantic.data.resize import labels_at
 from samantic.errors import InputError
 from samantic.losses import class_prototypes, similarity
 from samantic.measure.disturbances import SUITE, Pair, disturb
 from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
-from samantic.models import Output
-from samantic.predict.predictor import Predictor
+from samantic.predict.predictor import Classified, Predictor
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,8 @@ class _Measure:
 
     def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        (confidence, *_), (labels, *others), out = self._predict(pair, self.heads)
+        found = self._predict(pair, self.heads)
+        confidence, (labels, *others) = found.confidence[0, 0], found.labels[:, 0]
         counted = {
             "matrix": confusion_matrix(labels, truth, self.classes),
             "boundary": boundary_counts(labels, truth, self.classes),
@@ -215,8 +215,7 @@ class _Measure:
             for head, ids in zip(self.heads, (labels, *others), strict=True):
                 counted[_of_head(head)] = confusion_matrix(ids, truth, self.classes)
         if self.features:
-            scale = shown_scale(truth.shape, self.predictor.size)
-            out = out or self.predictor.output(*_images(pair), scale)  # tiles have no map of all
+            out = found.output or self.predictor.output(*pair)  # tiles have no map of all
             shown = labels_at(truth[None], out.logits.shape[-2:])
             pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
             counted["features"], counted["pixels"] = pooled
@@ -226,10 +225,10 @@ class _Measure:
                 counted[key] = matrix
         return labels, counted
 
-    def _predict(self, pair: Pair, heads: Sequence[Head]) -> tuple[Tensor, Tensor, Output | None]:
-        """`Predictor.classify_heads`, timed."""
+    def _predict(self, pair: Pair, heads: Sequence[Head]) -> Classified:
+        """`Predictor.classify`, timed."""
         start = perf_counter()
-        answer = self.predictor.classify_heads(*_images(pair), heads)
+        answer = self.predictor.classify(*pair, heads)
         self.seconds += perf_counter() - start
         return answer
 
@@ -243,7 +242,7 @@ class _Measure:
         """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
         if all(getattr(pair, modality) is None for modality in self.predictor.network.modalities):
             return None
-        labels = self._predict(pair, self.heads[:1])[1][0]
+        labels = self._predict(pair, self.heads[:1]).labels[0, 0]
         return confusion_matrix(labels, truth, self.classes)
 
 
@@ -257,9 +256,3 @@ def _parts(sample: Sample) -> tuple[Tensor, Tensor | None, Tensor]:
     if sample.rgb is None or sample.labels is None:
         raise ValueError(f"{sample.name}: an evaluation needs RGB and labels")
     return sample.rgb, sample.thermal, sample.labels
-
-
-def _images(pair: Pair) -> tuple[Tensor | None, Tensor | None]:
-    """The (C, H, W) images of a batch of one pair."""
-    rgb, thermal = (None if x is None else x[0] for x in pair)
-    return rgb, thermal

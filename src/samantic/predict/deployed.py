@@ -89,9 +89,7 @@ class Deployed(nn.Module):
         """
         found, _ = self.probabilities(*self.images(rgb, thermal), present)
         confidence, labels = found[0].max(1)
-        return Segmentation(
-            labels.to(torch.uint8), confidence, found[0] if probabilities else None
-        )
+        return Segmentation(labels.to(torch.uint8), confidence, found[0] if probabilities else None)
 
     def images(
         self, rgb: Tensor | None, thermal: Tensor | None

@@ -26,7 +26,7 @@ from samantic.predict.deployed import Deployed
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import find_model, fingerprint, load_model
 from samantic.predict.prediction import Prediction
-from samantic.predict.tiling import Tiling, blend_tiles, size_of, tile_of
+from samantic.predict.tiling import Blend, Tiling, blend_tiles, size_of, tile_of, tiles
 
 BATCH_SIZES = {"cpu": 1}
 """Pairs or tiles that go through the network together on a kind of device. Several at once are no
@@ -157,7 +157,7 @@ class Predictor:
             InputError: As `predict` raises it, of the first pair that cannot be predicted. See
                 `predict_each` to go on past it.
         """
-        found = []
+        found: list[Prediction] = []
         for answer in self.predict_each(map(self._read, pairs), batch_size, probabilities):
             if isinstance(answer, InputError):
                 place = f"pair {len(found)}: " if len(found) else ""
@@ -195,7 +195,8 @@ class Predictor:
                     kind = tuple(None if x is None else (x.shape, x.dtype) for x in pair)
                     alike[kind][place] = pair
             for group in alike.values():
-                answers |= zip(group, self._predict(list(group.values()), probabilities))
+                found = self._predict(list(group.values()), probabilities)
+                answers |= zip(group, found, strict=True)
             yield from (answers[place] for place in range(len(ahead)))
 
     @torch.inference_mode()
@@ -261,9 +262,7 @@ class Predictor:
             return error
         return colour, raw
 
-    def _predict(
-        self, pairs: list[RawPair], probabilities: bool
-    ) -> list[Prediction] | list[InputError] | list[Prediction | InputError]:
+    def _predict(self, pairs: list[RawPair], probabilities: bool) -> list[Prediction | InputError]:
         """The predictions of pairs of one size; why there is none in place of one."""
         try:
             rgb, thermal = self._images(pairs)
@@ -272,7 +271,7 @@ class Predictor:
             if len(pairs) == 1:
                 return [error]
             return [one for pair in pairs for one in self._predict([pair], probabilities)]
-        predictions = []
+        predictions: list[Prediction | InputError] = []
         for i, (colour, _) in enumerate(pairs):
             if colour is None and thermal is not None:
                 heat = (255 * thermal[i, 0]).round().byte().numpy()
@@ -316,24 +315,26 @@ class Predictor:
         height, width = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
         scale = shown_scale((height, width), self.size)
 
-        def blend(*images: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        def blend(colour: Tensor | None, heat: Tensor | None) -> Blend:
             def predict(rows: slice, columns: Tensor) -> Tensor:
-                parts = (
-                    None if x is None else x[:, rows][..., columns].permute(2, 0, 1, 3)
-                    for x in images
-                )
-                return self._ask(*parts, heads, scale)[0].transpose(0, 1)
+                parts = tiles(colour, rows, columns), tiles(heat, rows, columns)
+                return self._ask(*parts, heads=heads, scale=scale)[0].transpose(0, 1)
 
             options = (self.panorama, self.batch_size, probabilities)
             return blend_tiles(predict, height, width, tile, *options)
 
         count = len(next(x for x in (rgb, thermal) if x is not None))
-        each = [blend(*(None if x is None else x[i] for x in (rgb, thermal))) for i in range(count)]
-        confidence, labels, kept = (
-            None if parts[0] is None else torch.stack(parts, dim=1)
-            for parts in zip(*each, strict=True)
+        each = [
+            blend(None if rgb is None else rgb[i], None if thermal is None else thermal[i])
+            for i in range(count)
+        ]
+        kept = [part.probabilities for part in each if part.probabilities is not None]
+        return Classified(
+            torch.stack([part.labels for part in each], dim=1),
+            torch.stack([part.confidence for part in each], dim=1),
+            torch.stack(kept, dim=1) if kept else None,
+            None,
         )
-        return Classified(labels, confidence, kept, None)
 
     def _ask(
         self,
@@ -347,9 +348,9 @@ class Predictor:
         Raises:
             InputError: Sizes differ, or the model reads neither image.
         """
-        here = (None if x is None else x.contiguous().to(self.device) for x in (rgb, thermal))
+        colour, heat = (None if x is None else x.to(self.device) for x in (rgb, thermal))
         try:
-            return self.deployed.probabilities(*here, heads=heads, scale=scale)
+            return self.deployed.probabilities(colour, heat, heads=heads, scale=scale)
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
 

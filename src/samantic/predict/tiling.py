@@ -112,6 +112,11 @@ def tile_starts(length: int, tile: int, overlap: int, wrap: bool = False) -> lis
     return [round(i * (length - tile) / (count - 1)) for i in range(count)]
 
 
+def tiles(image: Tensor | None, rows: slice, columns: Tensor) -> Tensor | None:
+    """The tiles (n, C, y, x) of an image (C, H, W) in some rows, one for each of (n, x) columns."""
+    return None if image is None else image[:, rows][..., columns].movedim(2, 0).contiguous()
+
+
 def blend_tiles(
     predict: Callable[[slice, Tensor], Tensor],
     height: int,
@@ -145,7 +150,7 @@ def blend_tiles(
     best: list[tuple[Tensor, Tensor]] = []
     kept: list[Tensor] = []
     for top, below in zip(rows, [*rows[1:], height], strict=True):
-        for places in columns.split(batch_size):
+        for places in torch.split(columns, batch_size):
             parts = predict(slice(top, top + deep), places).cpu()
             if not band.numel():
                 band = torch.zeros(*parts.shape[1:-2], deep, width)
@@ -154,7 +159,8 @@ def blend_tiles(
                 weight[:, place] += blend
         done = below - top
         mean = band[..., :done, :] / weight[:done]
-        best.append(tuple(mean.max(-3)))
+        largest, classes = mean.max(-3)
+        best.append((largest, classes))
         if probabilities:
             kept.append(mean)
         band = torch.cat([band[..., done:, :], torch.zeros_like(band[..., :done, :])], dim=-2)
