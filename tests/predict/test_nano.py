@@ -13,7 +13,7 @@ from samantic.cli import main
 from samantic.data import CATALOG, PairedFolder
 from samantic.measure.evaluation import evaluate_predictor
 from samantic.metrics import scores
-from samantic.models import two_stream
+from samantic.models.students import two_stream
 from samantic.predict.model_folder import CARD, SHIPPED, WEIGHTS, find_model, load_model, read_text
 from samantic.scenes.write import write_scenes
 

@@ -202,10 +202,10 @@ def test_a_model_is_shown_no_less_than_in_training(
 @pytest.mark.parametrize(
     ("size", "panorama", "expected"),
     [
-        (16, False, [(16, 1000)]),  # as in validation, which knows no tiles
-        (16, True, [(16, 1000)] * 2),
-        (32, False, [(32, 1536)] * 2),
-        (64, False, [(64, 1536)] * 4),
+        (32, False, [(32, 1000)]),  # as in validation, which knows no tiles
+        (32, True, [(32, 1000)] * 2),
+        (64, False, [(64, 1536)] * 2),
+        (128, False, [(128, 1536)] * 4),
     ],
 )
 def test_tiles_are_of_what_the_network_sees(
@@ -215,10 +215,10 @@ def test_tiles_are_of_what_the_network_sees(
     network, info = load_model(trained)
     seen: Any = Recorder(network)
     model = Predictor(seen, info, "cpu", panorama=panorama, size=size)
-    rgb = torch.rand(3, 32, 2000)
+    rgb = torch.rand(3, 64, 2000)
     labels = model.classify(rgb[None], None).labels[0, 0]
     assert seen.sizes == expected
-    assert labels.shape == (32, 2000)
+    assert labels.shape == (64, 2000)
 
 
 def test_a_model_knows_what_it_saw(trained: Path) -> None:
