@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,9 +40,7 @@ KINDS = [(np.uint8, "plain"), (np.uint16, "plain"), *((np.float32, k) for k in (
 @pytest.mark.parametrize("text", ["8-bit", "frame", "100,140", "0.5,250.25"])
 @pytest.mark.parametrize(("dtype", "kind"), [*KINDS, (np.float32, "nothing")])
 @pytest.mark.parametrize("size", [(16, 16), (37, 54)])
-def test_scaling_is_that_of_numpy(
-    dtype: Any, kind: str, text: str, size: tuple[int, int]
-) -> None:
+def test_scaling_is_that_of_numpy(dtype: Any, kind: str, text: str, size: tuple[int, int]) -> None:
     """To the bit, and of each image of a batch by itself."""
     images = [sensor_image(dtype, size, kind), sensor_image(dtype, size, "plain")[::-1].copy()]
     scaling, batch = parse_scaling(text), torch.from_numpy(np.stack(images))
@@ -131,7 +128,10 @@ def test_a_network_of_one_camera_needs_no_other(
 ) -> None:
     model = Predictor(make_network(fusion, classes=9), info_of(fusion), "cpu")
     rgb, thermal = pairs[0]
-    raw = {"rgb": torch.from_numpy(rgb.copy())[None], "thermal": torch.from_numpy(thermal.copy())[None]}
+    raw = {
+        "rgb": torch.from_numpy(rgb.copy())[None],
+        "thermal": torch.from_numpy(thermal.copy())[None],
+    }
     with torch.inference_mode():
         found = model.deployed(**{fusion: raw[fusion]})
         both = model.deployed(**raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import get_args
@@ -20,7 +20,9 @@ from samantic.losses import class_prototypes, similarity
 from samantic.measure.disturbances import SUITE, Pair, disturb
 from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
-from samantic.predict.predictor import Classified, Predictor
+from samantic.predict.batches import in_batches
+from samantic.predict.classifier import Classified
+from samantic.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -162,15 +164,17 @@ def evaluate_predictor(
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
     samples = tqdm(one_by_one(dataset), "evaluate", len(dataset), unit="pair", disable=None)
-    for index, sample in enumerate(samples):
-        if isinstance(sample, InputError):
+    answers = in_batches(samples, predictor.batch_size, _kind, measure.classify)
+    for index, answer in enumerate(answers):
+        if isinstance(answer, InputError):
             if not skip_bad:
-                raise sample
-            skipped[dataset.files[index].name] = str(sample)
+                raise answer
+            skipped[dataset.files[index].name] = str(answer)
             continue
+        sample, found = answer
         rgb, thermal, truth = _parts(sample)
         pair = Pair(rgb[None], None if thermal is None else thermal[None])
-        labels, counted = measure(sample.name, pair, truth)
+        labels, counted = measure(sample.name, pair, truth, found)
         names.append(sample.name)
         tally.add(counted)
         images = (to_pixels(rgb), None if thermal is None else to_pixels(thermal)[..., 0])
@@ -202,9 +206,19 @@ class _Measure:
         self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
         self.seconds = 0.0
 
-    def __call__(self, name: str, pair: Pair, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def classify(self, samples: list[Sample]) -> list[Classified]:
+        """What all heads say of pairs of one size."""
+        rgb, thermal = (
+            None if images[0] is None else torch.cat(images)
+            for images in zip(*(sample.batch() for sample in samples), strict=True)
+        )
+        found = self._predict(Pair(rgb, thermal), self.heads)
+        return [found.row(i) for i in range(len(samples))]
+
+    def __call__(
+        self, name: str, pair: Pair, truth: Tensor, found: Classified
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        found = self._predict(pair, self.heads)
         confidence, (labels, *others) = found.confidence[0, 0], found.labels[:, 0]
         counted = {
             "matrix": confusion_matrix(labels, truth, self.classes),
@@ -244,6 +258,11 @@ class _Measure:
             return None
         labels = self._predict(pair, self.heads[:1]).labels[0, 0]
         return confusion_matrix(labels, truth, self.classes)
+
+
+def _kind(sample: Sample) -> Hashable:
+    """Pairs with the same cameras and of one size can go together."""
+    return sample.size, sample.rgb is None, sample.thermal is None
 
 
 def _of_head(head: Head) -> str:

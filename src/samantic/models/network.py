@@ -35,6 +35,12 @@ class Output(NamedTuple):
     features: Pyramid
     alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
+    def row(self, i: int) -> Output:
+        """What was computed of one pair, N = 1; without `alone`."""
+        auxiliary = None if self.auxiliary is None else self.auxiliary[i : i + 1]
+        features = Pyramid(*(level[i : i + 1] for level in self.features))
+        return Output(self.logits[i : i + 1], auxiliary, features)
+
     def probabilities(self, head: Head = "mask") -> Tensor:
         """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
         mask = self.logits.float().softmax(1)
