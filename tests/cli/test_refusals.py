@@ -12,7 +12,7 @@ import torch
 import yaml
 
 import samantic
-from samantic import devices
+from samantic.models import devices
 from samantic.cli import main
 from samantic.config.read import read_config
 from samantic.errors import InputError
