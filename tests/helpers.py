@@ -9,8 +9,10 @@ import pytest
 import torch
 import yaml
 
+from samantic.config import AdaptConfig, ModelConfig
 from samantic.data import CATALOG
 from samantic.models.students.segformer_parts import build_segformer
+from samantic.predict.info import ModelInfo
 
 
 def write_changed(path: Path, values: dict[str, Any], changes: dict[str, Any]) -> Path:
@@ -51,3 +53,10 @@ def cut_power(monkeypatch: pytest.MonkeyPatch, task: Any, steps: int) -> list[in
 
     monkeypatch.setattr(task, "training_step", dies)
     return seen
+
+
+def info_of(fusion: Any) -> ModelInfo:
+    """What a model folder would say of a micro network for MFNet's classes."""
+    card = CATALOG["mfnet"]
+    config = ModelConfig("random-micro", fusion)
+    return ModelInfo(config, AdaptConfig("full"), card.classes, card.palette, card.title)

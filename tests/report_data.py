@@ -176,8 +176,8 @@ def write_predicted(folder: Path) -> None:
             frame.name,
             {"rgb": folder / f"{frame.name}-rgb.png", "thermal": folder / f"{frame.name}-t.png"},
         )
-        for path, pixels in zip(files[1:3], (frame.rgb, frame.thermal), strict=True):
-            Image.fromarray(pixels).save(path)
+        for sensor, path in files.images.items():
+            Image.fromarray(frame.images[sensor]).save(path)
         Image.fromarray(frame.prediction).save(out / "labels" / f"{frame.name}.png")
         pairs.append(files)
     summary = {

@@ -43,7 +43,9 @@ def measure(model: Predictor, pairs: PairedFolder) -> tuple[Tensor, float]:
         sample = pairs[index]
         rgb, truth = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
         half = rgb.shape[-1] // 2
-        labels, turned = (model.classify(x, None)[1] for x in (rgb, rgb.roll(half, -1)))
+        labels, turned = (
+            model.classify(x[None], None).labels[0, 0] for x in (rgb, rgb.roll(half, -1))
+        )
         matrices.append(confusion_matrix(labels, truth, len(model.info.classes)))
         agreement.append(float((turned == labels.roll(half, -1)).float().mean()))
     return torch.stack(matrices), sum(agreement) / len(agreement)

@@ -26,7 +26,7 @@ from samantic.measure.evaluation import evaluate_predictor
 from samantic.measure.tables import in_columns, interval
 from samantic.predict.folders import predict_files
 from samantic.predict.info import read_info
-from samantic.predict.model_folder import find_model, fingerprint
+from samantic.predict.model_folder import find_model
 from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
@@ -97,7 +97,6 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         load(out / "fused"),
         unseen.files[:8],
         out / "predictions",
-        fingerprint(out / "fused" / "model"),
     )
     _report(out, unseen, results)
     print(_table(results, eval_seed))
@@ -109,7 +108,7 @@ def _show_nano(out: Path, seed: int) -> None:
     """What the model that ships makes of a few scenes of a camera's size."""
     write_scenes(out / "data", "mfnet", {"test": range(4)}, seed=seed, size=CAMERA)
     files = PairedFolder(out / "data", "mfnet", "test", labelled=False).files
-    predict_files(load("nano"), files, out, fingerprint(find_model("nano")))
+    predict_files(load("nano"), files, out)
     print(f"nano, the model that ships, on generated scenes: {out / 'overlays'}")
 
 

@@ -90,7 +90,7 @@ def test_panoramas_are_measured_as_they_are_predicted(
         matrix = torch.zeros(9, 9, dtype=torch.int64)
         for sample in data:
             assert sample.labels is not None
-            labels = predictor.classify(sample.rgb, sample.thermal)[1]
+            labels = predictor.classify(*sample.batch()).labels[0, 0]
             matrix += confusion_matrix(labels, sample.labels, 9)
         counted[panorama] = read_confusion(out / "confusion.npz")[1].sum(0)
         assert torch.equal(counted[panorama], matrix)

@@ -145,7 +145,7 @@ def test_all_heads_are_measured_from_one_pass(trained: Path, mfnet: Path) -> Non
     for head, matrices in heads.items():
         expected = torch.zeros(9, 9, dtype=torch.int64)
         for sample in data:
-            out = predictor.output(sample.rgb, sample.thermal)
+            out = predictor.output(*sample.batch())
             assert sample.labels is not None
             labels = out.probabilities(head)[0].argmax(0)
             expected += confusion_matrix(labels, sample.labels, 9)
@@ -156,13 +156,13 @@ def test_all_heads_are_measured_from_one_pass(trained: Path, mfnet: Path) -> Non
 
 def test_heads_are_blended_over_tiles_each_by_itself(trained: Path, mfnet: Path) -> None:
     predictor, sample = samantic.load(trained, tile=48), PairedFolder(mfnet, "mfnet", "test")[0]
-    images = sample.rgb, sample.thermal
-    confidence, labels, _ = predictor.classify_heads(*images, ("mask", "auxiliary", "mean"))
+    images = sample.batch()
+    found = predictor.classify(*images, ("mask", "auxiliary", "mean"))
     for index, head in enumerate(("mask", "auxiliary", "mean")):
-        alone = predictor.classify_heads(*images, (head,))  # type: ignore[arg-type]
-        assert torch.equal(alone[0][0], confidence[index])
-        assert torch.equal(alone[1][0], labels[index])
-    assert not torch.equal(confidence[0], confidence[1])
+        alone = predictor.classify(*images, (head,))  # type: ignore[arg-type]
+        assert torch.equal(alone.confidence[0], found.confidence[index])
+        assert torch.equal(alone.labels[0], found.labels[index])
+    assert not torch.equal(found.confidence[0], found.confidence[1])
 
 
 def test_figures_of_the_heads(

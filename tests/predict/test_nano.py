@@ -58,7 +58,7 @@ def test_it_finds_what_is_warm(tmp_path: Path, name: str) -> None:
     model = samantic.load(name, device="cpu")
     inside, outside = [], []
     for sample in data:  # type: ignore[attr-defined]  # a Dataset with a length is iterable
-        _, labels, _ = model.classify(sample.rgb, sample.thermal)
+        labels = model.classify(*sample.batch()).labels[0, 0]
         person = labels == 2
         truth = sample.labels == 2
         inside += person[truth].tolist()
@@ -73,8 +73,9 @@ def test_a_row_and_a_column_less_change_little(tmp_path: Path, name: str) -> Non
     model = samantic.load(name, device="cpu")
     alike, total = 0, 0
     for sample in PairedFolder(tmp_path, "mfnet", "test"):  # type: ignore[attr-defined]
-        _, whole, _ = model.classify(sample.rgb, sample.thermal)
-        _, less, _ = model.classify(sample.rgb[:, :239, :319], sample.thermal[:, :239, :319])
+        rgb, thermal = sample.batch()
+        whole = model.classify(rgb, thermal).labels[0, 0]
+        less = model.classify(rgb[..., :239, :319], thermal[..., :239, :319]).labels[0, 0]
         found = whole[:239, :319] > 0
         alike += int((less == whole[:239, :319])[found].sum())
         total += int(found.sum())

@@ -20,7 +20,7 @@ from samantic.models import Network, Output
 from samantic.predict.info import read_info
 from samantic.predict.model_folder import load_model
 from samantic.predict.predictor import Predictor
-from samantic.predict.tiling import blend_tiles, tile_starts
+from samantic.predict.tiling import blend_tiles, tile_starts, tiles
 
 
 @pytest.mark.parametrize("length", [5, 40, 41, 64, 100, 333])
@@ -57,10 +57,12 @@ def test_what_depends_on_each_pixel_alone_is_blended_into_itself(
     asked = []
 
     def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
-        asked.append(truth[:, rows, columns].shape[1:])
-        return truth[:, rows, columns]
+        found = tiles(truth, rows, columns)
+        assert found is not None
+        asked.append(found.shape[2:])
+        return found[:, None]
 
-    confidence, labels = blend_tiles(part, height, width, (64, 64), wrap)
+    confidence, labels = (x[0] for x in blend_tiles(part, height, width, (64, 64), wrap)[:2])
     best, expected = truth.max(0)
     assert torch.equal(labels, expected)
     torch.testing.assert_close(confidence, best)
@@ -72,9 +74,9 @@ def test_overlaps_are_averaged_by_the_distance_to_the_edge() -> None:
     probabilities = torch.tensor([[0.9, 0.1], [0.4, 0.6]])
 
     def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
-        return probabilities[int(columns[0] > 0)][:, None, None].expand(2, 8, 8)
+        return probabilities[int(columns[0, 0] > 0)][:, None, None].expand(1, 1, 2, 8, 8)
 
-    confidence, _ = blend_tiles(part, 8, 14, (8, 8))
+    confidence = blend_tiles(part, 8, 14, (8, 8)).confidence[0]
     for x in range(14):
         a = min(1, min(x + 0.5, 8 - x - 0.5) / 2) if x < 8 else 0
         b = min(1, min(x - 6 + 0.5, 14 - x - 0.5) / 2) if x >= 6 else 0
@@ -86,6 +88,16 @@ def by_place(image: torch.Tensor) -> torch.Tensor:
     """Probabilities (3, h, w) that depend on where in its tile a pixel (h, w) lies."""
     places = torch.linspace(-2, 2, image.shape[1])
     return torch.stack([image, image * places, image.roll(1, 1)]).softmax(0)
+
+
+def blended(image: torch.Tensor, wrap: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """Confidence and labels of an image (8, W) by place in tiles of 32x32, two at a time."""
+
+    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
+        return torch.stack([by_place(image[rows][:, places])[None] for places in columns])
+
+    found = blend_tiles(part, 8, image.shape[1], (32, 32), wrap, batch_size=2)
+    return found.confidence[0], found.labels[0]
 
 
 @pytest.mark.parametrize("width", [20, 32, 50, 72, 75])
@@ -102,9 +114,7 @@ def test_blending_around_a_panorama(width: int) -> None:
             total[:, :, column] += share * answer[:, :, i]
             weight[column] += share
     best, expected = (total / weight).max(0)
-    confidence, labels = blend_tiles(
-        lambda rows, columns: by_place(image[rows][:, columns]), 8, width, (32, 32), wrap=True
-    )
+    confidence, labels = blended(image, wrap=True)
     torch.testing.assert_close(confidence, best)
     assert torch.equal(labels, expected)
 
@@ -113,15 +123,11 @@ def test_blending_around_a_panorama(width: int) -> None:
 def test_a_turned_panorama_gives_the_turned_answer(width: int, turn: int) -> None:
     """By half its width always; by the distance of its tiles where their number divides it."""
     image = 3 * torch.rand(8, width)
-
-    def predict(image: torch.Tensor, wrap: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        return blend_tiles(lambda y, x: by_place(image[y][:, x]), 8, width, (32, 32), wrap)
-
-    confidence, labels = predict(image, True)
-    turned_confidence, turned_labels = predict(image.roll(turn, 1), True)
+    confidence, labels = blended(image, True)
+    turned_confidence, turned_labels = blended(image.roll(turn, 1), True)
     torch.testing.assert_close(turned_confidence, confidence.roll(turn, 1))
     assert torch.equal(turned_labels, labels.roll(turn, 1))
-    assert not torch.equal(predict(image.roll(turn, 1), False)[1], labels.roll(turn, 1))
+    assert not torch.equal(blended(image.roll(turn, 1), False)[1], labels.roll(turn, 1))
 
 
 @pytest.mark.parametrize("tile", [64, 1536])
@@ -147,10 +153,15 @@ class Recorder(torch.nn.Module):
         super().__init__()
         self.network, self.heads, self.sizes = network, network.heads, []
 
-    def forward(self, rgb: torch.Tensor | None, thermal: torch.Tensor | None) -> Output:
+    def forward(
+        self,
+        rgb: torch.Tensor | None,
+        thermal: torch.Tensor | None,
+        present: torch.Tensor | None,
+    ) -> Output:
         assert rgb is not None
         self.sizes.append(tuple(rgb.shape[-2:]))
-        out: Output = self.network(rgb, thermal)
+        out: Output = self.network(rgb, thermal, present)
         return out
 
     def merge(self) -> None:
@@ -181,20 +192,20 @@ def test_a_model_is_shown_no_less_than_in_training(
     seen: Any = Recorder(network)
     model = Predictor(seen, replace(info, view=view), "cpu", tile=tile, panorama=panorama)
     rgb = torch.rand(3, 32, 2048)
-    _, labels, _ = model.classify(rgb, None)
+    labels = model.classify(rgb[None], None).labels[0, 0]
     assert seen.sizes == expected
     if panorama:
-        _, turned, _ = model.classify(rgb.roll(1024, 2), None)
+        turned = model.classify(rgb.roll(1024, 2)[None], None).labels[0, 0]
         assert torch.equal(turned, labels.roll(1024, 1))
 
 
 @pytest.mark.parametrize(
     ("size", "panorama", "expected"),
     [
-        (16, False, [(16, 1000)]),  # as in validation, which knows no tiles
-        (16, True, [(16, 1000)] * 2),
-        (32, False, [(32, 1536)] * 2),
-        (64, False, [(64, 1536)] * 4),
+        (32, False, [(32, 1000)]),  # as in validation, which knows no tiles
+        (32, True, [(32, 1000)] * 2),
+        (64, False, [(64, 1536)] * 2),
+        (128, False, [(128, 1536)] * 4),
     ],
 )
 def test_tiles_are_of_what_the_network_sees(
@@ -204,10 +215,10 @@ def test_tiles_are_of_what_the_network_sees(
     network, info = load_model(trained)
     seen: Any = Recorder(network)
     model = Predictor(seen, info, "cpu", panorama=panorama, size=size)
-    rgb = torch.rand(3, 32, 2000)
-    _, labels, _ = model.classify(rgb, None)
+    rgb = torch.rand(3, 64, 2000)
+    labels = model.classify(rgb[None], None).labels[0, 0]
     assert seen.sizes == expected
-    assert labels.shape == (32, 2000)
+    assert labels.shape == (64, 2000)
 
 
 def test_a_model_knows_what_it_saw(trained: Path) -> None:
@@ -229,7 +240,7 @@ def test_a_panorama_needs_an_image(trained: Path) -> None:
 def test_sizes_must_agree_in_tiles_too(trained: Path, panorama: bool) -> None:
     model = samantic.load(trained, tile=64, panorama=panorama)
     with pytest.raises(InputError, match="equal N, H and W"):
-        model.classify(torch.rand(3, 48, 128), torch.rand(1, 48, 160))
+        model.classify(torch.rand(1, 3, 48, 128), torch.rand(1, 1, 48, 160))
 
 
 @pytest.mark.realdata

@@ -39,7 +39,7 @@ def alignment(run: Path, data: Path, text: np.ndarray) -> tuple[int, float]:
     model = samantic.load(run, device="cpu")
     cells: dict[int, list[np.ndarray]] = {}
     for sample in PairedFolder(data, "mfnet", "test"):  # type: ignore[attr-defined]
-        features = model.output(sample.rgb, sample.thermal).features.semantic[0].numpy()
+        features = model.output(*sample.batch()).features.semantic[0].numpy()
         height, width = sample.labels.shape
         for y, x in np.ndindex(*features.shape[1:]):
             if 16 * y + 8 < height and 16 * x + 8 < width:

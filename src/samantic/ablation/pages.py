@@ -122,7 +122,7 @@ def _pictures(
 
 
 def _evaluate(config: Run) -> tuple[ModelInfo, Evaluation]:
-    panorama = isinstance(config, DistillConfig) and config.window is not None
+    panorama = True if isinstance(config, DistillConfig) and config.window is not None else None
     predictor, data = load(config.out, panorama=panorama), config.data
     spec = dataset_spec(data)
     split = PairedFolder(data.root, spec, str(data.test), camera=predictor.camera)

@@ -96,8 +96,9 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
     rig_option(sub)
     sub.add_argument(
         "--panorama",
-        action="store_true",
-        help="images go all around: no seam at the left and right edge (about twice as slow)",
+        action=argparse.BooleanOptionalAction,
+        help="whether images go all around, and get no seam at the left and right edge (about "
+        "twice as slow; default: as the data set's or, of images of your own, the model's)",
     )
     sub.add_argument(
         "--size",

@@ -41,14 +41,12 @@ def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_unit
     from samantic.measure.tables import pair_count
     from samantic.predict.folders import find_files, predict_files
-    from samantic.predict.model_folder import find_model, fingerprint
     from samantic.predict.predictor import load
     from samantic.report.predictions import write_predictions
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
-    folder = find_model(options.model)
     predictor = load(
-        folder,
+        options.model,
         options.device,
         options.thermal_scaling,
         options.rig,
@@ -58,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     )
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)
-    summary = predict_files(predictor, files, options.out, fingerprint(folder))
+    summary = predict_files(predictor, files, options.out)
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:
         print(f"samantic: {shown(line)}", file=sys.stderr)

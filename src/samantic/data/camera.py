@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from samantic.data.images import check_size
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
-from samantic.data.thermal import RawThermal, Scaling, parse_scaling, scale_thermal
+from samantic.data.thermal import RawThermal, Scaling, parse_scaling, refuse_depth, scale_thermal
 
 
 class Camera(NamedTuple):
@@ -45,6 +45,22 @@ class Camera(NamedTuple):
             InputError: The scaling does not fit, or sizes differ and there is no rig.
         """
         return self.align(scale_thermal(raw, self.scaling, name), rgb, name, rgb_name)
+
+    def check(
+        self,
+        raw: RawThermal,
+        rgb: NDArray[Any] | None,
+        name: str = "thermal",
+        rgb_name: str = "rgb",
+    ) -> None:
+        """Refuse what `see` would refuse, before anything is computed.
+
+        Raises:
+            InputError: The scaling does not fit, or sizes differ and there is no rig.
+        """
+        refuse_depth(raw, self.scaling, name)
+        if rgb is not None and self.rig is None:
+            check_size(raw, name, rgb, rgb_name)
 
     def align(
         self,

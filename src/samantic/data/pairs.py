@@ -86,6 +86,11 @@ class Sample(NamedTuple):
         """The thermal image, (1, H, W)."""
         return self.images.get("thermal")
 
+    def batch(self) -> tuple[Tensor | None, Tensor | None]:
+        """Its RGB and thermal image as batches of one, (1, C, H, W)."""
+        rgb, thermal = (None if x is None else x[None] for x in (self.rgb, self.thermal))
+        return rgb, thermal
+
 
 class PairedFolder(Dataset[Sample]):
     """The labelled pairs of one split.

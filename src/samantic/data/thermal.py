@@ -83,13 +83,8 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
     Raises:
         InputError: The image is deeper than 8 bits and the scaling says nothing of it.
     """
+    refuse_depth(raw, scaling, name)
     if scaling.kind == "8-bit":
-        if raw.dtype != np.uint8:
-            raise InputError(
-                f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits; say how "
-                "to scale them: frame, or LOW,HIGH in their unit (in a configuration "
-                "data.thermal-scaling, which also takes dataset; else --thermal-scaling)"
-            )
         return raw.astype(np.float32) / np.float32(255)
     values, _ = clean(raw)
     low, high = scaling.low, scaling.high
@@ -97,6 +92,20 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
         low, high = np.percentile(values, PERCENTILES)
     scaled = (values - low) / max(high - low, 1e-12)
     return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+
+
+def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> None:
+    """Refuse an image of which the scaling says nothing.
+
+    Raises:
+        InputError: It is deeper than 8 bits, and the scaling is 8-bit.
+    """
+    if scaling.kind == "8-bit" and raw.dtype != np.uint8:
+        raise InputError(
+            f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits; say how to "
+            "scale them: frame, or LOW,HIGH in their unit (in a configuration "
+            "data.thermal-scaling, which also takes dataset; else --thermal-scaling)"
+        )
 
 
 def beyond(raw: RawThermal, scaling: Scaling) -> tuple[float, float]:

@@ -55,12 +55,12 @@ class DistillTask(ScoredTask):
 
         def part(rows: slice, columns: Tensor) -> Tensor:
             images = {
-                name: magnified(x[..., rows, columns], scale) for name, x in batch.images.items()
+                name: magnified(x[..., rows, columns[0]], scale) for name, x in batch.images.items()
             }
             out: Output = self.network(**images)
-            return brought_to(out.probabilities(), size)[0]
+            return brought_to(out.probabilities(), size)[None]
 
-        confidence, labels = blend_tiles(part, height, width, (height, width), wrap=True)
+        confidence, (labels, *_), _ = blend_tiles(part, height, width, (height, width), wrap=True)
         self.answers_finite &= bool(confidence.isfinite().all())
         matrix: Any = self.matrices["mask"]
         matrix.update(labels[None].to(self.device), batch.labels)

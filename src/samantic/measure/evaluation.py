@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import get_args
@@ -14,14 +14,15 @@ from tqdm import tqdm
 from samantic.config.networks import Head
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample
-from samantic.data.resize import labels_at, shown_scale
+from samantic.data.resize import labels_at
 from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
 from samantic.losses import class_prototypes, similarity
 from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
-from samantic.models import Output
+from samantic.predict.batches import in_batches
+from samantic.predict.classifier import Classified
 from samantic.predict.predictor import Predictor
 
 
@@ -164,15 +165,17 @@ def evaluate_predictor(
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
     samples = tqdm(one_by_one(dataset), "evaluate", len(dataset), unit="pair", disable=None)
-    for index, sample in enumerate(samples):
-        if isinstance(sample, InputError):
+    answers = in_batches(samples, predictor.batch_size, _kind, measure.classify)
+    for index, answer in enumerate(answers):
+        if isinstance(answer, InputError):
             if not skip_bad:
-                raise sample
-            skipped[dataset.files[index].name] = str(sample)
+                raise answer
+            skipped[dataset.files[index].name] = str(answer)
             continue
+        sample, found = answer
         truth = _truth(sample)
         images = {sensor: x[None] for sensor, x in sample.images.items()}
-        labels, counted = measure(sample.name, images, truth)
+        labels, counted = measure(sample.name, images, truth, found)
         names.append(sample.name)
         tally.add(counted)
         pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
@@ -204,9 +207,20 @@ class _Measure:
         self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
         self.seconds = 0.0
 
-    def __call__(self, name: str, pair: Images, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def classify(self, samples: list[Sample]) -> list[Classified]:
+        """What all heads say of pairs of one size."""
+        images = {
+            name: torch.stack([sample.images[name] for sample in samples])
+            for name in samples[0].images
+        }
+        found = self._predict(images, self.heads)
+        return [found.row(i) for i in range(len(samples))]
+
+    def __call__(
+        self, name: str, pair: Images, truth: Tensor, found: Classified
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        (confidence, *_), (labels, *others), out = self._predict(pair, self.heads)
+        confidence, (labels, *others) = found.confidence[0, 0], found.labels[:, 0]
         counted = {
             "matrix": confusion_matrix(labels, truth, self.classes),
             "boundary": boundary_counts(labels, truth, self.classes),
@@ -216,8 +230,9 @@ class _Measure:
             for head, ids in zip(self.heads, (labels, *others), strict=True):
                 counted[_of_head(head)] = confusion_matrix(ids, truth, self.classes)
         if self.features:
-            scale = shown_scale(truth.shape, self.predictor.size)
-            out = out or self.predictor.output(*_images(pair), scale)  # tiles have no map of all
+            out = found.output or self.predictor.output(
+                pair.get("rgb"), pair.get("thermal")
+            )  # tiles have no map of all
             shown = labels_at(truth[None], out.logits.shape[-2:])
             pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
             counted["features"], counted["pixels"] = pooled
@@ -227,10 +242,10 @@ class _Measure:
                 counted[key] = matrix
         return labels, counted
 
-    def _predict(self, pair: Images, heads: Sequence[Head]) -> tuple[Tensor, Tensor, Output | None]:
-        """`Predictor.classify_heads`, timed."""
+    def _predict(self, pair: Images, heads: Sequence[Head]) -> Classified:
+        """`Predictor.classify`, timed."""
         start = perf_counter()
-        answer = self.predictor.classify_heads(*_images(pair), heads)
+        answer = self.predictor.classify(pair.get("rgb"), pair.get("thermal"), heads)
         self.seconds += perf_counter() - start
         return answer
 
@@ -244,8 +259,13 @@ class _Measure:
         """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
         if all(modality not in pair for modality in self.predictor.network.modalities):
             return None
-        labels = self._predict(pair, self.heads[:1])[1][0]
+        labels = self._predict(pair, self.heads[:1]).labels[0, 0]
         return confusion_matrix(labels, truth, self.classes)
+
+
+def _kind(sample: Sample) -> Hashable:
+    """Pairs with the same cameras and of one size can go together."""
+    return sample.size, *sample.images
 
 
 def _of_head(head: Head) -> str:
@@ -258,9 +278,3 @@ def _truth(sample: Sample) -> Tensor:
     if sample.labels is None:
         raise ValueError(f"{sample.name}: an evaluation needs labels")
     return sample.labels
-
-
-def _images(pair: Images) -> tuple[Tensor | None, Tensor | None]:
-    """The (C, H, W) images of a batch of one pair."""
-    rgb, thermal = (pair[name][0] if name in pair else None for name in SENSORS)
-    return rgb, thermal

@@ -35,6 +35,12 @@ class Output(NamedTuple):
     features: Pyramid
     alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
+    def row(self, i: int) -> Output:
+        """What was computed of one pair, N = 1; without `alone`."""
+        auxiliary = None if self.auxiliary is None else self.auxiliary[i : i + 1]
+        features = Pyramid(*(level[i : i + 1] for level in self.features))
+        return Output(self.logits[i : i + 1], auxiliary, features)
+
     def probabilities(self, head: Head = "mask") -> Tensor:
         """Class probabilities (N, K, H, W) of the mask head, the auxiliary head or their mean."""
         mask = self.logits.float().softmax(1)
@@ -182,7 +188,7 @@ def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden."""
     first = next(iter(images.values()))
     given = torch.tensor([name in images for name in MODALITIES], device=first.device)
-    return given.expand(len(first), 2) if present is None else present & given
+    return given.expand(first.shape[0], 2) if present is None else present & given
 
 
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
@@ -204,7 +210,8 @@ def put_back(x: Tensor, rows: Tensor) -> Tensor:
 
 def _check_shapes(images: dict[str, Tensor]) -> None:
     fits = all(x.ndim == 4 and x.shape[1] == CHANNELS[name] for name, x in images.items())
-    if not fits or len({(len(x), *x.shape[-2:]) for x in images.values()}) > 1:
+    sizes = [(x.shape[0], *x.shape[-2:]) for x in images.values()]
+    if not fits or any(size != sizes[0] for size in sizes):
         raise ValueError(
             "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
             + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())

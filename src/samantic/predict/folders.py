@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from samantic.data.camera import Camera
 from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
 from samantic.data.lists import count_names
-from samantic.data.pairs import Files, read_images
+from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.prediction import class_shares
-from samantic.predict.predictor import Predictor
+from samantic.predict.predictor import Predictor, RawPair
 from samantic.provenance import digest, files_digest, png_mark
 
 KINDS = ("overlays", "labels")
@@ -59,7 +62,7 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
 
 
 def predict_files(
-    predictor: Predictor, files: list[Files], out: Path, fingerprint: str
+    predictor: Predictor, files: list[Files], out: Path, batch_size: int | None = None
 ) -> dict[str, Any]:
     """Predict pairs into a folder: labels/, overlays/ and summary.json.
 
@@ -69,10 +72,10 @@ def predict_files(
     out.
 
     Args:
-        predictor: The model.
+        predictor: The model, loaded from a folder.
         files: The pairs.
         out: Folder to write to.
-        fingerprint: Identity of the model.
+        batch_size: Pairs that are read ahead and predicted together; see `Predictor.predict_each`.
 
     Returns:
         The summary: model and options, the number of frames, per frame its size and class shares,
@@ -83,22 +86,18 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    made = {"model": fingerprint, **json.loads(json.dumps(predictor.options))}
+    made = {"model": predictor.fingerprint, **json.loads(json.dumps(predictor.options))}
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
     _check_own(out)
     write_json(summary_path, {**made, "complete": False})
     frames, failed = {}, {}
-    for pair in tqdm(files, desc="predict", unit="pair", disable=None):
-        try:
-            ids = _predict_pair(predictor, pair, out, made)
-        except InputError as error:
-            failed[pair.name] = str(error)
+    for pair, found in _predict_pairs(predictor, files, out, made, batch_size):
+        if isinstance(found, InputError):
+            failed[pair.name] = str(found)
             continue
-        frames[pair.name] = {
-            "size": list(ids.shape),
-            "shares": class_shares(ids, predictor.info.classes),
-        }
+        shares = class_shares(found, predictor.info.classes)
+        frames[pair.name] = {"size": list(found.shape), "shares": shares}
     summary = {
         **made,
         "complete": not failed,
@@ -148,21 +147,66 @@ def _check_own(out: Path) -> None:
                 )
 
 
-def _predict_pair(
-    predictor: Predictor, pair: Files, out: Path, made: dict[str, Any]
-) -> NDArray[np.uint8]:
-    """The labels of a pair: those in `out` if they were made alike, or else predicted and saved."""
-    paths, mark = [out / kind / f"{pair.name}.png" for kind in KINDS], None
-    if any(path.exists() for path in paths):
+def _predict_pairs(
+    predictor: Predictor,
+    files: list[Files],
+    out: Path,
+    made: dict[str, Any],
+    batch_size: int | None,
+) -> Iterator[tuple[Files, NDArray[np.uint8] | InputError]]:
+    """Each pair with its labels: those in `out` if they were made alike, or else new ones, saved.
+
+    Why there are none in their place.
+    """
+    pairs = iter(tqdm(files, desc="predict", unit="pair", disable=None))
+    while ahead := list(islice(pairs, batch_size or predictor.batch_size)):
+        marks = [_forget(pair, out, made) for pair in ahead]
+        kept = [_kept(_places(out, p), m) for p, m in zip(ahead, marks, strict=True)]
+        todo = [pair for pair, labels in zip(ahead, kept, strict=True) if labels is None]
+        answers = predictor.predict_each((_read(p, predictor.camera) for p in todo), batch_size)
+        for pair, mark, labels in zip(ahead, marks, kept, strict=True):
+            if labels is not None:
+                yield pair, labels
+            elif isinstance(answer := next(answers), InputError):
+                yield pair, answer
+            else:
+                answer.save(out, pair.name, mark or _mark(pair, made))
+                yield pair, answer.labels
+
+
+def _read(pair: Files, camera: Camera) -> RawPair | InputError:
+    """The images of a pair, or why they cannot be used."""
+    try:
+        rgb, raw = read_pair(pair)
+        if raw is not None:
+            camera.check(raw, rgb, str(pair.thermal), str(pair.rgb))
+    except InputError as error:
+        return error
+    return rgb, raw
+
+
+def _places(out: Path, pair: Files) -> list[Path]:
+    return [out / kind / f"{pair.name}.png" for kind in KINDS]
+
+
+def _forget(pair: Files, out: Path, made: dict[str, Any]) -> str | None:
+    """Remove what was made of other images, should these not be readable.
+
+    Returns:
+        What a prediction of the pair is made from; None where there is no old one to compare, or
+        the images cannot be read.
+    """
+    paths = _places(out, pair)
+    if not any(path.exists() for path in paths):
+        return None
+    try:
         mark = _mark(pair, made)
-        if (kept := _kept(paths, mark)) is not None:
-            return kept
-        for path in paths:  # of other images, should these not be readable
-            if png_mark(path) != mark:
-                path.unlink(missing_ok=True)
-    prediction = predictor.segment(*read_images(pair, predictor.camera))
-    prediction.save(out, pair.name, mark or _mark(pair, made))
-    return prediction.labels
+    except InputError:
+        return None
+    for path in paths:
+        if png_mark(path) != mark:
+            path.unlink(missing_ok=True)
+    return mark
 
 
 def _mark(pair: Files, made: dict[str, Any]) -> str:
@@ -170,9 +214,9 @@ def _mark(pair: Files, made: dict[str, Any]) -> str:
     return files_digest(pair.paths, digest(made))
 
 
-def _kept(paths: list[Path], mark: str) -> NDArray[np.uint8] | None:
+def _kept(paths: list[Path], mark: str | None) -> NDArray[np.uint8] | None:
     """The labels of an overlay and a label file; None where one is damaged or made otherwise."""
-    if any(png_mark(path) != mark for path in paths):
+    if mark is None or any(png_mark(path) != mark for path in paths):
         return None
     try:
         _, labels = (np.asarray(open_image(path)) for path in paths)

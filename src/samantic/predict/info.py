@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from samantic.config.networks import AdaptConfig, ModelConfig
 from samantic.config.options import fits, numbers
 from samantic.config.values import section
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
-from samantic.data.cards.card import MOST_CLASSES
+from samantic.data.cards.card import MOST_CLASSES, Projection
+from samantic.data.cards.catalog import CATALOG
 from samantic.errors import InputError
 from samantic.files import MIB, read_json
 from samantic.models.students.shapes import SegFormerShape
@@ -38,6 +39,7 @@ class ModelInfo:
         base_fingerprint: Of the tensors that the base provides; None where everything is stored.
         view: Height and width in pixels of what it saw of an image at once in training; None for
             models of older versions.
+        projection: Of the images that it learnt from. Panoramas are predicted around their edge.
     """
 
     model: ModelConfig
@@ -53,6 +55,7 @@ class ModelInfo:
     origin: str = ""
     base_fingerprint: str | None = None
     view: tuple[int, int] | None = None
+    projection: Projection = "perspective"
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -78,6 +81,7 @@ def read_info(folder: Path) -> ModelInfo:
             origin=values.get("origin", ""),
             base_fingerprint=values.get("base_fingerprint"),
             view=_stored_view(values.get("view")),
+            projection=_stored_projection(values),
         )
     except InputError as error:
         reason = str(error)
@@ -116,6 +120,20 @@ def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
         return None
     height, width = values
     return int(height), int(width)
+
+
+def _stored_projection(values: dict[str, Any]) -> Projection:
+    """The projection in config.json; models of older versions have that of their data set.
+
+    Raises:
+        InputError: It is none.
+    """
+    cards = {card.title: card.projection for card in CATALOG.values()}
+    found = values.get("projection") or cards.get(values["dataset"]) or "perspective"
+    if found not in get_args(Projection):
+        raise InputError(f"projection must be one of {', '.join(get_args(Projection))}")
+    projection: Projection = found
+    return projection
 
 
 def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:

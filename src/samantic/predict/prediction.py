@@ -23,6 +23,7 @@ class Prediction:
         classes: Class names by label id.
         palette: RGB colour of each class, 0..255.
         background: (H, W, 3) uint8, the image that overlays are drawn on: RGB, or else thermal.
+        probabilities: (K, H, W) float32, of all classes; None unless `predict` was asked for them.
     """
 
     labels: NDArray[np.uint8]
@@ -30,6 +31,7 @@ class Prediction:
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     background: NDArray[np.uint8]
+    probabilities: NDArray[np.float32] | None = None
 
     def overlay(self, opacity: float = 0.5) -> Image.Image:
         """The classes in colour over the image; class 0 is left clear."""
@@ -41,7 +43,7 @@ class Prediction:
         Args:
             folder: Folder to write to.
             stem: Name of the pair.
-            made_from: What both files say that they were made from; see `inputs.png_mark`.
+            made_from: What both files say that they were made from; see `provenance.png_mark`.
         """
         info = None if made_from is None else mark_png(made_from)
         for kind, image in (("overlays", self.overlay()), ("labels", Image.fromarray(self.labels))):

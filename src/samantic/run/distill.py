@@ -15,6 +15,7 @@ from samantic.config.distill import DistillConfig
 from samantic.config.networks import AdaptConfig
 from samantic.config.read import to_yaml
 from samantic.config.train import DataConfig
+from samantic.data.cards.card import Projection
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
@@ -184,7 +185,7 @@ def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, An
         return {}
     metrics = evaluate(
         job.out,
-        Split(data.root, dataset_spec(data), data.test, panorama=config.window is not None),
+        Split(data.root, dataset_spec(data), data.test, panorama=config.window is not None or None),
         out=job.out,
         disturbances=disturbances,
         seed=config.train.seed,
@@ -238,6 +239,8 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         "instances": "generated instance masks",
         "none": "no masks",
     }[source]
+    around = config.window is not None or pairs.spec.projection == "equirectangular"
+    projection: Projection = "equirectangular" if around else "perspective"
     return ModelInfo(
         config.student,
         AdaptConfig("full"),
@@ -249,6 +252,7 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
         origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
         f"{code(config.teacher.model)} ({learns}) and {masks}.",
         view=config.augment.crop or pairs[0].size,
+        projection=projection,
     )
 
 

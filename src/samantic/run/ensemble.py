@@ -77,7 +77,7 @@ def compare_with_teacher(
         answer, truth = ensemble.answer(sample), cast(Tensor, sample.labels)
         labels = {"teacher": answer.teacher, "ensemble": answer.ensemble}
         if undivided is not None:
-            labels["whole"] = undivided.classify(sample.rgb, sample.thermal)[1]
+            labels["whole"] = undivided.classify(*sample.batch()).labels[0, 0]
         for name, part in labels.items():
             found[name].append(confusion_matrix(part, truth, len(info.classes)))
         confident += _count_confident(answer, truth)
@@ -105,11 +105,11 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
         ensemble: Teacher and masks.
         pairs: The unlabelled images.
     """
-    predictor = load(out, panorama=ensemble.masks.window is not None)
+    predictor = load(out, panorama=ensemble.masks.window is not None or None)
     panels = []
     for index in range(0, len(pairs), _step(len(pairs))):
         sample = pairs[index]
-        _, labels, _ = predictor.classify(sample.rgb, sample.thermal)
+        labels = predictor.classify(*sample.batch()).labels[0, 0]
         frame = _unlabelled(sample, labels)
         panels.append(lesson_panel(frame, ensemble.answer(sample), info))
     section = Section(

@@ -34,8 +34,8 @@ class Split(NamedTuple):
         thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
             or LOW,HIGH.
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        panorama: Images go all around: they are predicted without a seam at their left and right
-            edge.
+        panorama: Whether images go all around, and are predicted without a seam at their left and
+            right edge; None means as the data card says, or else the first model.
         mapping: The model's class by the data's, where names differ; "" for one that does not
             count.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
@@ -47,7 +47,7 @@ class Split(NamedTuple):
     name: str
     thermal_scaling: str | None = None
     rig: str | None = None
-    panorama: bool = False
+    panorama: bool | None = None
     mapping: Mapping[str, str] | None = None
     size: int | None = None
 
@@ -97,7 +97,20 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
     spec = named(spec, None)
     if spec.classes != model or split.mapping:
         class_table(spec.classes, model, split.mapping or {})
-    return split._replace(layout=spec)
+    return split._replace(layout=spec, panorama=_around(split, spec, read_info(folders[0])))
+
+
+def _around(split: Split, spec: DatasetSpec, info: ModelInfo) -> bool:
+    """Whether images go all around: as asked, as the data card says, or as the model learnt."""
+    if split.panorama is not None:
+        return split.panorama
+    if spec.projection is not None and spec.projection != info.projection:
+        line = (
+            f"{split.root}: {spec.projection} images, but the model learnt from {info.projection} "
+            f"ones; they are predicted as {spec.projection}"
+        )
+        tell([line])
+    return (spec.projection or info.projection) == "equirectangular"
 
 
 def _learnt_from(folder: Path, root: str | Path) -> DatasetSpec | None:

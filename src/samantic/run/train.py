@@ -173,6 +173,7 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         dataset.camera,
         eval_size=config.data.eval_size,
         view=config.augment.crop,
+        projection=dataset.spec.projection or "perspective",
     )
 
 

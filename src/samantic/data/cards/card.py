@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
 from samantic.strings import is_control, normal, shown, substitute
 
 MOST_CLASSES = 254
+
+Projection = Literal["perspective", "equirectangular"]
+"""How a camera maps directions to pixels. An equirectangular image goes all around: its left and
+right edge meet."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class DatasetSpec:
         parts: The folders that a split is made of, as far as they are there, which stand for
             "{split}" one after the other; a split that is not named is its own.
         protocols: The ways in which its mIoU is reported.
+        projection: Of its images; None where the user brings them, so that nobody knows.
     """
 
     title: str
@@ -61,6 +67,7 @@ class DatasetSpec:
     objects: str = ""
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocols: tuple[Protocol, ...] = (ALL_CLASSES, PRESENT_CLASSES)
+    projection: Projection | None = "perspective"
 
     @property
     def modalities(self) -> tuple[str, ...]:

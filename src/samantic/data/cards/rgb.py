@@ -74,6 +74,7 @@ DENSEPASS = DatasetSpec(
     rgb="leftImg8bit/{split}/*/*.png",
     thermal="",
     labels="gtFine/{split}/*/*labelTrainIds.png",
+    projection="equirectangular",
     subsets={},
     paper="Ma et al., DensePASS: Dense Panoramic Semantic Segmentation via Unsupervised Domain "
     "Adaptation with Attention-Augmented Context Exchange, ITSC 2021, arXiv 2108.06383",
@@ -104,6 +105,7 @@ WILDPASS = DatasetSpec(
     rgb="leftImg8bit/{split}/*/*.*",
     thermal="",
     labels="gtFine/{split}/*/*.*",
+    projection="equirectangular",
     subsets={},
     paper="Yang et al., Is Context-Aware CNN Ready for the Surroundings? Panoramic Semantic "
     "Segmentation in the Wild, IEEE TIP 2021",
@@ -151,6 +153,7 @@ STANFORD2D3D = DatasetSpec(
     rgb="{split}/pano/rgb/*_rgb.png",
     thermal="",
     labels="{split}/pano/semantic/*_semantic.png",
+    projection="equirectangular",
     subsets={},
     paper="Armeni et al., Joint 2D-3D-Semantic Data for Indoor Scene Understanding, 2017, arXiv "
     "1702.01105",

@@ -196,4 +196,5 @@ PAIRS = DatasetSpec(
     paper="",
     source="",
     terms="yours",
+    projection=None,
 )

@@ -112,7 +112,7 @@ class Student(Network):
                 here = present[:, MODALITIES.index(name), None, None, None]
                 parts.append(torch.where(here, _standardise(images[name]), 0.0))
             else:
-                parts.append(first.new_zeros(len(first), CHANNELS[name], *first.shape[-2:]))
+                parts.append(first.new_zeros(first.shape[0], CHANNELS[name], *first.shape[-2:]))
         return torch.cat(parts, dim=1)
 
 

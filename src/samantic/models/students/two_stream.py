@@ -166,13 +166,13 @@ class TwoStream(Network):
         for encoder_name, encoder in self.encoders.items():
             if encoder_name == "early":
                 rows = self._any(present)
-                maps = encoder(*(taken(x, rows) for x in _four_channels(images, present)))
+                maps = encoder(*(self._take(x, rows) for x in _four_channels(images, present)))
             elif encoder_name in images:
                 rows = present[:, MODALITIES.index(encoder_name)]
-                maps = encoder(taken(images[encoder_name], rows))
+                maps = encoder(self._take(images[encoder_name], rows))
             else:
                 continue
-            encoded[encoder_name] = [put_back(level, rows) for level in maps]
+            encoded[encoder_name] = [self._put_back(level, rows) for level in maps]
         return encoded
 
     def _decode(
@@ -186,7 +186,7 @@ class TwoStream(Network):
         nothing = [torch.zeros_like(level) for level in like]
         streams = [encoded.get(name, nothing) for name in self.encoders]
         maps = [
-            fuse(taken(torch.cat(levels, dim=1), rows))
+            fuse(self._take(torch.cat(levels, dim=1), rows))
             for fuse, *levels in zip(self.fuse, *(maps[1:] for maps in streams), strict=True)
         ]
         x = maps[-1]
@@ -196,7 +196,22 @@ class TwoStream(Network):
         height, width = (STRIDE * side for side in maps[-1].shape[-2:])
         logits = F.interpolate(self.classifier(x), (height, width), mode="bilinear")
         logits = logits[..., : size[0], : size[1]]
-        return put_back(logits, rows), Pyramid(*(put_back(level, rows) for level in maps[:3]))
+        fused = Pyramid(*(self._put_back(level, rows) for level in maps[:3]))
+        return self._put_back(logits, rows), fused
+
+    def _take(self, x: Tensor, rows: Tensor) -> Tensor:
+        """What goes through the layers of (N, ...): in training only the rows that are set.
+
+        Batch statistics are of those alone. At inference there are none, all rows go through, and
+        no branch depends on the rows, so that the network can be exported.
+        """
+        return taken(x, rows) if self.training else x
+
+    def _put_back(self, x: Tensor, rows: Tensor) -> Tensor:
+        """What came through, (N, ...), 0 where `rows` is not set."""
+        if self.training:
+            return put_back(x, rows)
+        return torch.where(rows[:, None, None, None], x, 0.0)
 
 
 @torch.no_grad()
@@ -240,7 +255,7 @@ def _four_channels(images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, 
     parts, here = [], []
     for column, name in enumerate(MODALITIES):
         channels = CHANNELS[name]
-        nothing = first.new_zeros(1, 1, 1, 1).expand(len(first), channels, *first.shape[-2:])
+        nothing = first.new_zeros(1, 1, 1, 1).expand(first.shape[0], channels, *first.shape[-2:])
         parts.append(images.get(name, nothing))
         seen = present[:, column] if name in images else torch.zeros_like(present[:, column])
         here.append(seen[:, None].expand(-1, channels))

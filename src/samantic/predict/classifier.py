@@ -1,0 +1,205 @@
+"""A trained model at work on image tensors: whole, or in tiles where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from samantic.config.networks import Head
+from samantic.data.camera import Camera
+from samantic.data.resize import shown_scale
+from samantic.errors import InputError
+from samantic.models import Network, Output
+from samantic.models.devices import Device, choose_device
+from samantic.predict.deployed import Deployed
+from samantic.predict.info import ModelInfo
+from samantic.predict.tiling import Blend, Tiling, blend_tiles, size_of, tile_of, tiles
+
+BATCH_SIZES = {"cpu": 1}
+"""Pairs or tiles that go through the network together on a kind of device. Several at once are no
+faster on a CPU."""
+
+BATCH_SIZE = 8
+"""Of the others."""
+
+
+class Classified(NamedTuple):
+    """What h heads say of N pairs, on the CPU.
+
+    Attributes:
+        labels: (h, N, H, W) int64, class ids.
+        confidence: (h, N, H, W), their probability.
+        probabilities: (h, N, K, H, W), of all classes; None where they were not asked for.
+        output: What the network computed; None where it was asked tile by tile.
+    """
+
+    labels: Tensor
+    confidence: Tensor
+    probabilities: Tensor | None
+    output: Output | None
+
+    def row(self, i: int) -> Classified:
+        """What the heads say of one pair, N = 1."""
+        one, out = slice(i, i + 1), self.output
+        return Classified(
+            self.labels[:, one],
+            self.confidence[:, one],
+            None if self.probabilities is None else self.probabilities[:, one],
+            None if out is None else out.row(i),
+        )
+
+
+class Classifier:
+    """A trained network, ready for images of any size as tensors.
+
+    Args:
+        network: The network; LoRA updates are merged.
+        info: Its options, classes and colours.
+        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
+        camera: How thermal images become what the network reads; None means as in training.
+        tile: Images with a longer side than this many pixels, in the size that the network sees
+            them, are predicted in overlapping tiles of this side; None for `TILE`, or what the
+            model saw in training where that is more.
+        panorama: Whether images go all around: their left and right edge meet, and tiles lie across
+            them. None means as the images that the model learnt from.
+        size: Short side in pixels that images are brought to for the network, their aspect kept;
+            labels and confidence come in the images' own size. 0 leaves images as they are, None
+            means as in the model's evaluation after training.
+
+    Attributes:
+        deployed: The one path from raw images to labels.
+        batch_size: Pairs or tiles that go through the network together, if not said otherwise.
+
+    Raises:
+        InputError: The device is not there, or no network can read tiles or images of this side.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        info: ModelInfo,
+        device: Device = "auto",
+        camera: Camera | None = None,
+        tile: int | None = None,
+        panorama: bool | None = None,
+        size: int | None = None,
+    ) -> None:
+        self.camera = info.camera if camera is None else camera
+        self.info = info
+        self.panorama = info.projection == "equirectangular" if panorama is None else panorama
+        self.tile, self.size = tile_of(tile, info.view), size_of(size, info.eval_size)
+        self.device = choose_device(device)
+        self.batch_size = BATCH_SIZES.get(self.device.type, BATCH_SIZE)
+        deployed = Deployed(network.to(self.device), info, self.camera.scaling, self.size)
+        # channels_last makes convolutions faster on CPUs; torch's types lack this call
+        self.deployed: Deployed = deployed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.head = network, deployed.head
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All that its answers depend on besides the network and the images, as JSON has it."""
+        height, width = self.tile
+        tile = height if height == width else [height, width]
+        where = {"panorama": self.panorama, "tile": tile, "size": self.size}
+        return where | self.camera.stored()
+
+    @torch.inference_mode()
+    def classify(
+        self,
+        rgb: Tensor | None,
+        thermal: Tensor | None,
+        heads: Sequence[Head] = (),
+        *,
+        probabilities: bool = False,
+    ) -> Classified:
+        """Class ids of pairs of one size, in tiles where they are large.
+
+        Args:
+            rgb: (N, 3, H, W) in 0..1, or None.
+            thermal: (N, 1, H, W) in 0..1 as the model's camera sees it, or None.
+            heads: Heads that answer, all from one pass; none means the model's.
+            probabilities: Whether to return those of all classes.
+
+        Raises:
+            InputError: Sizes differ, the model reads neither image, or its answer is not finite.
+        """
+        given = [x for x in (rgb, thermal) if x is not None]
+        tiling = Tiling(self.tile, self.size, self.panorama)
+        alike = len({x.shape[-2:] for x in given}) == 1  # if not, the network says so
+        tile = tiling.of(*given[0].shape[-2:]) if alike else None
+        if tile is None:
+            found, out = self._ask(rgb, thermal, heads)
+            confidence, labels = found.max(2)
+            kept = found.cpu() if probabilities else None
+            answer = Classified(labels.cpu(), confidence.cpu(), kept, out)
+        else:
+            answer = self._classify_tiles(rgb, thermal, heads, tile, probabilities)
+        if not bool(answer.confidence.isfinite().all()):
+            raise InputError(
+                "the model's answer is not finite: its weights or the images are out of all "
+                "bounds; train anew with a lower train.learning_rate"
+            )
+        return answer
+
+    @torch.inference_mode()
+    def output(self, rgb: Tensor | None, thermal: Tensor | None) -> Output:
+        """What the network computes of (N, C, H, W) images in 0..1, each in one piece.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
+        return self._ask(rgb, thermal)[1]
+
+    def _classify_tiles(
+        self,
+        rgb: Tensor | None,
+        thermal: Tensor | None,
+        heads: Sequence[Head],
+        tile: tuple[int, int],
+        probabilities: bool,
+    ) -> Classified:
+        """`classify` image by image, in tiles of which several go together."""
+        height, width = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
+        scale = shown_scale((height, width), self.size)
+
+        def blend(colour: Tensor | None, heat: Tensor | None) -> Blend:
+            def predict(rows: slice, columns: Tensor) -> Tensor:
+                parts = tiles(colour, rows, columns), tiles(heat, rows, columns)
+                return self._ask(*parts, heads=heads, scale=scale)[0].transpose(0, 1)
+
+            options = (self.panorama, self.batch_size, probabilities)
+            return blend_tiles(predict, height, width, tile, *options)
+
+        count = len(next(x for x in (rgb, thermal) if x is not None))
+        each = [
+            blend(None if rgb is None else rgb[i], None if thermal is None else thermal[i])
+            for i in range(count)
+        ]
+        kept = [part.probabilities for part in each if part.probabilities is not None]
+        return Classified(
+            torch.stack([part.labels for part in each], dim=1),
+            torch.stack([part.confidence for part in each], dim=1),
+            torch.stack(kept, dim=1) if kept else None,
+            None,
+        )
+
+    def _ask(
+        self,
+        rgb: Tensor | None,
+        thermal: Tensor | None,
+        heads: Sequence[Head] = (),
+        scale: float | None = None,
+    ) -> tuple[Tensor, Output]:
+        """`Deployed.probabilities` on the device.
+
+        Raises:
+            InputError: Sizes differ, or the model reads neither image.
+        """
+        colour, heat = (None if x is None else x.to(self.device) for x in (rgb, thermal))
+        try:
+            return self.deployed.probabilities(colour, heat, heads=heads, scale=scale)
+        except ValueError as error:
+            raise InputError(f"the pair does not fit the model: {error}") from None

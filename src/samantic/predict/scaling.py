@@ -1,0 +1,109 @@
+"""Thermal scaling as tensor operations, so that it can be part of an exported network.
+
+It computes what `data.thermal.scale_thermal` computes with numpy, in float64 as there, of a batch
+of images at once and without a branch that depends on a value.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from samantic.data.thermal import OUTLIER, PERCENTILES, Scaling
+
+AROUND = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+"""Row and column of the eight neighbours of a pixel in a window of 3x3."""
+
+EXCHANGES = (
+    *((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (1, 2), (5, 6)),
+    *((0, 4), (1, 5), (2, 6), (3, 7), (2, 4), (3, 5), (1, 2), (3, 4), (5, 6)),
+)
+"""Batcher's sorting network of eight values: pairs of places, of which the first gets the less."""
+
+
+def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
+    """Map raw thermal images (N, h, w) to (N, 1, h, w) float32 in 0..1.
+
+    Args:
+        raw: uint8, uint16, int32 with the values of uint16, or float32.
+        scaling: How. `frame` takes the percentiles of every image by itself.
+
+    Raises:
+        ValueError: The scaling is 8-bit and the images are deeper.
+    """
+    if scaling.kind == "8-bit":
+        if raw.dtype != torch.uint8:
+            raise ValueError(f"thermal scaling 8-bit: the images are {raw.dtype}; scale otherwise")
+        return raw[:, None].float() / 255
+    values = _clean(raw)
+    low: Tensor | float
+    high: Tensor | float
+    if scaling.kind == "frame":
+        low, high = _percentiles(values)
+        spread: Tensor | float = (high - low).clamp(min=1e-12)
+    else:
+        low, spread = scaling.low, max(scaling.high - scaling.low, 1e-12)
+    return ((values - low) / spread).clamp(0, 1).float()[:, None]
+
+
+def _clean(raw: Tensor) -> Tensor:
+    """`data.thermal.clean` of (N, h, w): float64, without pixels that are no number, hot or dead.
+
+    An image without any number becomes 0.
+    """
+    values = raw.double()
+    if raw.dtype == torch.uint8:
+        return values
+    known = values.isfinite()
+    if raw.is_floating_point():
+        values = torch.where(known, values, _median(values, known))
+    low, high = _percentiles(values)
+    margin = OUTLIER * (high - low).clamp(min=1e-12)
+    least, *_, most = ordered = _neighbours(values)
+    hot, dead = values > most + margin, values < least - margin
+    middle = ordered[len(ordered) // 2]  # as scipy's median filter chooses of an even number
+    cleaned = torch.where(~known | hot | dead, middle, values)
+    return torch.where(known.flatten(1).any(1)[:, None, None], cleaned, 0.0)
+
+
+def _median(values: Tensor, known: Tensor) -> Tensor:
+    """The median of the values (N, h, w) of each image that are known, (N, 1, 1)."""
+    last = known.flatten(1).sum(1, keepdim=True) - 1
+    ordered = torch.where(known, values, torch.inf).flatten(1).sort().values
+    middle = torch.cat([last // 2, (last + 1) // 2], dim=1).clamp(min=0)
+    return ordered.gather(1, middle).mean(1)[:, None, None]
+
+
+def _percentiles(values: Tensor) -> tuple[Tensor, Tensor]:
+    """The `PERCENTILES` of each image of (N, h, w), (N, 1, 1) each, as numpy interpolates them."""
+    flat = values.flatten(1)
+    last = flat.shape[1] - 1
+    low, high = (share / 100 * last for share in PERCENTILES)
+    below, above = math.floor(low), math.floor(high)
+    smallest = flat.topk(min(below + 2, last + 1), largest=False).values
+    largest = flat.topk(last + 1 - above).values.flip(1)
+    found = (_between(smallest[:, below:], low - below), _between(largest, high - above))
+    return found[0][:, None, None], found[1][:, None, None]
+
+
+def _between(ordered: Tensor, share: float) -> Tensor:
+    """The value at a share of the way from the first to the second of (N, n >= 1), (N,)."""
+    first, second = ordered[:, 0], ordered[:, min(1, ordered.shape[1] - 1)]
+    step = second - first
+    return first + share * step if share < 0.5 else second - (1 - share) * step
+
+
+def _neighbours(values: Tensor) -> list[Tensor]:
+    """The eight neighbours of each pixel of (N, h, w) in ascending order; the border is repeated.
+
+    A sorting network is several times as fast here as a sort along a short dimension.
+    """
+    height, width = values.shape[1:]
+    padded = F.pad(values[:, None], (1, 1, 1, 1), mode="replicate")[:, 0]
+    found = [padded[:, y : y + height, x : x + width] for y, x in AROUND]
+    for i, j in EXCHANGES:
+        found[i], found[j] = torch.minimum(found[i], found[j]), torch.maximum(found[i], found[j])
+    return found
