@@ -1,6 +1,6 @@
 """Write the API reference: a Markdown page for each public module, from its docstrings.
 
-python tools/reference.py docs/reference
+python -m tools.reference docs/reference
 """
 
 from __future__ import annotations
