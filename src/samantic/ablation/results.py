@@ -24,7 +24,7 @@ from samantic.metrics import paired_difference
 from samantic.strings import escaped, spreadsheet
 
 TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}
-"""What a student of a distillation stands beside, and how tables call it."""
+"""What a distilled student is compared with: its key in metrics.json, and its name in tables."""
 
 
 @dataclass(frozen=True)
