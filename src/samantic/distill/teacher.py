@@ -117,7 +117,7 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
         return None
     try:
         values, _ = SegformerConfig.get_config_dict(locate(name_or_path, "teacher.model", ""))
-    except (InputError, OSError):  # no such folder, or nothing on the hub: the other loader says so
+    except (InputError, OSError):  # neither a folder nor on the hub: the other loader reports it
         return None
     if values.get("model_type") != "segformer":
         return None
