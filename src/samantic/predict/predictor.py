@@ -67,7 +67,7 @@ class Predictor:
         self.tile = _tile(info) if tile is None else (tile, tile)
         self.size = info.eval_size if size is None else size or None
         self.device = choose_device(device)
-        # convolutions are faster so; torch's types do not know that both may be given
+        # channels_last makes convolutions faster on CPUs; torch's types lack both arguments at once
         self.network: Network = network.eval().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network.merge()
 
@@ -161,7 +161,7 @@ class Predictor:
         scale = shown_scale(next(iter(sizes)), self.size) if len(sizes) == 1 else 1.0
         tile = most_rows, most_columns = _unscaled(self.tile, scale)
         whole = not self.panorama and all(h <= most_rows and w <= most_columns for h, w in sizes)
-        if whole or len(sizes) != 1:  # no image, or two sizes: the network says so
+        if whole or len(sizes) != 1:  # no image, or two sizes: the network refuses it
             probabilities, out = self._answer(rgb, thermal, scale, heads)
             confidence, labels = probabilities.max(1)
             return confidence.cpu(), labels.cpu(), out
