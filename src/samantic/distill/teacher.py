@@ -47,7 +47,7 @@ class Teacher(nn.Module):
         return brought_to(out.answer(self.info.model.prediction), size)
 
     def learn(self, modalities: Sequence[str]) -> None:
-        """Let it learn from its answers to images of some modalities.
+        """Let the teacher learn from its answers to images of some modalities.
 
         What has no part in them, such as a head that does not answer, is frozen.
         """
