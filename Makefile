@@ -27,4 +27,5 @@ lint: install
 	$(BIN)/mypy
 
 docs: install
+	$(BIN)/python -m tools.reference docs/reference
 	$(BIN)/python -m zensical build --strict

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tools.reference import MODULES, page, public_names
+from tools.reference import main as write_reference
 
 from samantic.scenes.write import split_indices, write_scenes
 
 ROOT = Path(__file__).parents[1]
+WIDTH = 100
+DOCUMENTS = sorted(
+    path.relative_to(ROOT)
+    for pattern in ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "training/*.md", "src/**/*.md")
+    for path in ROOT.glob(pattern)
+    if path.parent != ROOT / "docs" / "reference" or path.name == "README.md"  # others are made
+)
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -56,9 +68,98 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     """A copy is built, since the tool writes beside what it reads."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    write_reference(tmp_path / "docs" / "reference")
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    pages = {p.relative_to(ROOT / "docs") for p in (ROOT / "docs").rglob("*.md")}
+    pages = {p.relative_to(tmp_path / "docs") for p in (tmp_path / "docs").rglob("*.md")}
     navigation = (ROOT / "mkdocs.yml").read_text()
     assert all(f": {page.as_posix()}" in navigation for page in pages)
+
+
+def test_pages_lead_to_the_next_one() -> None:
+    """In the order of the navigation; results are one page here, and the reference comes last."""
+    order = re.findall(r"^  - [^\n]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    order += ["results/README.md", "reference/README.md"]
+    for here, after in pairwise(order):
+        last = (ROOT / "docs" / here).read_text().splitlines()[-1]
+        target = re.fullmatch(r"Next: \[[^\]]+\]\((\S+)\)", last)
+        assert target, f"{here} does not end with a link to {after}"
+        assert (
+            (ROOT / "docs" / here)
+            .parent.joinpath(target[1])
+            .resolve()
+            .samefile(ROOT / "docs" / after)
+        ), here
+
+
+def test_the_reference_has_every_public_name() -> None:
+    index = (ROOT / "docs" / "reference" / "README.md").read_text()
+    for module in MODULES:
+        headings = re.findall(r"^## (\w+)$", page(module), re.MULTILINE)
+        assert headings == public_names(module), module
+        assert f"`{module}`" in index
+        assert f"{module}.md" in (ROOT / "mkdocs.yml").read_text()
+
+
+def test_the_reference_shows_what_docstrings_say() -> None:
+    text = page("samantic.models")
+    assert "samantic.models.FeatureRectification(channels: int)" in text
+    assert "- `channels`: Channels C of a map." in text
+    assert "AuxiliaryHead.forward" not in text  # its class describes it
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_prose_wraps_at_one_width(document: Path) -> None:
+    """Tables, code, pictures and what cannot be broken, such as addresses, may be longer."""
+    long, fenced = [], False
+    for number, line in enumerate((ROOT / document).read_text().splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        free = fenced or line.startswith(("|", "![", "{%")) or re.fullmatch(r"`[^`]*`", line)
+        breakable = " " in re.sub(r"^\s*([-*]|\d+\.)?\s*", "", line)[: WIDTH - 4]
+        if len(line) > WIDTH and breakable and not free:
+            long.append(number)
+    assert not long, f"{document}: lines {long} have more than {WIDTH} characters"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_programs_in_documents_import_what_exists(document: Path) -> None:
+    """Programs that are not run here: those that the shell gives to python, and links' targets."""
+    text = (ROOT / document).read_text()
+    programs = re.findall(r"^python - <<'?END'?\n(.*?)^END$", text, re.MULTILINE | re.DOTALL)
+    programs += re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    programs += re.findall(r"python -c \"([^\"]*)\"", text)
+    for program in programs:
+        for node in ast.walk(ast.parse(program)):
+            if isinstance(node, ast.ImportFrom):
+                module = import_module(str(node.module))
+                for alias in node.names:
+                    assert hasattr(module, alias.name), f"{document}: {node.module}.{alias.name}"
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    import_module(alias.name)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_files_that_documents_name_exist(document: Path) -> None:
+    """Modules in backticks such as `models/fusion.py`, scripts, configurations and links."""
+    text = (ROOT / document).read_text()
+    for name in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        places = (ROOT / name, ROOT / "src" / "samantic" / name)
+        assert any(place.exists() for place in places), f"{document}: {name}"
+    folders = r"\b(?:training|benchmarks|examples|configs|tools)"
+    for script in re.findall(rf"{folders}/[\w/]+\.(?:py|yaml)", text):
+        assert (ROOT / script).exists(), f"{document}: {script}"
+    for module in re.findall(r"`(samantic(?:\.[a-z_]\w*)+)`", text):
+        assert found(module), f"{document}: {module}"
+    for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+        assert (ROOT / document).parent.joinpath(link).exists(), f"{document}: {link}"
+
+
+def found(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        return bool(import_module(name))
+    except ModuleNotFoundError:
+        module, _, last = name.rpartition(".")
+        return hasattr(import_module(module), last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,12 @@ def test_imports_point_one_way() -> None:
         for target in imports(path) - {module}:
             assert rank[target] < rank[module], f"{path.name} imports samantic.{target}"
     assert sorted(seen) == sorted(name for layer in LAYERS for name in layer)
+
+
+def test_contributors_read_the_same_order() -> None:
+    text = (SRC.parents[1] / "CONTRIBUTING.md").read_text()
+    rows = text.split("| row | holds |")[1].split("\n\n")[0].splitlines()[2:]
+    assert [re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows] == LAYERS
 
 
 def test_models_and_losses_do_not_know_lightning() -> None:

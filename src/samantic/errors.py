@@ -1,4 +1,4 @@
-"""The one exception that users meet: bad input, told in one line."""
+"""The one exception for users: bad input, described in one line."""
 
 
 class InputError(ValueError):

@@ -77,7 +77,7 @@ class Grid:
             self._check_classes(table)
 
     def _check_classes(self, table: Table) -> None:
-        """Refuse rows that cannot be compared: of other classes than the first."""
+        """Refuse rows that cannot be compared: of classes other than the first's."""
         first = None
         for row in table.rows:
             data = self.cells[table.name, row.name, self.seeds[0]].data
@@ -204,7 +204,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
     from samantic.measure.disturbances import MISSING
     from samantic.run import distill, train
 
-    torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user says so
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user sets fewer
     resume = (Path(config.out) / "last.ckpt").exists()
     try:
         options: Any = {"resume": resume, "quiet": True}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import textwrap
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -22,7 +24,7 @@ from samantic.metrics import paired_difference
 from samantic.strings import escaped, spreadsheet
 
 TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}
-"""What a student of a distillation stands beside, and how tables call it."""
+"""What a distilled student is compared with: its key in metrics.json, and its name in tables."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,16 @@ def markdown(table: Table, header: list[str], lines: list[list[str]], facts: lis
     cells = [list(map(escaped, line)) for line in (header, *lines)]
     rows = ["| " + " | ".join(line) + " |" for line in (cells[0], rule, *cells[1:])]
     note = table.note.replace("<", "&lt;")
-    paragraphs = [f"# {escaped(table.title)}", *facts, *([note] if note else [])]
+    prose = [_wrapped(text) for text in (*facts, *([note] if note else []))]
+    paragraphs = [f"# {escaped(table.title)}", *prose]
     return "\n\n".join([*paragraphs, "\n".join(rows)]) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    """Prose in lines of at most 100 characters; a command in backticks stays in one line."""
+    if re.fullmatch(r"`+[^`]*`+", text):
+        return text
+    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def to_csv(results: list[Result]) -> str:

@@ -31,7 +31,7 @@ DARK = 50.0
 """Mean luminance of RGB, 0..255, below which a pair is taken for night."""
 
 ALIKE = 6 / 128
-"""Such a share of the bits of two pairs' hashes may differ in what counts as the same picture."""
+"""Two pairs count as the same picture if at most this share of the bits of their hashes differs."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def main(words: list[str]) -> int:
     Returns:
         Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
     """
-    for stream in (sys.stdout, sys.stderr):  # a console may know fewer letters than names have
+    for stream in (sys.stdout, sys.stderr):  # a console may lack letters that names have
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
@@ -62,7 +62,7 @@ def main(words: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line, without the usage; options are never abbreviated."""
+    """Prints what is wrong in one line, without the usage; options are never abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
@@ -80,7 +80,7 @@ def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
         options: Of the verb: `own` are its options, `keys` gives those of its configuration.
 
     Raises:
-        InputError: There is one; the line tells the option that was probably meant.
+        InputError: There is one; the line names the option that was probably meant.
     """
     if not words:
         return

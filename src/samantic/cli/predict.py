@@ -13,7 +13,7 @@ from samantic.strings import shown
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
 MOST_LINES = 10
-"""So many bad pairs are told one by one."""
+"""At most this many bad pairs are printed."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

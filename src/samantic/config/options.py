@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get
 from samantic.errors import InputError
 
 SHOWN = 60
-"""So many characters of a value are told in an error."""
+"""At most this many characters of a value are shown in an error."""
 
 SEED = 2**32 - 1
 
@@ -194,11 +194,11 @@ def shown(value: object) -> str:
 
 
 def wanted(hint: Any, within: str = "") -> str:
-    """A type in words.
+    """A type as a phrase for an error.
 
     Args:
         hint: The type.
-        within: The bounds of its numbers, in words.
+        within: The bounds of its numbers, as a phrase.
 
     Example:
         >>> wanted(int | None, " in 1..9")

@@ -131,7 +131,7 @@ def refuse_unknown(values: dict[Any, Any], kind: type[Any]) -> None:
     """Refuse keys that do not exist.
 
     Raises:
-        InputError: One does not; the line tells the key that was probably meant. Of a file that
+        InputError: One does not; the line names the key that was probably meant. Of a file that
             has no key of a configuration it tells nothing.
     """
     _refuse_unknown(values, hints(kind), "")

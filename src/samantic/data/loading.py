@@ -122,7 +122,7 @@ def step_count(length: int, batch_size: int, devices: int, epochs: int) -> int:
 class Drawn(Dataset[Any]):
     """A data set whose random changes of a pair depend on the seed and on its draw alone.
 
-    So they are the same in any process, and other ones in another epoch.
+    So they are the same in any process, and differ from epoch to epoch.
 
     Args:
         dataset: What draws its changes from torch's random numbers.

@@ -114,7 +114,7 @@ class PairedFolder(Dataset[Sample]):
 
     Raises:
         InputError: A folder, split or partner file is missing, or the split is empty. Broken
-            files are told when they are read.
+            files are reported when they are read.
 
     Example:
         >>> data = PairedFolder("shared/data/mfnet_mini", "mfnet", "test")

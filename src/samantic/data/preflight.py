@@ -37,7 +37,7 @@ TYPED = Keys("--thermal-scaling", "--colors #000000,#ffffff")
 def check_split(pairs: PairedFolder, keys: Keys) -> None:
     """Refuse a split whose thermal images or labels are in another unit than is said of them.
 
-    Files that cannot be read are passed over: they are told when they are needed.
+    Files that cannot be read are skipped: they are reported when they are needed.
 
     Args:
         pairs: The split, with its camera.
@@ -99,7 +99,7 @@ def _thermal(files: Sequence[Files]) -> Iterator[tuple[str, RawThermal]]:
         try:
             alone = {n: path for n, path in pair.images.items() if path == pair.thermal}
             thermal = read_pair(pair._replace(images=alone))[1]
-        except InputError:  # told when it is needed
+        except InputError:  # reported when it is needed
             continue
         if thermal is not None:
             yield pair.name, thermal
@@ -111,5 +111,5 @@ def _labels(files: Sequence[Files], code: LabelCode) -> Iterator[NDArray[np.uint
             continue
         try:
             yield code.read(pair.labels)
-        except InputError:  # told when it is needed
+        except InputError:  # reported when it is needed
             continue

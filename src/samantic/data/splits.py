@@ -52,7 +52,7 @@ class SplitFiles:
         names: The pairs.
         found: The files of each kind (rgb, thermal, labels) by name.
         notes: What a user should know of the folders.
-        repeats: Which names the list has twice, in words; "" for none.
+        repeats: A sentence on the names that the list has twice; "" for none.
     """
 
     names: list[str]
@@ -136,7 +136,7 @@ def _check_partners(
     names: Sequence[str],
     split: str,
 ) -> None:
-    """Refuse names without a file of every kind; what has no file at all is told once."""
+    """Refuse names without a file of every kind; a kind without any file is reported once."""
     told: set[str] = set()
     problems, missing = [], []
     for kind, known in found.items():

@@ -24,7 +24,7 @@ CLIPPED = 0.5
 """Share of an image beyond a fixed range from which the range is taken for another unit's."""
 
 FEW = 0.25
-"""Such a share of the images may lie beyond a fixed range, and one in any case."""
+"""At most this share of the images may lie beyond a fixed range; one image always may."""
 
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 

@@ -1,4 +1,4 @@
-"""Masks made worse on purpose, as those of a SAM are beside true ones."""
+"""Masks made worse on purpose, with the faults that the masks of a SAM have."""
 
 from __future__ import annotations
 

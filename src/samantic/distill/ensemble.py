@@ -71,9 +71,10 @@ class KeptMasks:
 
 
 def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
-    """Find the masks of a split's images that are not known yet; those made otherwise stay beside.
+    """Find the masks of a split's images that are not known yet.
 
-    The folder is named by the options, a file by the content of the image.
+    The folder is named by the options, a file by the content of the image. Masks computed with
+    other options keep their own folder.
 
     Raises:
         InputError: They cannot be had.
@@ -154,7 +155,7 @@ class Ensemble:
         self, teacher: Teacher, masks: KeptMasks, options: AdaptationConfig, device: torch.device
     ) -> None:
         self.masks, self.options, self.device = masks, options, device
-        # convolutions are faster so; torch's types do not know that both may be given
+        # channels_last makes convolutions faster on CPUs; torch's types lack both arguments at once
         self.teacher: Teacher = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def targets(self, sample: Sample) -> Targets:

@@ -55,7 +55,7 @@ class MaskSource(Protocol):
 
 @dataclass(frozen=True)
 class SamMasks:
-    """Masks of a SAM that is asked on a grid (see `masks.grid_masks`).
+    """Masks of a SAM that is asked on a grid (see `grid_masks`).
 
     Attributes:
         base: SAM2, as for SARTM: hub id, local folder, or the name of a random one.

@@ -47,7 +47,7 @@ class Teacher(nn.Module):
         return brought_to(out.answer(self.info.model.prediction), size)
 
     def learn(self, modalities: Sequence[str]) -> None:
-        """Let it learn from its answers to images of some modalities.
+        """Let the teacher learn from its answers to images of some modalities.
 
         What has no part in them, such as a head that does not answer, is frozen.
         """
@@ -116,7 +116,7 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
         return None
     try:
         values, _ = SegformerConfig.get_config_dict(locate(name_or_path, "teacher.model", ""))
-    except (InputError, OSError):  # no such folder, or nothing on the hub: the other loader says so
+    except (InputError, OSError):  # neither a folder nor on the hub: the other loader reports it
         return None
     if values.get("model_type") != "segformer":
         return None

@@ -39,7 +39,7 @@ def fit(
     """
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    task.to(memory_format=torch.channels_last)  # convolutions are faster so
+    task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
     start = done_steps(out / "last.ckpt", task) if resume else 0
     always = [StepSeed(options.seed), Validations(options.validations), SkipBroken()]
     trainer: Any = _trainer(out, options, [*always, *callbacks])

@@ -14,7 +14,7 @@ from samantic.data.loading import Batch, mixed
 from samantic.errors import InputError
 
 PATIENCE = 10
-"""So many steps in a row without a finite loss end a training."""
+"""A training ends after this many steps in a row without a finite loss."""
 
 SHOWN = 10
 """Pairs that a message names."""

@@ -33,7 +33,7 @@ class Disturbance(NamedTuple):
     """A change of a pair.
 
     Attributes:
-        group: Its average is told under this name.
+        group: The average of a group is reported under this name.
         touches: The modalities that it changes.
         change: Takes images of one modality and a generator; a disturbance of both modalities
             changes one after the other.

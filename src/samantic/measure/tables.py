@@ -103,7 +103,7 @@ def interval(bounds: Sequence[float] | None) -> str:
 
 
 def pair_count(count: int) -> str:
-    """So many pairs, in words."""
+    """The number of pairs with its noun: `1 pair`, `2 pairs`."""
     return "1 pair" if count == 1 else f"{count} pairs"
 
 

@@ -15,7 +15,7 @@ Device = str | int | torch.device
 of a GPU, or torch's own object."""
 
 SEVERAL = 2
-"""So many processes may train on a CPU of any number of cores."""
+"""At most this many processes train on a CPU, whatever its number of cores."""
 
 
 def choose_device(wanted: Device = "auto") -> torch.device:

@@ -110,7 +110,7 @@ def predict_files(
 
 
 def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
-    """Refuse a folder whose predictions were made otherwise."""
+    """Refuse a folder whose predictions were made by another model or with other options."""
     if not isinstance(before, dict) or "model" not in before:
         raise InputError(f"{out}: holds a summary.json of something else; give another --out")
     if before["model"] != made["model"]:
@@ -215,7 +215,7 @@ def _mark(pair: Files, made: dict[str, Any]) -> str:
 
 
 def _kept(paths: list[Path], mark: str | None) -> NDArray[np.uint8] | None:
-    """The labels of an overlay and a label file; None where one is damaged or made otherwise."""
+    """The labels of an overlay and a label file; None where one is damaged or out of date."""
     if mark is None or any(png_mark(path) != mark for path in paths):
         return None
     try:

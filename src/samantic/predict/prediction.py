@@ -43,7 +43,7 @@ class Prediction:
         Args:
             folder: Folder to write to.
             stem: Name of the pair.
-            made_from: What both files say that they were made from; see `provenance.png_mark`.
+            made_from: What both files say that they were made from; see `provenance.mark_png`.
         """
         info = None if made_from is None else mark_png(made_from)
         for kind, image in (("overlays", self.overlay()), ("labels", Image.fromarray(self.labels))):

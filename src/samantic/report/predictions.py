@@ -18,7 +18,7 @@ from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, sensor_pictures
 
 MOST = 40
-"""So many pairs are shown, evenly chosen."""
+"""At most this many pairs are shown, evenly chosen."""
 
 SEEN = 0.0005
 """Least share of the pixels of a class that is named."""

@@ -259,8 +259,8 @@ def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
 def _keep_targets(job: _Job) -> KeptTargets:
     """The targets of a teacher that does not learn, computed once.
 
-    They lie in the run folder, where those made otherwise go, or in the folder that runs share,
-    where those made otherwise stay beside.
+    They lie in the run folder, where targets computed with other options are removed, or in the
+    folder that runs share, where targets computed with other options keep their own folder.
     """
     config, masks = job.config, job.masks["train"]
     made = _made(job)

@@ -1,4 +1,4 @@
-"""Every layout's data card. A new data set is a new constant in `cards_rgb` or `cards_rgbt`."""
+"""Every layout's data card. A new data set is a new constant in `cards/rgb.py` or `cards/rgbt.py`."""
 
 from __future__ import annotations
 

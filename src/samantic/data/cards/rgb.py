@@ -80,8 +80,8 @@ DENSEPASS = DatasetSpec(
     "Adaptation with Attention-Augmented Context Exchange, ITSC 2021, arXiv 2108.06383",
     source="https://github.com/chma1024/DensePASS",
     terms="research data, no licence stated",
-    # papers with 13 classes merge rider into person and the other vehicles into car, and leave the
-    # train out: another task, which stands in no column beside this one
+    # papers with 13 classes merge rider into person and the other vehicles into car, and
+    # leave out train: another task, whose figures cannot be compared with this one's
     protocols=(Protocol("19 classes", "DensePASS, Trans4PASS"), PRESENT_CLASSES),
 )
 
