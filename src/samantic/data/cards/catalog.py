@@ -1,4 +1,4 @@
-"""Every layout's data card. A new data set is a new constant in `cards/rgb.py` or `cards/rgbt.py`."""
+"""Every layout's data card. A new data set is a new constant in `rgb.py` or `rgbt.py`."""
 
 from __future__ import annotations
 
