@@ -20,6 +20,7 @@ LAYERS = [
     ["metrics"],
     ["data", "models", "losses"],
     ["devices", "steps", "resuming", "masks", "model_info"],
+    ["averaging"],
     ["trainer"],
     ["distillation", "checkpoint", "tiling", "prediction"],
     ["tasks"],

@@ -26,7 +26,7 @@ PLAN = (
     ("00131D", "00721N", "00731N"),
     ("00141D", "00741N"),
 )
-"""First frames of the parts of each fold: both times of day in each, and places as few as can be."""
+"""First frames of the parts of each fold: both times of day in each, few places parted."""
 
 
 def parts(names: list[str], length: int) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
+from samantic.averaging import Average, PutBack
 from samantic.config import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
 from samantic.devices import check_count
@@ -41,8 +42,16 @@ def fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # convolutions are faster so
     start = done_steps(out / "last.ckpt", task) if resume else 0
-    always = [StepSeed(options.seed), Validations(options.validations), SkipBroken()]
-    trainer: Any = _trainer(out, options, [*always, *callbacks])
+    always: list[L.Callback] = [
+        StepSeed(options.seed),
+        Validations(options.validations),
+        SkipBroken(),
+    ]
+    callbacks = [*always, *callbacks]
+    if options.ema:
+        average = Average(options.ema)
+        callbacks = [average, *callbacks, PutBack(average)]
+    trainer: Any = _trainer(out, options, callbacks)
     devices = trainer.num_devices * trainer.num_nodes
     steps = options.steps or step_count(len(source), options.batch_size, devices, options.epochs)
     trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 import torch
+from torch.utils.data import Dataset
 
 from samantic.callbacks import KeepRun, KeepSimilarity, ProgressBar
 from samantic.checkpoint import (
@@ -18,15 +19,16 @@ from samantic.checkpoint import (
     start_from,
     tensors_fingerprint,
 )
-from samantic.config import Config, DataConfig
+from samantic.config import AugmentConfig, Config, DataConfig
 from samantic.config_files import to_yaml
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
 from samantic.data.folders import tell
 from samantic.data.loading import Source, eval_loader
-from samantic.data.pairs import PairedFolder
+from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.preflight import CONFIGURED, check_split
+from samantic.data.rare import Balanced
 from samantic.data.splits import NoSplitError
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
@@ -122,7 +124,6 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
     config, out, text = job.config, job.out, job.text
     pairs, workers = job.splits["train"], config.data.workers
-    pairs.transform = RandomCrop(config.augment)
     balance = config.loss.class_balance
     weights = pairs.class_weights(balance) if balance else None
     callbacks: list[L.Callback] = [
@@ -135,12 +136,20 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         SegmentationTask(job.network, config, weights, text, job.teacher),
         out,
         config.train,
-        Source(pairs, workers),
+        Source(_examples(pairs, config.augment), workers),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         callbacks,
         resume,
     )
     return trainer.is_global_zero
+
+
+def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
+    """The crops that are learnt from."""
+    if augment.rare or augment.paste:
+        return Balanced(pairs, augment)
+    pairs.transform = RandomCrop(augment)
+    return pairs
 
 
 def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:
