@@ -61,6 +61,8 @@ def thresholds(answers: list[Answer], least: float, share: float) -> NDArray[np.
     It is `least`, or less where fewer than a share of the class's pixels would keep theirs.
     """
     bounds = np.full(256, least)
+    if not share:
+        return bounds
     for label in np.unique(np.concatenate([np.unique(ids) for ids, _ in answers])):
         values = np.concatenate([sure[ids == label] for ids, sure in answers])
         bounds[label] = min(least, np.quantile(values, 1 - share))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import lightning as L  # the name its documentation uses
 import torch
@@ -34,7 +34,7 @@ class Average(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin with the weights as they are; a resumed run has its means."""
-        weights = averaged(pl_module.network)
+        weights = averaged(pl_module)
         self.means = {
             name: self.means.get(name, weight).detach().to(weight.device, copy=True)
             for name, weight in weights.items()
@@ -47,7 +47,7 @@ class Average(L.Callback):
         """Take in a step's weights; without a validation split the model may be kept now."""
         done = trainer.global_step
         share = 1 - min(self.decay, done / (done + 9))
-        weights = averaged(pl_module.network)
+        weights = averaged(pl_module)
         torch._foreach_lerp_(list(self.means.values()), list(weights.values()), share)
         if not trainer.enable_validation and ends_part(trainer):
             self._exchange(pl_module)
@@ -58,7 +58,7 @@ class Average(L.Callback):
 
     @torch.no_grad()
     def _exchange(self, task: L.LightningModule) -> None:
-        weights = averaged(task.network)
+        weights = averaged(task)
         self.own = {name: weight.clone() for name, weight in weights.items()}
         for name, weight in weights.items():
             weight.copy_(self.means[name])
@@ -66,7 +66,7 @@ class Average(L.Callback):
     @torch.no_grad()
     def put_back(self, task: L.LightningModule) -> None:
         """The weights as the training left them, if the means are in their place."""
-        weights = averaged(task.network) if self.own else {}
+        weights = averaged(task) if self.own else {}
         for name, weight in weights.items():
             weight.copy_(self.own[name])
         self.own = {}
@@ -108,7 +108,8 @@ class PutBack(L.Callback):
         self.average.put_back(pl_module)
 
 
-def averaged(network: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a network that training changes: trained weights and floating buffers."""
+def averaged(task: L.LightningModule) -> dict[str, Tensor]:
+    """The tensors of a task's network that training changes: weights and floating buffers."""
+    network = cast(nn.Module, task.network)
     trained = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
     return trained | {n: b for n, b in network.named_buffers() if b.is_floating_point()}

@@ -71,6 +71,7 @@ RANGES = {
     "loss.window": WEIGHT,
     "loss.boundary": WEIGHT,
     "loss.consistency": WEIGHT,
+    "loss.features": WEIGHT,
     "loss.cover": SHARE,
     "loss.smallest": Range(0, 10**9),
     "loss.distance": Range(0, 256),

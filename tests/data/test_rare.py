@@ -75,9 +75,9 @@ def test_a_crop_larger_than_the_image_still_shows_it(pairs: PairedFolder) -> Non
 def test_things_come_from_other_frames_of_the_same_time_of_day(pairs: PairedFolder) -> None:
     """RGB, thermal and labels together, at their place or at its mirror image's."""
     data = Balanced(pairs, AugmentConfig(crop=SIZE, scale=(1.0, 1.0), paste=1.0, flip=0.5))
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     places, seen = set(), Counter[int]()
-    for _ in range(100):
+    for _ in range(300):
         sample = data[9]  # by night; only frame 8 has something
         labels = sample.labels
         assert labels is not None
@@ -91,7 +91,7 @@ def test_things_come_from_other_frames_of_the_same_time_of_day(pairs: PairedFold
                 assert image[:, inside].unique().tolist() == pytest.approx([160 / 255])
                 assert image[0, 20, 50].item() == pytest.approx(180 / 255)
     assert set(seen) == {0, 7}
-    assert places >= {(40, 80), (40, 6), (2, 2), (2, 90)}
+    assert places == {(40, 80), (40, 6), (2, 2), (2, 90)}
 
 
 def test_pasting_equals_a_loop_over_pixels() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -54,7 +55,7 @@ def test_the_mean_is_kept_and_the_training_goes_on_from_its_own_weights(
     begin, update = Average.on_train_start, Average.on_train_batch_end
 
     def copied(task: L.LightningModule) -> dict[str, Tensor]:
-        return {name: weight.clone().double() for name, weight in averaged(task.network).items()}
+        return {name: weight.clone().double() for name, weight in averaged(task).items()}
 
     def begun(self: Average, trainer: L.Trainer, task: L.LightningModule) -> None:
         start.append(copied(task))
@@ -81,7 +82,8 @@ def test_the_mean_is_kept_and_the_training_goes_on_from_its_own_weights(
         torch.testing.assert_close(last.double(), after[-1][name], rtol=0, atol=0)
     if val is None:  # the last state is the one that is kept
         network, _ = load_model(tmp_path / "run")
-        for name, tensor in averaged(network).items():
+        task: Any = SimpleNamespace(network=network)
+        for name, tensor in averaged(task).items():
             torch.testing.assert_close(tensor.double(), mean[name], rtol=1e-4, atol=1e-5)
 
 
@@ -93,7 +95,7 @@ def test_what_is_validated_is_the_mean(
 
     def validated(self: SegmentationTask, *args: Any) -> None:
         average = next(c for c in self.trainer.callbacks if isinstance(c, Average))
-        weights = averaged(self.network)
+        weights = averaged(self)
         seen.append(all(torch.equal(w, average.means[name]) for name, w in weights.items()))
         step(self, *args)
 

@@ -125,16 +125,19 @@ def paste(sample: Sample, source: Sample, mask: Tensor) -> Sample:
     size = 2 * MARGIN + 1
     share = F.avg_pool2d(mask[None].float(), size, 1, MARGIN, count_include_pad=False)
     share = torch.where(mask, 1.0, (2 * share).clamp(max=1))
-    mixed = (
+    rgb, thermal = (
         None if x is None or y is None else torch.lerp(x, y, share)
         for x, y in ((sample.rgb, source.rgb), (sample.thermal, source.thermal))
     )
     labels = torch.where(mask, cast(Tensor, source.labels), cast(Tensor, sample.labels))
-    return Sample(sample.name, *mixed, labels, sample.inside)
+    return Sample(sample.name, rgb, thermal, labels, sample.inside)
 
 
 def _mirrored(sample: Sample) -> Sample:
-    return Sample(sample.name, *(None if x is None else x.flip(-1) for x in sample[1:]))
+    rgb, thermal, labels = (
+        None if x is None else x.flip(-1) for x in (sample.rgb, sample.thermal, sample.labels)
+    )
+    return Sample(sample.name, rgb, thermal, labels)
 
 
 def _region(mask: Tensor) -> Tensor:
