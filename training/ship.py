@@ -21,12 +21,15 @@ from samantic.files import read_json, write_tensors, write_text
 from samantic.predict.info import CONFIG, read_info
 from samantic.predict.model_folder import CARD, TEXT, WEIGHTS, find_model, write_card
 
+SELECTED = "The model was selected on another split."
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--metrics", type=Path, help="of a model's one test evaluation")
     parser.add_argument("--limits", type=Path, required=True, help="Markdown for the card's end")
+    parser.add_argument("--last", action="store_true", help="no split selected it")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     source, out = find_model(options.model), options.out
@@ -42,6 +45,8 @@ def main() -> None:
     if options.metrics:
         write_card(out, read_info(out), read_json(options.metrics))
         start = (out / CARD).read_text().replace("PATH_OF_THIS_FOLDER", out.name)
+        if options.last:
+            start = start.replace(SELECTED, "No split selected the model.")
         card = f"{start}\n{card}"
     write_text(out / CARD, card)
     print(f"{out}: {(out / WEIGHTS).stat().st_size / 1e6:.1f} MB")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -208,3 +208,29 @@ def test_images_of_any_size_are_padded_inside(base: str, fusion: TwoStreamFusion
     wide = network(*(torch.nn.functional.pad(x, (0, 19, 0, 19), value=127 / 255) for x in images))
     torch.testing.assert_close(found.logits, wide.logits[..., :45, :77])
     assert [m.shape[-2:] for m in found.features] == [(16, 24), (8, 12), (4, 6)]
+
+
+def test_a_cpu_trains_depthwise_convolutions_in_float32_in_mixed_precision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All others in bfloat16; the outputs and gradients stay near those of float32."""
+    kinds: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    convolve = F.conv2d
+
+    def seen(x: torch.Tensor, weight: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
+        out = convolve(x, weight, *args, **options)
+        kinds[weight.shape[1] == 1].add(out.dtype)
+        return out
+
+    torch.manual_seed(0)
+    encoder = LiteEncoder(BASE, imagenet_weights(BASE)).eval()
+    x = torch.rand(2, 3, 64, 96)
+    wanted = encoder(x)[-1]
+    (exact,) = torch.autograd.grad(wanted.square().mean(), [encoder.stem.weight])
+    with monkeypatch.context() as patch, torch.autocast("cpu", torch.bfloat16):
+        patch.setattr(F, "conv2d", seen)
+        found = encoder(x)[-1]
+    (near,) = torch.autograd.grad(found.float().square().mean(), [encoder.stem.weight])
+    assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
+    for a, b in ((found.float(), wanted), (near, exact)):
+        assert torch.cosine_similarity(a.flatten(), b.flatten(), dim=0) > 0.9

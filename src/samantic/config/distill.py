@@ -82,6 +82,8 @@ class AdaptationConfig(Options, section="loss"):
         boundary: Weight of the boundary term.
         consistency: Weight of the divergence of the teacher's windows where they overlap; it
             changes a teacher that learns.
+        features: Weight of the channel-wise distillation of the teacher's feature maps, each
+            through a 1x1 projection; a teacher that does not learn, and images without window.
         targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
         class_balance: A class weighs as much as its share of the pixels of teacher and ensemble in
             a batch to the power of minus this; 0 weighs all alike. Take what the teacher was
@@ -95,6 +97,7 @@ class AdaptationConfig(Options, section="loss"):
     window: float = 1.0
     boundary: float = 0.1
     consistency: float = 1.0
+    features: float = 0.0
     targets: Literal["hard", "soft"] = "hard"
     class_balance: float = 0.0
     cover: float = 0.6
@@ -156,6 +159,11 @@ class DistillConfig(Options):
             yield (
                 "train.teacher belongs to samantic train; name the teacher of a distillation in "
                 "teacher.model"
+            )
+        if self.loss.features and (self.window is not None or self.teacher.update == "joint"):
+            yield (
+                "loss.features belongs to images without window and a teacher that does not learn; "
+                "set it 0, or window null and teacher.update frozen"
             )
         if self.augment.crop is not None and self.window is not None:
             yield "augment.crop belongs to images without window"

@@ -139,12 +139,19 @@ class AugmentConfig(PhotometricConfig, section="augment"):
             range); or crop, the one that brings an image's short side to the crop's (uniform, as in
             the paper's lineage; set data.eval_size to the crop's short side then).
         flip: Probability of a horizontal flip.
+        rare: Share of the crops that are placed on a rare class: a class is drawn, then a frame
+            that has it. It is any class but the most common one, drawn in proportion to the
+            square root of the number of frames that have it.
+        paste: Probability that a thing of a class drawn likewise is pasted from another frame of
+            the same subset (such as day or night): RGB, thermal and labels, at its own place.
     """
 
     crop: tuple[int, int] = (480, 640)
     scale: tuple[float, float] = (0.5, 2.0)
     zoom: Literal["image", "crop"] = "image"
     flip: float = 0.5
+    rare: float = 0.0
+    paste: float = 0.0
 
     def broken(self) -> Iterator[str]:
         yield from super().broken()
@@ -216,6 +223,8 @@ class TrainConfig(Options, section="train"):
         warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
             it falls.
         clip: Largest norm of the gradient, larger ones are scaled down; null never does.
+        ema: Decay of a moving average of the weights, which is what is validated and kept; 0 keeps
+            the weights as they are. With 0.99 about the last hundred steps count.
         validations: How many times the run is validated, evenly spaced, the last time at its end.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on: auto, or their number, such as 1 or 4.
@@ -234,6 +243,7 @@ class TrainConfig(Options, section="train"):
     weight_decay: float = 0.01
     warmup: float = 0.02
     clip: float | None = 1.0
+    ema: float = 0.0
     validations: int = 20
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     devices: int | str = "auto"

@@ -110,8 +110,13 @@ class RandomCrop:
     def __call__(self, sample: Sample) -> Sample:
         return crop_sample(sample, self.draw(*sample.size), self.fill)
 
-    def draw(self, height: int, width: int) -> Crop:
+    def draw(self, height: int, width: int, pixel: tuple[int, int] | None = None) -> Crop:
         """A random window over an image of this size.
+
+        Args:
+            height: Of the image.
+            width: Of the image.
+            pixel: A row and a column that the window shows; None for any.
 
         Raises:
             InputError: The configured magnification leaves too little of such an image.
@@ -119,7 +124,9 @@ class RandomCrop:
         scale = self._scale(height, width)
         h, w = (max(1, round(side / scale)) for side in self.config.crop)
         mirror = float(torch.rand(())) < self.config.flip
-        return Crop(_place(height, h), _place(width, w), h, w, self.config.crop, mirror)
+        row, column = (None, None) if pixel is None else pixel
+        top, left = _place(height, h, row), _place(width, w, column)
+        return Crop(top, left, h, w, self.config.crop, mirror)
 
     def _scale(self, height: int, width: int) -> float:
         """The magnification of an image of this size."""
@@ -152,11 +159,18 @@ class RandomCrop:
             )
 
 
-def _place(extent: int, window: int) -> int:
-    """A random place of a window along a side, within it; or around it, if the window is longer."""
+def _place(extent: int, window: int, shown: int | None = None) -> int:
+    """A random place of a window along a side, within it; or around it, if the window is longer.
+
+    A window within the side shows a pixel of it, if one is given.
+    """
     spare = extent - window
-    place = int(torch.randint(abs(spare) + 1, ()))
-    return place if spare >= 0 else -place
+    if spare < 0:
+        return -int(torch.randint(1 - spare, ()))
+    first, last = 0, spare
+    if shown is not None:
+        first, last = max(0, shown - window + 1), min(spare, shown)
+    return first + int(torch.randint(last - first + 1, ()))
 
 
 def crop_sample(sample: Sample, crop: Crop, fill: int = IGNORE) -> Sample:

@@ -13,6 +13,7 @@ from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import brought_to, magnified, shown_scale
 from samantic.distill.data import LessonBatch
+from samantic.distill.features import FeatureTransfer
 from samantic.distill.objective import student_terms, teacher_terms
 from samantic.distill.targets import Targets, make_targets, stack_targets, within
 from samantic.distill.teacher import Teacher
@@ -21,6 +22,7 @@ from samantic.distill.windows import Cut, plan_windows
 from samantic.learn.optimizer import configure_adamw
 from samantic.learn.task import ScoredTask
 from samantic.models import Network, Output
+from samantic.models.pyramid import Pyramid
 from samantic.predict.tiling import blend_tiles
 
 
@@ -33,10 +35,15 @@ class DistillTask(ScoredTask):
         student: The network that is trained.
         config: The run.
         teacher: Where it learns too; else the batches bring the targets.
+        guide: The teacher whose features teach, if `loss.features` is set; it does not learn.
     """
 
     def __init__(
-        self, student: Network, config: DistillConfig, teacher: Teacher | None = None
+        self,
+        student: Network,
+        config: DistillConfig,
+        teacher: Teacher | None = None,
+        guide: Teacher | None = None,
     ) -> None:
         super().__init__(student, "mask", config.data.eval_size)
         self.config, self.teacher = config, teacher
@@ -44,6 +51,8 @@ class DistillTask(ScoredTask):
         if config.masks.source == "none":  # without masks there are no boundaries to learn
             self.options = replace(config.loss, boundary=0.0)
         self.photometric = Photometric(config.augment)
+        self.features = None if guide is None else FeatureTransfer(student, guide.network)
+        self.guides = [] if guide is None else [guide]  # a list, so that no checkpoint holds it
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Count the pixels of the prediction: of panoramas around their edge, as at inference."""
@@ -70,7 +79,8 @@ class DistillTask(ScoredTask):
         height, width = batch.images.labels.shape[-2:]
         cut = plan_windows(self.config.window, (height, width))
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
-        terms = student_terms(self._student(batch), targets, cut, self.options) | learnt
+        logits, seen = self._student(batch)
+        terms = student_terms(logits, targets, cut, self.options) | learnt | seen
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
@@ -86,20 +96,34 @@ class DistillTask(ScoredTask):
         targets = within(targets, images.inside)
         return targets, teacher_terms(logits, targets, cut, self.options)
 
-    def _student(self, batch: LessonBatch) -> Tensor:
-        """The student's logits (N, K, H, W), from a changed view and put back."""
+    def _student(self, batch: LessonBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The student's logits (N, K, H, W), from a changed view and put back; feature terms."""
         options, images = self.config.augment, self.photometric(batch.images)
         count, width = len(images.labels), images.labels.shape[-1]
         roll = options.roll and self.config.window is not None
         columns = draw_columns(count, width, options.flip, roll)
         present = images.present if len(self.network.modalities) > 1 else None
         seen = {name: view(x, columns) for name, x in images.images.items()}
-        logits: Tensor = self.network(**seen, present=present).logits
-        return put_back(logits, columns)
+        out: Output = self.network(**seen, present=present)
+        terms = {}
+        if self.features is not None:
+            found = self.features(out.features, self._guide(batch.images, columns))
+            terms["features"] = self.options.features * found
+        return put_back(out.logits, columns), terms
+
+    @torch.no_grad()
+    def _guide(self, images: Batch, columns: Tensor) -> Pyramid:
+        """The teacher's maps of the student's view, of the images as they are."""
+        guide = self.guides[0].to(self.device)
+        seen = {name: view(x, columns) for name, x in images.images.items()}
+        maps: Pyramid = guide.network(**seen).features
+        return maps
 
     def configure_optimizers(self) -> Any:
         """AdamW for the student, and for a teacher that learns at its own rate."""
         rates: dict[torch.nn.Module, float] = {self.network: self.config.train.learning_rate}
+        if self.features is not None:
+            rates[self.features] = self.config.train.learning_rate
         if self.teacher is not None:
             rates[self.teacher] = self.config.teacher.learning_rate
         return configure_adamw(rates, self.config.train, self.trainer)

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
+from samantic.learn.averaging import Average, PutBack
 from samantic.learn.resume import done_steps
 from samantic.learn.steps import SkipBroken, StepSeed, Validations
 from samantic.models.devices import check_count
@@ -41,8 +42,16 @@ def fit(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
     start = done_steps(out / "last.ckpt", task) if resume else 0
-    always = [StepSeed(options.seed), Validations(options.validations), SkipBroken()]
-    trainer: Any = _trainer(out, options, [*always, *callbacks])
+    always: list[L.Callback] = [
+        StepSeed(options.seed),
+        Validations(options.validations),
+        SkipBroken(),
+    ]
+    callbacks = [*always, *callbacks]
+    if options.ema:
+        average = Average(options.ema)
+        callbacks = [average, *callbacks, PutBack(average)]
+    trainer: Any = _trainer(out, options, callbacks)
     devices = trainer.num_devices * trainer.num_nodes
     steps = options.steps or step_count(len(source), options.batch_size, devices, options.epochs)
     trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config.networks import Head
+from samantic.data.sensors import SENSORS
 from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
-CHANNELS = {"rgb": 3, "thermal": 1}
+CHANNELS = {name: sensor.channels for name, sensor in SENSORS.items()}
 """Of the images of each modality."""
 
 MODALITIES = tuple(CHANNELS)

@@ -159,8 +159,9 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         if job.joint:
             save_model(job.out / TEACHER, job.teacher.network, job.teacher.info)
 
+    guide = job.teacher if config.loss.features else None
     trainer = fit(
-        DistillTask(job.student, config, job.teacher if job.joint else None),
+        DistillTask(job.student, config, job.teacher if job.joint else None, guide),
         job.out,
         config.train,
         Source(lessons, workers, collate_lessons),
@@ -214,6 +215,11 @@ def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student
     """
     teacher.check_fits(pairs, f"teacher.model {config.teacher.model}")
     size = teacher.info.eval_size
+    if config.loss.features and size is not None:
+        raise InputError(
+            f"loss.features: the teacher {config.teacher.model} sees images at a short side of "
+            f"{size} pixels, and its features are those of another size; set loss.features 0"
+        )
     if config.teacher.update == "joint" and config.augment.crop is not None and size is not None:
         raise InputError(
             f"augment.crop: the teacher {config.teacher.model} sees whole images at a short side "

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
+from torch.utils.data import Dataset
 
 from samantic.config.read import to_yaml
-from samantic.config.train import Config
+from samantic.config.train import AugmentConfig, Config
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
 from samantic.data.loading import Source, eval_loader
-from samantic.data.pairs import PairedFolder
+from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.rare import Balanced
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
@@ -121,7 +123,6 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
     """Train; return whether this is the process that goes on."""
     config, out, text = job.config, job.out, job.text
     pairs, workers = job.splits["train"], config.data.workers
-    pairs.transform = RandomCrop(config.augment)
     balance = config.loss.class_balance
     weights = pairs.class_weights(balance) if balance else None
     callbacks: list[L.Callback] = [
@@ -134,12 +135,20 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         SegmentationTask(job.network, config, weights, text, job.teacher),
         out,
         config.train,
-        Source(pairs, workers),
+        Source(_examples(pairs, config.augment), workers),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
         callbacks,
         resume,
     )
     return trainer.is_global_zero
+
+
+def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
+    """The crops that are learnt from."""
+    if augment.rare or augment.paste:
+        return Balanced(pairs, augment)
+    pairs.transform = RandomCrop(augment)
+    return pairs
 
 
 def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:

@@ -1,0 +1,158 @@
+"""Pairs in which rare classes come more often: by choice of frames and crops, and by pasting.
+
+Copy-paste after Ghiasi et al. (arXiv 2012.07177), between frames that one rig took at one time of
+day: what is pasted keeps its place in the image, and with it its size on the road.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from samantic.config.train import AugmentConfig
+from samantic.data.crop import RandomCrop, crop_sample
+from samantic.data.pairs import PairedFolder, Sample
+
+LEAST = 50
+"""A class with fewer pixels in a frame is not looked for there."""
+
+MARGIN = 7
+"""Pixels around a pasted thing, over which it passes into the frame: its shadow, its warmth."""
+
+
+class Found(NamedTuple):
+    """Where classes occur.
+
+    Attributes:
+        pixels: (n, K) int64, of each class in each of n frames.
+        wanted: (K,) float, how often each class is to be drawn; 0 for those that are never rare.
+    """
+
+    pixels: Tensor
+    wanted: Tensor
+
+    def frames(self, label: int) -> Tensor:
+        """The frames that have enough of a class."""
+        return (self.pixels[:, label] >= LEAST).nonzero()[:, 0]
+
+
+class Balanced(Dataset[Sample]):
+    """Crops of labelled pairs, a share of them around rare classes, and things of other frames.
+
+    With probability `augment.rare` a class is drawn, then a frame that has it, and the crop shows
+    one of its pixels. A class that n frames have is drawn in proportion to the square root of n,
+    the one with most pixels never. With probability `augment.paste` a class is drawn likewise, then
+    another frame of the same subset (such as day and night) that has it, and one connected region
+    of it, RGB, thermal and labels together, is pasted at its own place or at its mirror image's.
+
+    Args:
+        pairs: The pairs, labelled and without a transform.
+        config: The changes.
+    """
+
+    def __init__(self, pairs: PairedFolder, config: AugmentConfig) -> None:
+        self.pairs, self.config = pairs, config
+        self.crop = RandomCrop(config)
+        self.found = find_classes(pairs)
+        self.subsets = [pairs.subset(files.name) for files in pairs.files]
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> Sample:
+        label = self._draw(self.config.rare)
+        if label is not None:
+            index = _one_of(self.found.frames(label))
+        sample = self.pairs[index]
+        pasted = self._draw(self.config.paste)
+        if pasted is not None:
+            sample = self._paste(sample, index, pasted)
+        pixel = None if label is None else _pixel(cast(Tensor, sample.labels), label)
+        return crop_sample(sample, self.crop.draw(*sample.size, pixel), self.crop.fill)
+
+    def _draw(self, probability: float) -> int | None:
+        """With a probability, a rare class."""
+        if float(torch.rand(())) >= probability or not bool(self.found.wanted.any()):
+            return None
+        return int(torch.multinomial(self.found.wanted, 1))
+
+    def _paste(self, sample: Sample, index: int, label: int) -> Sample:
+        """Put a thing of another frame into a sample, if a frame that fits has one."""
+        alike = [
+            frame
+            for frame in self.found.frames(label).tolist()
+            if self.subsets[frame] == self.subsets[index] and frame != index
+        ]
+        if not alike:
+            return sample
+        source = self.pairs[alike[int(torch.randint(len(alike), ()))]]
+        if source.size != sample.size:
+            return sample
+        mask = _region(cast(Tensor, source.labels) == label)
+        if float(torch.rand(())) < self.config.flip:
+            source, mask = _mirrored(source), mask.flip(-1)
+        return paste(sample, source, mask)
+
+
+def find_classes(pairs: PairedFolder) -> Found:
+    """Count the pixels of each class in each frame."""
+    classes = len(pairs.classes)
+    frames = tqdm(pairs.files, "find classes", unit="pair", disable=None, delay=1)
+    counts = [
+        np.bincount(pairs.code.read(cast(Path, files.labels)).ravel(), minlength=256)
+        for files in frames
+    ]
+    pixels = torch.from_numpy(np.stack(counts)[:, :classes])
+    wanted = (pixels >= LEAST).sum(0).float().sqrt()
+    wanted[pixels.sum(0).argmax()] = 0
+    return Found(pixels, wanted)
+
+
+def paste(sample: Sample, source: Sample, mask: Tensor) -> Sample:
+    """Put what a mask (H, W) shows of one pair into another of its size.
+
+    Labels change under the mask; images also around it, less the farther it is.
+    """
+    size = 2 * MARGIN + 1
+    share = F.avg_pool2d(mask[None].float(), size, 1, MARGIN, count_include_pad=False)
+    share = torch.where(mask, 1.0, (2 * share).clamp(max=1))
+    images = {
+        name: torch.lerp(image, source.images[name], share) for name, image in sample.images.items()
+    }
+    labels = torch.where(mask, cast(Tensor, source.labels), cast(Tensor, sample.labels))
+    return Sample(sample.name, images, labels, sample.inside)
+
+
+def _mirrored(sample: Sample) -> Sample:
+    images = {name: image.flip(-1) for name, image in sample.images.items()}
+    return Sample(sample.name, images, cast(Tensor, sample.labels).flip(-1))
+
+
+def _region(mask: Tensor) -> Tensor:
+    """One connected region of a mask (H, W), drawn by its pixels."""
+    ids: NDArray[np.int32] = ndimage.label(mask.numpy(), np.ones((3, 3)))[0]
+    places = mask.nonzero()
+    row, column = places[int(torch.randint(len(places), ()))].tolist()
+    return torch.from_numpy(ids == ids[row, column])
+
+
+def _pixel(labels: Tensor, label: int) -> tuple[int, int] | None:
+    """A random pixel of a class; None where what was pasted hides it."""
+    places = (labels == label).nonzero()
+    if not len(places):
+        return None
+    row, column = places[int(torch.randint(len(places), ()))].tolist()
+    return row, column
+
+
+def _one_of(numbers: Tensor) -> int:
+    return int(numbers[int(torch.randint(len(numbers), ()))])
