@@ -184,9 +184,9 @@ def test_python_and_files_have_the_same_defaults(tmp_path: Path) -> None:
         assert (model.fusion, Config("x", DataConfig("d"), model).adapt.method) == (fusion, "full")
         path.write_text(f"{BASE}teacher: {{model: t}}\nstudent: {{base: {model.base}}}\n")
         assert read_distill_config(path).student == model
-    with pytest.raises(InputError, match="adapt.method lora does not fit model.network student"):
+    with pytest.raises(InputError, match=r"adapt\.method lora does not fit model\.network student"):
         Config("x", DataConfig("d"), StudentConfig(), AdaptConfig("lora"))
-    with pytest.raises(InputError, match="model.fusion early does not fit model.network sartm"):
+    with pytest.raises(InputError, match=r"model\.fusion early does not fit model\.network sartm"):
         SartmConfig(fusion="early")
 
 
