@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from samantic.config import Config, DataConfig, SartmConfig, StudentConfig
+from samantic.config import AdaptConfig, Config, DataConfig, SartmConfig, StudentConfig
 from samantic.config.distill import DistillConfig, TeacherConfig
-from samantic.config.read import read_config, read_distill_config, to_yaml
+from samantic.config.read import help_of, read_config, read_distill_config, to_yaml
 from samantic.errors import InputError
 
 BASE = "out: x\ndata: {root: d}\n"
@@ -172,3 +172,39 @@ def test_a_distillation_needs_no_labels_and_takes_the_teachers_scaling(tmp_path:
     again = tmp_path / "again.yaml"
     again.write_text(to_yaml(config))
     assert read_distill_config(again) == config
+
+
+def test_python_and_files_have_the_same_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    for base, fusion in ((None, "early"), ("efficientnet-lite0", "two-stream")):
+        said = "" if base is None else f", base: {base}"
+        path.write_text(f"{BASE}model: {{network: student{said}}}\n")
+        model = StudentConfig() if base is None else StudentConfig(base)
+        assert read_config(path) == Config("x", DataConfig("d"), model)
+        assert (model.fusion, Config("x", DataConfig("d"), model).adapt.method) == (fusion, "full")
+        path.write_text(f"{BASE}teacher: {{model: t}}\nstudent: {{base: {model.base}}}\n")
+        assert read_distill_config(path).student == model
+    with pytest.raises(InputError, match=r"adapt\.method lora does not fit model\.network student"):
+        Config("x", DataConfig("d"), StudentConfig(), AdaptConfig("lora"))
+    with pytest.raises(InputError, match=r"model\.fusion early does not fit model\.network sartm"):
+        SartmConfig(fusion="early")
+
+
+def test_files_that_name_what_a_student_has_no_choice_of_still_load(tmp_path: Path) -> None:
+    """As those that older versions wrote; a choice that it has not is refused."""
+    path = tmp_path / "config.yaml"
+    old = "auxiliary: none, decoder: trained, prediction: mask, context: sum"
+    path.write_text(f"{BASE}model: {{network: student, {old}}}\nadapt: {{rank: 8}}\n")
+    assert read_config(path).model == StudentConfig()
+    assert read_config(path).adapt == AdaptConfig("full", rank=8)
+    path.write_text(f"{BASE}teacher: {{model: t}}\nstudent: {{fusion: paper}}\n")
+    with pytest.raises(InputError, match=r"student\.fusion paper does not fit student\.network"):
+        read_distill_config(path)
+
+
+def test_help_lists_the_keys_of_both_networks() -> None:
+    text = help_of(Config)
+    for line in ("model, network sartm: ", "model, network student: "):
+        assert text.count(line) == 1
+    assert "default two-stream on an EfficientNet, else early" in " ".join(text.split())
+    assert "student: A student" in help_of(DistillConfig)

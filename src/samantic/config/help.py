@@ -31,15 +31,18 @@ def config_help(kind: type[Any], defaults: dict[str, Any]) -> str:
     return "\n".join(_section(kind, "", merged({}, defaults)))
 
 
-def _section(kind: type[Any], prefix: str, defaults: dict[str, Any]) -> Iterator[str]:
+def _section(
+    kind: type[Any], prefix: str, defaults: dict[str, Any], tag: str = ""
+) -> Iterator[str]:
     if prefix:
         title = str(kind.__doc__).split("\n\n")[0]
-        yield f"\n{prefix.removesuffix('.')}: {' '.join(title.split())}"
+        yield f"\n{prefix.removesuffix('.')}{tag}: {' '.join(title.split())}"
     meanings = dict(_meanings(kind))
     for field in fields(kind):
         name, hint = field.name, hints(kind)[field.name]
         for arm in arms(hint):
-            yield from _section(arm, f"{prefix}{name}.", defaults.get(name, {}))
+            tag = f", network {arm.network}" if len(arms(hint)) > 1 else ""
+            yield from _section(arm, f"{prefix}{name}.", defaults.get(name, {}), tag)
         if arms(hint):
             continue
         key = f"{prefix}{name}"

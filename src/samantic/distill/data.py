@@ -33,12 +33,12 @@ class LessonBatch(NamedTuple):
     """Several lessons of one size.
 
     Attributes:
-        images: The N pairs.
+        pairs: The N pairs.
         targets: Of N images; None if they are still to be made.
         masks: Of N images and their windows, where there are no targets.
     """
 
-    images: Batch
+    pairs: Batch
     targets: Targets | None
     masks: list[list[Tensor]]
 

@@ -76,7 +76,7 @@ class DistillTask(ScoredTask):
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
-        height, width = batch.images.labels.shape[-2:]
+        height, width = batch.pairs.labels.shape[-2:]
         cut = plan_windows(self.config.window, (height, width))
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
         logits, seen = self._student(batch)
@@ -89,33 +89,33 @@ class DistillTask(ScoredTask):
     def _teach(self, batch: LessonBatch, cut: Cut) -> tuple[Targets, dict[str, Tensor]]:
         """The targets that the teacher gives now, and its own loss terms."""
         teacher = cast(Teacher, self.teacher)
-        images = batch.images
-        logits = teacher.in_windows(images.images, cut)
+        pairs = batch.pairs
+        logits = teacher.in_windows(pairs.images, cut)
         each = zip(logits.unbind(1), batch.masks, strict=True)
         targets = stack_targets([make_targets(*part, cut, self.options) for part in each])
-        targets = within(targets, images.inside)
+        targets = within(targets, pairs.inside)
         return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> tuple[Tensor, dict[str, Tensor]]:
         """The student's logits (N, K, H, W), from a changed view and put back; feature terms."""
-        options, images = self.config.augment, self.photometric(batch.images)
-        count, width = len(images.labels), images.labels.shape[-1]
+        options, pairs = self.config.augment, self.photometric(batch.pairs)
+        count, width = len(pairs.labels), pairs.labels.shape[-1]
         roll = options.roll and self.config.window is not None
         columns = draw_columns(count, width, options.flip, roll)
-        present = images.present if len(self.network.modalities) > 1 else None
-        seen = {name: view(x, columns) for name, x in images.images.items()}
+        present = pairs.present if len(self.network.modalities) > 1 else None
+        seen = {name: view(x, columns) for name, x in pairs.images.items()}
         out: Output = self.network(**seen, present=present)
         terms = {}
         if self.features is not None:
-            found = self.features(out.features, self._guide(batch.images, columns))
+            found = self.features(out.features, self._guide(batch.pairs, columns))
             terms["features"] = self.options.features * found
         return put_back(out.logits, columns), terms
 
     @torch.no_grad()
-    def _guide(self, images: Batch, columns: Tensor) -> Pyramid:
+    def _guide(self, pairs: Batch, columns: Tensor) -> Pyramid:
         """The teacher's maps of the student's view, of the images as they are."""
         guide = self.guides[0].to(self.device)
-        seen = {name: view(x, columns) for name, x in images.images.items()}
+        seen = {name: view(x, columns) for name, x in pairs.images.items()}
         maps: Pyramid = guide.network(**seen).features
         return maps
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.learn.resume import FORMAT
-from samantic.learn.steps import ends_part, images_of
+from samantic.learn.steps import ends_part, pairs_of
 from samantic.learn.task import ScoredTask
 from samantic.models.network import broken
 
@@ -106,7 +106,7 @@ class KeepRun(L.Callback):
         """Without a validation split: keep the model and what resuming needs."""
         if trainer.enable_validation or not ends_part(trainer):
             return
-        images = images_of(batch)
+        images = pairs_of(batch)
         answers = not isinstance(pl_module, ScoredTask) or pl_module.is_finite_on(images)
         if self._usable(trainer, pl_module, answers):
             self.best = -1.0

@@ -94,7 +94,7 @@ class SkipBroken(L.Callback):
         self.buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
         if self.in_a_row == 0:
             self.names = []
-        self.names += images_of(batch).names
+        self.names += pairs_of(batch).names
 
     def on_before_backward(
         self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor
@@ -150,9 +150,9 @@ class SkipBroken(L.Callback):
             )
 
 
-def images_of(batch: Any) -> Batch:
+def pairs_of(batch: Any) -> Batch:
     """The pairs of a batch, which may bring more than them."""
-    return cast(Batch, getattr(batch, "images", batch))
+    return cast(Batch, getattr(batch, "pairs", batch))
 
 
 def shortened(names: list[str]) -> str:
