@@ -12,11 +12,11 @@ import torch
 import yaml
 
 import samantic
-from samantic.models import devices
 from samantic.cli import main
 from samantic.config.read import read_config
 from samantic.errors import InputError
 from samantic.files import read_json, read_yaml
+from samantic.models import devices
 
 BASE = "out: x\ndata: {root: d}\n"
 

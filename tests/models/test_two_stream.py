@@ -18,8 +18,8 @@ from samantic.config.read import check_network, read_config
 from samantic.config.train import TwoStreamFusion
 from samantic.errors import InputError
 from samantic.models import TwoStream
-from samantic.models.students import two_stream
 from samantic.models.encoders.efficientnet import LiteEncoder, imagenet_weights
+from samantic.models.students import two_stream
 from samantic.models.transfer import take_over
 from samantic.predict.model_folder import load_model
 
