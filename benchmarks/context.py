@@ -32,7 +32,7 @@ def main() -> None:
                 part.register_forward_hook(watch(found, name, module.heads))
     pairs: Any = PairedFolder(options.data, "mfnet", options.split, camera=model.camera)
     for pair in pairs:
-        model.classify(pair.rgb, pair.thermal)
+        model.classify(*pair.batch())
     print(f"{len(pairs)} pairs; of heads and pairs the median of the largest score, and the mean")
     print("entropy of a column of the softmax, 1 for a uniform one and 0 for one channel alone")
     for (name, context), rows in found.items():
