@@ -133,7 +133,7 @@ ROBUSTNESS = {
 }  # fmt: skip
 
 PUBLISHED = Section(
-    "Beside the published",
+    "Companions the published",
     "From the papers.",
     ["method", "car", "mIoU"],
     [["<i>CMX</i>", "90.1", "59.7"]],

@@ -40,11 +40,11 @@ def is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI
 
 
-def shown(text: object) -> str:
+def printable(text: object) -> str:
     r"""Text as one line that only shows: what acts on a terminal is escaped.
 
     Example:
-        >>> shown("a\x1b[31m\n")
+        >>> printable("a\x1b[31m\n")
         'a\\x1b[31m\\n'
     """
     return "".join(c.encode("unicode_escape").decode() if is_control(c) else c for c in str(text))
@@ -70,13 +70,13 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 def escaped(text: object) -> str:
     """Text that Markdown shows as it is, in a table too."""
-    line = re.sub(r"([\\`*\[\]|~$])", r"\\\1", shown(text))
+    line = re.sub(r"([\\`*\[\]|~$])", r"\\\1", printable(text))
     return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", line.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def code(text: object) -> str:
     """Text as code in Markdown, in a table too; the fence is longer than any in it."""
-    line = shown(text).replace("|", r"\|")
+    line = printable(text).replace("|", r"\|")
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     blank = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{blank}{line}{blank}{fence}"

@@ -23,10 +23,10 @@ from samantic.ablation.tables import Row, Table, read_table
 from samantic.cli import main
 from samantic.config import TextConfig
 from samantic.data.cards.card import check_names
-from samantic.measure.tables import in_columns, table
+from samantic.measure.tables import in_columns, scores_table
 from samantic.models.text import class_vectors
 from samantic.report.figures import tsne
-from samantic.strings import code, escaped, file_name, padded, shown, spreadsheet, width
+from samantic.strings import code, escaped, file_name, padded, printable, spreadsheet, width
 
 WriteConfig = Callable[..., Path]
 NAMES = ["背景", "سيارة", "😀|<b>`x`$a$", "_=cmd()e\u0301"]
@@ -238,7 +238,7 @@ def test_default_folders_stay_in_runs(
 
 
 def test_text_for_consoles_tables_and_paths() -> None:
-    assert shown("a\x1b[31m\n\u2028\u202e\udce9 é人") == r"a\x1b[31m\n\u2028\u202e\udce9 é人"
+    assert printable("a\x1b[31m\n\u2028\u202e\udce9 é人") == r"a\x1b[31m\n\u2028\u202e\udce9 é人"
     assert [width(text) for text in ("ab", "人", "e\u0301", "😀")] == [2, 2, 1, 2]
     assert padded("人", 4) == "人  "
     assert padded("人", 4, right=True) == "  人"
@@ -266,7 +266,7 @@ def test_a_class_may_be_called_as_a_mean() -> None:
         "miou_interval": [0.4, 0.6],
         "miou_present": 0.5,
     }
-    lines = table({"all": part}).splitlines()
+    lines = scores_table({"all": part}).splitlines()
     assert [line.split()[0] for line in lines] == [
         "IoU",
         "mIoU",

@@ -14,20 +14,20 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
-from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
+from samantic.data.resize import labels_at, magnify, network_scale, resize_to
 from samantic.measure.record import read_confusion
 from samantic.scenes.write import write_scenes
 
 
 def test_scale_and_size_keep_the_aspect() -> None:
-    assert shown_scale((480, 640), None) == 1
-    assert shown_scale((480, 640), 800) == pytest.approx(800 / 480)
+    assert network_scale((480, 640), None) == 1
+    assert network_scale((480, 640), 800) == pytest.approx(800 / 480)
     images = torch.rand(2, 3, 48, 64)
-    shown = magnified(images, shown_scale((48, 64), 80))
+    shown = magnify(images, network_scale((48, 64), 80))
     assert shown is not None
     assert shown.shape == (2, 3, 80, 107)
-    assert magnified(images, 1.0) is images
-    assert brought_to(torch.rand(2, 5, 80, 107), (48, 64)).shape == (2, 5, 48, 64)
+    assert magnify(images, 1.0) is images
+    assert resize_to(torch.rand(2, 5, 80, 107), (48, 64)).shape == (2, 5, 48, 64)
     ids = torch.randint(0, 9, (2, 24, 32)).repeat_interleave(2, 1).repeat_interleave(2, 2)
     assert torch.equal(labels_at(ids, (24, 32)), ids[:, ::2, ::2])
 
@@ -36,7 +36,7 @@ def test_scale_and_size_keep_the_aspect() -> None:
 def test_images_are_resampled_as_pillow_does(scale: float) -> None:
     """Bilinear, over as many pixels as one of the smaller image covers."""
     images = torch.rand(2, 3, 40, 60)
-    found = magnified(images, scale)
+    found = magnify(images, scale)
     assert found is not None
     size = (round(60 * scale), round(40 * scale))
     for image, result in zip(images.flatten(0, 1), found.flatten(0, 1), strict=True):

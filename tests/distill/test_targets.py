@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from samantic.config.distill import AdaptationConfig, ViewConfig
+from samantic.config.distill import ObjectiveConfig, ViewConfig
 from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.data.pairs import Sample
@@ -33,7 +33,7 @@ from samantic.distill.views import draw_columns, put_back, view
 from samantic.distill.windows import Cut, plan_windows
 
 K, H, W, WINDOW = 4, 12, 24, 8
-OPTIONS = AdaptationConfig(smallest=4, cover=0.5, distance=2)
+OPTIONS = ObjectiveConfig(smallest=4, cover=0.5, distance=2)
 
 
 @pytest.fixture(params=[WINDOW, (8, WINDOW)], ids=["as high as the image", "rows"])
@@ -336,7 +336,7 @@ def test_a_part_that_shows_more_than_the_image_teaches_nothing_beyond_it() -> No
     batch = stack_targets([lesson.known])
     for kind in ("hard", "soft"):
         logits = torch.randn(1, K, 32, 48, requires_grad=True)
-        options = AdaptationConfig(targets=kind)
+        options = ObjectiveConfig(targets=kind)
         cut = plan_windows(None, (32, 48))
         terms = student_terms(logits, batch, cut, options)
         torch.stack(list(terms.values())).sum().backward()
@@ -396,7 +396,7 @@ def test_the_boundary_term_does_not_see_what_lies_outside() -> None:
     boundary = (torch.rand(1, H, W) < 0.2) & ~outside
     targets = Targets(teacher, None, teacher[:, None], teacher[:, None], boundary)
     student = torch.randn(1, K, H, W, requires_grad=True)
-    options = AdaptationConfig(whole=0, window=0, boundary=0.5)
+    options = ObjectiveConfig(whole=0, window=0, boundary=0.5)
     terms = student_terms(student, targets, cut, options)
     p = student.detach().double().softmax(1)[0]
     on, off = [], []

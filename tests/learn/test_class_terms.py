@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from samantic.config import LossConfig
-from samantic.learn.class_terms import ClassVectors, Distillation, PrototypeMemory
+from samantic.learn.class_terms import ClassTerms, ClassVectors, PrototypeMemory
 from samantic.losses import (
     class_prototypes,
     language_distillation,
@@ -48,7 +48,7 @@ def pooled(out: Output, labels: torch.Tensor, classes: int) -> torch.Tensor:
 def test_terms_are_the_weighted_losses() -> None:
     config = LossConfig(language=3.0, tau=0.2, prototype=5.0, cross_modal=0.5)
     vectors = text(False, True, True, True)
-    distillation = Distillation(config, 4, 6, vectors)
+    distillation = ClassTerms(config, 4, 6, vectors)
     first, second = output(), output()
     labels = torch.randint(3, (2, 64, 64))  # class 3 is absent
     labels[:, :8] = 255
@@ -65,7 +65,7 @@ def test_terms_are_the_weighted_losses() -> None:
     assert terms["prototype"].item() == pytest.approx(5 * prototype, rel=1e-4)
     assert prototype > 0.001
     divergence = torch.zeros(())
-    for logits, auxiliary in second.alone:
+    for logits, auxiliary in second.single_modality:
         assert second.auxiliary is not None
         assert auxiliary is not None
         divergence += teacher_distillation(logits, second.logits) / 2
@@ -75,14 +75,14 @@ def test_terms_are_the_weighted_losses() -> None:
 
 
 def test_terms_of_weight_zero_are_not_computed() -> None:
-    distillation = Distillation(LossConfig(), 4, 6, text(True, True, True, True))
-    out = output()._replace(alone=())
+    distillation = ClassTerms(LossConfig(), 4, 6, text(True, True, True, True))
+    out = output()._replace(single_modality=())
     assert distillation(out, torch.zeros(2, 64, 64, dtype=torch.long), BOTH) == {}
     assert distillation.memory is None
 
 
 def test_a_pair_that_lacks_a_modality_teaches_nothing() -> None:
-    distillation = Distillation(LossConfig(cross_modal=1.0), 4, 6, None)
+    distillation = ClassTerms(LossConfig(cross_modal=1.0), 4, 6, None)
     present = torch.tensor([[True, False], [False, True]])
     terms = distillation(output(), torch.zeros(2, 64, 64, dtype=torch.long), present)
     assert terms["cross_modal"] == 0
@@ -90,11 +90,11 @@ def test_a_pair_that_lacks_a_modality_teaches_nothing() -> None:
 
 def test_nothing_is_taught_beyond_the_image() -> None:
     """By one modality to another: the mean is over the pixels that lie in the images."""
-    distillation = Distillation(LossConfig(cross_modal=1.0), 4, 6, None)
+    distillation = ClassTerms(LossConfig(cross_modal=1.0), 4, 6, None)
     out, labels = output(), torch.zeros(2, 64, 64, dtype=torch.long)
     inside = torch.zeros(2, 64, 64, dtype=torch.bool)
     inside[:, 8:40, :48] = True
-    for alone in out.alone:
+    for alone in out.single_modality:
         for logits in alone:
             assert logits is not None
             logits.requires_grad_()
@@ -102,11 +102,13 @@ def test_nothing_is_taught_beyond_the_image() -> None:
     cut = out._replace(
         logits=out.logits[:, :, 8:40, :48],
         auxiliary=None if out.auxiliary is None else out.auxiliary[:, :, 8:40, :48],
-        alone=tuple(tuple(x[:, :, 8:40, :48] for x in alone) for alone in out.alone),  # type: ignore[index,misc]
+        single_modality=tuple(
+            tuple(x[:, :, 8:40, :48] for x in alone) for alone in out.single_modality
+        ),  # type: ignore[index,misc]
     )
     torch.testing.assert_close(found, distillation(cut, labels, BOTH)["cross_modal"])
     found.backward()
-    for logits, _ in out.alone:
+    for logits, _ in out.single_modality:
         assert logits.grad is not None
         assert not logits.grad.movedim(1, -1)[~inside].any()
 

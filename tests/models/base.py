@@ -39,7 +39,7 @@ def pair(batch: int = 2, height: int = 40, width: int = 56) -> list[Tensor]:
 
 def maps(out: Output, alone: Tensor | None = None) -> list[Tensor]:
     """All outputs; of what is decoded alone, the pairs that it means something for."""
-    singles = [x for logits in out.alone for x in logits]
+    singles = [x for logits in out.single_modality for x in logits]
     if alone is not None:
         singles = [None if x is None else x[alone] for x in singles]
     return [x for x in (out.logits, out.auxiliary, *out.features, *singles) if x is not None]
@@ -49,7 +49,7 @@ def step(network: Network, images: list[Tensor], present: Tensor) -> Seen:
     """Forward and backward; the gradient of hidden pixels must be 0."""
     inputs = [image.clone().requires_grad_() for image in images]
     torch.manual_seed(6)
-    outputs = maps(network(*inputs, present, alone=True), present.all(1))
+    outputs = maps(network(*inputs, present, single_modality=True), present.all(1))
     torch.stack([x.square().sum() for x in outputs]).sum().backward()
     for name, image, there in zip(MODALITIES, inputs, present.T, strict=True):
         assert image.grad is None or not image.grad[~there].any()
@@ -101,20 +101,22 @@ class NetworkTests:
             with pytest.raises(ValueError, match="none was given"):
                 network(**{given: images[given]})
             return
-        out = network.train(training)(**{given: images[given]}, alone=True)
+        out = network.train(training)(**{given: images[given]}, single_modality=True)
         assert all(x.isfinite().all() for x in maps(out))
-        assert out.alone == ()
+        assert out.single_modality == ()
         if training:
             return
         present = torch.zeros(2, 2, dtype=torch.bool)
         present[:, column] = True
         hidden = network(*images.values(), present)
         torch.testing.assert_close(hidden.logits, out.logits, **self.tolerance)
-        both = network(*images.values(), alone=True)
+        both = network(*images.values(), single_modality=True)
         if len(network.modalities) == 2:
             assert not torch.equal(both.logits, hidden.logits)
-            assert len(both.alone) == 2
-            torch.testing.assert_close(both.alone[column][0], out.logits, **self.tolerance)
+            assert len(both.single_modality) == 2
+            torch.testing.assert_close(
+                both.single_modality[column][0], out.logits, **self.tolerance
+            )
 
     @pytest.mark.parametrize(
         ("case", "value", "training"),
@@ -168,8 +170,8 @@ class NetworkTests:
     @torch.no_grad()
     def test_an_image_answers_alike_alone_and_in_a_batch(self, network: Network) -> None:
         images = pair(3)
-        together = network(*images, alone=True)
-        single = network(*(x[1:2] for x in images), alone=True)
+        together = network(*images, single_modality=True)
+        single = network(*(x[1:2] for x in images), single_modality=True)
         for ours, theirs in zip(maps(single), maps(together), strict=True):
             torch.testing.assert_close(ours, theirs[1:2], **self.tolerance)
 

@@ -74,12 +74,12 @@ def test_blank_images_are_not_in_the_statistics_of_a_decoder(
     norm.register_forward_pre_hook(lambda module, args: batches.append(len(args[0])))
     images = [torch.rand(4, 3, 32, 32), torch.rand(4, 1, 32, 32)]
     present = torch.tensor(PRESENT["mixed"])
-    out = network(*images, present, alone=True)
+    out = network(*images, present, single_modality=True)
     assert batches == [4, 3, 3]
-    assert [len(logits) for logits, _ in out.alone] == [4, 4]
+    assert [len(logits) for logits, _ in out.single_modality] == [4, 4]
     network.eval()
-    out = network(*images, present, alone=True)
+    out = network(*images, present, single_modality=True)
     for (logits, _), given in zip(
-        out.alone, ({"rgb": images[0]}, {"thermal": images[1]}), strict=True
+        out.single_modality, ({"rgb": images[0]}, {"thermal": images[1]}), strict=True
     ):
         torch.testing.assert_close(logits[0], network(**given).logits[0])

@@ -87,14 +87,14 @@ def test_alone_is_what_each_modality_gives_by_itself(
 ) -> None:
     network = make_network(fusion)
     rgb, thermal = pair()
-    out = network(rgb, thermal, alone=True)
+    out = network(rgb, thermal, single_modality=True)
     for (logits, auxiliary), single in zip(
-        out.alone, (network(rgb), network(thermal=thermal)), strict=True
+        out.single_modality, (network(rgb), network(thermal=thermal)), strict=True
     ):
         torch.testing.assert_close(logits, single.logits)
         torch.testing.assert_close(auxiliary, single.auxiliary)
     assert network(rgb, thermal).alone == ()
-    assert network(rgb, alone=True).alone == ()
+    assert network(rgb, single_modality=True).alone == ()
     torch.testing.assert_close(out.logits, network(rgb, thermal).logits)
 
 

@@ -135,7 +135,7 @@ def test_channels_of_early_fusion(make_student: MakeStudent) -> None:
     seen = []
     student.encoder.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     rgb, thermal = torch.full((1, 3, 32, 32), 0.5), torch.full((1, 1, 32, 32), 0.25)
-    student(rgb, thermal, alone=True)
+    student(rgb, thermal, single_modality=True)
     student(thermal=thermal)
     channels = [(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225]
     heat = ((0.25 - 0.485) / 0.229 + (0.25 - 0.456) / 0.224 + (0.25 - 0.406) / 0.225) / 3
@@ -152,13 +152,13 @@ def test_missing_modality_equals_none_given(make_student: MakeStudent) -> None:
     mixed = student(rgb, thermal, present)
     for index, alone in ((0, student(rgb=rgb)), (1, student(thermal=thermal))):
         torch.testing.assert_close(mixed.logits[index], alone.logits[index])
-    out = student(rgb, thermal, alone=True)
+    out = student(rgb, thermal, single_modality=True)
     for (logits, auxiliary), single in zip(
-        out.alone, (student(rgb), student(thermal=thermal)), strict=True
+        out.single_modality, (student(rgb), student(thermal=thermal)), strict=True
     ):
         torch.testing.assert_close(logits, single.logits)
         assert auxiliary is None
-    assert student(rgb, alone=True).alone == ()
+    assert student(rgb, single_modality=True).alone == ()
 
 
 def test_single_modality_ignores_the_other(make_student: MakeStudent) -> None:

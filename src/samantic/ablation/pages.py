@@ -24,7 +24,7 @@ from samantic.predict.predictor import load
 from samantic.report.figures import tsne
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, side_by_side
-from samantic.strings import code, shown
+from samantic.strings import code, printable
 
 
 def ablate(
@@ -61,7 +61,7 @@ def ablate(
     grid = Grid(asked, config, overrides, seeds, out / "cells")
     failed = grid.run(jobs)
     for folder, problem in failed.items():
-        print(shown(f"failed: {folder}: {problem}"))
+        print(printable(f"failed: {folder}: {problem}"))
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
     facts = _facts(
         read_any_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))]

@@ -35,7 +35,7 @@ ALIKE = 6 / 128
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairFacts:
     """What was found in one pair.
 
     Attributes:
@@ -69,7 +69,7 @@ class Pair:
 
 
 @dataclass
-class Split:
+class SplitFacts:
     """What was found in one split.
 
     Attributes:
@@ -81,7 +81,7 @@ class Split:
     """
 
     name: str
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[PairFacts] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -143,7 +143,7 @@ def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
     return found or ["all"]
 
 
-def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> Split:
+def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> SplitFacts:
     """Read every pair of a split.
 
     Raises:
@@ -152,7 +152,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     labelled = _there(root, spec, name)
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
-    split = Split(name, notes=data.notes)
+    split = SplitFacts(name, notes=data.notes)
     for index, files in enumerate(tqdm(data.files, f"check {name}", unit="pair", disable=None)):
         try:
             split.pairs.append(_inspect(data, files, align=index % stride == 0))
@@ -162,7 +162,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     return split
 
 
-def _problems(split: Split, data: PairedFolder) -> Iterator[str]:
+def _problems(split: SplitFacts, data: PairedFolder) -> Iterator[str]:
     """What is wrong with thermal images and labels that can be read."""
     where = f"{data.root}, {split.name}"
     try:
@@ -182,7 +182,7 @@ def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
     return any(is_there(root, place) for place in spec.of_split(spec.labels, split))
 
 
-def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
+def _inspect(data: PairedFolder, files: Files, align: bool) -> PairFacts:
     rgb, thermal = read_pair(files)
     if rgb is None:  # pragma: no cover - a split has it
         raise InputError(f"{files.name}: has no RGB image")
@@ -195,11 +195,11 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> Pair:
     size, night = (rgb.shape[0], rgb.shape[1]), bool(rgb.mean() < DARK)
     looks = _hash(rgb.mean(axis=2))
     if thermal is None:
-        return Pair(files, size, "", None, 0, 0.0, night, counts, None, looks)
+        return PairFacts(files, size, "", None, 0, 0.0, night, counts, None, looks)
     values, mended = clean(thermal)
     aligned = data.camera.align(values.astype(np.float32), rgb, str(files.thermal), str(files.rgb))
     low, high = (float(v) for v in np.percentile(values, PERCENTILES))
-    return Pair(
+    return PairFacts(
         files,
         size,
         str(thermal.dtype),
@@ -221,7 +221,7 @@ def _hash(gray: NDArray[np.floating]) -> NDArray[np.bool_]:
     return bits
 
 
-def duplicates(a: Sequence[Pair], b: Sequence[Pair]) -> list[tuple[str, str]]:
+def duplicates(a: Sequence[PairFacts], b: Sequence[PairFacts]) -> list[tuple[str, str]]:
     """Names of pairs of two splits that look the same."""
     if not a or not b:
         return []

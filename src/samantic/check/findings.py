@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from samantic.check.facts import Split, duplicates, find_splits, inspect_split
+from samantic.check.facts import SplitFacts, duplicates, find_splits, inspect_split
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
 from samantic.data.thermal import CLIPPED, Scaling
@@ -37,7 +37,7 @@ class Findings:
     """
 
     classes: tuple[str, ...]
-    splits: list[Split]
+    splits: list[SplitFacts]
     errors: list[str]
     warnings: list[str]
 
@@ -92,7 +92,7 @@ def check(
     return Findings(classes, splits, errors, warnings)
 
 
-def _occurring(splits: list[Split], classes: tuple[str, ...]) -> tuple[str, ...]:
+def _occurring(splits: list[SplitFacts], classes: tuple[str, ...]) -> tuple[str, ...]:
     """Label ids up to the largest that occurs."""
     shares = [s for s in (split.shares() for split in splits) if s is not None]
     if not shares:
@@ -100,7 +100,7 @@ def _occurring(splits: list[Split], classes: tuple[str, ...]) -> tuple[str, ...]
     return classes[: int(np.flatnonzero(np.sum(shares, axis=0)).max(initial=0)) + 1]
 
 
-def _mind(split: Split, classes: tuple[str, ...], scaling: Scaling) -> list[str]:
+def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list[str]:
     lines = []
     depths = {pair.depth for pair in split.pairs if pair.depth}
     spans = {pair.name: pair.thermal for pair in split.pairs if pair.thermal is not None}
@@ -132,7 +132,7 @@ def _mind(split: Split, classes: tuple[str, ...], scaling: Scaling) -> list[str]
     return lines + _mind_classes(split, classes)
 
 
-def _mind_classes(split: Split, classes: tuple[str, ...]) -> list[str]:
+def _mind_classes(split: SplitFacts, classes: tuple[str, ...]) -> list[str]:
     shares = split.shares()
     if shares is None:
         return []
@@ -159,7 +159,7 @@ def _mind_classes(split: Split, classes: tuple[str, ...]) -> list[str]:
     return lines
 
 
-def _twins(a: Split, b: Split) -> list[str]:
+def _twins(a: SplitFacts, b: SplitFacts) -> list[str]:
     found = duplicates(a.pairs, b.pairs)
     if not found:
         return []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from samantic.check.facts import Pair, Split
+from samantic.check.facts import PairFacts, SplitFacts
 from samantic.check.findings import Findings
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec
@@ -15,7 +15,7 @@ from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, picture
-from samantic.strings import padded, shown, width
+from samantic.strings import padded, printable, width
 
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
@@ -23,26 +23,26 @@ WORST = 6
 HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "night", "apart (px)"]
 
 
-def table(findings: Findings) -> str:
+def findings_table(findings: Findings) -> str:
     """What was found, as text for a terminal."""
     text = _aligned([HEADER, *(_line(split) for split in findings.splits)])
     shares = _shares(findings)
     if len(shares) > 1:
         text += ["", "share of the pixels, %", *_aligned(shares)]
-    text += ["", *(f"error: {shown(line)}" for line in findings.errors)]
-    text += [f"warning: {shown(line)}" for line in findings.warnings]
+    text += ["", *(f"error: {printable(line)}" for line in findings.errors)]
+    text += [f"warning: {printable(line)}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
         text.append("nothing to mind")
     return "\n".join(line.rstrip() for line in text)
 
 
 def _aligned(lines: list[list[str]]) -> list[str]:
-    cells = [[shown(cell) for cell in line] for line in lines]
+    cells = [[printable(cell) for cell in line] for line in lines]
     widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(padded, line, widths)) for line in cells]
 
 
-def _line(split: Split) -> list[str]:
+def _line(split: SplitFacts) -> list[str]:
     facts = split.summary()
     apart = facts["misalignment"]
     span = facts["thermal_range"]
@@ -99,12 +99,12 @@ def write_check(
     write_json(out / "check.json", findings.to_json())
 
 
-def _furthest(split: Split) -> list[Pair]:
+def _furthest(split: SplitFacts) -> list[PairFacts]:
     sure = [pair for pair in split.pairs if pair.shift is not None and pair.shift.confident]
     return sorted(sure, key=lambda p: -p.shift.distance if p.shift else 0.0)[:WORST]
 
 
-def _panel(pair: Pair, camera: Camera) -> Panel:
+def _panel(pair: PairFacts, camera: Camera) -> Panel:
     rgb, thermal = read_images(pair.files, camera._replace(scaling=Scaling("frame")))
     if rgb is None or thermal is None or pair.shift is None:  # pragma: no cover
         raise ValueError(pair.name)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import samantic
 from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
 from samantic.errors import InputError
-from samantic.strings import shown
+from samantic.strings import printable
 
 VERBS = {
     "demo": demo,
@@ -50,11 +50,11 @@ def main(words: list[str]) -> int:
             refuse_unknown(rest, options)
             return options.run(options) or 0
     except InputError as error:
-        print(f"samantic: {shown(error)}", file=sys.stderr)
+        print(f"samantic: {printable(error)}", file=sys.stderr)
         return 2
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"samantic: {shown(f'{place}{error.strerror or error}')}", file=sys.stderr)
+        print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)
@@ -107,7 +107,7 @@ class _Once(logging.Handler):
         self.told: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        line = shown(record.getMessage())
+        line = printable(record.getMessage())
         if line not in self.told:
             self.told.add(line)
             print(f"samantic: {line}", file=sys.stderr)

@@ -29,7 +29,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from samantic.check import check, table, write_check
+    from samantic.check import check, findings_table, write_check
     from samantic.data.camera import ALIGNED_8_BIT
     from samantic.provenance import check_folder, write_inputs
 
@@ -41,6 +41,6 @@ def run(options: argparse.Namespace) -> int:
     findings = check(options.data, spec, options.split, camera)
     write_inputs(out, made)
     write_check(out, options.data, spec, findings, camera)
-    print(table(findings))
+    print(findings_table(findings))
     print(f"pictures: {out / 'check.html'}")
     return 2 if findings.errors else int(options.strict and bool(findings.warnings))

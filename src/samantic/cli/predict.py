@@ -8,7 +8,7 @@ from pathlib import Path
 
 from samantic.cli.options import MODEL, camera_options, whole
 from samantic.config.train import MOST_TILE, TILE
-from samantic.strings import shown
+from samantic.strings import printable
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     summary = predict_files(predictor, files, options.out)
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:
-        print(f"samantic: {shown(line)}", file=sys.stderr)
+        print(f"samantic: {printable(line)}", file=sys.stderr)
     if len(problems) > MOST_LINES:
         rest = len(problems) - MOST_LINES
         print(f"samantic: {rest} more in {options.out / 'summary.json'}", file=sys.stderr)

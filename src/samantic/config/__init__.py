@@ -1,9 +1,9 @@
 """Every option of every run: frozen dataclasses that check themselves. Imports no torch."""
 
 from samantic.config.distill import (
-    AdaptationConfig,
     DistillConfig,
     MasksConfig,
+    ObjectiveConfig,
     TeacherConfig,
     ViewConfig,
 )
@@ -20,7 +20,6 @@ from samantic.config.train import (
 
 __all__ = [
     "AdaptConfig",
-    "AdaptationConfig",
     "AugmentConfig",
     "Config",
     "DataConfig",
@@ -28,6 +27,7 @@ __all__ = [
     "LossConfig",
     "MasksConfig",
     "ModelConfig",
+    "ObjectiveConfig",
     "PhotometricConfig",
     "SartmConfig",
     "StudentConfig",

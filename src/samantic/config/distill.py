@@ -72,7 +72,7 @@ class MasksConfig(Options, section="masks"):
 
 
 @dataclass(frozen=True)
-class AdaptationConfig(Options, section="loss"):
+class ObjectiveConfig(Options, section="loss"):
     """Weights and kinds of the loss terms.
 
     Args:
@@ -150,7 +150,7 @@ class DistillConfig(Options):
     window: Window | None = None
     masks: MasksConfig = field(default_factory=MasksConfig)
     student: StudentConfig = field(default_factory=StudentConfig)
-    loss: AdaptationConfig = field(default_factory=AdaptationConfig)
+    loss: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     augment: ViewConfig = field(default_factory=ViewConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 

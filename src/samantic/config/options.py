@@ -155,7 +155,7 @@ def check(key: str, value: object, hint: Any) -> None:
     bounds = RANGES.get(key)
     if not fits(value, hint) or not (bounds is None or all(map(bounds.holds, numbers(value)))):
         within = "" if bounds is None else f" in {bounds}" if not bounds.above else f" {bounds}"
-        raise InputError(f"{key} is {shown(value)}; it must be {wanted(hint, within)}")
+        raise InputError(f"{key} is {quoted(value)}; it must be {wanted(hint, within)}")
 
 
 def fits(value: object, hint: Any) -> bool:
@@ -188,7 +188,7 @@ def numbers(value: object) -> Iterator[float]:
         yield value
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value for an error, not more than `SHOWN` characters of it."""
     try:
         text = repr(value)

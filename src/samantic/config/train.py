@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, adapt_misfit
-from samantic.config.options import RANGES, Options, shown
+from samantic.config.options import RANGES, Options, quoted
 
 Layout = Literal[
     "mfnet",
@@ -178,7 +178,7 @@ class TextConfig(Options, section="text"):
 
     def broken(self) -> Iterator[str]:
         if "{}" not in self.prompt:
-            yield f"text.prompt is {shown(self.prompt)}; it must contain {{}} for the name"
+            yield f"text.prompt is {quoted(self.prompt)}; it must contain {{}} for the name"
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class TrainConfig(Options, section="train"):
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
         if text != "auto" and not RANGES["train.devices"].holds(number):
             yield (
-                f"train.devices is {shown(self.devices)}; it must be auto, or how many devices to "
+                f"train.devices is {quoted(self.devices)}; it must be auto, or how many devices to "
                 f"train on, {RANGES['train.devices']}"
             )
 

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from samantic.config.networks import NetworkConfig, own_options
-from samantic.config.options import arms, hints, shown, wanted
+from samantic.config.options import arms, hints, quoted, wanted
 from samantic.errors import InputError
 from samantic.yaml_text import parse_yaml
 
@@ -49,7 +49,7 @@ def unknown_option(word: str, known: Iterable[str]) -> str:
     by_key = {key_of(name): name for name in known}
     meant = similar(key_of(option), by_key) if option.startswith("--") else None
     guess = "" if meant is None else f" (did you mean --{by_key[meant].removeprefix('--')}?)"
-    return f"unrecognised arguments: {shown(option)[1:-1]}{guess}"
+    return f"unrecognised arguments: {quoted(option)[1:-1]}{guess}"
 
 
 def overridden(words: list[str], kind: type[Any]) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def section(hint: Any, values: Any, key: str) -> Any:
         InputError: It is no mapping, or a value does not fit.
     """
     if not isinstance(values, dict | None):
-        raise InputError(f"{key} is {shown(values)}; it must be a mapping of keys to values")
+        raise InputError(f"{key} is {quoted(values)}; it must be a mapping of keys to values")
     values, kinds = values or {}, arms(hint)
     kind = kinds[0] if len(kinds) == 1 else network_kind(kinds, values, key)
     if not issubclass(kind, NetworkConfig):
@@ -206,5 +206,5 @@ def network_kind(
     tag = values.get("network", next(iter(tagged)))
     if not isinstance(tag, str) or tag not in tagged:
         names: Any = Literal[tuple(tagged)]
-        raise InputError(f"{key}.network is {shown(tag)}; it must be {wanted(names)}")
+        raise InputError(f"{key}.network is {quoted(tag)}; it must be {wanted(names)}")
     return tagged[tag]

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def shown_scale(size: tuple[int, ...], short_side: int | None) -> float:
+def network_scale(size: tuple[int, ...], short_side: int | None) -> float:
     """By how much an image is magnified so that its short side has so many pixels.
 
     Args:
@@ -17,7 +17,7 @@ def shown_scale(size: tuple[int, ...], short_side: int | None) -> float:
     return 1.0 if short_side is None else short_side / min(size)
 
 
-def magnified(images: Tensor | None, scale: float) -> Tensor | None:
+def magnify(images: Tensor | None, scale: float) -> Tensor | None:
     """Images (N, C, H, W) in 0..1 at a magnification, bilinear with antialiasing.
 
     Smaller images are a product with two matrices, since export formats have no antialiased resize.
@@ -47,7 +47,7 @@ def _weights(inside: int, outside: int) -> Tensor:
     return weights / weights.sum(1, keepdim=True)
 
 
-def brought_to(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+def resize_to(maps: Tensor, size: tuple[int, ...]) -> Tensor:
     """Logits or probabilities (N, K, h, w) of a magnified image in the image's own size."""
     if maps.shape[-2:] == tuple(size):
         return maps

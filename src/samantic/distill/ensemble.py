@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from samantic.config.distill import AdaptationConfig, DistillConfig, MasksConfig, Window
+from samantic.config.distill import DistillConfig, MasksConfig, ObjectiveConfig, Window
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.distill.damage import Damage
 from samantic.distill.mask_files import read_mask_file
@@ -152,7 +152,7 @@ class Ensemble:
     """
 
     def __init__(
-        self, teacher: Teacher, masks: KeptMasks, options: AdaptationConfig, device: torch.device
+        self, teacher: Teacher, masks: KeptMasks, options: ObjectiveConfig, device: torch.device
     ) -> None:
         self.masks, self.options, self.device = masks, options, device
         # channels_last makes convolutions faster on CPUs; torch's types lack both arguments at once

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from samantic.config.distill import AdaptationConfig
+from samantic.config.distill import ObjectiveConfig
 from samantic.config.train import IGNORE
 from samantic.distill.adaptation import boundary_loss
 from samantic.distill.rectification import overlap_consistency
@@ -19,7 +19,7 @@ from samantic.losses import cross_entropy, teacher_distillation
 
 
 def student_terms(
-    logits: Tensor, targets: Targets, cut: Cut, options: AdaptationConfig
+    logits: Tensor, targets: Targets, cut: Cut, options: ObjectiveConfig
 ) -> dict[str, Tensor]:
     """Weighted terms of the student, by name; those of weight zero are not computed.
 
@@ -69,7 +69,7 @@ def class_weights(targets: Targets, classes: int, balance: float) -> Tensor:
     return torch.where(counts > 0, share.clamp(min=1e-9) ** -balance, 0.0)
 
 
-def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: AdaptationConfig) -> Tensor:
+def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: ObjectiveConfig) -> Tensor:
     if options.targets == "hard":
         return cross_entropy(logits, targets.teacher.long(), weights)
     if targets.probabilities is None:
@@ -80,7 +80,7 @@ def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: Adaptatio
 
 
 def teacher_terms(
-    logits: Tensor, targets: Targets, cut: Cut, options: AdaptationConfig
+    logits: Tensor, targets: Targets, cut: Cut, options: ObjectiveConfig
 ) -> dict[str, Tensor]:
     """Weighted terms of a teacher that learns, by name.
 

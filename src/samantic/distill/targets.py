@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.distill import AdaptationConfig
+from samantic.config.distill import ObjectiveConfig
 from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
@@ -39,7 +39,7 @@ class Targets(NamedTuple):
 
 @torch.no_grad()
 def make_targets(
-    logits: Tensor, masks: Sequence[Tensor], cut: Cut, options: AdaptationConfig
+    logits: Tensor, masks: Sequence[Tensor], cut: Cut, options: ObjectiveConfig
 ) -> Targets:
     """Join a teacher's predictions of the windows of an image with the masks there.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from samantic.config.distill import DistillConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
-from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.data.resize import magnify, network_scale, resize_to
 from samantic.distill.data import LessonBatch
 from samantic.distill.features import FeatureTransfer
 from samantic.distill.objective import student_terms, teacher_terms
@@ -60,14 +60,14 @@ class DistillTask(ScoredTask):
             self.count(batch)
             return
         height, width = size = batch.labels.shape[-2:]
-        scale = shown_scale(size, self.eval_size)
+        scale = network_scale(size, self.eval_size)
 
         def part(rows: slice, columns: Tensor) -> Tensor:
             images = {
-                name: magnified(x[..., rows, columns[0]], scale) for name, x in batch.images.items()
+                name: magnify(x[..., rows, columns[0]], scale) for name, x in batch.images.items()
             }
             out: Output = self.network(**images)
-            return brought_to(out.probabilities(), size)[None]
+            return resize_to(out.probabilities(), size)[None]
 
         confidence, (labels, *_), _ = blend_tiles(part, height, width, (height, width), wrap=True)
         self.answers_finite &= bool(confidence.isfinite().all())

@@ -12,7 +12,7 @@ from transformers import SegformerConfig
 from samantic.config.networks import AdaptConfig, StudentConfig
 from samantic.data.cards.card import palette
 from samantic.data.pairs import PairedFolder
-from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.data.resize import magnify, network_scale, resize_to
 from samantic.data.sensors import SENSORS
 from samantic.distill.windows import Cut, cut_windows
 from samantic.errors import InputError
@@ -43,8 +43,8 @@ class Teacher(nn.Module):
 
     def forward(self, scale: float = 1.0, **images: Tensor) -> Tensor:
         size = next(iter(images.values())).shape[-2:]
-        out = self.network(**{name: magnified(x, scale) for name, x in images.items()})
-        return brought_to(out.answer(self.info.model.prediction), size)
+        out = self.network(**{name: magnify(x, scale) for name, x in images.items()})
+        return resize_to(out.answer(self.info.model.prediction), size)
 
     def learn(self, modalities: Sequence[str]) -> None:
         """Let the teacher learn from its answers to images of some modalities.
@@ -75,7 +75,7 @@ class Teacher(nn.Module):
     def in_windows(self, images: Mapping[str, Tensor], cut: Cut) -> Tensor:
         """Logits (n, N, K, h, w) of n windows of N images, magnified as in its own evaluation."""
         windows = {name: cut_windows(x, cut).flatten(0, 1) for name, x in images.items()}
-        logits: Tensor = self(shown_scale(cut.size, self.info.eval_size), **windows)
+        logits: Tensor = self(network_scale(cut.size, self.info.eval_size), **windows)
         return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
 
     def fingerprint(self) -> str:

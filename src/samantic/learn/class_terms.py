@@ -19,7 +19,7 @@ from samantic.models import Output
 from samantic.models.text import TextVectors
 
 
-class Distillation(nn.Module):
+class ClassTerms(nn.Module):
     """Weighted distillation terms of a batch, by name; those of weight zero are not computed.
 
     Args:
@@ -75,7 +75,7 @@ class Distillation(nn.Module):
                 terms["prototype"] = config.prototype * prototype_distillation(
                     vectors[here], means[here]
                 )
-        if out.alone:
+        if out.single_modality:
             terms["cross_modal"] = config.cross_modal * self._cross_modal(
                 out, present.all(1), inside
             )
@@ -87,13 +87,13 @@ class Distillation(nn.Module):
         The mean over modalities, summed over the heads, of the pairs whose two images are there.
         """
         losses, shown = [], None if inside is None else inside[both]
-        for logits, auxiliary in out.alone:
+        for logits, auxiliary in out.single_modality:
             losses.append(teacher_distillation(logits[both], out.logits[both], inside=shown))
             if auxiliary is not None and out.auxiliary is not None:
                 losses.append(
                     teacher_distillation(auxiliary[both], out.auxiliary[both], inside=shown)
                 )
-        return torch.stack(losses).sum() / len(out.alone)
+        return torch.stack(losses).sum() / len(out.single_modality)
 
 
 class PrototypeMemory(nn.Module):

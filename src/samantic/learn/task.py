@@ -15,8 +15,8 @@ from samantic.config.networks import Head
 from samantic.config.train import IGNORE, Config
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
-from samantic.data.resize import brought_to, labels_at, magnified, shown_scale
-from samantic.learn.class_terms import ClassVectors, Distillation
+from samantic.data.resize import labels_at, magnify, network_scale, resize_to
+from samantic.learn.class_terms import ClassTerms, ClassVectors
 from samantic.learn.optimizer import configure_adamw
 from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
 from samantic.metrics import rank_correlation, scores
@@ -71,11 +71,11 @@ class ScoredTask(L.LightningModule):
     def count(self, batch: Batch) -> Output:
         """Predict a batch, and count the pixels of every head's prediction."""
         size = batch.labels.shape[-2:]
-        scale = shown_scale(size, self.eval_size)
-        out: Output = self.network(**{n: magnified(x, scale) for n, x in batch.images.items()})
+        scale = network_scale(size, self.eval_size)
+        out: Output = self.network(**{n: magnify(x, scale) for n, x in batch.images.items()})
         for head in self.network.heads:
             matrix: Any = self.matrices[head]
-            probabilities = brought_to(out.probabilities(head), size)
+            probabilities = resize_to(out.probabilities(head), size)
             self.answers_finite &= bool(probabilities.isfinite().all())
             matrix.update(probabilities.argmax(1), batch.labels)
         return out
@@ -126,7 +126,7 @@ class SegmentationTask(ScoredTask):
         if config.loss.cross_entropy == "ohem":
             self.cross_entropy = partial(ohem_cross_entropy, count=config.loss.ohem_count)
         classes, width = network.num_classes, network.width
-        self.distillation = Distillation(config.loss, classes, width, text, network.stride)
+        self.distillation = ClassTerms(config.loss, classes, width, text, network.stride)
         self.text = text
         self.class_vectors = ClassVectors(classes, width) if text is not None else None
 
@@ -135,8 +135,8 @@ class SegmentationTask(ScoredTask):
         batch = self.photometric(batch)
         # modality dropout is for networks that have another modality to turn to
         present = batch.present if len(self.network.modalities) > 1 else None
-        alone = self.config.loss.cross_modal > 0
-        out = self.network(**batch.images, present=present, alone=alone)
+        single = self.config.loss.cross_modal > 0
+        out = self.network(**batch.images, present=present, single_modality=single)
         terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
         if out.auxiliary is not None:
             weight = self.config.loss.auxiliary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from samantic.strings import padded, shown, width
+from samantic.strings import padded, printable, width
 
 UNKNOWN = "-"
 """In the place of a figure that no labelled pixel stands behind."""
@@ -14,7 +14,7 @@ HEADS = {"mask": "mask head", "auxiliary": "auxiliary head", "mean": "mean of th
 """How tables call the heads of a network that has several."""
 
 
-def table(columns: dict[str, dict[str, Any]]) -> str:
+def scores_table(columns: dict[str, dict[str, Any]]) -> str:
     """Per-class IoU and its mean in per cent, as text.
 
     Args:
@@ -85,7 +85,7 @@ def in_columns(lines: dict[str, list[str]]) -> list[str]:
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    rows = [[shown(cell) for cell in row] for row in rows]
+    rows = [[printable(cell) for cell in row] for row in rows]
     margin, *widths = (max(map(width, column)) for column in zip(*rows, strict=True))
     return [
         padded(title, margin)

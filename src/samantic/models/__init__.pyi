@@ -1,7 +1,7 @@
 from .auxiliary import AuxiliaryHead as AuxiliaryHead
 from .build import build as build
+from .encoders.door import open_base as open_base
 from .encoders.encoder import Encoder as Encoder
-from .encoders.encoder import open_base as open_base
 from .encoders.lora import LinearLoRA as LinearLoRA
 from .encoders.lora import QVLoRA as QVLoRA
 from .encoders.sam2 import load_sam2 as load_sam2

@@ -66,7 +66,7 @@ def _sartm(model: SartmConfig, adapt: AdaptConfig, classes: int) -> Network:
             f"adapt {adapt.method} on base {model.base}: a frozen random network teaches nothing; "
             "use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
         )
-    from samantic.models.encoders.encoder import open_base
+    from samantic.models.encoders.door import open_base
     from samantic.models.sartm import SARTM
 
     return SARTM(

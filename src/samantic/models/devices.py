@@ -7,7 +7,7 @@ import re
 
 import torch
 
-from samantic.config.options import shown
+from samantic.config.options import quoted
 from samantic.errors import InputError
 
 Device = str | int | torch.device
@@ -68,4 +68,4 @@ def check_count(wanted: int | str) -> None:
 def _not_there(wanted: Device, gpus: list[str]) -> str:
     name = str(wanted) if isinstance(wanted, torch.device) else wanted
     there = ", ".join(["cpu", *gpus]) if gpus else "cpu, and no GPU"
-    return f"device {shown(name)}: not there; this machine has {there}; auto takes the best"
+    return f"device {quoted(name)}: not there; this machine has {there}; auto takes the best"

@@ -28,13 +28,13 @@ class Output(NamedTuple):
         auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
         features: The fused pyramid, from which the class vectors of the language distillation are
             pooled. In the variant `late`, which fuses none, the average.
-        alone: On request, what RGB alone and thermal alone give, (logits, auxiliary) each.
+        single_modality: On request, what each modality gives by itself, (logits, auxiliary) each.
     """
 
     logits: Tensor
     auxiliary: Tensor | None
     features: Pyramid
-    alone: tuple[tuple[Tensor, Tensor | None], ...] = ()
+    single_modality: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     def row(self, i: int) -> Output:
         """What was computed of one pair, N = 1; without `alone`."""
@@ -101,7 +101,7 @@ class Network(nn.Module):
         thermal: Tensor | None = None,
         present: Tensor | None = None,
         *,
-        alone: bool = False,
+        single_modality: bool = False,
     ) -> Output:
         """Segment a batch of pairs; either modality may be missing.
 
@@ -110,8 +110,8 @@ class Network(nn.Module):
             thermal: (N, 1, H, W) in [0, 1], or None.
             present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
                 what is given. Nothing of an image that is not present reaches the output.
-            alone: Decode each modality by itself too, where both are given. What it gives for a
-                pair that lacks the modality means nothing.
+            single_modality: Decode each modality by itself too, where both are given. What it gives
+                for a pair that lacks the modality means nothing.
 
         Raises:
             ValueError: A shape does not fit, or nothing that the variant reads is given.
@@ -185,7 +185,7 @@ def freeze_unused(network: nn.Module, answer: Tensor) -> None:
         parameter.requires_grad_(gradient is not None)
 
 
-def shown(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
+def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden."""
     first = next(iter(images.values()))
     given = torch.tensor([name in images for name in MODALITIES], device=first.device)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from samantic.models.encoders.door import as_base
 from samantic.models.encoders.encoder import (
     Base,
-    as_base,
     encode_pyramid,
     position_grid,
     to_image,

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from samantic.config.networks import AdaptConfig, Auxiliary, Context, Fusion, Head
 from samantic.models.auxiliary import build_auxiliary
+from samantic.models.encoders.door import as_base
 from samantic.models.encoders.encoder import (
     Base,
     Encoder,
-    as_base,
     encode_pyramid,
     frozen_view,
     to_image,
@@ -22,7 +22,7 @@ from samantic.models.encoders.encoder import (
 from samantic.models.encoders.lora import Adapter, add_lora
 from samantic.models.fusion import PyramidFusion, ScaleFusion
 from samantic.models.heads import MaskHead
-from samantic.models.network import MODALITIES, Network, Output, shown
+from samantic.models.network import MODALITIES, Network, Output, presence_of
 from samantic.models.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class SARTM(Network):
         thermal: Tensor | None = None,
         present: Tensor | None = None,
         *,
-        alone: bool = False,
+        single_modality: bool = False,
     ) -> Output:
         """Segment a batch of pairs; see `Network.forward`.
 
@@ -103,14 +103,14 @@ class SARTM(Network):
         pyramids = self._encode(images)
         fused = self._fuse(pyramids, present)
         late, both = self.fusion_name == "late", len(pyramids) == 2
-        decoded = pyramids.values() if both and (late or alone) else ()
+        decoded = pyramids.values() if both and (late or single_modality) else ()
         singles = tuple(self._heads(pyramid, size) for pyramid in decoded)
         if late and both:
             logits, auxiliary = _average_heads(singles, present)
         else:
             logits, auxiliary = self._heads(fused, size)
         features = self._pooled(fused, pyramids, present)
-        return Output(logits, auxiliary, features, singles if alone else ())
+        return Output(logits, auxiliary, features, singles if single_modality else ())
 
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
@@ -197,7 +197,7 @@ def _adapted_encoders(
 
 def _hide(images: dict[str, Tensor], present: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
     """Blank what is not present; return the images and what is left, (N, 2) bool."""
-    left = shown(images, present)
+    left = presence_of(images, present)
     if present is None:
         return images, left
     here = {name: present[:, i, None, None, None] for i, name in enumerate(MODALITIES)}

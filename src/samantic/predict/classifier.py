@@ -10,7 +10,7 @@ from torch import Tensor
 
 from samantic.config.networks import Head
 from samantic.data.camera import Camera
-from samantic.data.resize import shown_scale
+from samantic.data.resize import network_scale
 from samantic.errors import InputError
 from samantic.models import Network, Output
 from samantic.models.devices import Device, choose_device
@@ -163,7 +163,7 @@ class Classifier:
     ) -> Classified:
         """`classify` image by image, in tiles of which several go together."""
         height, width = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
-        scale = shown_scale((height, width), self.size)
+        scale = network_scale((height, width), self.size)
 
         def blend(colour: Tensor | None, heat: Tensor | None) -> Blend:
             def predict(rows: slice, columns: Tensor) -> Tensor:

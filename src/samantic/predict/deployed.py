@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from samantic.config.networks import Head
-from samantic.data.resize import brought_to, magnified, shown_scale
+from samantic.data.resize import magnify, network_scale, resize_to
 from samantic.data.thermal import Scaling
 from samantic.models import Network, Output
 from samantic.predict.info import ModelInfo
@@ -128,7 +128,7 @@ class Deployed(nn.Module):
             ValueError: A shape does not fit, or nothing that the network reads is given.
         """
         size = next((x.shape[-2:] for x in (rgb, thermal) if x is not None), (1, 1))
-        scale = shown_scale(size, self.size) if scale is None else scale
-        out: Output = self.network(magnified(rgb, scale), magnified(thermal, scale), present)
-        found = [brought_to(out.probabilities(head), size) for head in heads or (self.head,)]
+        scale = network_scale(size, self.size) if scale is None else scale
+        out: Output = self.network(magnify(rgb, scale), magnify(thermal, scale), present)
+        found = [resize_to(out.probabilities(head), size) for head in heads or (self.head,)]
         return torch.stack(found), out

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from samantic.config.options import RANGES, Range, fits, shown
+from samantic.config.options import RANGES, Range, fits, quoted
 from samantic.config.train import MOST_TILE, TILE
-from samantic.data.resize import shown_scale
+from samantic.data.resize import network_scale
 from samantic.errors import InputError
 
 TILES = Range(32, MOST_TILE)
@@ -36,7 +36,7 @@ class Tiling(NamedTuple):
 
     def of(self, height: int, width: int) -> tuple[int, int] | None:
         """Height and width of tiles in an image's own pixels; None if it is seen as a whole."""
-        scale = shown_scale((height, width), self.size)
+        scale = network_scale((height, width), self.size)
         deep, wide = (math.ceil(side / scale) for side in self.tile)
         whole = not self.panorama and height <= deep and width <= wide
         return None if whole else (deep, wide)
@@ -52,7 +52,7 @@ def tile_of(tile: int | None, view: tuple[int, int] | None) -> tuple[int, int]:
         height, width = view or (TILE, TILE)
         return max(TILE, height), max(TILE, width)
     if not fits(tile, int) or not TILES.holds(tile):
-        raise InputError(f"tile is {shown(tile)}; it must be a whole number of pixels in {TILES}")
+        raise InputError(f"tile is {quoted(tile)}; it must be a whole number of pixels in {TILES}")
     return tile, tile
 
 
@@ -66,7 +66,7 @@ def size_of(size: int | None, like: int | None) -> int | None:
         return like
     if not fits(size, int) or not (size == 0 or SIZES.holds(size)):
         raise InputError(
-            f"size is {shown(size)}; it must be a whole number of pixels in {SIZES}, or 0 for the "
+            f"size is {quoted(size)}; it must be a whole number of pixels in {SIZES}, or 0 for the "
             "images' own"
         )
     return size or None

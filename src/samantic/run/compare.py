@@ -17,7 +17,7 @@ from samantic.measure.tables import (
     pair_count,
     points,
     robustness_table,
-    table,
+    scores_table,
 )
 from samantic.metrics import paired_difference
 from samantic.predict.info import read_info
@@ -27,7 +27,7 @@ from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
 from samantic.run.evaluate import measure, model_name
 from samantic.run.split import Split, map_line, settled
-from samantic.strings import file_name, shown
+from samantic.strings import file_name, printable
 
 
 def compare(
@@ -83,7 +83,7 @@ def compare(
     write_json(out / "comparison.json", comparison)
     if not quiet:
         pairs = pair_count(measured[first]["frames"])
-        print(f"\n{len(folders)} models on {shown(split.name)} ({pairs})")
+        print(f"\n{len(folders)} models on {printable(split.name)} ({pairs})")
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
     return comparison
@@ -117,7 +117,7 @@ def _check_classes(folders: dict[str, Path]) -> None:
 def _text(comparison: dict[str, Any]) -> str:
     """What the terminal shows."""
     models = comparison["models"]
-    parts = [table(models)]
+    parts = [scores_table(models)]
     first = next(iter(models))
     lines = {
         name: [points(entry["difference"]), interval(entry["interval"])]

@@ -8,7 +8,7 @@ from samantic.config.train import Config
 from samantic.data.pairs import PairedFolder
 from samantic.models import Network
 from samantic.predict.info import ModelInfo
-from samantic.strings import shown
+from samantic.strings import printable
 
 
 def describe(
@@ -46,4 +46,4 @@ def describe_network(network: Network, info: ModelInfo) -> str:
 def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
     """The pairs of each split, and in which size they are learnt."""
     counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
-    return shown(f"{splits['train'].root}: {counts} pairs, {size}")
+    return printable(f"{splits['train'].root}: {counts} pairs, {size}")

@@ -191,7 +191,7 @@ def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, An
         disturbances=disturbances,
         seed=config.train.seed,
         quiet=quiet,
-        beside=partial(compare_with_teacher, ensemble, job.info),
+        companions=partial(compare_with_teacher, ensemble, job.info),
     )
     if not quiet:
         print(f"\n{distillation_table(metrics)}")

@@ -13,7 +13,7 @@ from samantic.learn.callbacks import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.measure.record import metrics_json, nulls, write_confusion
-from samantic.measure.tables import means_table, pair_count, robustness_table, table
+from samantic.measure.tables import means_table, pair_count, robustness_table, scores_table
 from samantic.predict.model_folder import find_model, read_text, write_card
 from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs
@@ -21,13 +21,13 @@ from samantic.report.figures import published_bars
 from samantic.report.pages import Section
 from samantic.report.run_page import write_report
 from samantic.run.split import Split, map_line, open_labelled, settled
-from samantic.strings import file_name, shown
+from samantic.strings import file_name, printable
 
 EVEN, EXTREMES = 16, 12
 """Evenly spaced frames, worst frames and best frames in a report."""
 
 
-Beside = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
+Companions = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
 """What else is measured on the pairs of an evaluation: keys for metrics.json, and what to show."""
 
 
@@ -40,7 +40,7 @@ def evaluate(
     skip_bad: bool = False,
     seed: int | None = None,
     quiet: bool = False,
-    beside: Beside | None = None,
+    companions: Companions | None = None,
 ) -> dict[str, Any]:
     """Measure a trained model on a labelled split.
 
@@ -55,7 +55,7 @@ def evaluate(
         skip_bad: Go on past pairs that cannot be read, and name them.
         seed: Seed of the training, for the record.
         quiet: Print no table.
-        beside: What else to measure on the same pairs.
+        companions: What else to measure on the same pairs.
 
     Returns:
         The content of metrics.json.
@@ -71,9 +71,9 @@ def evaluate(
     if folder.parent != out:
         made = {"model": str(folder.resolve()), **split.inputs()}
         check_folder(out, made, "an evaluation", ("metrics.json", "report.html"))
-    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, beside, made)
+    metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, companions, made)
     if not quiet:
-        title = shown(f"{model_name(folder)} on {split.name}")
+        title = printable(f"{model_name(folder)} on {split.name}")
         print(f"\n{title} ({pair_count(metrics['frames'])})")
         print(_text(metrics))
         print(f"report: {out / 'report.html'}")
@@ -87,7 +87,7 @@ def measure(
     disturbances: Sequence[str] = (),
     skip_bad: bool = False,
     seed: int | None = None,
-    beside: Beside | None = None,
+    companions: Companions | None = None,
     made: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model on a settled split and write what was measured; see `evaluate`.
@@ -115,8 +115,8 @@ def measure(
     )
     metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
-    if beside is not None:
-        also, shown = beside(dataset, evaluation)
+    if companions is not None:
+        also, shown = companions(dataset, evaluation)
         metrics, sections = metrics | nulls(also), sections + shown
     if made is not None:
         write_inputs(out, made)
@@ -138,13 +138,13 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
     means = TABLES[metrics["dataset"]].means()
     ours = metrics["miou"]
     figures = [] if ours is None else [published_bars(means, (our_name(metrics), 100 * ours))]
-    title = f"Beside the published: {header[0]}"
+    title = f"Companions the published: {header[0]}"
     return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
 def _text(metrics: dict[str, Any]) -> str:
     """What the terminal shows."""
-    parts = [table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
+    parts = [scores_table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
     if metrics["robustness"]:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
@@ -157,7 +157,7 @@ def _text(metrics: dict[str, Any]) -> str:
             f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
         )
     for name, problem in metrics["skipped"].items():
-        parts.append(shown(f"skipped {name}: {problem}"))
+        parts.append(printable(f"skipped {name}: {problem}"))
     return "\n\n".join(parts)
 
 

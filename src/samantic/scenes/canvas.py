@@ -24,7 +24,7 @@ NEAR = 0.5
 Vectors = NDArray[np.float64]
 
 
-class Camera(NamedTuple):
+class Viewpoint(NamedTuple):
     """A camera looking along z, level with the ground; lengths in the image are in image heights.
 
     Attributes:
@@ -121,7 +121,7 @@ class _Mesh:
 
 
 def draw_things(
-    things: Sequence[Thing], sky: Paint, camera: Camera, sun: Point, size: tuple[int, int]
+    things: Sequence[Thing], sky: Paint, camera: Viewpoint, sun: Point, size: tuple[int, int]
 ) -> Drawing:
     """Draw things far to near over the sky, which is face 0 and instance 1.
 
@@ -160,7 +160,7 @@ def draw_things(
 
 
 def _paint_numbers(
-    mesh: _Mesh, order: NDArray[np.int64], camera: Camera, size: tuple[int, int]
+    mesh: _Mesh, order: NDArray[np.int64], camera: Viewpoint, size: tuple[int, int]
 ) -> NDArray[np.int32]:
     """Draw the faces in this order and return the (H, W) face numbers."""
     picture = Image.new("I", (size[1], size[0]), 0)
@@ -190,7 +190,7 @@ def _clip(corners: Vectors) -> Vectors:
 
 
 def _cast_shadows(
-    mesh: _Mesh, camera: Camera, sun: Point, size: tuple[int, int]
+    mesh: _Mesh, camera: Viewpoint, sun: Point, size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Return the (H, W) shadow on the ground: the outline of each thing's points moved there."""
     picture = Image.new("L", (size[1], size[0]), 0)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from samantic.scenes.canvas import Camera, Drawing
+from samantic.scenes.canvas import Drawing, Viewpoint
 from samantic.scenes.things import Color, Point
 
 FloatMap = NDArray[np.float32]
@@ -124,7 +124,7 @@ def _triple(values: NDArray[np.float64]) -> Color:
 
 def render(
     drawing: Drawing,
-    camera: Camera,
+    camera: Viewpoint,
     climate: Climate,
     lamps: Sequence[Point],
     rng: np.random.Generator,
@@ -160,7 +160,7 @@ def render(
 
 
 def _positions(
-    drawing: Drawing, camera: Camera, ground: FloatMap
+    drawing: Drawing, camera: Viewpoint, ground: FloatMap
 ) -> tuple[FloatMap, FloatMap, FloatMap]:
     """Return x, y and z in metres of what each pixel shows, (H, W) each."""
     rows, columns = drawing.face.shape

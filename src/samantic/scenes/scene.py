@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.scenes.backdrop import CLUTTER, LAMP_HEIGHT, street_lamp
-from samantic.scenes.canvas import Camera, draw_things
+from samantic.scenes.canvas import Viewpoint, draw_things
 from samantic.scenes.cars import car
 from samantic.scenes.light import Climate, draw_climate, render
 from samantic.scenes.objects import bike, bollard, cone, parking_block, person, rail_piece
@@ -65,7 +65,7 @@ def draw_scene(
     dark = index % 2 == 1 if night is None else night
     layout, weather, pixels = (np.random.default_rng([seed, index, part]) for part in range(3))
     climate = draw_climate(weather, dark)
-    camera = Camera(
+    camera = Viewpoint(
         layout.uniform(1.2, 1.7), layout.uniform(0.95, 1.25), layout.uniform(0.28, 0.42)
     )
     street = _lay_out(layout, camera, climate)
@@ -85,7 +85,7 @@ def check_scene(seed: int, index: int, size: tuple[int, int]) -> None:
         raise ValueError(f"a scene needs at least 32 x 32 pixels, not {size[0]} x {size[1]}")
 
 
-def _lay_out(rng: np.random.Generator, camera: Camera, climate: Climate) -> Street:
+def _lay_out(rng: np.random.Generator, camera: Viewpoint, climate: Climate) -> Street:
     """Fill a street with the things of four to seven of the eight classes."""
     street = Street(rng, camera, climate)
     street.pave()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from samantic.scenes.backdrop import building, hedge, tree, wall
-from samantic.scenes.canvas import Camera
+from samantic.scenes.canvas import Viewpoint
 from samantic.scenes.light import Climate
 from samantic.scenes.things import Color, Group, Paint, Point, Thing
 
@@ -33,7 +33,7 @@ class Street:
         rng: Source of the layout.
     """
 
-    def __init__(self, rng: np.random.Generator, camera: Camera, climate: Climate) -> None:
+    def __init__(self, rng: np.random.Generator, camera: Viewpoint, climate: Climate) -> None:
         self.rng, self.camera, self.climate = rng, camera, climate
         self.things: list[Thing] = []
         self.lamps: list[Point] = []

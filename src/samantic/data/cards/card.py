@@ -9,7 +9,7 @@ from typing import Literal
 
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
-from samantic.strings import is_control, normal, shown, substitute
+from samantic.strings import is_control, normal, printable, substitute
 
 MOST_CLASSES = 254
 
@@ -118,13 +118,13 @@ def check_names(names: Sequence[str], key: str) -> None:
             raise InputError(f"{key}: the name of class {label} is empty; give it one")
         if name != name.strip():
             raise InputError(
-                f"{key}: {shown(name)!r} (class {label}) has a blank at an end; write "
-                f"{shown(name.strip())!r}"
+                f"{key}: {printable(name)!r} (class {label}) has a blank at an end; write "
+                f"{printable(name.strip())!r}"
             )
         if any(map(is_control, name)):
             raise InputError(
-                f"{key}: the name of class {label}, {shown(name)}, has control characters; take "
-                "them out"
+                f"{key}: the name of class {label}, {printable(name)}, has control characters; "
+                "take them out"
             )
         other = seen.setdefault(normal(name).casefold(), label)
         if other != label:
@@ -164,7 +164,7 @@ def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
     """
     if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
         raise InputError(
-            f"{key}: {shown(text)!r} is no colour; write red, green and blue as #rrggbb"
+            f"{key}: {printable(text)!r} is no colour; write red, green and blue as #rrggbb"
         )
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue

@@ -15,9 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.errors import InputError
-from samantic.models.encoders.bases import SHIPPED_BASES, is_random
-from samantic.models.hub import locate
 from samantic.models.pyramid import Pyramid
 
 if TYPE_CHECKING:
@@ -99,50 +96,6 @@ class Family(NamedTuple):
 
     load: Callable[[str], PreTrainedModel]
     parts: Callable[[Any], Base]
-
-
-def open_base(name: str) -> Base:
-    """Open a pre-trained base of any family.
-
-    Args:
-        name: A hub id, a local folder, or the name of a base that is built in or ships.
-
-    Raises:
-        InputError: It cannot be reached or read, or lacks a tensor.
-    """
-    family = _family(_model_type(name))
-    return family.parts(family.load(name))
-
-
-def as_base(sam: Base | PreTrainedModel) -> Base:
-    """The parts of a network of transformers, whose modules are used as they are."""
-    return sam if isinstance(sam, Base) else _family(sam.config.model_type).parts(sam)
-
-
-def _family(model_type: Any) -> Family:
-    """The family of a `model_type` in a config.json; SAM2 says what is wrong with any other."""
-    match model_type:
-        case "sam3_tracker" | "sam3_tracker_video" | "sam3_video":
-            from samantic.models.encoders.sam3 import SAM3
-
-            return SAM3
-        case _:
-            from samantic.models.encoders.sam2 import SAM2
-
-            return SAM2
-
-
-def _model_type(name: str) -> Any:
-    """What config.json of a base says of its architecture; None where it cannot be read."""
-    if is_random(name) or name in SHIPPED_BASES or name.startswith("random-"):
-        return None
-    from transformers import PretrainedConfig
-
-    try:
-        values, _ = PretrainedConfig.get_config_dict(locate(name, "base", ""))
-    except (InputError, OSError, ValueError):  # SAM2's loader says what is wrong
-        return None
-    return values.get("model_type")
 
 
 def normalise(

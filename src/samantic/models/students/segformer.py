@@ -19,8 +19,8 @@ from samantic.models.network import (
     MODALITIES,
     Network,
     Output,
+    presence_of,
     put_back,
-    shown,
     taken,
 )
 from samantic.models.pyramid import Pyramid
@@ -66,7 +66,7 @@ class Student(Network):
         thermal: Tensor | None = None,
         present: Tensor | None = None,
         *,
-        alone: bool = False,
+        single_modality: bool = False,
     ) -> Output:
         """Segment a batch of pairs; see `Network.forward`. The features are the encoder's maps.
 
@@ -75,9 +75,9 @@ class Student(Network):
         """
         images = self.select(rgb, thermal)
         _check_size(next(iter(images.values())))
-        present = shown(images, present)
+        present = presence_of(images, present)
         logits, features = self._segment(images, present)
-        one_by_one = images if alone and len(images) == 2 else ()
+        one_by_one = images if single_modality and len(images) == 2 else ()
         singles = tuple((self._alone(name, images[name], present), None) for name in one_by_one)
         return Output(logits, None, features, singles)
 

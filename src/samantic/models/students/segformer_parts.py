@@ -15,7 +15,7 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from transformers.models.segformer.modeling_segformer import SegformerDecodeHead
 
 from samantic.config.networks import EFFICIENTNETS
-from samantic.config.options import shown
+from samantic.config.options import quoted
 from samantic.errors import InputError
 from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
@@ -115,7 +115,7 @@ def _load(base: str) -> SegformerForSemanticSegmentation:
     try:
         config, _ = SegformerConfig.get_config_dict(folder)
         if config.get("model_type") != "segformer":
-            raise ValueError(f"its model_type is {shown(config.get('model_type'))[1:-1]}")
+            raise ValueError(f"its model_type is {quoted(config.get('model_type'))[1:-1]}")
         model, missing = load_pretrained(SegformerForSemanticSegmentation, folder)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]

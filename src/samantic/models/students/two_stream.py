@@ -22,14 +22,14 @@ from samantic.models.network import (
     MODALITIES,
     Network,
     Output,
+    presence_of,
     put_back,
-    shown,
     taken,
 )
 from samantic.models.pyramid import Pyramid
 
 
-class Layout(NamedTuple):
+class Widths(NamedTuple):
     """Widths of a decoder.
 
     Attributes:
@@ -41,8 +41,8 @@ class Layout(NamedTuple):
     decoder: tuple[int, ...]
 
 
-FULL = Layout((64, 96, 128, 160), (96, 96, 128))
-NARROW = Layout((32, 48, 64, 96), (48, 64, 64))
+FULL = Widths((64, 96, 128, 160), (96, 96, 128))
+NARROW = Widths((32, 48, 64, 96), (48, 64, 64))
 
 DROP = 0.1
 """Rate at which features are dropped before the classifier in training."""
@@ -109,7 +109,7 @@ class TwoStream(Network):
         thermal: Tensor | None = None,
         present: Tensor | None = None,
         *,
-        alone: bool = False,
+        single_modality: bool = False,
     ) -> Output:
         """Segment a batch of pairs; see `Network.forward`. The features are the fused maps.
 
@@ -123,12 +123,12 @@ class TwoStream(Network):
                 f"images must have at least {SMALLEST}x{SMALLEST} pixels, got "
                 f"{size[0]}x{size[1]}; enlarge them"
             )
-        present = shown(images, present)
+        present = presence_of(images, present)
         images = {name: _padded(image) for name, image in images.items()}
         encoded = self._encode(images, present)
         logits, features = self._decode(encoded, self._any(present), size)
         singles = []
-        for name in images if alone and len(images) == 2 else ():
+        for name in images if single_modality and len(images) == 2 else ():
             one = {name: encoded[name]} if name in encoded else None
             itself = present & present.new_tensor([m == name for m in MODALITIES])
             one = one or self._encode({name: images[name]}, itself)

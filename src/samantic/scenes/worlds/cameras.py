@@ -73,4 +73,4 @@ class Pinhole:
         return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True), np.float32)
 
 
-Camera = Equirectangular | Pinhole
+Lens = Equirectangular | Pinhole

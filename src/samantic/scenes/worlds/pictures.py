@@ -14,7 +14,7 @@ import numpy as np
 from samantic.scenes.light import expose, sense
 from samantic.scenes.scene import Scene, check_scene
 from samantic.scenes.things import Point
-from samantic.scenes.worlds.cameras import Camera, Equirectangular, Pinhole
+from samantic.scenes.worlds.cameras import Equirectangular, Lens, Pinhole
 from samantic.scenes.worlds.room import room_world
 from samantic.scenes.worlds.street import street_world
 from samantic.scenes.worlds.view import World, look
@@ -57,7 +57,7 @@ def draw_room(seed: int, index: int, size: tuple[int, int]) -> Scene:
 
 
 def _photograph(
-    world: World, camera: Camera, eye: Point, size: tuple[int, int], rng: np.random.Generator
+    world: World, camera: Lens, eye: Point, size: tuple[int, int], rng: np.random.Generator
 ) -> Scene:
     """Look at a world with an RGB and a thermal camera: tone curves, optics and noise."""
     view, climate = look(world, camera, eye, size), world.climate

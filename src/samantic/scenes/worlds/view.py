@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from samantic.scenes.light import Climate, noise_tile
 from samantic.scenes.things import Color, Paint, Point
-from samantic.scenes.worlds.cameras import Camera
+from samantic.scenes.worlds.cameras import Lens
 from samantic.scenes.worlds.patterns import Floats, Pattern, shares
 from samantic.scenes.worlds.solids import Solid, cast, shaded
 
@@ -87,7 +87,7 @@ class _Surface(NamedTuple):
     face: NDArray[np.intp]
 
 
-def look(world: World, camera: Camera, eye: Point, size: tuple[int, int]) -> View:
+def look(world: World, camera: Lens, eye: Point, size: tuple[int, int]) -> View:
     """Look at a world from a point.
 
     Args:
