@@ -202,16 +202,18 @@ class TwoStream(Network):
     def _take(self, x: Tensor, rows: Tensor) -> Tensor:
         """What goes through the layers of (N, ...): in training only the rows that are set.
 
-        Batch statistics are of those alone. At inference there are none, all rows go through, and
-        no branch depends on the rows, so that the network can be exported.
+        Batch statistics are of those alone. At inference there are none, all rows go through, the
+        others as 0, and no branch depends on the rows, so that the network can be exported.
         """
-        return taken(x, rows) if self.training else x
+        return taken(x, rows) if self.training else self._blanked(x, rows)
 
     def _put_back(self, x: Tensor, rows: Tensor) -> Tensor:
         """What came through, (N, ...), 0 where `rows` is not set."""
-        if self.training:
-            return put_back(x, rows)
-        return torch.where(rows[:, None, None, None], x, 0.0)
+        return put_back(x, rows) if self.training else self._blanked(x, rows)
+
+    def _blanked(self, x: Tensor, rows: Tensor) -> Tensor:
+        """(N, ...), 0 where `rows` is not set."""
+        return torch.where(rows[:, None, None, None], x, x.new_zeros(()))
 
 
 @torch.no_grad()
