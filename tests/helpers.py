@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from samantic.config import AdaptConfig, ModelConfig
+from samantic.config import AdaptConfig, SartmConfig
 from samantic.data import CATALOG
 from samantic.models.students.segformer_parts import build_segformer
 from samantic.predict.info import ModelInfo
@@ -58,5 +58,5 @@ def cut_power(monkeypatch: pytest.MonkeyPatch, task: Any, steps: int) -> list[in
 def info_of(fusion: Any) -> ModelInfo:
     """What a model folder would say of a micro network for MFNet's classes."""
     card = CATALOG["mfnet"]
-    config = ModelConfig("random-micro", fusion)
+    config = SartmConfig("random-micro", fusion)
     return ModelInfo(config, AdaptConfig("full"), card.classes, card.palette, card.title)

@@ -93,8 +93,8 @@ def test_alone_is_what_each_modality_gives_by_itself(
     ):
         torch.testing.assert_close(logits, single.logits)
         torch.testing.assert_close(auxiliary, single.auxiliary)
-    assert network(rgb, thermal).alone == ()
-    assert network(rgb, single_modality=True).alone == ()
+    assert network(rgb, thermal).single_modality == ()
+    assert network(rgb, single_modality=True).single_modality == ()
     torch.testing.assert_close(out.logits, network(rgb, thermal).logits)
 
 

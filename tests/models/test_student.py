@@ -158,7 +158,7 @@ def test_missing_modality_equals_none_given(make_student: MakeStudent) -> None:
     ):
         torch.testing.assert_close(logits, single.logits)
         assert auxiliary is None
-    assert student(rgb, single_modality=True).alone == ()
+    assert student(rgb, single_modality=True).single_modality == ()
 
 
 def test_single_modality_ignores_the_other(make_student: MakeStudent) -> None:
