@@ -20,10 +20,21 @@ from samantic.models.pyramid import Pyramid
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from samantic.models.encoders.lora import Projection
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's mean and deviation, in RGB of 0..1."""
+
+
+class Projection(NamedTuple):
+    """A Linear layer that an encoder offers for adaptation.
+
+    Attributes:
+        block: The module that holds it.
+        name: Its name there; `qkv` computes queries, keys and values in one, any other one of them.
+    """
+
+    block: nn.Module
+    name: str
 
 
 class Encoder(nn.Module, ABC):

@@ -16,27 +16,12 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from samantic.errors import InputError
-
-if TYPE_CHECKING:
-    from samantic.models.encoders.encoder import Encoder
-
-
-class Projection(NamedTuple):
-    """A Linear layer that an encoder offers for adaptation.
-
-    Attributes:
-        block: The module that holds it.
-        name: Its name there; `qkv` computes queries, keys and values in one, any other one of them.
-    """
-
-    block: nn.Module
-    name: str
+from samantic.models.encoders.encoder import Encoder
 
 
 class Adapter(nn.Module, ABC):

@@ -14,9 +14,8 @@ from transformers.models.sam2.modeling_sam2 import Sam2MultiScaleAttention
 
 from samantic.errors import InputError
 from samantic.models.encoders.bases import LITE, LITE_WIDTH, RANDOM_BASES, SHIPPED_BASES, is_random
-from samantic.models.encoders.encoder import Base, Encoder, Family
+from samantic.models.encoders.encoder import Base, Encoder, Family, Projection
 from samantic.models.encoders.lite_trunk import TRUNK, LiteTrunk, LiteTrunkConfig
-from samantic.models.encoders.lora import Projection
 from samantic.models.hub import locate
 from samantic.models.pretrained import load_pretrained, refuse_incomplete, reset_weights
 
