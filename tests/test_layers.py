@@ -59,9 +59,15 @@ def test_contributors_read_the_same_order() -> None:
     assert [re.findall(r"`(\w+)`", row.split("|")[1]) for row in rows] == LAYERS
 
 
+def test_pages_do_not_know_distillation() -> None:
+    """`report` stands above `distill`, whose pictures are drawn by the run that made them."""
+    for path in (SRC / "report").glob("*.py"):
+        assert "distill" not in imports(path), path
+
+
 def test_models_and_losses_do_not_know_lightning() -> None:
     for path in [
-        *(SRC / "models").glob("*.py"),
+        *(SRC / "models").rglob("*.py"),
         SRC / "losses.py",
         *(SRC / "metrics").glob("*.py"),
     ]:
