@@ -133,7 +133,7 @@ ROBUSTNESS = {
 }  # fmt: skip
 
 PUBLISHED = Section(
-    "Companions the published",
+    "Beside the published",
     "From the papers.",
     ["method", "car", "mIoU"],
     [["<i>CMX</i>", "90.1", "59.7"]],

@@ -108,8 +108,7 @@ def test_thermal_is_shifted_by_whole_pixels_each_image_by_its_own() -> None:
     """By -1, 0 or 1 rows and columns, all nine alike often; the border is repeated."""
     thermal = torch.rand(1, 1, 6, 8).expand(180, -1, -1, -1)
     batch = collate([sample()])._replace(
-        rgb=torch.rand(180, 3, 6, 8),
-        thermal=thermal,
+        images={"rgb": torch.rand(180, 3, 6, 8), "thermal": thermal},
         present=torch.ones(180, 2, dtype=torch.bool),
     )
     config = AugmentConfig(color=0, blur=0, thermal_gain=0, thermal_noise=0, misalign=1)
@@ -127,7 +126,7 @@ def test_colour_probability_and_hue_are_those_that_are_configured() -> None:
     never = AugmentConfig(color=0.4, color_probability=0.0, blur=0)
     torch.testing.assert_close(Photometric(never)(batch).rgb, batch.rgb)
     gray = batch.changed(rgb=torch.rand(16, 1, 60, 80).expand(-1, 3, -1, -1))
-    colourful = batch._replace(
+    colourful = batch.changed(
         rgb=torch.tensor([0.9, 0.1, 0.1]).view(1, 3, 1, 1).expand(16, 3, 60, 80)
     )
     no_hue = AugmentConfig(color=0.4, hue=0.0, color_probability=1.0, blur=0)

@@ -169,7 +169,11 @@ def test_single_modality_networks_know_no_modality_dropout(
         seen: list[torch.Tensor | None] = []
         monkeypatch.setattr(task, "log_dict", lambda values: None)
         monkeypatch.setattr(task, "log", lambda name, value: None)
-        network.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[2]))
+
+        def look(module: Any, args: Any, options: dict[str, Any], seen: Any = seen) -> None:
+            seen.append(options["present"])
+
+        network.register_forward_pre_hook(look, with_kwargs=True)
         for _ in range(10):
             task.training_step(batch, 0)
         assert any(present is not None and not present.all() for present in seen) == hides

@@ -48,7 +48,7 @@ def decoded(shown: Picture) -> Image.Image:
 def test_sections_stand_in_order(pages: Path) -> None:
     page = (pages / "report.html").read_text()
     assert re.findall(r"<h2[^>]*>(.*?)</h2>", page) == [
-        "Protocols", "IoU by class, in per cent", "Companions the published",
+        "Protocols", "IoU by class, in per cent", "Beside the published",
         "Confusion of the classes", "Robustness", "Frames", "Training", "Provenance",
     ]  # fmt: skip
     assert page.count("<svg") == 5  # misalignment, disturbances, loss, mIoU, similarity

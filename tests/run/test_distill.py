@@ -56,8 +56,8 @@ def test_pairs(write_distill: WriteConfig, trained: Path, mfnet: Path, tmp_path:
     assert {"train/whole", "train/window", "train/boundary", "val/miou"} <= logged(run)
     assert not {"train/teacher", "train/consistency"} & logged(run)
     page = (run / "report.html").read_text()
-    assert '<a href="#beside-the-teacher">Companions the teacher</a>' in page
-    assert '<h2 id="beside-the-teacher">Companions the teacher</h2>' in page
+    assert '<a href="#beside-the-teacher">Beside the teacher</a>' in page
+    assert '<h2 id="beside-the-teacher">Beside the teacher</h2>' in page
     assert "confident part of" in page
     card = (run / "model" / "README.md").read_text()
     assert "Distilled without labels, after GoodSAM" in card

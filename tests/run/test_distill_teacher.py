@@ -92,7 +92,7 @@ def test_a_segformer_answers_as_in_transformers(segformer: Path) -> None:
     theirs = SegformerForSemanticSegmentation.from_pretrained(segformer).eval()
     with torch.no_grad():
         small = theirs(normalise(rgb)).logits
-        ours = teacher(rgb, None)
+        ours = teacher(rgb=rgb)
     large = torch.nn.functional.interpolate(small, (64, 96), mode="bilinear")
     assert torch.allclose(ours, large, atol=1e-4)
 

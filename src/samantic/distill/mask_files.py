@@ -86,7 +86,7 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
 def write_mask_file(path: Path, parts: Sequence[WindowMasks]) -> None:
     """Write masks as JSON that `read_mask_file` reads.
 
-    Companions the annotations it names the windows, since some may be without masks.
+    Beside the annotations it names the windows, since some may be without masks.
     """
     windows, annotations = [], []
     for corner, masks, quality in parts:

@@ -205,4 +205,4 @@ def _section(content: dict[str, Any], panels: list[Panel]) -> Section:
         note += f", of which {100 * confident['accuracy']:.1f} % are right"
     header = ["", "mIoU, %", "95 % interval", *_titles(content, "95 % interval")]
     rows = [[name, *cells] for name, cells in _rows(content).items()]
-    return Section("Companions the teacher", f"{note}.", header, rows, [], panels)
+    return Section("Beside the teacher", f"{note}.", header, rows, [], panels)

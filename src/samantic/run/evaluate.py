@@ -138,7 +138,7 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
     means = TABLES[metrics["dataset"]].means()
     ours = metrics["miou"]
     figures = [] if ours is None else [published_bars(means, (our_name(metrics), 100 * ours))]
-    title = f"Companions the published: {header[0]}"
+    title = f"Beside the published: {header[0]}"
     return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
