@@ -141,7 +141,8 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         changes["data.classes"] = f"[{', '.join(CATALOG['mfnet'].classes)}]"
     words = [f"--{key}={value}" for key, value in changes.items()]
     assert main(["train", str(shipped), *words]) == 0
-    assert (tmp_path / "run" / "metrics.json").exists()
+    assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
+    assert (tmp_path / "run" / "metrics.json").exists() == (config.data.test is not None)
 
 
 @pytest.mark.parametrize("shipped", DISTILLED, ids=lambda path: path.stem)
