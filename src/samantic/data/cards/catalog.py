@@ -1,4 +1,4 @@
-"""Every layout's data card. A new data set is a new constant in `cards/rgb.py` or `cards/rgbt.py`."""
+"""Every layout's data card. A new data set is a constant in `cards.rgb` or `cards.rgbt`."""
 
 from __future__ import annotations
 
