@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 
-from samantic.data import synthetic
 from samantic.scenes import Scene, draw_scene
+from samantic.scenes import write as write
 from samantic.scenes.write import split_indices, write_scenes
 
 SMALL = (96, 128)
@@ -185,7 +185,7 @@ def test_interrupted_writing_leaves_no_half_file_and_no_list(
             raise KeyboardInterrupt
         return draw_scene(seed, index, size)
 
-    monkeypatch.setattr(synthetic, "draw_scene", draw_or_stop)
+    monkeypatch.setattr(write, "draw_scene", draw_or_stop)
     with pytest.raises(KeyboardInterrupt):
         write_scenes(tmp_path, "mfnet", {"train": [0, 1, 2]}, seed=1, size=SMALL)
     assert not list(tmp_path.glob("*.txt"))

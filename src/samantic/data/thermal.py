@@ -24,7 +24,7 @@ CLIPPED = 0.5
 """Share of an image beyond a fixed range from which the range is taken for another unit's."""
 
 FEW = 0.25
-"""At most this share of the images may lie beyond a fixed range; one image always may."""
+"""A split is refused if this share of its images, two at least, lies beyond a fixed range."""
 
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 

@@ -27,7 +27,7 @@ SEEN = 0.0005
 def write_predictions(
     out: Path, name: str, predictor: Predictor, files: list[Files], summary: dict[str, Any]
 ) -> None:
-    """Write out/report.html on what `batch.predict_files` wrote there.
+    """Write out/report.html on what `predict.folders.predict_files` wrote there.
 
     Args:
         out: Folder of the predictions.
