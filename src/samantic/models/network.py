@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config.networks import Head
-from samantic.data.sensors import SENSORS
+from samantic.data.sensors import SENSORS, presence
 from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
@@ -188,7 +188,7 @@ def freeze_unused(network: nn.Module, answer: Tensor) -> None:
 def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden."""
     first = next(iter(images.values()))
-    given = torch.tensor([name in images for name in MODALITIES], device=first.device)
+    given = torch.tensor(presence(images), device=first.device)
     return given.expand(first.shape[0], 2) if present is None else present & given
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from samantic.config.networks import AdaptConfig, Auxiliary, Context, Fusion, Head
+from samantic.data.sensors import SENSORS
 from samantic.models.auxiliary import build_auxiliary
 from samantic.models.encoders.door import as_base
 from samantic.models.encoders.encoder import (
@@ -114,7 +115,7 @@ class SARTM(Network):
 
     def encode(self, modality: str, images: Tensor) -> Pyramid:
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
-        colour = images.expand(-1, 3, -1, -1)
+        colour = SENSORS[modality].as_colour(images)
         encoder: Encoder = self.encoders[modality]  # type: ignore[assignment]
         return encode_pyramid(encoder, self.mask_head.decoder, colour)
 
