@@ -12,6 +12,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    whole,
 )
 from samantic.errors import InputError
 
@@ -36,6 +37,12 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure with missing, noisy, badly exposed and misaligned images too (takes 15 times "
         "as long)",
+    )
+    sub.add_argument(
+        "--frames",
+        type=whole(1, 10**9),
+        metavar="N",
+        help="measure on at most N pairs, evenly spaced (default: all)",
     )
     sub.add_argument(
         "--skip-bad",
@@ -74,6 +81,8 @@ def run(options: argparse.Namespace) -> None:
             options.panorama,
             None if options.map is None else parse_map(options.map),
             options.size,
+            options.tta,
+            options.frames,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
 from samantic.config.train import Layout
 from samantic.errors import InputError
@@ -106,6 +107,12 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         metavar="N|own",
         help="bring images to this short side for the network; labels keep the images' own size "
         "(default: as the model was evaluated after its training)",
+    )
+    sub.add_argument(
+        "--tta",
+        choices=get_args(TestTime),
+        help="test-time augmentation: average the answers to the image and its mirror image (flip: "
+        "2 passes), to it and a larger one (scales: 2), or to all four (all)",
     )
 
 

@@ -53,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         options.tile,
         options.panorama,
         options.size,
+        options.tta,
     )
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)

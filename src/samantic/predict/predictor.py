@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samantic.config.networks import TestTime
 from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
@@ -20,6 +21,7 @@ from samantic.predict.classifier import Classifier
 from samantic.predict.model_folder import find_model, fingerprint, load_model
 from samantic.predict.prediction import Prediction
 from samantic.predict.tiling import size_of, tile_of
+from samantic.predict.tta import views_of
 
 RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
 """RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
@@ -183,6 +185,7 @@ def load(
     tile: int | None = None,
     panorama: bool | None = None,
     size: int | None = None,
+    tta: TestTime | None = None,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -198,6 +201,8 @@ def load(
             right edge; None means as the images that the model learnt from.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
             are, None means as in the model's evaluation after training.
+        tta: Test-time augmentation: `flip` (2 passes of the network), `scales` (2) or `all` (4)
+            average the answers to several views of an image.
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
@@ -209,10 +214,10 @@ def load(
         (480, 640)
     """
     device = choose_device(device)
-    tile_of(tile, None), size_of(size, None)  # before any file is read
+    tile_of(tile, None), size_of(size, None), views_of(tta)  # before any file is read
     folder = find_model(name_or_path)
     network, info = load_model(folder)
     camera = info.camera.changed(thermal_scaling, rig)
-    predictor = Predictor(network, info, device, camera, tile, panorama, size)
+    predictor = Predictor(network, info, device, camera, tile, panorama, size, tta)
     predictor.folder = folder
     return predictor
