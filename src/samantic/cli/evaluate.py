@@ -35,7 +35,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--robustness",
         action="store_true",
-        help="measure with missing, noisy, badly exposed and misaligned images too (takes 15 times "
+        help="measure with missing, noisy, badly exposed and misaligned images too (takes 12 times "
         "as long)",
     )
     sub.add_argument(

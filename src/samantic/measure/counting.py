@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from samantic.data.resize import labels_at
 from samantic.losses import class_prototypes
 from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix
+from samantic.models.memory import remembering
 from samantic.predict.classifier import Classified, Classifier
 from samantic.predict.predictor import Predictor
 
@@ -22,16 +23,20 @@ PLAIN = "without tta"
 """The name under which the answer without test-time augmentation is counted."""
 
 
-class Answer(NamedTuple):
-    """What a model says of a pair.
+MOST = 8
+"""Images, or tiles of them, that an encoder is to remember for the disturbances."""
+
+
+class Counted(NamedTuple):
+    """A frame that was counted.
 
     Attributes:
-        found: The answer of all heads.
-        plain: That without test-time augmentation.
+        labels: (H, W) int64, the predicted class ids.
+        counts: What was counted, by name.
     """
 
-    found: Classified
-    plain: Classified
+    labels: Tensor
+    counts: dict[str, Tensor]
 
 
 class Tally:
@@ -89,20 +94,27 @@ class FrameCounter:
         spent = self._seconds
         return 1.0 if self.predictor.tta is None else spent["found"] / spent["plain"]
 
-    def ask(self, samples: list[Sample]) -> list[Answer]:
-        """What the model says of pairs of one kind."""
-        images = {
-            name: torch.stack([sample.images[name] for sample in samples])
-            for name in samples[0].images
-        }
-        plain = found = self._timed("plain", self.plain, images, self.heads)
-        if self.predictor.tta is not None:
-            found = self._timed("found", self.predictor, images, self.heads)
-        return [Answer(found.row(i), plain.row(i)) for i in range(len(samples))]
+    def __call__(self, samples: list[Sample]) -> list[Counted]:
+        """Ask about labelled pairs of one kind, and count."""
+        images, truths = _stacked([s.images for s in samples]), [_truth(s) for s in samples]
+        with remembering(self.predictor.network, MOST) as memory:
+            plain = found = self._timed("plain", self.plain, images, self.heads)
+            if self.predictor.tta is not None:
+                memory.forget()  # or the time would not be its own
+                found = self._timed("found", self.predictor, images, self.heads)
+            counts = [self._count(found.row(i), truth) for i, truth in enumerate(truths)]
+            for i, truth in enumerate(truths):
+                if self.predictor.tta is not None:
+                    counts[i][PLAIN] = confusion_matrix(plain.labels[0, i], truth, self.classes)
+                if self.features:
+                    counts[i] |= self._features(samples[i], truth, plain.row(i))
+            for name, matrices in self._disturbed(samples, images, truths):
+                for counted, matrix in zip(counts, matrices, strict=True):
+                    counted[name] = counted["matrix"] if matrix is None else matrix
+        return [Counted(found.labels[0, i], counted) for i, counted in enumerate(counts)]
 
-    def count(self, sample: Sample, truth: Tensor, answer: Answer) -> dict[str, Tensor]:
-        """What is counted of a labelled pair, by name."""
-        found = answer.found
+    def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
+        """What is counted of the answer to a pair, by name."""
         confidence, labels = found.confidence[0, 0], found.labels[:, 0]
         matrices = [confusion_matrix(ids, truth, self.classes) for ids in labels]
         counted = {
@@ -112,21 +124,11 @@ class FrameCounter:
         }
         if len(self.heads) > 1:
             counted |= {of_head(h): m for h, m in zip(self.heads, matrices, strict=True)}
-        if self.predictor.tta is not None:
-            counted[PLAIN] = confusion_matrix(answer.plain.labels[0, 0], truth, self.classes)
-        pair = {sensor: x[None] for sensor, x in sample.images.items()}
-        if self.features:
-            counted |= self._features(pair, truth, answer.plain)
-        for key, changed in self._disturb(sample.name, pair):
-            matrix = matrices[0] if changed is pair else self._disturbed(changed, truth)
-            if matrix is not None:
-                counted[key] = matrix
         return counted
 
-    def _features(self, pair: Images, truth: Tensor, plain: Classified) -> dict[str, Tensor]:
+    def _features(self, sample: Sample, truth: Tensor, plain: Classified) -> dict[str, Tensor]:
         """The mean semantic feature of each class, and the pixels behind it."""
-        # tiles have no map of all
-        out = plain.output or self.predictor.output(pair.get("rgb"), pair.get("thermal"))
+        out = plain.output or self.predictor.output(*sample.batch())  # tiles have no map of all
         shown = labels_at(truth[None], out.logits.shape[-2:])
         pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
         return dict(zip(("features", "pixels"), pooled, strict=True))
@@ -139,18 +141,40 @@ class FrameCounter:
         self._seconds[what] += perf_counter() - start
         return answer
 
-    def _disturb(self, name: str, pair: Images) -> Iterator[tuple[str, Images]]:
-        """The pair under each disturbance; itself where the model reads nothing of what changes."""
-        for key in self.disturbances:
-            touched = set(SUITE[key].touches) & set(self.predictor.network.modalities)
-            yield key, disturb(pair, key, name) if touched else pair
+    def _disturbed(
+        self, samples: list[Sample], images: Images, truths: list[Tensor]
+    ) -> Iterator[tuple[str, list[Tensor | None]]]:
+        """The confusion matrices of pairs under each disturbance.
 
-    def _disturbed(self, pair: Images, truth: Tensor) -> Tensor | None:
-        """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
-        if all(modality not in pair for modality in self.predictor.network.modalities):
-            return None
-        labels = self._timed("disturbed", self.predictor, pair, self.heads[:1]).labels[0, 0]
-        return confusion_matrix(labels, truth, self.classes)
+        None where the model reads nothing of what changes; a disturbance that leaves the model
+        nothing to read is left out.
+        """
+        reads = set(self.predictor.network.modalities)
+        for name in self.disturbances:
+            if not reads & set(SUITE[name].touches):
+                yield name, [None] * len(samples)
+                continue
+            each = [
+                disturb({sensor: x[i : i + 1] for sensor, x in images.items()}, name, sample.name)
+                for i, sample in enumerate(samples)
+            ]
+            if reads & each[0].keys():
+                changed = {sensor: torch.cat([one[sensor] for one in each]) for sensor in each[0]}
+                labels = self._timed("disturbed", self.predictor, changed, self.heads[:1]).labels[0]
+                pairs = zip(labels, truths, strict=True)
+                yield name, [confusion_matrix(*pair, self.classes) for pair in pairs]
+
+
+def _stacked(images: list[Mapping[str, Tensor]]) -> Images:
+    """Images of several pairs, (N, C, H, W) of each sensor."""
+    return {sensor: torch.stack([one[sensor] for one in images]) for sensor in images[0]}
+
+
+def _truth(sample: Sample) -> Tensor:
+    """The labels of a pair, which an evaluation needs."""
+    if sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs labels")
+    return sample.labels
 
 
 def kind_of(sample: Sample) -> Hashable:

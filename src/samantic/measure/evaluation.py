@@ -17,11 +17,10 @@ from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
 from samantic.losses import similarity
-from samantic.measure.counting import PLAIN, FrameCounter, Tally, kind_of, of_head
+from samantic.measure.counting import PLAIN, Counted, FrameCounter, Tally, kind_of, of_head
 from samantic.measure.gallery import Frame, Gallery
-from samantic.metrics import Scores, scores
+from samantic.metrics import scores
 from samantic.predict.batches import in_batches
-from samantic.predict.classifier import Classified
 from samantic.predict.predictor import Predictor
 
 
@@ -149,19 +148,17 @@ def evaluate_predictor(
     names, tally, skipped = [], Tally(len(dataset)), {}
     title = f"evaluate, {1 + len(disturbances)} conditions a pair" if disturbances else "evaluate"
     samples = tqdm(one_by_one(dataset), title, len(dataset), unit="pair", disable=None)
-    answers = in_batches(samples, predictor.batch_size, kind_of, counter.ask)
+    answers = in_batches(samples, predictor.batch_size, kind_of, counter)
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):
             if not skip_bad:
                 raise answer
             skipped[dataset.files[index].name] = str(answer)
             continue
-        sample, found = answer
-        truth = _truth(sample)
-        counted = counter.count(sample, truth, found)
+        sample, counted = answer
         names.append(sample.name)
-        tally.add(counted)
-        gallery.add(index, _frame(sample, truth, found.found, scores(counted["matrix"])))
+        tally.add(counted.counts)
+        gallery.add(index, _frame(sample, counted))
     if not names:
         raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
     return Evaluation(
@@ -180,15 +177,9 @@ def evaluate_predictor(
     )
 
 
-def _truth(sample: Sample) -> Tensor:
-    """The labels of a pair, which an evaluation needs."""
-    if sample.labels is None:
-        raise ValueError(f"{sample.name}: an evaluation needs labels")
-    return sample.labels
-
-
-def _frame(sample: Sample, truth: Tensor, found: Classified, scored: Scores) -> Frame:
+def _frame(sample: Sample, counted: Counted) -> Frame:
     """A frame as pictures show it."""
     pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
-    ids = (truth.byte().numpy(), found.labels[0, 0].byte().numpy())
-    return Frame(sample.name, pixels, *ids, scored.miou_present)
+    assert sample.labels is not None  # noqa: S101  # it was counted
+    ids = (sample.labels.byte().numpy(), counted.labels.byte().numpy())
+    return Frame(sample.name, pixels, *ids, scores(counted.counts["matrix"]).miou_present)
