@@ -21,7 +21,7 @@ LAYERS = [
     ["learn", "predict"],
     ["distill", "measure"],
     ["report"],
-    ["run", "check"],
+    ["run", "check", "convert"],
     ["ablation", "demo"],
     ["cli"],
     ["__main__"],

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import samantic
-from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
+from samantic.cli import ablate, check, convert, demo, distill, evaluate, predict, synthesize, train
 from samantic.errors import InputError
 from samantic.strings import printable
 
@@ -19,6 +19,7 @@ VERBS = {
     "demo": demo,
     "synthesize": synthesize,
     "check": check,
+    "convert": convert,
     "train": train,
     "distill": distill,
     "evaluate": evaluate,
