@@ -91,7 +91,7 @@ def _words(text: str) -> list[str]:
 def camera_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--thermal-scaling",
-        metavar="8-bit|frame|LOW,HIGH",
+        metavar="8-bit|frame|[UNIT:]LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
     )
     rig_option(sub)
