@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,9 +16,10 @@ from samantic.data.resize import network_scale
 from samantic.errors import InputError
 from samantic.models import Network, Output
 from samantic.models.devices import Device, choose_device
+from samantic.predict.blending import Blend, Floats, Places, blend_tiles
 from samantic.predict.deployed import Deployed
 from samantic.predict.info import ModelInfo
-from samantic.predict.tiling import Blend, Tiling, blend_tiles, size_of, tile_of, tiles
+from samantic.predict.tiling import Tiling, size_of, tile_of
 from samantic.predict.tta import View, views_of
 
 BATCH_SIZES = {"cpu": 1}
@@ -178,9 +180,10 @@ class Classifier:
         scale = network_scale((height, width), self.size)
 
         def blend(colour: Tensor | None, heat: Tensor | None) -> Blend:
-            def predict(rows: slice, columns: Tensor) -> Tensor:
-                parts = tiles(colour, rows, columns), tiles(heat, rows, columns)
-                return self._ask(*parts, heads=heads, scale=scale)[0].transpose(0, 1)
+            def predict(rows: slice, columns: Places) -> Floats:
+                parts = _tiles(colour, rows, columns), _tiles(heat, rows, columns)
+                found, _ = self._ask(*parts, heads=heads, scale=scale)
+                return found.transpose(0, 1).float().cpu().numpy()
 
             options = (self.panorama, self.batch_size, probabilities)
             return blend_tiles(predict, height, width, tile, *options)
@@ -192,9 +195,9 @@ class Classifier:
         ]
         kept = [part.probabilities for part in each if part.probabilities is not None]
         return Classified(
-            torch.stack([part.labels for part in each], dim=1),
-            torch.stack([part.confidence for part in each], dim=1),
-            torch.stack(kept, dim=1) if kept else None,
+            torch.from_numpy(np.stack([part.labels for part in each], axis=1)),
+            torch.from_numpy(np.stack([part.confidence for part in each], axis=1)),
+            torch.from_numpy(np.stack(kept, axis=1)) if kept else None,
             None,
         )
 
@@ -227,3 +230,10 @@ class Classifier:
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
         return found, out
+
+
+def _tiles(image: Tensor | None, rows: slice, columns: Places) -> Tensor | None:
+    """The tiles (n, C, y, x) of an image (C, H, W) in some rows, one for each of (n, x) columns."""
+    if image is None:
+        return None
+    return image[:, rows][..., torch.from_numpy(columns)].movedim(2, 0).contiguous()
