@@ -12,6 +12,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    view_options,
     whole,
 )
 from samantic.errors import InputError
@@ -59,6 +60,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     file_options(sub)
     camera_options(sub)
+    view_options(sub)
 
 
 def run(options: argparse.Namespace) -> None:

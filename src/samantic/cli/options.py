@@ -101,6 +101,9 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         help="whether images go all around, and get no seam at the left and right edge (about "
         "twice as slow; default: as the data set's or, of images of your own, the model's)",
     )
+
+
+def view_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--size",
         type=_short_side,
@@ -145,3 +148,12 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def sides(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH in pixels."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
+    side = whole(1, 8192)
+    return side(match[1]), side(match[2])

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, whole
+from samantic.cli.options import MODEL, camera_options, view_options, whole
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -35,6 +35,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         f"N pixels (default {TILE}, or what the model saw in training where that is more)",
     )
     camera_options(sub)
+    view_options(sub)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from samantic.errors import InputError
 
@@ -177,6 +176,8 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     Returns:
         (H, W) float64 and how many pixels were replaced.
     """
+    from scipy import ndimage  # an exported model scales by itself, and needs none
+
     values = raw.astype(np.float64)
     wrong = ~np.isfinite(values)
     if wrong.all():

@@ -20,8 +20,8 @@ from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
+from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.prediction import class_shares
-from samantic.predict.predictor import Predictor, RawPair
 from samantic.provenance import digest, files_digest, png_mark
 
 KINDS = ("overlays", "labels")
@@ -62,7 +62,7 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
 
 
 def predict_files(
-    predictor: Predictor, files: list[Files], out: Path, batch_size: int | None = None
+    predictor: PairPredictor, files: list[Files], out: Path, batch_size: int | None = None
 ) -> dict[str, Any]:
     """Predict pairs into a folder: labels/, overlays/ and summary.json.
 
@@ -148,7 +148,7 @@ def _check_own(out: Path) -> None:
 
 
 def _predict_pairs(
-    predictor: Predictor,
+    predictor: PairPredictor,
     files: list[Files],
     out: Path,
     made: dict[str, Any],
