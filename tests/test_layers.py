@@ -23,7 +23,7 @@ LAYERS = [
     ["distill", "measure"],
     ["report"],
     ["run", "check", "convert", "export"],
-    ["ablation", "demo"],
+    ["ablation", "demo", "benchmark"],
     ["cli"],
     ["__main__"],
 ]

@@ -17,7 +17,8 @@ from samantic.export.module import Exported, ThermalType, thermal_type_of
 from samantic.export.onnx_file import half, to_onnx
 from samantic.export.openvino_file import quantised, to_openvino
 from samantic.export.proof import Proof, Sampled, from_folder, generated, prove, refuse_unlike
-from samantic.files import read_json, replacing, write_json
+from samantic.files import replacing, write_json
+from samantic.measure.cost import cost_of, told_miou
 from samantic.metrics import confusion_matrix, scores
 from samantic.predict.info import stored_info
 from samantic.predict.predictor import Predictor
@@ -143,8 +144,7 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
         eval_size=predictor.size,
         projection="equirectangular" if predictor.panorama else "perspective",
     )
-    metrics = None if predictor.folder is None else predictor.folder.parent / "metrics.json"
-    miou = read_json(metrics).get("miou") if metrics is not None and metrics.is_file() else None
+    cost = cost_of(predictor.deployed, order.size)
     return {
         "model": stored_info(info),
         "fingerprint": predictor.fingerprint,
@@ -153,7 +153,9 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
         "size": list(order.size),
         "thermal_type": kind,
         "batch": order.batch,
-        "miou": miou,
+        "parameters": cost.parameters,
+        "operations": cost.operations,
+        "miou": None if predictor.folder is None else told_miou(predictor.folder),
         "licence": f"weights learnt from {info.dataset}: the terms of that data hold",
         "samantic": samantic.__version__,
         "torch": torch.__version__,
