@@ -105,7 +105,8 @@ def test_operations_of_a_segformer() -> None:
     model = Predictor(Student("segformer-micro", 9), info_of("paper"), "cpu")
     part = cost_of(model.deployed, SIZE).operations
     assert part["encoders"] > 0 < part["heads"]
-    assert part["rest"] == part["fusion"] == 0
+    assert part["rest"] > 0  # the decoder mixes its maps without a module
+    assert part["fusion"] == 0
 
 
 def test_figures_on_cards(trained: Path) -> None:
@@ -142,8 +143,10 @@ def test_memory_of_a_process_of_its_own(file: Path, monkeypatch: pytest.MonkeyPa
     """An exported file needs no torch, so that its process stays small."""
     entry = Entry("file", str(file), "fp32", SIZE, 1, 1, "cpu")
     assert 40e6 < (peak_memory(entry) or 0) < 250e6
-    with pytest.raises(samantic.InputError, match=r"gone.onnx failed in a process of its own \("):
+    with pytest.raises(samantic.InputError, match="gone.onnx: no such file"):
         peak_memory(entry._replace(place="gone.onnx"))
+    with pytest.raises(samantic.InputError, match="failed in a process of its own, .*Error"):
+        peak_memory(entry._replace(kind="bare", place="random-micro", device="none"))
     own = memory._answer(entry._replace(kind="bare", place="random-micro"))
     assert own is not None
     monkeypatch.setattr(memory, "STATUS", Path("no such system"))
@@ -200,7 +203,7 @@ REFUSED = [
     (["nowhere"], "nowhere: no such folder|model nowhere"),
     (["gone.onnx"], "gone.onnx: no such file"),
     (["nano", "--plot", "a.png"], "a.png: --plot writes SVG; give a name that ends in .svg"),
-    (["nano", "--device", "cuda:9"], "device cuda:9: not there"),
+    (["nano", "--device", "cuda:9"], "device 'cuda:9': not there"),
     (["FILE", "--size", "64x64"], "takes images of 48x64, not 64x64; give --size 48x64"),
     (["FILE", "--batch", "2"], "takes 1 pairs at a time, not 2; give --batch 1"),
     (["FILE", "--against", "FILE"], "called small.onnx like another one"),

@@ -31,8 +31,8 @@ def peak_memory(entry: Entry) -> int | None:
     command = [sys.executable, "-m", __name__, json.dumps(entry)]  # a fixed command
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason told"])[-1]
-        raise InputError(f"benchmark: {entry.place} failed in a process of its own ({last})")
+        reason = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise InputError(f"{entry.place}: failed in a process of its own, {reason}")
     found: int | None = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -58,10 +58,9 @@ def cost_of(deployed: Deployed, size: tuple[int, int]) -> Cost:
     counts = {name: sum(part.values()) for name, part in counter.get_flop_counts().items()}
     operations = dict.fromkeys(PARTS, 0)
     for name, count in counts.items():
-        root, _, inside = name.partition(".")
-        child, _, deeper = inside.partition(".")
-        listed = f"{root}.{child}" not in counts and "." not in deeper  # a list runs its members
-        if child in network.parts and (not deeper or listed):
+        _, child, *deeper = f"{name}.".split(".")
+        above = [name.rsplit(".", i + 1)[0] for i in range(len(deeper) - 1)]
+        if child in network.parts and not counts.keys() & set(above):  # lists run their members
             operations[network.parts[child]] += count
     operations["rest"] = counter.get_total_flops() - sum(operations.values())
     return Cost(sum(p.numel() for p in network.parameters()), operations)
