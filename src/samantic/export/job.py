@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -30,6 +31,12 @@ Format = Literal["onnx", "openvino"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 ENDINGS: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
+NEEDED = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+}
+"""Packages that a format needs."""
+
 SCENES = 8
 """Generated scenes that a file is proved with, where no data is given."""
 
@@ -111,6 +118,11 @@ def _check(predictor: Predictor, order: Order) -> None:
     Raises:
         InputError: It cannot.
     """
+    needed = NEEDED[order.format] + (("nncf",) if order.precision == "int8" else ())
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        extra = "openvino" if "nncf" in missing else order.format
+        raise InputError(f"export: needs {' and '.join(missing)}; pip install 'samantic[{extra}]'")
     if predictor.tta is not None:
         raise InputError("export: a file computes one view; leave out --tta")
     if order.format == "onnx" and order.precision == "bf16":

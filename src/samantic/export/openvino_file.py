@@ -12,12 +12,13 @@ Inputs = dict[str, NDArray[Any]]
 
 
 def to_openvino(onnx_model: Any) -> Any:
-    """The `openvino.Model` of an ONNX model."""
-    import io
+    """The `openvino.Model` of an ONNX model.
 
+    `openvino.convert_model` would do it too, and tell OpenVINO's makers of it over the network.
+    """
     import openvino
 
-    return openvino.convert_model(io.BytesIO(onnx_model.SerializeToString()))
+    return openvino.Core().read_model(onnx_model.SerializeToString())
 
 
 def quantised(
@@ -37,8 +38,7 @@ def quantised(
         most_drop: By how much it may fall; layers keep higher precision until it holds. None lets
             all layers have 8 bits.
     """
-    import nncf
-
+    nncf = _quiet_nncf()
     nncf.set_log_level("ERROR")
     data = nncf.Dataset(calibration)
     options: dict[str, Any] = {
@@ -61,3 +61,14 @@ def quantised(
         subset_size=options["subset_size"],
         advanced_quantization_parameters=options["advanced_parameters"],
     )
+
+
+def _quiet_nncf() -> Any:
+    """NNCF, which otherwise tells its makers of each use over the network."""
+    import nncf
+    from nncf.telemetry import telemetry
+
+    messenger = getattr(telemetry, "_impl", None)  # there unless its package is missing
+    if messenger is not None:
+        messenger.consent = False
+    return nncf
