@@ -26,6 +26,7 @@ from samantic.predict.predictor import Predictor
 from samantic.run.split import Split
 from samantic.runtime.backends import METADATA
 from samantic.runtime.exported import ExportedModel
+from samantic.runtime.quiet import import_quietly
 
 Format = Literal["onnx", "openvino"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -191,11 +192,9 @@ def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
         onnx.helper.set_model_props(model, {METADATA: json.dumps(made)})
         onnx.save(model, path)
         return
-    import openvino
-
     model.set_rt_info(json.dumps(made), [METADATA])
     model.set_rt_info(made["precision"], ["precision"])
-    openvino.save_model(model, path, compress_to_fp16=made["precision"] == "fp16")
+    import_quietly("openvino").save_model(model, path, compress_to_fp16=made["precision"] == "fp16")
 
 
 def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:

@@ -8,17 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.runtime.quiet import import_quietly
+
 Inputs = dict[str, NDArray[Any]]
 
 
 def to_openvino(onnx_model: Any) -> Any:
-    """The `openvino.Model` of an ONNX model.
-
-    `openvino.convert_model` would do it too, and tell OpenVINO's makers of it over the network.
-    """
-    import openvino
-
-    return openvino.Core().read_model(onnx_model.SerializeToString())
+    """The `openvino.Model` of an ONNX model."""
+    return import_quietly("openvino").Core().read_model(onnx_model.SerializeToString())
 
 
 def quantised(
@@ -38,7 +35,7 @@ def quantised(
         most_drop: By how much it may fall; layers keep higher precision until it holds. None lets
             all layers have 8 bits.
     """
-    nncf = _quiet_nncf()
+    nncf = import_quietly("nncf")
     nncf.set_log_level("ERROR")
     data = nncf.Dataset(calibration)
     options: dict[str, Any] = {
@@ -61,14 +58,3 @@ def quantised(
         subset_size=options["subset_size"],
         advanced_quantization_parameters=options["advanced_parameters"],
     )
-
-
-def _quiet_nncf() -> Any:
-    """NNCF, which otherwise tells its makers of each use over the network."""
-    import nncf
-    from nncf.telemetry import telemetry
-
-    messenger = getattr(telemetry, "_impl", None)  # there unless its package is missing
-    if messenger is not None:
-        messenger.consent = False
-    return nncf
