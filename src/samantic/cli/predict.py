@@ -42,8 +42,8 @@ def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_unit
     from samantic.measure.tables import pair_count
     from samantic.predict.folders import find_files, predict_files
-    from samantic.predict.predictor import load
     from samantic.report.predictions import write_predictions
+    from samantic.runtime.load import load
 
     files = find_files(options.rgb, options.thermal, options.rgbt)
     predictor = load(

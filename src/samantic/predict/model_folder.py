@@ -167,6 +167,8 @@ def find_model(name_or_path: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
     cure = f"no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
+    if path.suffix in (".onnx", ".xml") and path.is_file():
+        raise InputError(f"{path}: an exported file; give the model that it was made from")
     if path.exists():
         raise InputError(f"{path}: {cure}")
     found = locate(str(name_or_path), "model", cure, (folder.name for folder in SHIPPED.iterdir()))

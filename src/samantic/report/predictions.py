@@ -13,7 +13,7 @@ from samantic.data.pairs import Files, read_images
 from samantic.data.sensors import given
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count
-from samantic.predict.predictor import Predictor
+from samantic.predict.asking import PairPredictor
 from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, sensor_pictures
 
@@ -25,7 +25,7 @@ SEEN = 0.0005
 
 
 def write_predictions(
-    out: Path, name: str, predictor: Predictor, files: list[Files], summary: dict[str, Any]
+    out: Path, name: str, predictor: PairPredictor, files: list[Files], summary: dict[str, Any]
 ) -> None:
     """Write out/report.html on what `predict.folders.predict_files` wrote there.
 
@@ -60,7 +60,7 @@ def write_predictions(
     )
 
 
-def _panel(predictor: Predictor, pair: Files, out: Path, shares: dict[str, float]) -> Panel:
+def _panel(predictor: PairPredictor, pair: Files, out: Path, shares: dict[str, float]) -> Panel:
     """What went in, and the classes over it; the note names the largest classes but the first."""
     info = predictor.info
     rgb, heat = read_images(pair, predictor.camera)
