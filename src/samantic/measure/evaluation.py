@@ -74,6 +74,10 @@ class Evaluation:
         """(3, 15), `metrics.calibration_counts` of all frames."""
         return self.counts["calibration"].sum(0)
 
+    def confidence(self) -> dict[str, float]:
+        """The mean confidence of each frame, by name."""
+        return dict(zip(self.names, self.counts["confidence"].tolist(), strict=True))
+
     def by_subset(self) -> dict[str, Tensor]:
         """The confusion matrices (m, K, K) of the frames of each subset."""
         names = sorted({name for name in self.subsets if name is not None})
@@ -164,7 +168,13 @@ def evaluate_predictor(
     start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], _Tally(len(dataset)), {}
-    samples = tqdm(one_by_one(dataset), "evaluate", len(dataset), unit="pair", disable=None)
+    samples = tqdm(
+        one_by_one(dataset),
+        "evaluate",
+        len(dataset),
+        unit=dataset.noun,
+        disable=None,
+    )
     answers = in_batches(samples, predictor.batch_size, _kind, measure.classify)
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):
@@ -179,11 +189,14 @@ def evaluate_predictor(
         names.append(sample.name)
         tally.add(counted)
         pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
+        sure = (255 * found.confidence[0, 0]).round().byte().numpy()
         ids = (truth.byte().numpy(), labels.byte().numpy())
         miou = scores(counted["matrix"]).miou_present
-        gallery.add(index, Frame(sample.name, pixels, *ids, miou))
+        gallery.add(index, Frame(sample.name, pixels, *ids, miou, sure))
     if not names:
-        raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
+        raise InputError(
+            f"{dataset.root}: no {dataset.noun} of the split '{dataset.split}' can be read"
+        )
     return Evaluation(
         names,
         [dataset.subset(name) for name in names],
@@ -225,6 +238,7 @@ class _Measure:
             "matrix": confusion_matrix(labels, truth, self.classes),
             "boundary": boundary_counts(labels, truth, self.classes),
             "calibration": calibration_counts(confidence, labels, truth),
+            "confidence": confidence.mean(),
         }
         if others:
             for head, ids in zip(self.heads, (labels, *others), strict=True):

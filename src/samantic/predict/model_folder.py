@@ -60,11 +60,17 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+    store_info(
+        folder, replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+    )
+    write_card(folder, info)
+
+
+def store_info(folder: Path, info: ModelInfo) -> None:
+    """Write config.json of a model folder."""
     values = {"samantic": samantic.__version__, **asdict(info)}
     del values["camera"]
     write_json(folder / CONFIG, values | info.camera.stored())
-    write_card(folder, info)
 
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:

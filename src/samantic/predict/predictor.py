@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from samantic.data.images import ImageLike, rgb_array, thermal_array
+from samantic.data.sensors import given
 from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
 from samantic.models.devices import Device, choose_device
@@ -139,18 +140,18 @@ class Predictor(Classifier):
             return [one for pair in pairs for one in self._predict([pair], probabilities)]
         predictions: list[Prediction | InputError] = []
         for i, (colour, _) in enumerate(pairs):
-            if colour is None and thermal is not None:
-                heat = (255 * thermal[i, 0]).round().byte().numpy()
-                colour = np.dstack(3 * [heat])
-            assert colour is not None  # noqa: S101  # else the network has refused the pair
+            heat = None if thermal is None else (255 * thermal[i, 0]).round().byte().numpy()
+            background = np.dstack(3 * [heat]) if colour is None and heat is not None else colour
+            assert background is not None  # noqa: S101  # else the network has refused the pair
             predictions.append(
                 Prediction(
                     found.labels[0, i].byte().numpy(),
                     found.confidence[0, i].numpy(),
                     self.info.classes,
                     self.info.palette,
-                    colour,
+                    background,
                     None if found.probabilities is None else found.probabilities[0, i].numpy(),
+                    given({"rgb": colour, "thermal": heat}),
                 )
             )
         return predictions

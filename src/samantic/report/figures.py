@@ -15,6 +15,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from samantic.display.palette import display_colours
+
 Floats = NDArray[np.floating[Any]]
 
 _BLUE, _ORANGE = "#4a86c5", "#d9822b"  # to be seen on a light and on a dark page
@@ -144,7 +146,6 @@ def similarity_matrices(
 def tsne(
     vectors: dict[str, tuple[Floats, NDArray[np.integer[Any]]]],
     classes: tuple[str, ...],
-    palette: tuple[tuple[int, int, int], ...],
     most: int = 400,
 ) -> Markup:
     """Class features of several models in the plane, side by side (SARTM Fig. 7).
@@ -152,11 +153,11 @@ def tsne(
     Args:
         vectors: By model: features (n, D) of a class in a frame each, and their classes (n,).
         classes: Class names by label id.
-        palette: RGB colour of each class, 0..255.
         most: Features to show; of more, an even choice is taken.
     """
     from sklearn.manifold import TSNE
 
+    colours = display_colours(classes)
     figure = _figure(3.2 * len(vectors) + 1.2, 3.4)
     panels = figure.subplots(1, len(vectors), squeeze=False)[0]
     for axes, (title, (features, ids)) in zip(panels, vectors.items(), strict=True):
@@ -166,7 +167,7 @@ def tsne(
         places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
         for label in np.unique(ids):
             x, y = places[ids == label].T
-            colour = np.array(palette[label]) / 255
+            colour = np.array(colours[label]) / 255
             axes.scatter(x, y, s=7, color=colour, label=_plain(classes[label]), linewidths=0)
         axes.set_title(_plain(title), fontsize="small")
         axes.set_xticks([])
