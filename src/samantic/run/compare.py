@@ -149,8 +149,8 @@ def _write_page(
         columns=models,
         info=info,
         title=", ".join(models),
-        lead=f"{pair_count(first['frames'], sensors)} of the split '{first['split']}', the same for "
-        "every model.",
+        lead=f"{pair_count(first['frames'], sensors)} of the split '{first['split']}', the same "
+        "for every model.",
         panels=side_by_side(shown, info),
         figures=[],
         facts={
