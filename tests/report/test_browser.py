@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="no chromium, chromium-browser or google-chrome here"),
 ]
 
-LAYERS = ["RGB", "thermal", "truth", "prediction", "errors"]
+LAYERS = ["RGB", "thermal", "truth", "prediction", "errors", "confidence"]
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from samantic.report.pages import legend, render
 from samantic.report.pictures import (
     UNLIKE,
     Panel,
+    classes_in,
     confidence_pictures,
     labels_picture,
     picture,
@@ -98,7 +99,7 @@ def _panel(predictor: Predictor, pair: Files, out: Path, about: dict[str, Any]) 
         pair.name,
         ", ".join(notes),
         [*pictures, *confidence_pictures(frame)],
-        tuple(label for label, name in enumerate(info.classes) if shares[name] > 0),
+        classes_in(ids),
     )
 
 
