@@ -113,6 +113,8 @@ def test_keyboard(report: Page) -> None:
             report.keyboard.press("ArrowRight")
             report.keyboard.press("ArrowRight")
             assert shown_layers(report) == ["thermal"]
+        if reached[-1] == "order":
+            break
     assert [name for name in reached if name] == ["layer", "class", "subset", "order"]
 
 

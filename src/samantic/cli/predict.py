@@ -47,7 +47,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--save",
         type=lambda text: text.split(","),
-        default=["overlay", "labels"],
+        default="overlay,labels",
         metavar="KIND,KIND",
         help="what to write of each pair: overlay (picture), labels (PNG of class ids), confidence "
         "(PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); default "
