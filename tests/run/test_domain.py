@@ -47,9 +47,7 @@ def test_strange_frames_are_told(
     words = ["--rgbt", str(mfnet / "images"), "--out", str(tmp_path / "out")]
     for _ in range(2):  # the second time from the label files
         assert main(["predict", str(strict), *words]) == 0
-        assert (
-            "10 of 10 frames may be unlike those that the model learnt" in capsys.readouterr().err
-        )
+        assert "10 of 10 frames may be unlike those" in capsys.readouterr().err
     page = (tmp_path / "out" / "report.html").read_text()
     assert '<p class="notice"><strong>Other images than in training?</strong> 10 of 10' in page
     assert page.count("unlike the training frames") == 10
@@ -74,7 +72,7 @@ def test_older_models_tell_nothing(
 def test_a_range_that_is_none_is_refused(strict: Path, value: object) -> None:
     about = read_json(strict / "config.json") | {"confidence": value}
     (strict / "config.json").write_text(json.dumps(about))
-    with pytest.raises(InputError, match="confidence must be two numbers in 0..1, the smaller fir"):
+    with pytest.raises(InputError, match="confidence must be two numbers"):
         read_info(strict)
 
 
