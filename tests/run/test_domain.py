@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 import samantic
 from samantic.cli import main
@@ -17,6 +18,7 @@ from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.domain import unlike, warning
 from samantic.predict.info import read_info
+from samantic.run.domain import prediction_interval
 
 
 def test_stored_range_is_that_of_the_validation_split(trained: Path, mfnet: Path) -> None:
@@ -29,7 +31,26 @@ def test_stored_range_is_that_of_the_validation_split(trained: Path, mfnet: Path
         with Image.open(pair.paths[0]) as image:
             pixels = np.asarray(image)
         found.append(float(model.predict(pixels[..., :3], pixels[..., 3]).confidence.mean()))
-    assert seen == pytest.approx((min(found), max(found)), abs=1e-6)
+    odds = np.log(np.array(found) / (1 - np.array(found)))
+    t = stats.t.ppf(0.975, len(odds) - 1)
+    reach = t * np.std(odds, ddof=1) * np.sqrt(1 + 1 / len(odds))
+    ends = [1 / (1 + np.exp(-(odds.mean() + side * reach))) for side in (-1, 1)]
+    assert seen == pytest.approx(ends, abs=1e-5)
+
+
+def test_the_interval_holds_what_it_should() -> None:
+    """Of values like those it was made from it holds about 95 %; few values make it wide."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(2000):
+        *known, new = 1 / (1 + np.exp(-rng.normal(3.5, 0.5, 11)))
+        low, high = prediction_interval(known)
+        inside += low <= new <= high
+    assert inside / 2000 == pytest.approx(0.95, abs=0.015)
+    low, high = prediction_interval([0.9, 0.91])
+    assert low < 0.75
+    assert high > 0.96
+    assert prediction_interval([1.0, 1.0]) == pytest.approx((1, 1), abs=1e-5)
 
 
 @pytest.fixture

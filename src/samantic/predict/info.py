@@ -40,8 +40,9 @@ class ModelInfo:
         view: Height and width in pixels of what it saw of an image at once in training; None for
             models of older versions.
         projection: Of the images that it learnt from. Panoramas are predicted around their edge.
-        confidence: Smallest and largest mean confidence of a frame of its validation split, or of
-            its training split where there was none; None for models of older versions.
+        confidence: Where the mean confidence of a frame of its own kind lies (95 % prediction
+            interval over its validation split, or its training split where there was none); None
+            for models of older versions.
     """
 
     model: ModelConfig
