@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, whole
+from samantic.cli.options import MODEL, camera_options, view_options, whole
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -62,6 +62,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
     camera_options(sub)
+    view_options(sub)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
         options.tile,
         options.panorama,
         options.size,
+        options.tta,
     )
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)

@@ -20,6 +20,7 @@ from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode, read_objects
+from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
@@ -218,6 +219,10 @@ class PairedFolder(Dataset[Sample]):
         """
         if self._repeats:
             raise InputError(f"{self._repeats}; a pair that counts twice biases figures, keep one")
+
+    def keep_evenly(self, most: int) -> None:
+        """Keep at most so many pairs, evenly spaced, in their order."""
+        self.files = [self.files[place] for place in even_places(len(self.files), most)]
 
     def _files(self) -> list[Files]:
         if not self.root.is_dir():

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from PIL import Image, ImageFilter
 
 from samantic.errors import InputError
 
@@ -62,7 +62,8 @@ def ground_of(
         return _mixed(bright, heat, 0.5)
     if np.median(luminance(rgb)) >= DARK:
         return bright
-    around = ndimage.gaussian_filter(luminance(bright), min(rgb.shape[:2]) / 24)
+    blur = ImageFilter.GaussianBlur(min(rgb.shape[:2]) / 24)
+    around = np.asarray(Image.fromarray(bright).convert("L").filter(blur), np.float32)
     return _mixed(bright, heat, np.clip((around - UNLIT) / (LIT - UNLIT), 0, 1)[..., None])
 
 

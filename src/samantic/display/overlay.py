@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from scipy import ndimage
+from PIL import Image, ImageFilter
 
 from samantic.display.palette import display_colours
 
@@ -54,6 +53,7 @@ def outlines(labels: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.b
     So a thing before class 0 is light inside its border, and dark around it.
     """
     size = 2 * (1 + min(labels.shape) // LINE) + 1
-    inside = ndimage.minimum_filter(labels, size) < labels
-    outside = ndimage.maximum_filter(labels, size) > labels
+    ids = Image.fromarray(labels)
+    inside = np.asarray(ids.filter(ImageFilter.MinFilter(size))) < labels
+    outside = np.asarray(ids.filter(ImageFilter.MaxFilter(size))) > labels
     return inside, outside & ~inside

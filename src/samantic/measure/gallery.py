@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.data.lists import even_places
+
 
 class Frame(NamedTuple):
     """One evaluated frame, kept for pictures.
@@ -41,7 +43,7 @@ class Gallery:
     """
 
     def __init__(self, length: int, even: int, extremes: int = 0) -> None:
-        self.places = set(np.linspace(0, length - 1, min(even, length)).round().astype(int))
+        self.places = set(even_places(length, even))
         self.extremes = extremes
         self.even: dict[int, Frame] = {}
         self.worst: list[tuple[float, int, Frame]] = []

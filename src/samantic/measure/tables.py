@@ -80,6 +80,21 @@ def robustness_table(models: dict[str, dict[str, Any]]) -> str:
     return "\n".join(in_columns({"mIoU % disturbed": list(models)} | lines))
 
 
+def tta_line(metrics: dict[str, Any]) -> str:
+    """What test-time augmentation costs and brings, in one line.
+
+    Args:
+        metrics: Content of metrics.json of a model that was measured with it.
+    """
+    tta = metrics["tta"]
+    gain = tta["difference"]
+    return (
+        f"--tta {tta['kind']}: mIoU {percent(metrics['miou'], UNKNOWN)}, without "
+        f"{percent(tta['without']['miou'], UNKNOWN)}, difference {points(gain['difference'])} "
+        f"({interval(gain['interval'])}); {tta['views']} passes, {tta['times']:.1f} times as long"
+    )
+
+
 def in_columns(lines: dict[str, list[str]]) -> list[str]:
     """Lines of cells, aligned: titles to the left, cells to the right."""
     return _aligned([[title, *cells] for title, cells in lines.items()])

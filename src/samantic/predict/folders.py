@@ -20,8 +20,8 @@ from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
+from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.prediction import class_shares
-from samantic.predict.predictor import Predictor, RawPair
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.provenance import digest, files_digest, png_mark
 
@@ -69,7 +69,7 @@ class _Found(NamedTuple):
 class _Job(NamedTuple):
     """What a folder is predicted with."""
 
-    predictor: Predictor
+    predictor: PairPredictor
     out: Path
     made: dict[str, Any]
     kinds: tuple[str, ...]
@@ -77,7 +77,7 @@ class _Job(NamedTuple):
 
 
 def predict_files(
-    predictor: Predictor,
+    predictor: PairPredictor,
     files: list[Files],
     out: Path,
     batch_size: int | None = None,

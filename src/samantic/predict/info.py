@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import samantic
 from samantic.config.networks import AdaptConfig, ModelConfig
 from samantic.config.options import fits, numbers
 from samantic.config.values import section
@@ -68,7 +69,21 @@ def read_info(folder: Path) -> ModelInfo:
     Raises:
         InputError: It is missing or malformed.
     """
-    values = read_json(folder / CONFIG, MIB)
+    place = folder / CONFIG
+    return info_of(read_json(place, MIB), str(place), "the one saved with the weights")
+
+
+def info_of(values: Any, place: str, whole: str) -> ModelInfo:
+    """What the content of a config.json says.
+
+    Args:
+        values: The content.
+        place: Where it is from, for an error.
+        whole: What it should be.
+
+    Raises:
+        InputError: It is malformed.
+    """
     try:
         _check(values)
         return ModelInfo(
@@ -92,10 +107,14 @@ def read_info(folder: Path) -> ModelInfo:
         reason = str(error)
     except (AttributeError, KeyError, TypeError, ValueError):
         reason = "a key is missing, unknown or of another type"
-    raise InputError(
-        f"{folder / CONFIG}: not a samantic model ({reason}); it needs the config.json that was "
-        "saved with the weights"
-    )
+    raise InputError(f"{place}: not a samantic model ({reason}); take {whole}")
+
+
+def stored_info(info: ModelInfo) -> dict[str, Any]:
+    """What config.json says of a model; `info_of` reads it back."""
+    values = {"samantic": samantic.__version__, **asdict(info)}
+    del values["camera"]
+    return values | info.camera.stored()
 
 
 def _check(values: dict[str, Any]) -> None:

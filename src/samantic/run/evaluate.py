@@ -13,7 +13,13 @@ from samantic.learn.callbacks import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.measure.record import metrics_json, nulls, write_confusion
-from samantic.measure.tables import means_table, pair_count, robustness_table, scores_table
+from samantic.measure.tables import (
+    means_table,
+    pair_count,
+    robustness_table,
+    scores_table,
+    tta_line,
+)
 from samantic.predict.model_folder import find_model, read_text, write_card
 from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs
@@ -100,6 +106,7 @@ def measure(
         rig=split.rig,
         panorama=split.panorama,
         size=split.size,
+        tta=split.tta,
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
@@ -145,6 +152,8 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
 def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
     """What the terminal shows."""
     parts = [scores_table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
+    if metrics["tta"]:
+        parts.append(tta_line(metrics))
     if metrics["robustness"]:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
