@@ -59,9 +59,15 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
-    write_json(folder / CONFIG, stored_info(info))
+    store_info(
+        folder, replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+    )
     write_card(folder, info)
+
+
+def store_info(folder: Path, info: ModelInfo) -> None:
+    """Write config.json of a model folder."""
+    write_json(folder / CONFIG, stored_info(info))
 
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +83,8 @@ def evaluate(
     metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, companions, made)
     if not quiet:
         title = printable(f"{model_name(folder)} on {split.name}")
-        print(f"\n{title} ({pair_count(metrics['frames'])})")
-        print(_text(metrics))
+        print(f"\n{title} ({pair_count(metrics['frames'], split.spec.modalities)})")
+        print(_text(metrics, split.spec.modalities))
         print(f"report: {out / 'report.html'}")
     return metrics
 
@@ -154,7 +154,7 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
     return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
-def _text(metrics: dict[str, Any]) -> str:
+def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
     """What the terminal shows."""
     parts = [scores_table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
     if metrics["tta"]:
@@ -166,7 +166,7 @@ def _text(metrics: dict[str, Any]) -> str:
     if metrics["class_map"]:
         parts.append(map_line(metrics["class_map"], tuple(metrics["iou"])))
     if metrics["unlabelled"]:
-        count = pair_count(metrics["unlabelled"])
+        count = pair_count(metrics["unlabelled"], sensors)
         parts.append(
             f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
         )

@@ -57,9 +57,14 @@ class Split(NamedTuple):
     tta: TestTime | None = None
     frames: int | None = None
 
+    @property
+    def spec(self) -> DatasetSpec:
+        """Its data card."""
+        return self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
+
     def inputs(self) -> dict[str, Any]:
         """All that figures depend on besides the model, as JSON has it."""
-        spec = self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
+        spec = self.spec
         return {
             "data": str(Path(self.root).resolve()),
             "split": self.name,

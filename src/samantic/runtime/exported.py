@@ -199,16 +199,20 @@ class ExportedModel(PairPredictor):
         probabilities: NDArray[Any] | None = None,
     ) -> Prediction:
         rgb, thermal = pair
-        if rgb is None:
-            assert thermal is not None  # noqa: S101  # else the pair was refused
-            rgb = np.dstack(3 * [_gray(thermal, self.camera.scaling)])
+        heat = None if thermal is None else _gray(thermal, self.camera.scaling)
+        images = {} if rgb is None else {"rgb": rgb}
+        if heat is not None and heat.shape == labels.shape:
+            images["thermal"] = heat
+        background = np.dstack(3 * [heat]) if rgb is None and heat is not None else rgb
+        assert background is not None  # noqa: S101  # else the pair was refused
         return Prediction(
             labels.astype(np.uint8),
             confidence.astype(np.float32),
             self.info.classes,
             self.info.palette,
-            rgb,
+            background,
             probabilities,
+            images,
         )
 
 
