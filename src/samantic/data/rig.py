@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from samantic.errors import InputError
 from samantic.files import read_yaml
@@ -30,6 +29,8 @@ class Rig(NamedTuple):
 
     def warp(self, thermal: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
         """Resample (h, w) thermal into RGB's (H, W), bilinearly; 0 where thermal sees nothing."""
+        from scipy import ndimage  # takes a while to import, and aligned images need none of it
+
         back = np.linalg.inv(self._homography(thermal.shape, size))
         y, x = np.indices(size, dtype=np.float64)
         there = np.tensordot(back, np.stack([x, y, np.ones_like(x)]), axes=1)

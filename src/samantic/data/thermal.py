@@ -7,7 +7,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from samantic.errors import InputError
 
@@ -165,6 +164,8 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     values[wrong] = np.median(values[~wrong])
     if raw.dtype == np.uint8:
         return values, 0
+    from scipy import ndimage  # takes a while to import, and 8-bit images need none of it
+
     low, high = np.percentile(values, PERCENTILES)
     margin = OUTLIER * max(high - low, 1e-12)
     wrong |= values > ndimage.maximum_filter(values, footprint=_NEIGHBOURS) + margin
