@@ -1,6 +1,6 @@
 from .errors import InputError as InputError
 from .predict.prediction import Prediction as Prediction
 from .predict.predictor import Predictor as Predictor
-from .predict.predictor import load as load
+from .runtime.load import load as load
 
 __version__: str

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from samantic.errors import InputError
-from samantic.yaml_text import parse_yaml
 
 MIB = 2**20
 
@@ -186,6 +185,8 @@ def read_yaml(path: Path, what: str) -> Any:
     Raises:
         InputError: The file is missing, too large, is not YAML, or gives a key twice.
     """
+    from samantic.yaml_text import parse_yaml  # PyYAML, which an exported model does without
+
     try:
         return parse_yaml(read_text(path, what))
     except InputError:

@@ -95,10 +95,30 @@ def test_range_of_a_data_set_ignores_odd_frames() -> None:
     assert parse_scaling(str(scaling)).low == pytest.approx(scaling.low, rel=1e-5)
 
 
-@pytest.mark.parametrize("text", ["percent", "1", "5,5", "9,2", "nan,3", "1,2,3", "0,inf"])
+@pytest.mark.parametrize(
+    "text",
+    ["percent", "1", "5,5", "9,2", "nan,3", "1,2,3", "0,inf", "kelvn:0,40", ":0,40", "optris:"],
+)
 def test_bad_scalings(text: str) -> None:
-    with pytest.raises(InputError, match="give 8-bit, frame, or LOW,HIGH"):
+    with pytest.raises(InputError, match="give 8-bit, frame, LOW,HIGH"):
         parse_scaling(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("celsius:-20,60", -20, 60),
+        ("kelvin:0,40", 273.15, 313.15),
+        ("decikelvin:0,40", 2731.5, 3131.5),
+        ("centikelvin:0,40", 27315, 31315),
+        ("lepton-tlinear:-10,40", 26315, 31315),
+        ("optris:0,40", 1000, 1400),
+    ],
+)
+def test_degrees_of_files_in_a_known_unit(text: str, low: float, high: float) -> None:
+    """What is stored is a plain range in the files' unit, which every version reads."""
+    assert parse_scaling(text) == Scaling("fixed", pytest.approx(low), pytest.approx(high))
+    assert parse_scaling(str(parse_scaling(text))) == parse_scaling(text)
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -6,22 +6,25 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from jsonschema import Draft202012Validator
+from torch import Tensor
 
 import samantic
 from samantic.cli import main
 from samantic.data import PairedFolder
-from samantic.measure.disturbances import SUITE
+from samantic.measure.disturbances import MISSING, SUITE
 from samantic.measure.evaluation import evaluate_predictor
 from samantic.measure.gallery import Frame, Gallery
 from samantic.measure.published import TABLES, comparable, our_name, with_ours
 from samantic.measure.record import read_confusion
 from samantic.measure.tables import pair_count
 from samantic.metrics import confusion_matrix, paired_difference
+from samantic.models.encoders.efficientnet import LiteEncoder
 from samantic.scenes.write import write_scenes
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "metrics.schema.json"
@@ -229,3 +232,46 @@ def test_published_rows_fit_their_means() -> None:
 
 def test_one_pair_is_a_pair() -> None:
     assert [pair_count(n) for n in range(3)] == ["0 pairs", "1 pair", "2 pairs"]
+
+
+@pytest.mark.parametrize("tta", [None, "flip"])
+def test_disturbed_images_alone_are_encoded_anew(
+    mfnet: Path, monkeypatch: pytest.MonkeyPatch, tta: Any
+) -> None:
+    """The figures are those of a model that remembers nothing."""
+    data, model = PairedFolder(mfnet, "mfnet", "test"), samantic.load("nano", "cpu", tta=tta)
+    calls: list[Tensor] = []
+    encode = LiteEncoder.forward
+
+    def counted(encoder: LiteEncoder, images: Tensor) -> list[Tensor]:
+        calls.append(images)
+        return encode(encoder, images)
+
+    monkeypatch.setattr(LiteEncoder, "forward", counted)
+    found, made = [], []
+    for most in (8, 0):
+        monkeypatch.setattr("samantic.measure.counting.MOST", most)
+        calls.clear()
+        found.append(evaluate_predictor(model, data, disturbances=tuple(SUITE)).by_disturbance())
+        made.append(len(calls) // len(data))
+    for name in SUITE:
+        ours, theirs = (matrices[name] for matrices in found)
+        assert ours is not None
+        assert theirs is not None
+        assert torch.equal(ours, theirs), name
+    both = sum(len(disturbance.touches) == 2 for disturbance in SUITE.values())
+    single, missing = len(SUITE) - both, len(MISSING)
+    plain, views = (0, 1) if tta is None else (2, 2)
+    assert made[0] == plain + views * (2 + 2 * both + single - missing)
+    assert made[1] == plain + views * (2 + 2 * len(SUITE) - missing)
+    assert model.network.memory is None
+
+
+def test_pairs_that_go_together_count_as_one_by_one(trained: Path, mfnet: Path) -> None:
+    data, model = PairedFolder(mfnet, "mfnet", "test"), samantic.load(trained, "cpu")
+    counted = []
+    for model.batch_size in (1, 2):
+        counted.append(evaluate_predictor(model, data, disturbances=tuple(SUITE)).counts)
+    assert counted[0].keys() == counted[1].keys() > set(SUITE)
+    for name, values in counted[0].items():
+        torch.testing.assert_close(counted[1][name], values, atol=2, rtol=0, msg=name)

@@ -17,10 +17,11 @@ import samantic
 from samantic.cli import main
 from samantic.errors import InputError
 from samantic.models import Network, Output
+from samantic.predict.blending import Floats, Places, blend_tiles, tile_starts
+from samantic.predict.classifier import _tiles
 from samantic.predict.info import read_info
 from samantic.predict.model_folder import load_model
 from samantic.predict.predictor import Predictor
-from samantic.predict.tiling import blend_tiles, tile_starts, tiles
 
 
 @pytest.mark.parametrize("length", [5, 40, 41, 64, 100, 333])
@@ -56,13 +57,14 @@ def test_what_depends_on_each_pixel_alone_is_blended_into_itself(
     truth = torch.rand(5, height, width).softmax(0)
     asked = []
 
-    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
-        found = tiles(truth, rows, columns)
+    def part(rows: slice, columns: Places) -> Floats:
+        found = _tiles(truth, rows, columns)
         assert found is not None
         asked.append(found.shape[2:])
-        return found[:, None]
+        return found[:, None].numpy()
 
-    confidence, labels = (x[0] for x in blend_tiles(part, height, width, (64, 64), wrap)[:2])
+    found = blend_tiles(part, height, width, (64, 64), wrap)
+    confidence, labels = (torch.from_numpy(x[0]) for x in found[:2])
     best, expected = truth.max(0)
     assert torch.equal(labels, expected)
     torch.testing.assert_close(confidence, best)
@@ -73,8 +75,8 @@ def test_overlaps_are_averaged_by_the_distance_to_the_edge() -> None:
     """Two tiles that disagree: against the formula, pixel by pixel."""
     probabilities = torch.tensor([[0.9, 0.1], [0.4, 0.6]])
 
-    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
-        return probabilities[int(columns[0, 0] > 0)][:, None, None].expand(1, 1, 2, 8, 8)
+    def part(rows: slice, columns: Places) -> Floats:
+        return probabilities[int(columns[0, 0] > 0)][:, None, None].expand(1, 1, 2, 8, 8).numpy()
 
     confidence = blend_tiles(part, 8, 14, (8, 8)).confidence[0]
     for x in range(14):
@@ -93,11 +95,11 @@ def by_place(image: torch.Tensor) -> torch.Tensor:
 def blended(image: torch.Tensor, wrap: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Confidence and labels of an image (8, W) by place in tiles of 32x32, two at a time."""
 
-    def part(rows: slice, columns: torch.Tensor) -> torch.Tensor:
-        return torch.stack([by_place(image[rows][:, places])[None] for places in columns])
+    def part(rows: slice, columns: Places) -> Floats:
+        return torch.stack([by_place(image[rows][:, places])[None] for places in columns]).numpy()
 
     found = blend_tiles(part, 8, image.shape[1], (32, 32), wrap, batch_size=2)
-    return found.confidence[0], found.labels[0]
+    return torch.from_numpy(found.confidence[0]), torch.from_numpy(found.labels[0])
 
 
 @pytest.mark.parametrize("width", [20, 32, 50, 72, 75])

@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import samantic
-from samantic.cli import ablate, check, demo, distill, evaluate, predict, synthesize, train
+from samantic.cli import (
+    ablate,
+    check,
+    convert,
+    demo,
+    distill,
+    evaluate,
+    export,
+    predict,
+    synthesize,
+    train,
+)
 from samantic.errors import InputError
 from samantic.strings import printable
 
@@ -19,10 +30,12 @@ VERBS = {
     "demo": demo,
     "synthesize": synthesize,
     "check": check,
+    "convert": convert,
     "train": train,
     "distill": distill,
     "evaluate": evaluate,
     "predict": predict,
+    "export": export,
     "ablate": ablate,
 }
 """In the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""

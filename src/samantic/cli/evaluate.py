@@ -12,6 +12,8 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    view_options,
+    whole,
 )
 from samantic.errors import InputError
 
@@ -34,8 +36,14 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--robustness",
         action="store_true",
-        help="measure with missing, noisy, badly exposed and misaligned images too (takes 15 times "
+        help="measure with missing, noisy, badly exposed and misaligned images too (takes 12 times "
         "as long)",
+    )
+    sub.add_argument(
+        "--frames",
+        type=whole(1, 10**9),
+        metavar="N",
+        help="measure on at most N pairs, evenly spaced (default: all)",
     )
     sub.add_argument(
         "--skip-bad",
@@ -52,6 +60,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     file_options(sub)
     camera_options(sub)
+    view_options(sub)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -74,6 +83,8 @@ def run(options: argparse.Namespace) -> None:
             options.panorama,
             None if options.map is None else parse_map(options.map),
             options.size,
+            options.tta,
+            options.frames,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

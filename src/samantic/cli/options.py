@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
 from samantic.config.train import Layout
 from samantic.errors import InputError
@@ -90,7 +91,7 @@ def _words(text: str) -> list[str]:
 def camera_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--thermal-scaling",
-        metavar="8-bit|frame|LOW,HIGH",
+        metavar="8-bit|frame|[UNIT:]LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
     )
     rig_option(sub)
@@ -100,12 +101,21 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         help="whether images go all around, and get no seam at the left and right edge (about "
         "twice as slow; default: as the data set's or, of images of your own, the model's)",
     )
+
+
+def view_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--size",
         type=_short_side,
         metavar="N|own",
         help="bring images to this short side for the network; labels keep the images' own size "
         "(default: as the model was evaluated after its training)",
+    )
+    sub.add_argument(
+        "--tta",
+        choices=get_args(TestTime),
+        help="test-time augmentation: average the answers to the image and its mirror image (flip: "
+        "2 passes), to it and a larger one (scales: 2), or to all four (all)",
     )
 
 
@@ -138,3 +148,12 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def sides(text: str) -> tuple[int, int]:
+    """HEIGHTxWIDTH in pixels."""
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
+    side = whole(1, 8192)
+    return side(match[1]), side(match[2])

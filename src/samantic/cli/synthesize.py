@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, whole
+from samantic.cli.options import LAYOUTS, sides, whole
 from samantic.config.options import SEED
 from samantic.errors import InputError
 
@@ -25,7 +24,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--seed", type=whole(0, SEED), required=True)
     sub.add_argument(
         "--size",
-        type=_size,
+        type=sides,
         metavar="HxW",
         help="default 480x640; panoramas 400x2048, cityscapes and stanford2d3d 512x1024",
     )
@@ -48,11 +47,3 @@ def run(options: argparse.Namespace) -> None:
         ", ".join(f"{name} {len(part)}" for name, part in splits.items()),
         f"scenes in {options.out}",
     )
-
-
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")
-    side = whole(1, 8192)
-    return side(match[1]), side(match[2])

@@ -61,9 +61,9 @@ class DataConfig(Options, section="data"):
             keeps the last state.
         test: Split that is reported, and never used for any choice; null measures nothing.
         thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
-            refused), LOW,HIGH in the files' unit, dataset (a range estimated on the training
-            split), frame (each image's own range) or, in a distillation, teacher (as the teacher
-            learnt it); see docs/thermal-images.md.
+            refused), LOW,HIGH in the files' unit, UNIT:LOW,HIGH in degrees Celsius, dataset (a
+            range estimated on the training split), frame (each image's own range) or, in a
+            distillation, teacher (as the teacher learnt it); see docs/thermal-images.md.
         rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
             pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
             and two sizes; null for aligned images; see docs/own-data.md.

@@ -10,7 +10,7 @@ from pathlib import Path
 from samantic.errors import InputError
 from samantic.strings import normal
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".fff", ".seq", ".csq")
 """File names that are taken for images."""
 
 _LOG = logging.getLogger("samantic")

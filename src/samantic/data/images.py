@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, ImageSequence
 
 from samantic.data.headers import Header, read_header
+from samantic.data.radiometric import thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
@@ -51,11 +54,48 @@ def decode(path: Path) -> Raster:
     Raises:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
+    with _opened(path) as (image, header):
+        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+            raise InputError(
+                f"{path}: several images in one file; save each by itself, as `samantic convert` "
+                "does of thermal ones"
+            )
+        image.load()
+        return raster(ImageOps.exif_transpose(image), str(path), header)
+
+
+def pages(path: Path) -> Iterator[RawThermal]:
+    """The thermal images of a file of several pages, one after the other, in their own depth.
+
+    Raises:
+        InputError: It is not readable, or a page is no thermal image.
+    """
+    with _opened(path) as (image, header):
+        for page in ImageSequence.Iterator(image):
+            page.load()
+            found = raster(page, f"{path}, page {image.tell()}", header)
+            yield _plain_depth(found.levels(), found.name)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
+    """An image file and its header, not decoded yet; what goes wrong inside is told in a line.
+
+    Raises:
+        InputError: It is missing, broken, no image, or one that cannot be taken as it is.
+    """
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: not a readable image (no regular file); take it out")
     try:
         header = read_header(path)
-        image = _load(path, header)
+        if header.problem:
+            raise InputError(f"{path}: {header.problem}")
+        with Image.open(path, formats=FORMATS) as image:
+            gray = {"1": 1, "L": 8}.get(image.mode, header.bits)
+            if image.format == "BMP" and gray != header.bits:
+                # Pillow would take one pixel for several, or several for one
+                raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
+            yield image, header
     except FileNotFoundError:
         raise InputError(f"{path}: no such image") from None
     except PermissionError:
@@ -68,26 +108,6 @@ def decode(path: Path) -> Raster:
         raise
     except _BROKEN as error:
         raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
-    return raster(image, str(path), header)
-
-
-def _load(path: Path, header: Header) -> Image.Image:
-    """The first image of a file, decoded and upright.
-
-    Raises:
-        InputError: It is one that cannot be taken as it is.
-        OSError: It is broken or no image, or one of `_BROKEN`.
-    """
-    if header.problem:
-        raise InputError(f"{path}: {header.problem}")
-    with Image.open(path, formats=FORMATS) as image:
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise InputError(f"{path}: several images in one file; save each by itself")
-        if image.format == "BMP" and {"1": 1, "L": 8}.get(image.mode, header.bits) != header.bits:
-            # Pillow would take one pixel for several, or several for one
-            raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
-        image.load()
-        return ImageOps.exif_transpose(image)
 
 
 def open_image(path: Path) -> NDArray[np.uint8]:
@@ -162,13 +182,16 @@ def thermal_array(image: ImageLike) -> RawThermal:
 
     Args:
         image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
-            16-bit integers and floats are read as they are, and palettes of gray by their levels.
+            16-bit integers and floats are read as they are, and palettes of gray by their levels;
+            of a camera's radiometric file the raw counts, see `radiometric`.
 
     Raises:
         InputError: It is no readable image of that kind, its channels differ (false colours), it
             has transparent pixels, or no pixel that is a number.
     """
     if isinstance(image, str | Path | Image.Image):
+        if isinstance(image, str | Path) and (counts := _counts(Path(image))) is not None:
+            return counts
         found = _raster_of(image, "thermal")
         levels = found.levels()
         found.refuse_dropped()
@@ -182,6 +205,27 @@ def thermal_array(image: ImageLike) -> RawThermal:
             f"{image.dtype}; export it as gray levels"
         )
     return gray_of(np.asarray(image, np.uint8), "thermal")
+
+
+def _counts(path: Path) -> RawThermal | None:
+    """The raw counts of a radiometric file; None of any other, or of none at all.
+
+    Raises:
+        InputError: It is damaged, or holds several frames.
+    """
+    if not path.is_file():
+        return None
+    try:
+        frames = thermograms(path)
+    except PermissionError:
+        raise InputError(f"{path}: may not be read; change its permissions") from None
+    except ValueError as error:
+        raise InputError(f"{path}: radiometric, but {error}; copy or export it anew") from None
+    if len(frames) > 1:
+        raise InputError(
+            f"{path}: {len(frames)} frames in one file; `samantic convert` writes each by itself"
+        )
+    return frames[0].counts if frames else None
 
 
 def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:

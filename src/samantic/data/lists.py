@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
+import numpy as np
+
 from samantic.data.folders import SUFFIXES, Images
 from samantic.errors import InputError
 from samantic.strings import normal
@@ -113,6 +115,21 @@ def read_list(listing: Path, found: Iterable[Images]) -> tuple[list[str], list[s
             twice.append(f"{name} (lines {lines[name]} and {number})")
         lines.setdefault(name, number)
     return names, twice
+
+
+def even_places(length: int, most: int) -> list[int]:
+    """Places in a list, evenly spaced, the first and the last among them.
+
+    Args:
+        length: Of the list.
+        most: At most so many.
+
+    Example:
+        >>> even_places(7, 3)
+        [0, 3, 6]
+    """
+    places: list[int] = np.linspace(0, length - 1, min(most, length)).round().astype(int).tolist()
+    return places
 
 
 def count_names(names: list[str], one: str, several: str, most: int = 10) -> str:

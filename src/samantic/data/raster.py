@@ -130,8 +130,9 @@ def gray_of(pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     """
     if np.ptp(pixels.astype(np.int16), axis=-1).max() > GRAY_TOLERANCE:
         raise InputError(
-            f"{name}: a thermal image in false colours; export it as gray levels, colours cannot "
-            "be turned back into temperatures"
+            f"{name}: a thermal image in false colours, without raw counts inside; export it as "
+            "gray levels, or take the camera's radiometric files: colours cannot be turned back "
+            "into temperatures"
         )
     return pixels[..., 0]
 

@@ -29,19 +29,25 @@ class Rig(NamedTuple):
 
     def warp(self, thermal: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
         """Resample (h, w) thermal into RGB's (H, W), bilinearly; 0 where thermal sees nothing."""
-        from scipy import ndimage  # takes a while to import, and aligned images need none of it
+        from scipy import ndimage  # an exported model warps by itself, and needs none
 
-        back = np.linalg.inv(self._homography(thermal.shape, size))
-        y, x = np.indices(size, dtype=np.float64)
-        there = np.tensordot(back, np.stack([x, y, np.ones_like(x)]), axes=1)
-        columns, rows = there[0] / there[2], there[1] / there[2]
-        if self.matrix is None:  # half a pixel of the border lies outside of the last centres
-            columns = columns.clip(0, thermal.shape[1] - 1)
-            rows = rows.clip(0, thermal.shape[0] - 1)
+        columns, rows = self.places(thermal.shape, size)
         warped: NDArray[np.float32] = ndimage.map_coordinates(
             thermal, [rows, columns], order=1, mode="constant", cval=0.0
         )
         return warped
+
+    def places(
+        self, thermal: tuple[int, ...], size: tuple[int, int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where in a thermal image (h, w) each pixel (H, W) of RGB lies: its column and its row."""
+        back = np.linalg.inv(self._homography(thermal, size))
+        y, x = np.indices(size, dtype=np.float64)
+        there = np.tensordot(back, np.stack([x, y, np.ones_like(x)]), axes=1)
+        columns, rows = there[0] / there[2], there[1] / there[2]
+        if self.matrix is None:  # half a pixel of the border lies outside of the last centres
+            columns, rows = columns.clip(0, thermal[1] - 1), rows.clip(0, thermal[0] - 1)
+        return columns, rows
 
     def _homography(self, thermal: tuple[int, ...], rgb: tuple[int, ...]) -> NDArray[np.float64]:
         if self.matrix is not None:

@@ -46,24 +46,43 @@ class Scaling(NamedTuple):
         return f"{self.low:.9g},{self.high:.9g}" if self.kind == "fixed" else self.kind
 
 
+UNITS = {
+    "celsius": (1.0, 0.0),
+    "kelvin": (1.0, 273.15),
+    "decikelvin": (10.0, 2731.5),
+    "centikelvin": (100.0, 27315.0),
+    "lepton-tlinear": (100.0, 27315.0),
+    "optris": (10.0, 1000.0),
+}
+"""Factor and offset that turn degrees Celsius into what files hold. FLIR's Lepton with TLinear
+writes hundredths of a kelvin (its datasheet's default), Optris (t + 100) x 10 (its SDK)."""
+
+
 def parse_scaling(text: str) -> Scaling:
-    """Read `8-bit`, `frame` or `LOW,HIGH`.
+    """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius.
 
     Raises:
         InputError: It is none of these.
+
+    Example:
+        >>> str(parse_scaling("centikelvin:0,40"))
+        '27315,31315'
     """
     if text == "8-bit":
         return Scaling()
     if text == "frame":
         return Scaling("frame")
+    unit, separated, bounds = text.rpartition(":")
+    factor, offset = UNITS.get(unit, (1.0, 0.0))
     try:
-        low, high = (float(part) for part in text.split(","))
+        low, high = (offset + factor * float(part) for part in bounds.split(","))
     except ValueError:
         low = high = 0.0
-    if not low < high < float("inf"):
+    if not low < high < float("inf") or (separated and unit not in UNITS):
         raise InputError(
-            f"thermal scaling {text!r}: give 8-bit, frame, or LOW,HIGH in the files' unit, e.g. "
-            "27315,31315 for centikelvin from 0 to 40 degrees Celsius"
+            f"thermal scaling {text!r}: give 8-bit, frame, LOW,HIGH in the files' unit, e.g. "
+            "27315,31315, or UNIT:LOW,HIGH in degrees Celsius, e.g. centikelvin:0,40, of "
+            f"{', '.join(UNITS)}"
         )
     return Scaling("fixed", low, high)
 
@@ -157,6 +176,8 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     Returns:
         (H, W) float64 and how many pixels were replaced.
     """
+    from scipy import ndimage  # an exported model scales by itself, and needs none
+
     values = raw.astype(np.float64)
     wrong = ~np.isfinite(values)
     if wrong.all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from samantic.learn.optimizer import configure_adamw
 from samantic.learn.task import ScoredTask
 from samantic.models import Network, Output
 from samantic.models.pyramid import Pyramid
-from samantic.predict.tiling import blend_tiles
+from samantic.predict.blending import Floats, Places, blend_tiles
 
 
 class DistillTask(ScoredTask):
@@ -62,17 +63,18 @@ class DistillTask(ScoredTask):
         height, width = size = batch.labels.shape[-2:]
         scale = network_scale(size, self.eval_size)
 
-        def part(rows: slice, columns: Tensor) -> Tensor:
+        def part(rows: slice, columns: Places) -> Floats:
             images = {
-                name: magnify(x[..., rows, columns[0]], scale) for name, x in batch.images.items()
+                name: magnify(x[..., rows, torch.from_numpy(columns[0])], scale)
+                for name, x in batch.images.items()
             }
             out: Output = self.network(**images)
-            return resize_to(out.probabilities(), size)[None]
+            return resize_to(out.probabilities(), size)[None].float().cpu().numpy()
 
         confidence, (labels, *_), _ = blend_tiles(part, height, width, (height, width), wrap=True)
-        self.answers_finite &= bool(confidence.isfinite().all())
+        self.answers_finite &= bool(np.isfinite(confidence).all())
         matrix: Any = self.matrices["mask"]
-        matrix.update(labels[None].to(self.device), batch.labels)
+        matrix.update(torch.from_numpy(labels[None]).to(self.device), batch.labels)
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
         """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from samantic.config.distill import Window
 from samantic.errors import InputError
-from samantic.predict.tiling import tile_starts
+from samantic.predict.blending import tile_starts
 
 Corner = tuple[int, int]
 """Upper row and left column of a window."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import get_args
@@ -11,18 +11,16 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from samantic.config.networks import Head
+from samantic.config.networks import Head, TestTime
 from samantic.data.loading import one_by_one
 from samantic.data.pairs import PairedFolder, Sample
-from samantic.data.resize import labels_at
 from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
-from samantic.losses import class_prototypes, similarity
-from samantic.measure.disturbances import SUITE, Images, disturb
+from samantic.losses import similarity
+from samantic.measure.counting import PLAIN, Counted, FrameCounter, Tally, kind_of, of_head
 from samantic.measure.gallery import Frame, Gallery
-from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
+from samantic.metrics import scores
 from samantic.predict.batches import in_batches
-from samantic.predict.classifier import Classified
 from samantic.predict.predictor import Predictor
 
 
@@ -41,6 +39,8 @@ class Evaluation:
         disturbances: Under which it was measured too.
         panorama: Whether frames were predicted around their left and right edge.
         eval_size: Short side in pixels that frames were brought to for the network, or None.
+        tta: Test-time augmentation of the model, or None.
+        times: By how much test-time augmentation prolongs the network's time; 1 without.
     """
 
     names: list[str]
@@ -53,6 +53,8 @@ class Evaluation:
     disturbances: tuple[str, ...]
     panorama: bool
     eval_size: int | None
+    tta: TestTime | None
+    times: float
 
     @property
     def matrices(self) -> Tensor:
@@ -74,6 +76,10 @@ class Evaluation:
         """(3, 15), `metrics.calibration_counts` of all frames."""
         return self.counts["calibration"].sum(0)
 
+    def confidence(self) -> dict[str, float]:
+        """The mean confidence of each frame, by name."""
+        return dict(zip(self.names, self.counts["confidence"].tolist(), strict=True))
+
     def by_subset(self) -> dict[str, Tensor]:
         """The confusion matrices (m, K, K) of the frames of each subset."""
         names = sorted({name for name in self.subsets if name is not None})
@@ -82,8 +88,12 @@ class Evaluation:
 
     def by_head(self) -> dict[Head, Tensor] | None:
         """The confusion matrices (n, K, K) of each head; None of a network with one."""
-        heads = {head: self.counts.get(_of_head(head)) for head in get_args(Head)}
+        heads = {head: self.counts.get(of_head(head)) for head in get_args(Head)}
         return {head: part for head, part in heads.items() if part is not None} or None
+
+    def without_tta(self) -> Tensor:
+        """The confusion matrices (n, K, K) without test-time augmentation."""
+        return self.matrices if self.tta is None else self.counts[PLAIN]
 
     def by_disturbance(self) -> dict[str, Tensor | None]:
         """The confusion matrices (n, K, K) under each disturbance; None without an answer."""
@@ -107,30 +117,6 @@ class Evaluation:
         """
         vectors, pixels = self.vectors()
         return similarity(torch.einsum("nkd,nk->kd", vectors, pixels), pixels.sum(0) > 0)
-
-
-class _Tally:
-    """Tables of what is counted, made for all frames at once.
-
-    A small tensor kept from every frame would lie between the large ones that come and go, and
-    split the memory until hardly any large one fits where another was.
-    """
-
-    def __init__(self, frames: int) -> None:
-        self.frames, self.count = frames, 0
-        self.tables: dict[str, Tensor] = {}
-
-    def add(self, counted: dict[str, Tensor]) -> None:
-        """A frame's counts, by name; the names are those of the first frame."""
-        for name, value in counted.items():
-            if name not in self.tables:
-                self.tables[name] = value.new_zeros((self.frames, *value.shape))
-            self.tables[name][self.count] = value
-        self.count += 1
-
-    def counts(self) -> dict[str, Tensor]:
-        """(n, ...) of the n frames that were added, by name."""
-        return {name: table[: self.count] for name, table in self.tables.items()}
 
 
 @torch.inference_mode()
@@ -161,120 +147,48 @@ def evaluate_predictor(
     """
     network, classes = predictor.network, predictor.info.classes
     dataset.check_reader("the model", network.modalities, classes, "evaluate on data that it fits")
-    start, measure = perf_counter(), _Measure(predictor, tuple(disturbances), features)
+    start, counter = perf_counter(), FrameCounter(predictor, disturbances, features)
     gallery = Gallery(len(dataset), pictures, extremes)
-    names, tally, skipped = [], _Tally(len(dataset)), {}
-    samples = tqdm(one_by_one(dataset), "evaluate", len(dataset), unit="pair", disable=None)
-    answers = in_batches(samples, predictor.batch_size, _kind, measure.classify)
+    names, tally, skipped = [], Tally(len(dataset)), {}
+    each = f"{'an' if dataset.noun == 'image' else 'a'} {dataset.noun}"
+    title = f"evaluate, {1 + len(disturbances)} conditions {each}" if disturbances else "evaluate"
+    samples = tqdm(one_by_one(dataset), title, len(dataset), unit=dataset.noun, disable=None)
+    answers = in_batches(samples, predictor.batch_size, kind_of, counter)
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):
             if not skip_bad:
                 raise answer
             skipped[dataset.files[index].name] = str(answer)
             continue
-        sample, found = answer
-        truth = _truth(sample)
-        images = {sensor: x[None] for sensor, x in sample.images.items()}
-        labels, counted = measure(sample.name, images, truth, found)
+        sample, counted = answer
         names.append(sample.name)
-        tally.add(counted)
-        pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
-        ids = (truth.byte().numpy(), labels.byte().numpy())
-        miou = scores(counted["matrix"]).miou_present
-        gallery.add(index, Frame(sample.name, pixels, *ids, miou))
+        tally.add(counted.counts)
+        gallery.add(index, _frame(sample, counted))
     if not names:
-        raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
+        raise InputError(
+            f"{dataset.root}: no {dataset.noun} of the split '{dataset.split}' can be read"
+        )
     return Evaluation(
         names,
         [dataset.subset(name) for name in names],
         tally.counts(),
         gallery.frames(),
         skipped,
-        measure.seconds,
+        counter.seconds,
         perf_counter() - start,
         tuple(disturbances),
         predictor.panorama,
         predictor.size,
+        predictor.tta,
+        counter.times,
     )
 
 
-class _Measure:
-    """Counts frames, and the seconds that the network takes."""
-
-    def __init__(self, predictor: Predictor, disturbances: tuple[str, ...], features: bool) -> None:
-        self.predictor, self.disturbances, self.features = predictor, disturbances, features
-        self.classes, answer = len(predictor.info.classes), predictor.head
-        self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
-        self.seconds = 0.0
-
-    def classify(self, samples: list[Sample]) -> list[Classified]:
-        """What all heads say of pairs of one size."""
-        images = {
-            name: torch.stack([sample.images[name] for sample in samples])
-            for name in samples[0].images
-        }
-        found = self._predict(images, self.heads)
-        return [found.row(i) for i in range(len(samples))]
-
-    def __call__(
-        self, name: str, pair: Images, truth: Tensor, found: Classified
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Predicted class ids (H, W) of a labelled pair, and what is counted of it by name."""
-        confidence, (labels, *others) = found.confidence[0, 0], found.labels[:, 0]
-        counted = {
-            "matrix": confusion_matrix(labels, truth, self.classes),
-            "boundary": boundary_counts(labels, truth, self.classes),
-            "calibration": calibration_counts(confidence, labels, truth),
-        }
-        if others:
-            for head, ids in zip(self.heads, (labels, *others), strict=True):
-                counted[_of_head(head)] = confusion_matrix(ids, truth, self.classes)
-        if self.features:
-            out = found.output or self.predictor.output(
-                pair.get("rgb"), pair.get("thermal")
-            )  # tiles have no map of all
-            shown = labels_at(truth[None], out.logits.shape[-2:])
-            pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
-            counted["features"], counted["pixels"] = pooled
-        for key, changed in self._disturb(name, pair):
-            matrix = counted["matrix"] if changed is pair else self._disturbed(changed, truth)
-            if matrix is not None:
-                counted[key] = matrix
-        return labels, counted
-
-    def _predict(self, pair: Images, heads: Sequence[Head]) -> Classified:
-        """`Predictor.classify`, timed."""
-        start = perf_counter()
-        answer = self.predictor.classify(pair.get("rgb"), pair.get("thermal"), heads)
-        self.seconds += perf_counter() - start
-        return answer
-
-    def _disturb(self, name: str, pair: Images) -> Iterator[tuple[str, Images]]:
-        """The pair under each disturbance; itself where the model reads nothing of what changes."""
-        for key in self.disturbances:
-            touched = set(SUITE[key].touches) & set(self.predictor.network.modalities)
-            yield key, disturb(pair, key, name) if touched else pair
-
-    def _disturbed(self, pair: Images, truth: Tensor) -> Tensor | None:
-        """The confusion matrix of a disturbed pair; None if the model has nothing to read."""
-        if all(modality not in pair for modality in self.predictor.network.modalities):
-            return None
-        labels = self._predict(pair, self.heads[:1]).labels[0, 0]
-        return confusion_matrix(labels, truth, self.classes)
-
-
-def _kind(sample: Sample) -> Hashable:
-    """Pairs with the same cameras and of one size can go together."""
-    return sample.size, *sample.images
-
-
-def _of_head(head: Head) -> str:
-    """The name under which a head's confusion matrix is counted."""
-    return f"head {head}"
-
-
-def _truth(sample: Sample) -> Tensor:
-    """The labels of a pair, which an evaluation needs."""
-    if sample.labels is None:
-        raise ValueError(f"{sample.name}: an evaluation needs labels")
-    return sample.labels
+def _frame(sample: Sample, counted: Counted) -> Frame:
+    """A frame as pictures show it."""
+    pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
+    assert sample.labels is not None  # noqa: S101  # it was counted
+    ids = (sample.labels.byte().numpy(), counted.labels.byte().numpy())
+    miou = scores(counted.counts["matrix"]).miou_present
+    sure = (255 * counted.confidence).round().byte().numpy()
+    return Frame(sample.name, pixels, *ids, miou, sure)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.data.lists import even_places
+
 
 class Frame(NamedTuple):
     """One evaluated frame, kept for pictures.
@@ -20,6 +22,7 @@ class Frame(NamedTuple):
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
         miou: Mean IoU of the classes present in this frame; NaN without any.
+        confidence: (H, W) uint8, 255 for a probability of 1; None where it was not kept.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Frame(NamedTuple):
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     miou: float
+    confidence: NDArray[np.uint8] | None = None
 
 
 class Gallery:
@@ -39,7 +43,7 @@ class Gallery:
     """
 
     def __init__(self, length: int, even: int, extremes: int = 0) -> None:
-        self.places = set(np.linspace(0, length - 1, min(even, length)).round().astype(int))
+        self.places = set(even_places(length, even))
         self.extremes = extremes
         self.even: dict[int, Frame] = {}
         self.worst: list[tuple[float, int, Frame]] = []

@@ -24,12 +24,14 @@ from samantic.metrics import (
     boundary_iou,
     calibration_error,
     class_intervals,
+    paired_difference,
     protocol_miou,
     rank_correlation,
     scores,
     to_json,
 )
 from samantic.models.text import TextVectors
+from samantic.predict.tta import TTA
 
 
 def metrics_json(
@@ -57,6 +59,7 @@ def metrics_json(
         "split": dataset.split,
         "panorama": evaluation.panorama,
         "eval_size": evaluation.eval_size,
+        "tta": _tta(evaluation, classes),
         "skipped": evaluation.skipped,
         **measured(matrices, classes),
         "iou_interval": _by_class(classes, class_intervals(matrices)),
@@ -136,6 +139,21 @@ def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, A
     if not disturbed:
         return None
     return {n: None if m is None else measured(m, classes) for n, m in disturbed.items()}
+
+
+def _tta(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | None:
+    """The scores without test-time augmentation, and what it costs and brings."""
+    if evaluation.tta is None:
+        return None
+    without = evaluation.without_tta()
+    gain, *bounds = paired_difference(evaluation.matrices, without)
+    return {
+        "kind": evaluation.tta,
+        "views": len(TTA[evaluation.tta]),
+        "times": evaluation.times,
+        "without": measured(without, classes),
+        "difference": {"difference": gain, "interval": bounds},
+    }
 
 
 def _summary(evaluation: Evaluation, robustness: dict[str, Any]) -> dict[str, Any]:

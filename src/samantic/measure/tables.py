@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from samantic.data.sensors import SENSORS, noun
 from samantic.strings import padded, printable, width
 
 UNKNOWN = "-"
@@ -79,6 +80,21 @@ def robustness_table(models: dict[str, dict[str, Any]]) -> str:
     return "\n".join(in_columns({"mIoU % disturbed": list(models)} | lines))
 
 
+def tta_line(metrics: dict[str, Any]) -> str:
+    """What test-time augmentation costs and brings, in one line.
+
+    Args:
+        metrics: Content of metrics.json of a model that was measured with it.
+    """
+    tta = metrics["tta"]
+    gain = tta["difference"]
+    return (
+        f"--tta {tta['kind']}: mIoU {percent(metrics['miou'], UNKNOWN)}, without "
+        f"{percent(tta['without']['miou'], UNKNOWN)}, difference {points(gain['difference'])} "
+        f"({interval(gain['interval'])}); {tta['views']} passes, {tta['times']:.1f} times as long"
+    )
+
+
 def in_columns(lines: dict[str, list[str]]) -> list[str]:
     """Lines of cells, aligned: titles to the left, cells to the right."""
     return _aligned([[title, *cells] for title, cells in lines.items()])
@@ -102,9 +118,9 @@ def interval(bounds: Sequence[float] | None) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
-def pair_count(count: int) -> str:
-    """The number of pairs with its noun: `1 pair`, `2 pairs`."""
-    return "1 pair" if count == 1 else f"{count} pairs"
+def pair_count(count: int, sensors: Collection[str] = tuple(SENSORS)) -> str:
+    """The number of pairs, or of images of one sensor, with its noun: `1 pair`, `2 images`."""
+    return f"{count} {noun(sensors)}{'' if count == 1 else 's'}"
 
 
 def points(difference: float | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from samantic.config.networks import Head
 from samantic.data.sensors import SENSORS, presence
+from samantic.models.encoders.norms import fold_norms
+from samantic.models.memory import Memory
 from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
@@ -18,6 +20,8 @@ CHANNELS = {name: sensor.channels for name, sensor in SENSORS.items()}
 """Of the images of each modality."""
 
 MODALITIES = tuple(CHANNELS)
+
+Encoded = TypeVar("Encoded")
 
 
 class Output(NamedTuple):
@@ -76,9 +80,11 @@ class Network(nn.Module):
     Attributes:
         learnt: Names of the parameters that the base does not provide, where its name is enough to
             find the others again; None if a model folder has to hold everything.
+        memory: What the encoders made of images that will be asked about again; None keeps nothing.
     """
 
     learnt: frozenset[str] | None = None
+    memory: Memory | None = None
 
     def __init__(
         self,
@@ -119,7 +125,15 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def merge(self) -> None:
-        """Fold what adapts the weights into them, for inference; by default there is nothing."""
+        """Fold what adapts or follows the weights into them, for inference, in evaluation mode.
+
+        Batch norms become part of the convolutions before them.
+        """
+        fold_norms(self)
+
+    def encoded(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
+        """What the encoder of a modality makes of images, from the memory if they are there."""
+        return encode(images) if self.memory is None else self.memory.get(name, images, encode)
 
     def stored(self) -> dict[str, Tensor]:
         """The tensors that a model folder holds by name; a shared one under its first name."""

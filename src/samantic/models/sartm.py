@@ -117,7 +117,8 @@ class SARTM(Network):
         """Encode (N, C, H, W) images in [0, 1] of one modality, C = 1 or 3, into its pyramid."""
         colour = SENSORS[modality].as_colour(images)
         encoder: Encoder = self.encoders[modality]  # type: ignore[assignment]
-        return encode_pyramid(encoder, self.mask_head.decoder, colour)
+        decoder = self.mask_head.decoder
+        return self.encoded(modality, colour, lambda x: encode_pyramid(encoder, decoder, x))
 
     def merge(self) -> None:
         """Fold all LoRA updates into the weights they adapt; `unmerge` takes them out again."""

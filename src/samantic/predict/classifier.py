@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from samantic.config.networks import Head
+from samantic.config.networks import Head, TestTime
 from samantic.data.camera import Camera
 from samantic.data.resize import network_scale
 from samantic.errors import InputError
 from samantic.models import Network, Output
 from samantic.models.devices import Device, choose_device
+from samantic.predict.blending import Blend, Floats, Places, blend_tiles
 from samantic.predict.deployed import Deployed
 from samantic.predict.info import ModelInfo
-from samantic.predict.tiling import Blend, Tiling, blend_tiles, size_of, tile_of, tiles
+from samantic.predict.tiling import Tiling, size_of, tile_of
+from samantic.predict.tta import View, views_of
 
 BATCH_SIZES = {"cpu": 1}
 """Pairs or tiles that go through the network together on a kind of device. Several at once are no
@@ -68,6 +72,8 @@ class Classifier:
         size: Short side in pixels that images are brought to for the network, their aspect kept;
             labels and confidence come in the images' own size. 0 leaves images as they are, None
             means as in the model's evaluation after training.
+        tta: Test-time augmentation: `flip`, `scales` or `all` average the answers to several views
+            of an image, see `predict.tta`.
 
     Attributes:
         deployed: The one path from raw images to labels.
@@ -86,11 +92,13 @@ class Classifier:
         tile: int | None = None,
         panorama: bool | None = None,
         size: int | None = None,
+        tta: TestTime | None = None,
     ) -> None:
         self.camera = info.camera if camera is None else camera
         self.info = info
         self.panorama = info.projection == "equirectangular" if panorama is None else panorama
         self.tile, self.size = tile_of(tile, info.view), size_of(size, info.eval_size)
+        self.tta, self.views = tta, views_of(tta)
         self.device = choose_device(device)
         self.batch_size = BATCH_SIZES.get(self.device.type, BATCH_SIZE)
         deployed = Deployed(network.to(self.device), info, self.camera.scaling, self.size)
@@ -104,7 +112,13 @@ class Classifier:
         height, width = self.tile
         tile = height if height == width else [height, width]
         where = {"panorama": self.panorama, "tile": tile, "size": self.size}
-        return where | self.camera.stored()
+        return where | {"tta": self.tta} | self.camera.stored()
+
+    def plain(self) -> Self:
+        """The same model, without test-time augmentation."""
+        plain = copy.copy(self)
+        plain.tta, plain.views = None, views_of(None)
+        return plain
 
     @torch.inference_mode()
     def classify(
@@ -166,9 +180,10 @@ class Classifier:
         scale = network_scale((height, width), self.size)
 
         def blend(colour: Tensor | None, heat: Tensor | None) -> Blend:
-            def predict(rows: slice, columns: Tensor) -> Tensor:
-                parts = tiles(colour, rows, columns), tiles(heat, rows, columns)
-                return self._ask(*parts, heads=heads, scale=scale)[0].transpose(0, 1)
+            def predict(rows: slice, columns: Places) -> Floats:
+                parts = _tiles(colour, rows, columns), _tiles(heat, rows, columns)
+                found, _ = self._ask(*parts, heads=heads, scale=scale)
+                return found.transpose(0, 1).float().cpu().numpy()
 
             options = (self.panorama, self.batch_size, probabilities)
             return blend_tiles(predict, height, width, tile, *options)
@@ -180,9 +195,9 @@ class Classifier:
         ]
         kept = [part.probabilities for part in each if part.probabilities is not None]
         return Classified(
-            torch.stack([part.labels for part in each], dim=1),
-            torch.stack([part.confidence for part in each], dim=1),
-            torch.stack(kept, dim=1) if kept else None,
+            torch.from_numpy(np.stack([part.labels for part in each], axis=1)),
+            torch.from_numpy(np.stack([part.confidence for part in each], axis=1)),
+            torch.from_numpy(np.stack(kept, axis=1)) if kept else None,
             None,
         )
 
@@ -193,13 +208,32 @@ class Classifier:
         heads: Sequence[Head] = (),
         scale: float | None = None,
     ) -> tuple[Tensor, Output]:
-        """`Deployed.probabilities` on the device.
+        """`Deployed.probabilities` on the device, their mean over the views; the first's output.
 
         Raises:
             InputError: Sizes differ, or the model reads neither image.
         """
-        colour, heat = (None if x is None else x.to(self.device) for x in (rgb, thermal))
+        size = next((x.shape[-2:] for x in (rgb, thermal) if x is not None), (1, 1))
+        scale = network_scale(size, self.size) if scale is None else scale
+
+        def ask(view: View) -> tuple[Tensor, Output]:
+            colour, heat = (
+                None if x is None else view.turn(x.to(self.device)) for x in (rgb, thermal)
+            )
+            return self.deployed.probabilities(colour, heat, None, heads, view.scale * scale)
+
+        first, *others = self.views
         try:
-            return self.deployed.probabilities(colour, heat, heads=heads, scale=scale)
+            found, out = ask(first)
+            if others:
+                found = torch.stack([found, *(view.turn(ask(view)[0]) for view in others)]).mean(0)
         except ValueError as error:
             raise InputError(f"the pair does not fit the model: {error}") from None
+        return found, out
+
+
+def _tiles(image: Tensor | None, rows: slice, columns: Places) -> Tensor | None:
+    """The tiles (n, C, y, x) of an image (C, H, W) in some rows, one for each of (n, x) columns."""
+    if image is None:
+        return None
+    return image[:, rows][..., torch.from_numpy(columns)].movedim(2, 0).contiguous()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import samantic
 from samantic.config.networks import AdaptConfig, ModelConfig
 from samantic.config.options import fits, numbers
 from samantic.config.values import section
@@ -40,6 +41,9 @@ class ModelInfo:
         view: Height and width in pixels of what it saw of an image at once in training; None for
             models of older versions.
         projection: Of the images that it learnt from. Panoramas are predicted around their edge.
+        confidence: Where the mean confidence of a frame of its own kind lies (95 % prediction
+            interval over its validation split, or its training split where there was none); None
+            for models of older versions.
     """
 
     model: ModelConfig
@@ -56,6 +60,7 @@ class ModelInfo:
     base_fingerprint: str | None = None
     view: tuple[int, int] | None = None
     projection: Projection = "perspective"
+    confidence: tuple[float, float] | None = None
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -64,7 +69,21 @@ def read_info(folder: Path) -> ModelInfo:
     Raises:
         InputError: It is missing or malformed.
     """
-    values = read_json(folder / CONFIG, MIB)
+    place = folder / CONFIG
+    return info_of(read_json(place, MIB), str(place), "the one saved with the weights")
+
+
+def info_of(values: Any, place: str, whole: str) -> ModelInfo:
+    """What the content of a config.json says.
+
+    Args:
+        values: The content.
+        place: Where it is from, for an error.
+        whole: What it should be.
+
+    Raises:
+        InputError: It is malformed.
+    """
     try:
         _check(values)
         return ModelInfo(
@@ -82,15 +101,20 @@ def read_info(folder: Path) -> ModelInfo:
             base_fingerprint=values.get("base_fingerprint"),
             view=_stored_view(values.get("view")),
             projection=_stored_projection(values),
+            confidence=_stored_range(values.get("confidence")),
         )
     except InputError as error:
         reason = str(error)
     except (AttributeError, KeyError, TypeError, ValueError):
         reason = "a key is missing, unknown or of another type"
-    raise InputError(
-        f"{folder / CONFIG}: not a samantic model ({reason}); it needs the config.json that was "
-        "saved with the weights"
-    )
+    raise InputError(f"{place}: not a samantic model ({reason}); take {whole}")
+
+
+def stored_info(info: ModelInfo) -> dict[str, Any]:
+    """What config.json says of a model; `info_of` reads it back."""
+    values = {"samantic": samantic.__version__, **asdict(info)}
+    del values["camera"]
+    return values | info.camera.stored()
 
 
 def _check(values: dict[str, Any]) -> None:
@@ -120,6 +144,19 @@ def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
         return None
     height, width = values
     return int(height), int(width)
+
+
+def _stored_range(values: list[float] | None) -> tuple[float, float] | None:
+    """The range of the confidence.
+
+    Raises:
+        InputError: It is none.
+    """
+    if values is None:
+        return None
+    if not fits(values, tuple[float, float]) or not 0 <= values[0] <= values[1] <= 1:
+        raise InputError("confidence must be two numbers in 0..1, the smaller first")
+    return float(values[0]), float(values[1])
 
 
 def _stored_projection(values: dict[str, Any]) -> Projection:

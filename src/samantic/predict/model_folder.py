@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-import samantic
 from samantic.config.train import TextConfig
 from samantic.data.class_names import kept_classes
 from samantic.errors import InputError
@@ -30,7 +29,7 @@ from samantic.models.encoders.bases import SHIPPED_BASES
 from samantic.models.network import Network, broken
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
-from samantic.predict.info import CONFIG, ModelInfo, read_info
+from samantic.predict.info import CONFIG, ModelInfo, read_info, stored_info
 from samantic.provenance import files_digest
 from samantic.strings import code, escaped
 
@@ -57,11 +56,15 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
-    values = {"samantic": samantic.__version__, **asdict(info)}
-    del values["camera"]
-    write_json(folder / CONFIG, values | info.camera.stored())
+    store_info(
+        folder, replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+    )
     write_card(folder, info)
+
+
+def store_info(folder: Path, info: ModelInfo) -> None:
+    """Write config.json of a model folder."""
+    write_json(folder / CONFIG, stored_info(info))
 
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:

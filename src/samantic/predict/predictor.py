@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from samantic.data.images import ImageLike, rgb_array, thermal_array
-from samantic.data.thermal import RawThermal, refuse_unit
+from samantic.config.networks import TestTime
+from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.models.devices import Device, choose_device
-from samantic.predict.batches import in_batches
+from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.classifier import Classifier
 from samantic.predict.model_folder import find_model, fingerprint, load_model
 from samantic.predict.prediction import Prediction
 from samantic.predict.tiling import size_of, tile_of
-
-RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
-"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
+from samantic.predict.tta import views_of
 
 
-class Predictor(Classifier):
+class Predictor(Classifier, PairPredictor):
     """A trained network, ready for pairs of any size; see `Classifier` for its arguments.
 
     Attributes:
@@ -41,93 +37,6 @@ class Predictor(Classifier):
             raise ValueError("this model was not loaded from a folder, so it has no fingerprint")
         return fingerprint(self.folder)
 
-    def predict(
-        self,
-        rgb: ImageLike | None = None,
-        thermal: ImageLike | None = None,
-        *,
-        probabilities: bool = False,
-    ) -> Prediction:
-        """Segment a pair.
-
-        Args:
-            rgb: Path, PIL image or (H, W, 3) uint8; None if the camera is missing.
-            thermal: Path, PIL image or (H, W) array of uint8, uint16 or floats; None if the camera
-                is missing.
-            probabilities: Whether the prediction keeps those of all classes.
-
-        Raises:
-            InputError: An image cannot be used, sizes differ, all thermal values lie at one end
-                beyond the range of the model, or it reads neither image.
-        """
-        return self.predict_batch([(rgb, thermal)], probabilities=probabilities)[0]
-
-    def predict_batch(
-        self,
-        pairs: Iterable[tuple[ImageLike | None, ImageLike | None]],
-        batch_size: int | None = None,
-        *,
-        probabilities: bool = False,
-    ) -> list[Prediction]:
-        """Segment pairs; those of one size go through the network together.
-
-        Args:
-            pairs: RGB and thermal of each pair, as `predict` takes them.
-            batch_size: Pairs that go together at most; None means `batch_size` of the predictor.
-            probabilities: Whether predictions keep those of all classes.
-
-        Raises:
-            InputError: As `predict` raises it, of the first pair that cannot be predicted. See
-                `predict_each` to go on past it.
-        """
-        found: list[Prediction] = []
-        for answer in self.predict_each(map(self._read, pairs), batch_size, probabilities):
-            if isinstance(answer, InputError):
-                place = f"pair {len(found)}: " if len(found) else ""
-                raise InputError(f"{place}{answer}") from answer
-            found.append(answer)
-        return found
-
-    def predict_each(
-        self,
-        pairs: Iterable[RawPair | InputError],
-        batch_size: int | None = None,
-        probabilities: bool = False,
-    ) -> Iterator[Prediction | InputError]:
-        """Segment pairs as they come; no more are read ahead than go together.
-
-        Args:
-            pairs: What the cameras gave, or why a pair could not be read.
-            batch_size: As in `predict_batch`.
-            probabilities: Whether predictions keep those of all classes.
-
-        Yields:
-            The prediction of each pair in their order; in its place, why there is none.
-        """
-        count = self.batch_size if batch_size is None else batch_size
-
-        def answer(alike: list[RawPair]) -> list[Prediction | InputError]:
-            return self._predict(alike, probabilities)
-
-        for found in in_batches(pairs, count, _kind, answer):
-            yield found if isinstance(found, InputError) else found[1]
-
-    def _read(self, pair: tuple[ImageLike | None, ImageLike | None]) -> RawPair | InputError:
-        """A pair as arrays, or why it cannot be used."""
-        rgb, thermal = pair
-        try:
-            if rgb is None and thermal is None:
-                raise InputError("predict: no image was given; give rgb, thermal or both")
-            colour = None if rgb is None else rgb_array(rgb)
-            raw = None if thermal is None else thermal_array(thermal)
-            if raw is not None:
-                option = "thermal_scaling of load"
-                refuse_unit([("thermal", raw)], self.camera.scaling, "thermal", option)
-                self.camera.check(raw, colour)
-        except InputError as error:
-            return error
-        return colour, raw
-
     def _predict(self, pairs: list[RawPair], probabilities: bool) -> list[Prediction | InputError]:
         """The predictions of pairs of one size; why there is none in place of one."""
         try:
@@ -139,18 +48,18 @@ class Predictor(Classifier):
             return [one for pair in pairs for one in self._predict([pair], probabilities)]
         predictions: list[Prediction | InputError] = []
         for i, (colour, _) in enumerate(pairs):
-            if colour is None and thermal is not None:
-                heat = (255 * thermal[i, 0]).round().byte().numpy()
-                colour = np.dstack(3 * [heat])
-            assert colour is not None  # noqa: S101  # else the network has refused the pair
+            heat = None if thermal is None else (255 * thermal[i, 0]).round().byte().numpy()
+            background = np.dstack(3 * [heat]) if colour is None and heat is not None else colour
+            assert background is not None  # noqa: S101  # else the network has refused the pair
             predictions.append(
                 Prediction(
                     found.labels[0, i].byte().numpy(),
                     found.confidence[0, i].numpy(),
                     self.info.classes,
                     self.info.palette,
-                    colour,
+                    background,
                     None if found.probabilities is None else found.probabilities[0, i].numpy(),
+                    given({"rgb": colour, "thermal": heat}),
                 )
             )
         return predictions
@@ -170,11 +79,6 @@ class Predictor(Classifier):
         return rgb, thermal
 
 
-def _kind(pair: RawPair) -> Hashable:
-    """Pairs with the same cameras, sizes and depths can go together."""
-    return tuple(None if x is None else (x.shape, x.dtype) for x in pair)
-
-
 def load(
     name_or_path: str | Path,
     device: Device = "auto",
@@ -183,6 +87,7 @@ def load(
     tile: int | None = None,
     panorama: bool | None = None,
     size: int | None = None,
+    tta: TestTime | None = None,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -198,6 +103,8 @@ def load(
             right edge; None means as the images that the model learnt from.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
             are, None means as in the model's evaluation after training.
+        tta: Test-time augmentation: `flip` (2 passes of the network), `scales` (2) or `all` (4)
+            average the answers to several views of an image.
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
@@ -209,10 +116,10 @@ def load(
         (480, 640)
     """
     device = choose_device(device)
-    tile_of(tile, None), size_of(size, None)  # before any file is read
+    tile_of(tile, None), size_of(size, None), views_of(tta)  # before any file is read
     folder = find_model(name_or_path)
     network, info = load_model(folder)
     camera = info.camera.changed(thermal_scaling, rig)
-    predictor = Predictor(network, info, device, camera, tile, panorama, size)
+    predictor = Predictor(network, info, device, camera, tile, panorama, size, tta)
     predictor.folder = folder
     return predictor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,10 @@ def compare(
         gains[name] = nulls({"difference": gain, "interval": [low, high]})
     comparison = {"models": measured, "differences": gains}
     write_inputs(out, made)
-    _write_page(out, folders[first], comparison, frames)
+    _write_page(out, folders[first], comparison, frames, split.spec.modalities)
     write_json(out / "comparison.json", comparison)
     if not quiet:
-        pairs = pair_count(measured[first]["frames"])
+        pairs = pair_count(measured[first]["frames"], split.spec.modalities)
         print(f"\n{len(folders)} models on {printable(split.name)} ({pairs})")
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
@@ -132,7 +132,11 @@ def _text(comparison: dict[str, Any]) -> str:
 
 
 def _write_page(
-    out: Path, folder: Path, comparison: dict[str, Any], frames: dict[str, list[Frame]]
+    out: Path,
+    folder: Path,
+    comparison: dict[str, Any],
+    frames: dict[str, list[Frame]],
+    sensors: Collection[str],
 ) -> None:
     """The models' figures and predictions of the same frames side by side."""
     models, info = comparison["models"], read_info(folder)
@@ -145,8 +149,8 @@ def _write_page(
         columns=models,
         info=info,
         title=", ".join(models),
-        lead=f"{pair_count(first['frames'])} of the split '{first['split']}', the same for every "
-        "model.",
+        lead=f"{pair_count(first['frames'], sensors)} of the split '{first['split']}', the same "
+        "for every model.",
         panels=side_by_side(shown, info),
         figures=[],
         facts={

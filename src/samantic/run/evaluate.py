@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,13 @@ from samantic.learn.callbacks import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.measure.record import metrics_json, nulls, write_confusion
-from samantic.measure.tables import means_table, pair_count, robustness_table, scores_table
+from samantic.measure.tables import (
+    means_table,
+    pair_count,
+    robustness_table,
+    scores_table,
+    tta_line,
+)
 from samantic.predict.model_folder import find_model, read_text, write_card
 from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs
@@ -74,8 +80,8 @@ def evaluate(
     metrics, _ = measure(folder, split, out, disturbances, skip_bad, seed, companions, made)
     if not quiet:
         title = printable(f"{model_name(folder)} on {split.name}")
-        print(f"\n{title} ({pair_count(metrics['frames'])})")
-        print(_text(metrics))
+        print(f"\n{title} ({pair_count(metrics['frames'], split.spec.modalities)})")
+        print(_text(metrics, split.spec.modalities))
         print(f"report: {out / 'report.html'}")
     return metrics
 
@@ -100,6 +106,7 @@ def measure(
         rig=split.rig,
         panorama=split.panorama,
         size=split.size,
+        tta=split.tta,
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
@@ -142,9 +149,11 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
     return [Section(title, comparable(metrics), ["method", *header[1:]], lines, figures, [])]
 
 
-def _text(metrics: dict[str, Any]) -> str:
+def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
     """What the terminal shows."""
     parts = [scores_table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
+    if metrics["tta"]:
+        parts.append(tta_line(metrics))
     if metrics["robustness"]:
         parts.append(robustness_table({"all": metrics}))
     if beside := beside_published(metrics):
@@ -152,7 +161,7 @@ def _text(metrics: dict[str, Any]) -> str:
     if metrics["class_map"]:
         parts.append(map_line(metrics["class_map"], tuple(metrics["iou"])))
     if metrics["unlabelled"]:
-        count = pair_count(metrics["unlabelled"])
+        count = pair_count(metrics["unlabelled"], sensors)
         parts.append(
             f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
         )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from samantic.config.networks import TestTime
 from samantic.config.read import read_any_config
 from samantic.config.train import IGNORE, Layout
 from samantic.data.camera import Camera
@@ -40,6 +41,8 @@ class Split(NamedTuple):
             count.
         size: Short side in pixels that images are brought to for the network; 0 leaves them as they
             are, None means as in the model's evaluation after training.
+        tta: Test-time augmentation of the model: flip, scales or all.
+        frames: At most so many pairs, evenly chosen; None means all.
     """
 
     root: str | Path
@@ -50,10 +53,17 @@ class Split(NamedTuple):
     panorama: bool | None = None
     mapping: Mapping[str, str] | None = None
     size: int | None = None
+    tta: TestTime | None = None
+    frames: int | None = None
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """Its data card."""
+        return self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
 
     def inputs(self) -> dict[str, Any]:
         """All that figures depend on besides the model, as JSON has it."""
-        spec = self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
+        spec = self.spec
         return {
             "data": str(Path(self.root).resolve()),
             "split": self.name,
@@ -65,6 +75,8 @@ class Split(NamedTuple):
             "rig": self.rig,
             "panorama": self.panorama,
             "size": self.size,
+            "tta": self.tta,
+            "frames": self.frames,
         }
 
     @property
@@ -137,6 +149,8 @@ def open_labelled(
     """
     pairs = PairedFolder(split.root, split.layout, split.name, camera=camera)
     pairs.refuse_repeats()
+    if split.frames is not None:
+        pairs.keep_evenly(split.frames)
     tell(pairs.notes)
     check_split(pairs, TYPED)
     if pairs.classes == info.classes and not split.mapping:

@@ -20,7 +20,6 @@ from typing import Any, cast
 import torch
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers import AutoConfig, AutoModel
 from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig
 from transformers.models.sam2.modeling_sam2 import (
@@ -31,6 +30,7 @@ from transformers.models.sam2.modeling_sam2 import (
 
 from samantic.models.encoders.efficientnet import halving, imagenet_weights
 from samantic.models.encoders.encoder import MEAN, STD
+from samantic.models.encoders.norms import fold_norms
 
 TRUNK = {
     "embed_dim_per_stage": [24, 40, 112, 320],
@@ -72,7 +72,7 @@ class LiteTrunk(Sam2PreTrainedModel):
     def __init__(self, config: LiteTrunkConfig) -> None:
         super().__init__(config)
         network = EfficientNet.from_name("efficientnet-lite0").eval()
-        _fold_norms(network)
+        fold_norms(network)
         self.stem, self.activation = network._conv_stem, network._swish
         counts = cast(list[int], config.blocks_per_stage)
         self.stages = nn.ModuleList(
@@ -106,7 +106,7 @@ class LiteTrunk(Sam2PreTrainedModel):
         """
         network = EfficientNet.from_name("efficientnet-lite0").eval()
         network.load_state_dict(imagenet_weights("efficientnet-lite0"))
-        _fold_norms(network)
+        fold_norms(network)
         _read_normalised(network._conv_stem)
         self.stem.load_state_dict(network._conv_stem.state_dict())
         for own, trained in zip(self.stages, _stages(network), strict=True):
@@ -126,18 +126,6 @@ def _stages(network: EfficientNet) -> list[nn.Sequential]:
     """EfficientNet's blocks up to strides 4, 8, 16 and 32."""
     starts = [0, *halving(network)[1:], len(network._blocks)]
     return [nn.Sequential(*network._blocks[a:b]) for a, b in itertools.pairwise(starts)]
-
-
-def _fold_norms(network: EfficientNet) -> None:
-    """Replace every batch norm by the identity and give its scale and shift to its convolution."""
-    pairs = [(network, "_conv_stem", "_bn0")]
-    for block in network._blocks:
-        names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
-        pairs += [(block, *pair) for pair in names if hasattr(block, pair[0])]
-    for module, convolution, norm in pairs:
-        fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
-        setattr(module, convolution, fused)
-        setattr(module, norm, nn.Identity())
 
 
 def _read_normalised(stem: nn.Conv2d) -> None:

@@ -99,6 +99,8 @@ def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
         weight, bias = mix @ projection.weight, mix @ projection.bias
         mixed = F.conv2d(features, weight[:, :, None, None], bias)
         total = total + F.interpolate(mixed, maps[0].shape[-2:], mode="bilinear")
+    if head.linear_fuse.bias is not None:  # what became of the norm after it
+        total = total + head.linear_fuse.bias[:, None, None]
     logits: Tensor = head.classifier(head.dropout(head.activation(head.batch_norm(total))))
     return logits
 

@@ -169,7 +169,7 @@ class TwoStream(Network):
                 maps = encoder(*(self._take(x, rows) for x in _four_channels(images, present)))
             elif encoder_name in images:
                 rows = present[:, MODALITIES.index(encoder_name)]
-                maps = encoder(self._take(images[encoder_name], rows))
+                maps = self.encoded(encoder_name, self._take(images[encoder_name], rows), encoder)
             else:
                 continue
             encoded[encoder_name] = [self._put_back(level, rows) for level in maps]

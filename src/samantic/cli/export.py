@@ -1,0 +1,101 @@
+"""The verb `export`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samantic.cli.options import (
+    LAYOUTS,
+    MODEL,
+    camera_options,
+    class_options,
+    data_card,
+    file_options,
+    sides,
+    whole,
+)
+from samantic.errors import InputError
+from samantic.strings import printable
+
+HELP = "write a model as one file for ONNX Runtime, OpenVINO or TensorRT, proved on the way"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help=MODEL)
+    sub.add_argument("--format", choices=("onnx", "openvino"), required=True)
+    sub.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "bf16", "int8"),
+        default="fp32",
+        help="default fp32; bf16 is for OpenVINO, int8 needs --data",
+    )
+    sub.add_argument(
+        "--size", type=sides, default=(480, 640), metavar="HxW", help="default 480x640"
+    )
+    sub.add_argument(
+        "--thermal-size", type=sides, metavar="HxW", help="of cameras that a rig brings together"
+    )
+    sub.add_argument(
+        "--thermal-type",
+        choices=("uint8", "uint16", "float32"),
+        help="what thermal images hold (default: as the thermal scaling of the model lets expect)",
+    )
+    sub.add_argument(
+        "--batch", type=whole(1, 1024), metavar="N", help="pairs at a time (default: any number)"
+    )
+    sub.add_argument("--out", type=Path, help="file to write to (default NAME.onnx or NAME.xml)")
+    sub.add_argument("--data", type=Path, help="labelled data, for the proof and for int8")
+    sub.add_argument("--layout", choices=LAYOUTS)
+    sub.add_argument("--split")
+    sub.add_argument(
+        "--count", type=whole(1, 10_000), default=32, metavar="N", help="pairs of it (default 32)"
+    )
+    sub.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="of mIoU that int8 may cost; layers keep more bits until it holds",
+    )
+    class_options(sub)
+    file_options(sub)
+    camera_options(sub)
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.export import export
+    from samantic.export.job import Order, ending_of
+    from samantic.export.table import proof_table
+    from samantic.predict.predictor import load
+    from samantic.run.evaluate import model_name
+    from samantic.run.split import Split
+
+    data = None
+    if options.data is not None:
+        if options.layout is None or options.split is None:
+            raise InputError("--data: say how the files lie, with --layout and --split")
+        data = Split(options.data, data_card(options), options.split)
+    predictor = load(
+        options.model,
+        "cpu",
+        options.thermal_scaling,
+        options.rig,
+        None,
+        options.panorama,
+    )
+    assert predictor.folder is not None  # noqa: S101  # it was loaded from one
+    out = ending_of(options.out or Path(model_name(predictor.folder)), options.format)
+    order = Order(
+        options.format,
+        options.precision,
+        options.size,
+        options.thermal_size,
+        options.thermal_type,
+        options.batch,
+        data,
+        options.count,
+        options.max_drop,
+    )
+    proof = export(predictor, order, out)
+    print(printable(f"{out}: {options.format}, {options.precision}"))
+    print(proof_table(proof))

@@ -1,0 +1,1 @@
+"""Files as other tools write them, turned into files that a data set holds."""

@@ -1,0 +1,67 @@
+"""Recordings of thermal cameras, frame by frame: SEQ and FFF, and TIFF of several pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from samantic.data.folders import stems
+from samantic.data.images import pages
+from samantic.data.radiometric import thermograms
+from samantic.errors import InputError
+from samantic.files import replacing
+
+
+def convert_frames(source: Path, out: Path) -> dict[str, int]:
+    """Write each frame of recordings as a file of its own, with the same values.
+
+    Counts become PNG of 16 bits, gray levels PNG of 8, floats TIFF; NAME.seq becomes
+    NAME_00000.png, NAME_00001.png and so on. A frame that is there already is written anew.
+
+    Args:
+        source: A recording, or a folder of some.
+        out: Folder to write to.
+
+    Returns:
+        The frames of each recording, by its name.
+
+    Raises:
+        InputError: There is no recording, or one cannot be read.
+    """
+    files = [source] if source.is_file() else list(stems(source).values())
+    if not files:
+        raise InputError(f"{source}: no recording in this folder; give SEQ, FFF or TIFF files")
+    out.mkdir(parents=True, exist_ok=True)
+    written = {}
+    for path in tqdm(files, "convert", unit="file", disable=None):
+        count = 0
+        for frame in frames(path):
+            _save(frame, out / f"{path.stem}_{count:05d}")
+            count += 1
+        written[path.name] = count
+    return written
+
+
+def frames(path: Path) -> Iterator[NDArray[Any]]:
+    """The frames of a recording, (H, W) each in the sensor's own unit.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        found = thermograms(path)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from None
+    yield from (one.counts for one in found) if found else pages(path)
+
+
+def _save(frame: NDArray[Any], stem: Path) -> None:
+    ending = ".tiff" if frame.dtype == np.float32 else ".png"
+    with replacing(stem.with_name(stem.name + ending)) as temporary:
+        Image.fromarray(frame).save(temporary, format=ending[1:])

@@ -1,0 +1,211 @@
+"""Raw counts in the files of thermal cameras: FLIR's R-JPEG, FFF and SEQ, and DJI's R-JPEG.
+
+Such a JPEG shows a coloured picture and holds what the sensor measured beside it. FLIR puts an FFF
+file into segments of the JPEG: a header, a list of records, and one of them is the image, plain or
+as PNG. A SEQ is FFF files one after the other. DJI puts plain counts into segments of their own.
+The places of the fields are those that ExifTool's documentation of FLIR's and DJI's tags gives.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Counts = NDArray[np.uint16]
+
+MOST_PIXELS = 1 << 26
+"""Largest image that is read; a broken file may claim any size."""
+
+_JPEG, _FFF, _FLIR = b"\xff\xd8", b"FFF\0", b"FLIR\0"
+_HEADER, _RECORD = 64, 32
+_APP1, _APP3, _SCAN = 0xE1, 0xE3, 0xDA
+_RAW, _CAMERA = 1, 32
+_JPEG_LS = b"\xff\xd8\xff\xf7"
+
+
+class Planck(NamedTuple):
+    """Constants of a FLIR camera, by which counts become temperatures.
+
+    T = B / ln(R1 / (R2 (S + O)) + F) of counts S, in kelvin, for an emissivity of 1 and no air
+    between; ExifTool's names without `Planck`.
+    """
+
+    r1: float
+    b: float
+    f: float
+    o: float
+    r2: float
+
+    def kelvin(self, counts: Counts) -> NDArray[np.float32]:
+        """Temperatures (H, W) in kelvin; NaN where a count stands for none."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio = self.r1 / (self.r2 * (counts.astype(np.float64) + self.o)) + self.f
+            return (self.b / np.log(ratio)).astype(np.float32)
+
+
+class Thermogram(NamedTuple):
+    """What a camera measured.
+
+    Attributes:
+        counts: (H, W) uint16.
+        maker: Whose file it is: FLIR or DJI.
+        planck: What turns counts into temperatures, where the file says it.
+    """
+
+    counts: Counts
+    maker: str
+    planck: Planck | None = None
+
+
+def thermograms(path: Path) -> list[Thermogram]:
+    """What a file of a thermal camera measured, one of each frame; empty for any other file.
+
+    Raises:
+        ValueError: It is such a file, and damaged, or compressed in a way that is not read.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+        if start[:2] != _JPEG and start != _FFF:
+            return []
+    data = path.read_bytes()
+    if start == _FFF:
+        return list(_frames(data))
+    flir, dji = _embedded(data)
+    if flir:
+        return [_frame(flir, 0)[0]]
+    return [Thermogram(dji, "DJI")] if dji is not None else []
+
+
+def _embedded(data: bytes) -> tuple[bytes, Counts | None]:
+    """The FFF file inside a JPEG, b"" without; and DJI's counts, None without.
+
+    Raises:
+        ValueError: Parts of it are missing.
+    """
+    parts: dict[int, bytes] = {}
+    raw, dji, size, last = [], False, (0, 0), -1
+    for marker, content in _segments(data):
+        if marker == _APP1 and content.startswith(_FLIR) and len(content) > 8:
+            parts[content[6]], last = content[8:], content[7]
+        elif marker == _APP1:
+            dji |= b"DJI" in content
+        elif marker == _APP3:
+            raw.append(content)
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(content) > 5:
+            size = struct.unpack(">HH", content[1:5])
+    if parts and sorted(parts) != list(range(last + 1)):
+        raise ValueError(f"{len(parts)} of {last + 1} parts of its raw counts are there")
+    flir = b"".join(parts[i] for i in sorted(parts))
+    return flir, _plain(b"".join(raw), size) if dji and raw else None
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment of a JPEG before its picture."""
+    place = 2
+    while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != _SCAN:
+        marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
+        yield marker, data[place + 4 : place + 2 + length]
+        place += 2 + length
+
+
+def _plain(raw: bytes, picture: tuple[int, ...]) -> Counts:
+    """DJI's counts, which say nothing of their size; their aspect is the picture's.
+
+    Raises:
+        ValueError: They do not fill an image of that aspect.
+    """
+    high, wide = picture
+    count = len(raw) // 2
+    height = round(math.sqrt(count * high / wide)) if high and wide else 0
+    if not height or len(raw) != 2 * height * (width := round(height * wide / high)):
+        raise ValueError(f"{count} raw counts do not fill an image of {wide}:{high}")
+    return np.frombuffer(raw, "<u2").reshape(height, width).astype(np.uint16)
+
+
+def _frames(data: bytes) -> Iterator[Thermogram]:
+    """FFF files that lie one after the other, with anything but their magic bytes between."""
+    place = 0
+    while place >= 0:
+        found, length = _frame(data, place)
+        yield found
+        place = data.find(_FFF, place + length)
+
+
+def _frame(data: bytes, start: int) -> tuple[Thermogram, int]:
+    """The image of the FFF file that starts at a place, and the file's length in bytes.
+
+    Raises:
+        ValueError: It is damaged, or holds no image that can be read.
+    """
+    try:
+        order = next(
+            o for o in "><" if 100 <= struct.unpack_from(f"{o}I", data, start + 20)[0] < 200
+        )
+        first, count = struct.unpack_from(f"{order}II", data, start + 24)
+        records: dict[int, bytes] = {}
+        end = _HEADER
+        for i in range(min(count, 256)):
+            place = start + first + i * _RECORD
+            (kind,) = struct.unpack_from(f"{order}H", data, place)
+            at, length = struct.unpack_from(f"{order}II", data, place + 12)
+            if kind:
+                records.setdefault(kind, data[start + at : start + at + length])
+                end = max(end, at + length)
+        if _RAW not in records:
+            raise ValueError("it holds no raw counts, only pictures of them")
+        if start + end > len(data):
+            raise ValueError(f"cut off: {len(data) - start} of {end} bytes are there")
+        planck = _planck(records[_CAMERA]) if _CAMERA in records else None
+        return Thermogram(_image(records[_RAW]), "FLIR", planck), end
+    except (struct.error, StopIteration):
+        raise ValueError("its list of records is broken") from None
+
+
+def _image(record: bytes) -> Counts:
+    """The image of a record: its own byte order, size, and counts, plain or as PNG.
+
+    A PNG's samples lie in either order of bytes: that is the right one in which neighbours are more
+    alike.
+
+    Raises:
+        ValueError: It is no such image.
+    """
+    order = next(o for o in "<>" if struct.unpack_from(f"{o}H", record)[0] <= 3)
+    width, height = struct.unpack_from(f"{order}HH", record, 2)
+    payload = record[_RECORD:]
+    if payload.startswith(_JPEG_LS):
+        raise ValueError("its frames are compressed as JPEG-LS (CSQ); export them as TIFF or SEQ")
+    if payload.startswith(b"\x89PNG"):
+        try:
+            with Image.open(io.BytesIO(payload), formats=("PNG",)) as image:
+                pixels = np.asarray(image).astype(np.uint16)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(f"its counts are no whole PNG ({type(error).__name__})") from None
+        swapped = pixels.byteswap()
+        return min(pixels, swapped, key=_roughness)
+    if not 0 < width * height <= MOST_PIXELS or len(payload) < 2 * width * height:
+        raise ValueError(f"{len(payload)} bytes for {width}x{height} counts")
+    counts = np.frombuffer(payload, f"{order}u2", width * height)
+    return counts.reshape(height, width).astype(np.uint16)
+
+
+def _roughness(pixels: Counts) -> float:
+    """Mean difference of neighbours."""
+    return float(np.abs(np.diff(pixels.astype(np.int32), axis=1)).mean())
+
+
+def _planck(record: bytes) -> Planck | None:
+    """The constants of a record of the camera; None where it has none."""
+    order = next(o for o in "<>" if struct.unpack_from(f"{o}H", record)[0] <= 3)
+    r1, b, f = struct.unpack_from(f"{order}fff", record, 0x58)
+    o, r2 = struct.unpack_from(f"{order}if", record, 0x308)
+    return Planck(r1, b, f, o, r2) if r1 > 0 and b > 0 and r2 > 0 else None

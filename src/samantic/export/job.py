@@ -1,0 +1,203 @@
+"""Export a trained model: trace, convert, prove, and only then write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+import samantic
+from samantic.errors import InputError
+from samantic.export.module import Exported, ThermalType, thermal_type_of
+from samantic.export.onnx_file import half, to_onnx
+from samantic.export.openvino_file import quantised, to_openvino
+from samantic.export.proof import Proof, Sampled, from_folder, generated, prove, refuse_unlike
+from samantic.files import read_json, replacing, write_json
+from samantic.metrics import confusion_matrix, scores
+from samantic.predict.info import stored_info
+from samantic.predict.predictor import Predictor
+from samantic.run.split import Split
+from samantic.runtime.backends import METADATA
+from samantic.runtime.exported import ExportedModel
+
+Format = Literal["onnx", "openvino"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+
+ENDINGS: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
+SCENES = 8
+"""Generated scenes that a file is proved with, where no data is given."""
+
+
+class Order(NamedTuple):
+    """What to export.
+
+    Attributes:
+        format: `onnx` or `openvino`.
+        precision: `fp32`, `fp16` (weights), `bf16` (OpenVINO alone) or `int8`.
+        size: Height and width of the images.
+        thermal_size: Height and width of thermal images of cameras that are not aligned; None means
+            `size`.
+        thermal_type: What thermal images hold; None means as the model's scaling lets expect.
+        batch: Pairs at a time; None for any number.
+        data: Labelled pairs to prove the file with, and to choose the ranges of int8 by; None takes
+            generated scenes for the proof.
+        most: At most so many pairs of `data` are used.
+        most_drop: By how many points of mIoU int8 may fall; None lets it.
+    """
+
+    format: Format
+    precision: Precision = "fp32"
+    size: tuple[int, int] = (480, 640)
+    thermal_size: tuple[int, int] | None = None
+    thermal_type: ThermalType | None = None
+    batch: int | None = None
+    data: Split | None = None
+    most: int = 32
+    most_drop: float | None = None
+
+
+def export(predictor: Predictor, order: Order, out: Path) -> Proof:
+    """Write a model as one file, proved on the way; beside it NAME.json says how it did.
+
+    Args:
+        predictor: The model, loaded from a folder.
+        order: What to export.
+        out: NAME.onnx or NAME.xml; OpenVINO writes NAME.bin beside it.
+
+    Raises:
+        InputError: The order cannot be met, or the file does not answer as the model.
+    """
+    _check(predictor, order)
+    kind = thermal_type_of(predictor.camera.scaling, order.thermal_type)
+    module = Exported(predictor, order.size, order.thermal_size, kind).eval()
+    sampled = _sampled(predictor, order, kind)
+    model = to_onnx(module, order.batch, kind)
+    if order.format == "openvino":
+        model = to_openvino(model)
+    elif order.precision == "fp16":
+        model = half(model)
+    made = _made(predictor, order, kind)
+    with _temporary(out) as temporary:
+        _save(model, temporary, made)
+        if order.precision == "int8":
+            model = _of_8_bits(model, ExportedModel(temporary), sampled, order)
+            _save(model, temporary, made)
+        proof = prove(predictor, ExportedModel(temporary), sampled)
+        refuse_unlike(proof, order.precision)
+    write_json(out.with_suffix(".json"), made | {"proof": proof._asdict()})
+    return proof
+
+
+def ending_of(path: Path, form: Format) -> Path:
+    """The path with the ending of a format, which it must have if it has any.
+
+    Raises:
+        InputError: It has another.
+    """
+    if path.suffix not in ("", ENDINGS[form]):
+        raise InputError(f"{path}: a file for {form} ends in {ENDINGS[form]}; change --out")
+    return path.with_suffix(ENDINGS[form])
+
+
+def _check(predictor: Predictor, order: Order) -> None:
+    """Refuse what cannot be exported, before seconds are spent on it.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if predictor.tta is not None:
+        raise InputError("export: a file computes one view; leave out --tta")
+    if order.format == "onnx" and order.precision == "bf16":
+        raise InputError("--precision bf16: for OpenVINO alone; take --format openvino")
+    if order.precision == "int8" and order.data is None:
+        raise InputError(
+            "--precision int8: needs images of the kind that the model will see, to choose the "
+            "ranges of 8 bits by; give --data FOLDER --layout LAYOUT --split SPLIT"
+        )
+    if order.most_drop is not None and (order.precision, order.format) != ("int8", "openvino"):
+        raise InputError("--max-drop: goes with --precision int8 and --format openvino")
+    if order.thermal_size is not None and predictor.camera.rig is None:
+        raise InputError("--thermal-size: the cameras are aligned, so thermal has RGB's size")
+
+
+def _sampled(predictor: Predictor, order: Order, kind: ThermalType) -> Sampled:
+    """The pairs that the file is proved with, all of one size."""
+    thermal_size = order.thermal_size or order.size
+    if order.data is None:
+        scaling = predictor.camera.scaling
+        return generated(SCENES, order.size, thermal_size, kind, scaling)
+    assert predictor.folder is not None  # noqa: S101  # it was loaded from one
+    return from_folder(predictor, order.data, predictor.folder, order.most)
+
+
+def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, Any]:
+    """What a file says of itself."""
+    info = replace(
+        predictor.info,
+        camera=predictor.camera,
+        eval_size=predictor.size,
+        projection="equirectangular" if predictor.panorama else "perspective",
+    )
+    metrics = None if predictor.folder is None else predictor.folder.parent / "metrics.json"
+    miou = read_json(metrics).get("miou") if metrics is not None and metrics.is_file() else None
+    return {
+        "model": stored_info(info),
+        "fingerprint": predictor.fingerprint,
+        "format": order.format,
+        "precision": order.precision,
+        "size": list(order.size),
+        "thermal_type": kind,
+        "batch": order.batch,
+        "miou": miou,
+        "licence": f"weights learnt from {info.dataset}: the terms of that data hold",
+        "samantic": samantic.__version__,
+        "torch": torch.__version__,
+    }
+
+
+@contextmanager
+def _temporary(out: Path) -> Iterator[Path]:
+    """A path beside `out` to write to; on success the file, or both, become `out`."""
+    with ExitStack() as stack:
+        if out.suffix == ".xml":
+            stack.enter_context(replacing(out.with_suffix(".bin")))
+        yield stack.enter_context(replacing(out))
+
+
+def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
+    """Write an ONNX or OpenVINO model that says what it holds."""
+    if path.suffix == ".onnx":
+        import onnx
+
+        onnx.helper.set_model_props(model, {METADATA: json.dumps(made)})
+        onnx.save(model, path)
+        return
+    import openvino
+
+    model.set_rt_info(json.dumps(made), [METADATA])
+    model.set_rt_info(made["precision"], ["precision"])
+    openvino.save_model(model, path, compress_to_fp16=made["precision"] == "fp16")
+
+
+def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:
+    """The model with 8 bits, by the sampled pairs and, if a drop is bounded, their labels."""
+    inputs = [file.inputs_of([pair]) for pair in sampled.pairs]
+    if order.most_drop is None:
+        return quantised(model, inputs)
+    assert sampled.labels is not None  # noqa: S101  # they come with the data
+    classes = len(file.info.classes)
+
+    def miou(compiled: Any, items: Any) -> float:
+        total = torch.zeros(classes, classes, dtype=torch.int64)
+        for given, truth in items:
+            labels = torch.from_numpy(compiled(given)["labels"][0]).long()
+            total += confusion_matrix(labels, torch.from_numpy(truth), classes)
+        return scores(total).miou
+
+    labelled = list(zip(inputs, sampled.labels, strict=True))
+    return quantised(model, inputs, labelled, miou, order.most_drop / 100)

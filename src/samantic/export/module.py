@@ -1,0 +1,97 @@
+"""What is exported: all between raw images of one size and labels, with nothing left to choose."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from samantic.data.thermal import Scaling
+from samantic.errors import InputError
+from samantic.predict.predictor import Predictor
+
+ThermalType = Literal["uint8", "uint16", "float32"]
+
+TRACED = {"uint8": torch.uint8, "uint16": torch.int32, "float32": torch.float32}
+"""As what the network is traced; torch computes nothing with uint16."""
+
+
+class Exported(nn.Module):
+    """A predictor's path from raw images to labels, for images of one size.
+
+    Args:
+        predictor: The model.
+        size: Height and width of RGB, or of thermal where the model reads it alone.
+        thermal_size: Height and width of thermal images, if its cameras are not aligned.
+        thermal_type: What thermal images hold.
+
+    Attributes:
+        names: Of the inputs, in their order.
+        shapes: Of the inputs, without the number of pairs.
+    """
+
+    grid: Tensor | None
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        size: tuple[int, int],
+        thermal_size: tuple[int, int] | None,
+        thermal_type: ThermalType,
+    ) -> None:
+        super().__init__()
+        self.deployed, reads = predictor.deployed, predictor.network.modalities
+        shapes: dict[str, tuple[int, ...]] = {}
+        if "rgb" in reads:
+            shapes["rgb"] = (*size, 3)
+        if "thermal" in reads:
+            shapes["thermal"] = thermal_size or size
+        if len(reads) == 2:
+            shapes["present"] = (2,)
+        self.names, self.shapes = tuple(shapes), shapes
+        kinds = {"rgb": torch.uint8, "thermal": TRACED[thermal_type], "present": torch.bool}
+        self.types = {name: kinds[name] for name in shapes}
+        rig = predictor.camera.rig if len(reads) == 2 else None
+        grid = None
+        if rig is not None:
+            columns, rows = rig.places(shapes["thermal"], size)
+            height, width = shapes["thermal"]
+            places = [2 * columns / (width - 1) - 1, 2 * rows / (height - 1) - 1]
+            grid = torch.stack([torch.from_numpy(x) for x in places], dim=-1)[None].float()
+        self.register_buffer("grid", grid)
+
+    def forward(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Labels (N, H, W) uint8, their confidence, and all probabilities (N, K, H, W)."""
+        given = dict(zip(self.names, images, strict=True))
+        rgb, thermal = self.deployed.images(given.get("rgb"), given.get("thermal"))
+        if self.grid is not None and thermal is not None:
+            grid = self.grid.expand(len(thermal), -1, -1, -1)
+            thermal = F.grid_sample(thermal, grid, align_corners=True)
+        found, _ = self.deployed.probabilities(rgb, thermal, given.get("present"))
+        confidence, labels = found[0].max(1)
+        return labels.to(torch.uint8), confidence, found[0]
+
+    def examples(self, count: int) -> tuple[Tensor, ...]:
+        """Inputs to trace with."""
+        return tuple(
+            torch.ones(count, *self.shapes[name], dtype=self.types[name]) for name in self.names
+        )
+
+
+def thermal_type_of(scaling: Scaling, asked: ThermalType | None) -> ThermalType:
+    """What thermal images hold: as asked, or as the model's scaling lets expect.
+
+    Raises:
+        InputError: The scaling takes gray levels alone, and something deeper was asked for.
+    """
+    if scaling.kind == "8-bit":
+        if asked not in (None, "uint8"):
+            raise InputError(
+                f"--thermal-type {asked}: the model reads gray levels of 8 bits; export it with "
+                "--thermal-scaling for other values"
+            )
+        return "uint8"
+    whole = scaling.kind == "frame" or (scaling.low >= 0 and scaling.high - scaling.low >= 256)
+    return asked or ("uint16" if whole else "float32")

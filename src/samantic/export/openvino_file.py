@@ -1,0 +1,63 @@
+"""An ONNX model as an OpenVINO one, with fewer bits where that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Inputs = dict[str, NDArray[Any]]
+
+
+def to_openvino(onnx_model: Any) -> Any:
+    """The `openvino.Model` of an ONNX model."""
+    import io
+
+    import openvino
+
+    return openvino.convert_model(io.BytesIO(onnx_model.SerializeToString()))
+
+
+def quantised(
+    model: Any,
+    calibration: list[Inputs],
+    check: list[tuple[Inputs, NDArray[np.int64]]] | None = None,
+    measure: Callable[[Any, Any], float] | None = None,
+    most_drop: float | None = None,
+) -> Any:
+    """A model whose convolutions and products compute with 8 bits.
+
+    Args:
+        model: An OpenVINO or ONNX model.
+        calibration: Inputs of one pair each, by which the ranges of values are chosen.
+        check: Inputs and labels by which a drop is measured.
+        measure: The figure of a compiled model on some of these, the more the better.
+        most_drop: By how much it may fall; layers keep higher precision until it holds. None lets
+            all layers have 8 bits.
+    """
+    import nncf
+
+    nncf.set_log_level("ERROR")
+    data = nncf.Dataset(calibration)
+    options: dict[str, Any] = {
+        "preset": nncf.QuantizationPreset.MIXED,
+        "subset_size": len(calibration),
+        # both views of a SAM2 encoder share their weights, which SmoothQuant would change twice
+        "advanced_parameters": nncf.AdvancedQuantizationParameters(
+            smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1, convolution=-1)
+        ),
+    }
+    if most_drop is None:
+        return nncf.quantize(model, data, **options)
+    return nncf.quantize_with_accuracy_control(
+        model,
+        data,
+        nncf.Dataset(check, lambda item: item[0]),
+        validation_fn=measure,
+        max_drop=most_drop,
+        preset=options["preset"],
+        subset_size=options["subset_size"],
+        advanced_quantization_parameters=options["advanced_parameters"],
+    )

@@ -1,0 +1,143 @@
+"""That an exported file answers as the model does: the same raw pairs, asked of both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.thermal import RawThermal, Scaling
+from samantic.errors import InputError
+from samantic.metrics import confusion_matrix, scores
+from samantic.predict.asking import PairPredictor, RawPair
+from samantic.run.split import Split, open_labelled, settled
+from samantic.scenes.scene import draw_scene
+
+LEAST_AGREEMENT = 0.999
+"""Share of equal labels below which a file of full precision is an error."""
+
+ONE_CLASS = 0.9999
+"""Share of one class from which a file is taken to answer nothing else."""
+
+
+class Sampled(NamedTuple):
+    """Pairs to prove a file with.
+
+    Attributes:
+        source: What they are.
+        pairs: As the cameras gave them.
+        labels: (H, W) each, 255 ignored; None where there are none.
+    """
+
+    source: str
+    pairs: list[RawPair]
+    labels: list[NDArray[np.int64]] | None
+
+
+class Proof(NamedTuple):
+    """How an exported file answers, beside the model that it was made from.
+
+    Attributes:
+        source: The pairs that both were asked about.
+        pairs: How many.
+        agreement: Share of their pixels that both label alike.
+        confidence: Largest difference of the confidence.
+        shares: By class: its share of the pixels in the model's answer, and in the file's.
+        miou: mIoU of the model and of the file; None without labels.
+    """
+
+    source: str
+    pairs: int
+    agreement: float
+    confidence: float
+    shares: dict[str, tuple[float, float]]
+    miou: tuple[float, float] | None
+
+
+def generated(
+    count: int, size: tuple[int, int], thermal_size: tuple[int, int], kind: str, scaling: Scaling
+) -> Sampled:
+    """Street scenes of these sizes, their thermal levels spread over the model's range."""
+    pairs: list[RawPair] = []
+    for index in range(count):
+        rgb, levels = draw_scene(1, index, size).rgb, draw_scene(1, index, thermal_size).thermal
+        low, high = (scaling.low, scaling.high) if scaling.kind == "fixed" else (20000.0, 30000.0)
+        values = levels if kind == "uint8" else low + (high - low) * levels.astype(np.float64) / 255
+        thermal: RawThermal = values.astype(kind)
+        pairs.append((rgb, thermal))
+    return Sampled(f"{count} generated scenes", pairs, None)
+
+
+def from_folder(predictor: Any, split: Split, folder: Path, count: int) -> Sampled:
+    """An even choice of the labelled pairs of a split, in the model's classes.
+
+    Raises:
+        InputError: They cannot be read, or their classes are not the model's.
+    """
+    split = settled(split, [folder])._replace(frames=count)
+    data: PairedFolder = open_labelled(split, predictor.info, predictor.camera)[0]
+    samples = [data[i] for i in range(len(data))]
+    labels = [s.labels.numpy() for s in samples if s.labels is not None]
+    return Sampled(
+        f"{len(data)} pairs of {split.title}", [read_pair(files) for files in data.files], labels
+    )
+
+
+def prove(model: PairPredictor, file: PairPredictor, sampled: Sampled) -> Proof:
+    """Ask both about the same pairs.
+
+    Raises:
+        InputError: One of them cannot answer a pair.
+    """
+    classes = model.info.classes
+    counts, equal, largest = np.zeros((2, len(classes))), 0.0, 0.0
+    matrices = [torch.zeros(len(classes), len(classes), dtype=torch.int64) for _ in range(2)]
+    for i, pair in enumerate(sampled.pairs):
+        answers = [_only(one, pair) for one in (model, file)]
+        ours, theirs = (answer.labels for answer in answers)
+        equal += float((ours == theirs).mean())
+        largest = max(largest, float(np.abs(answers[0].confidence - answers[1].confidence).max()))
+        counts += [np.bincount(x.ravel(), minlength=len(classes)) / x.size for x in (ours, theirs)]
+        if sampled.labels is not None:
+            truth = torch.from_numpy(sampled.labels[i])
+            for matrix, labels in zip(matrices, (ours, theirs), strict=True):
+                matrix += confusion_matrix(torch.from_numpy(labels).long(), truth, len(classes))
+    before, after = counts / len(sampled.pairs)
+    return Proof(
+        sampled.source,
+        len(sampled.pairs),
+        equal / len(sampled.pairs),
+        largest,
+        {name: (float(b), float(a)) for name, b, a in zip(classes, before, after, strict=True)},
+        None if sampled.labels is None else (scores(matrices[0]).miou, scores(matrices[1]).miou),
+    )
+
+
+def _only(model: PairPredictor, pair: RawPair) -> Any:
+    answer = next(iter(model.predict_each([pair])))
+    if isinstance(answer, InputError):
+        raise answer
+    return answer
+
+
+def refuse_unlike(proof: Proof, precision: str) -> None:
+    """Refuse a file that does not answer as its model.
+
+    Raises:
+        InputError: Full precision labels too few pixels alike, or the file answers one class alone.
+    """
+    if precision == "fp32" and proof.agreement < LEAST_AGREEMENT:
+        raise InputError(
+            f"export: only {proof.agreement:.2%} of the labels of {proof.source} are the model's; "
+            "nothing is written; try the other --format, and report it"
+        )
+    name, (before, after) = max(proof.shares.items(), key=lambda part: part[1][1])
+    if after > ONE_CLASS > before:
+        raise InputError(
+            f"export: the file answers {name} everywhere, the model does not; nothing is written; "
+            "take a higher --precision"
+        )

@@ -1,0 +1,193 @@
+"""What is counted of the frames of a split, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from time import perf_counter
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from samantic.config.networks import Head
+from samantic.data.pairs import Sample
+from samantic.data.resize import labels_at
+from samantic.losses import class_prototypes
+from samantic.measure.disturbances import SUITE, Images, disturb
+from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix
+from samantic.models.memory import remembering
+from samantic.predict.classifier import Classified, Classifier
+from samantic.predict.predictor import Predictor
+
+PLAIN = "without tta"
+"""The name under which the answer without test-time augmentation is counted."""
+
+
+MOST = 8
+"""Images, or tiles of them, that an encoder is to remember for the disturbances."""
+
+
+class Counted(NamedTuple):
+    """A frame that was counted.
+
+    Attributes:
+        labels: (H, W) int64, the predicted class ids.
+        confidence: (H, W), their probability.
+        counts: What was counted, by name.
+    """
+
+    labels: Tensor
+    confidence: Tensor
+    counts: dict[str, Tensor]
+
+
+class Tally:
+    """Tables of what is counted, made for all frames at once.
+
+    A small tensor kept from every frame would lie between the large ones that come and go, and
+    split the memory until hardly any large one fits where another was.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self.frames, self.count = frames, 0
+        self.tables: dict[str, Tensor] = {}
+
+    def add(self, counted: dict[str, Tensor]) -> None:
+        """A frame's counts, by name; the names are those of the first frame."""
+        for name, value in counted.items():
+            if name not in self.tables:
+                self.tables[name] = value.new_zeros((self.frames, *value.shape))
+            self.tables[name][self.count] = value
+        self.count += 1
+
+    def counts(self) -> dict[str, Tensor]:
+        """(n, ...) of the n frames that were added, by name."""
+        return {name: table[: self.count] for name, table in self.tables.items()}
+
+
+class FrameCounter:
+    """Asks a model and counts what is right, frame by frame.
+
+    A model with test-time augmentation is asked without it too.
+
+    Args:
+        predictor: The model.
+        disturbances: Keys of `disturbances.SUITE`, under which it is asked too.
+        features: Keep the mean feature of every class and frame.
+
+    Attributes:
+        seconds: Time that the network took.
+    """
+
+    def __init__(self, predictor: Predictor, disturbances: Sequence[str], features: bool) -> None:
+        self.predictor, self.disturbances, self.features = predictor, disturbances, features
+        self.plain, self.classes = predictor.plain(), len(predictor.info.classes)
+        answer = predictor.head
+        self.heads = (answer, *(head for head in predictor.network.heads if head != answer))
+        self._seconds = {"plain": 0.0, "found": 0.0, "disturbed": 0.0}
+
+    @property
+    def seconds(self) -> float:
+        return sum(self._seconds.values())
+
+    @property
+    def times(self) -> float:
+        """By how much test-time augmentation prolongs the network's time; 1 without."""
+        spent = self._seconds
+        return 1.0 if self.predictor.tta is None else spent["found"] / spent["plain"]
+
+    def __call__(self, samples: list[Sample]) -> list[Counted]:
+        """Ask about labelled pairs of one kind, and count."""
+        images, truths = _stacked([s.images for s in samples]), [_truth(s) for s in samples]
+        with remembering(self.predictor.network, MOST) as memory:
+            plain = found = self._timed("plain", self.plain, images, self.heads)
+            if self.predictor.tta is not None:
+                memory.forget()  # or the time would not be its own
+                found = self._timed("found", self.predictor, images, self.heads)
+            counts = [self._count(found.row(i), truth) for i, truth in enumerate(truths)]
+            for i, truth in enumerate(truths):
+                if self.predictor.tta is not None:
+                    counts[i][PLAIN] = confusion_matrix(plain.labels[0, i], truth, self.classes)
+                if self.features:
+                    counts[i] |= self._features(samples[i], truth, plain.row(i))
+            for name, matrices in self._disturbed(samples, images, truths):
+                for counted, matrix in zip(counts, matrices, strict=True):
+                    counted[name] = counted["matrix"] if matrix is None else matrix
+        return [
+            Counted(found.labels[0, i], found.confidence[0, i], counted)
+            for i, counted in enumerate(counts)
+        ]
+
+    def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
+        """What is counted of the answer to a pair, by name."""
+        confidence, labels = found.confidence[0, 0], found.labels[:, 0]
+        matrices = [confusion_matrix(ids, truth, self.classes) for ids in labels]
+        counted = {
+            "matrix": matrices[0],
+            "boundary": boundary_counts(labels[0], truth, self.classes),
+            "calibration": calibration_counts(confidence, labels[0], truth),
+            "confidence": confidence.mean(),
+        }
+        if len(self.heads) > 1:
+            counted |= {of_head(h): m for h, m in zip(self.heads, matrices, strict=True)}
+        return counted
+
+    def _features(self, sample: Sample, truth: Tensor, plain: Classified) -> dict[str, Tensor]:
+        """The mean semantic feature of each class, and the pixels behind it."""
+        out = plain.output or self.predictor.output(*sample.batch())  # tiles have no map of all
+        shown = labels_at(truth[None], out.logits.shape[-2:])
+        pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
+        return dict(zip(("features", "pixels"), pooled, strict=True))
+
+    def _timed(
+        self, what: str, model: Classifier, pair: Images, heads: Sequence[Head]
+    ) -> Classified:
+        start = perf_counter()
+        answer = model.classify(pair.get("rgb"), pair.get("thermal"), heads)
+        self._seconds[what] += perf_counter() - start
+        return answer
+
+    def _disturbed(
+        self, samples: list[Sample], images: Images, truths: list[Tensor]
+    ) -> Iterator[tuple[str, list[Tensor | None]]]:
+        """The confusion matrices of pairs under each disturbance.
+
+        None where the model reads nothing of what changes; a disturbance that leaves the model
+        nothing to read is left out.
+        """
+        reads = set(self.predictor.network.modalities)
+        for name in self.disturbances:
+            if not reads & set(SUITE[name].touches):
+                yield name, [None] * len(samples)
+                continue
+            each = [
+                disturb({sensor: x[i : i + 1] for sensor, x in images.items()}, name, sample.name)
+                for i, sample in enumerate(samples)
+            ]
+            if reads & each[0].keys():
+                changed = {sensor: torch.cat([one[sensor] for one in each]) for sensor in each[0]}
+                labels = self._timed("disturbed", self.predictor, changed, self.heads[:1]).labels[0]
+                pairs = zip(labels, truths, strict=True)
+                yield name, [confusion_matrix(*pair, self.classes) for pair in pairs]
+
+
+def _stacked(images: list[Mapping[str, Tensor]]) -> Images:
+    """Images of several pairs, (N, C, H, W) of each sensor."""
+    return {sensor: torch.stack([one[sensor] for one in images]) for sensor in images[0]}
+
+
+def _truth(sample: Sample) -> Tensor:
+    """The labels of a pair, which an evaluation needs."""
+    if sample.labels is None:
+        raise ValueError(f"{sample.name}: an evaluation needs labels")
+    return sample.labels
+
+
+def kind_of(sample: Sample) -> Hashable:
+    """Pairs with the same cameras and of one size can go together."""
+    return sample.size, *sample.images
+
+
+def of_head(head: Head) -> str:
+    """The name under which a head's confusion matrix is counted."""
+    return f"head {head}"

@@ -1,0 +1,59 @@
+"""Images that are asked about again are encoded once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from samantic.models.network import Network
+
+Encoded = TypeVar("Encoded")
+
+
+class Memory:
+    """What encoders made of the first images that they saw.
+
+    Args:
+        most: Images that are kept of each encoder; they and their maps take memory.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.kept: defaultdict[str, list[tuple[Tensor, Any]]] = defaultdict(list)
+
+    def get(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
+        """What `encode` makes of images; it is not called for images that are equal to kept ones.
+
+        Args:
+            name: Of the encoder.
+            images: (N, C, H, W).
+            encode: The encoder.
+        """
+        kept = self.kept[name]
+        for known, found in kept:
+            if torch.equal(known, images):
+                return cast(Encoded, found)
+        found = encode(images)
+        if len(kept) < self.most:
+            kept.append((images, found))
+        return found
+
+    def forget(self) -> None:
+        """Keep others from now on."""
+        self.kept.clear()
+
+
+@contextmanager
+def remembering(network: Network, most: int) -> Iterator[Memory]:
+    """Let a network remember what its encoders make of images, at inference."""
+    network.memory = Memory(most)
+    try:
+        yield network.memory
+    finally:
+        network.memory = None

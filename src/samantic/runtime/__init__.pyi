@@ -1,0 +1,2 @@
+from .exported import ExportedModel as ExportedModel
+from .load import load as load

@@ -1,0 +1,155 @@
+"""Radiometric files of generated and of real cameras: the counts to the unit, or the reason."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from samantic.cli import main
+from samantic.data.images import thermal_array
+from samantic.data.radiometric import thermograms
+from samantic.errors import InputError
+from tests.radiometric import PLANCK, dji, fff, flir, jpeg, with_segments
+
+
+@pytest.fixture
+def counts() -> NDArray[np.uint16]:
+    """A warm ball before a gradient, as smooth as the world is."""
+    y, x = np.mgrid[:48, :64]
+    ball = 900 * (np.hypot(y - 20, x - 40) < 8)
+    return (14000 + 10 * x + 3 * y + ball).astype(np.uint16)
+
+
+@pytest.mark.parametrize("payload", ["plain", "png"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("headers", ["<", ">"])
+def test_flir(
+    counts: NDArray[np.uint16], tmp_path: Path, payload: str, order: str, headers: str
+) -> None:
+    options = {"payload": payload, "order": order, "headers": headers}
+    for name, content in (
+        ("a.jpg", flir(counts, **options)),
+        ("b.fff", fff(counts, **options)),
+        ("c.png", flir(counts, **options)),  # the content counts, not the name
+    ):
+        (tmp_path / name).write_bytes(content)
+        found = thermal_array(tmp_path / name)
+        assert found.dtype == np.uint16
+        assert np.array_equal(found, counts), name
+
+
+@pytest.mark.parametrize("picture", [(48, 64), (96, 128)])
+def test_dji(counts: NDArray[np.uint16], tmp_path: Path, picture: tuple[int, int]) -> None:
+    (tmp_path / "a.jpg").write_bytes(dji(counts, picture))
+    assert np.array_equal(thermal_array(tmp_path / "a.jpg"), counts)
+
+
+def test_temperatures_by_the_camera_s_own_constants(
+    counts: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(flir(counts))
+    (found,) = thermograms(tmp_path / "a.jpg")
+    assert found.planck is not None
+    r1, b, f, o, r2 = PLANCK
+    expected = b / math.log(r1 / (r2 * (int(counts[3, 5]) + o)) + f)
+    assert found.planck.kelvin(found.counts)[3, 5] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_recording_becomes_images(
+    counts: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = tmp_path / "drive.seq"
+    record.write_bytes(fff(counts) + bytes(100) + fff(counts + 7, order=">") + fff(counts + 9))
+    with pytest.raises(InputError, match="3 frames in one file; `samantic convert` writes each"):
+        thermal_array(record)
+    pages = [Image.fromarray(counts), Image.fromarray(counts + 1)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(InputError, match="several images in one file; save each by itself, as"):
+        thermal_array(tmp_path / "pages.tif")
+    assert main(["convert", str(tmp_path), "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert told.splitlines()[:2] == ["drive.seq: 3 frames", "pages.tif: 2 frames"]
+    for i, more in enumerate((0, 7, 9)):
+        found = thermal_array(tmp_path / "out" / f"drive_{i:05d}.png")
+        assert np.array_equal(found, counts + more)
+    assert np.array_equal(thermal_array(tmp_path / "out" / "pages_00001.png"), counts + 1)
+
+
+def broken(counts: NDArray[np.uint16]) -> dict[str, tuple[bytes, str]]:
+    whole, alone = flir(counts), fff(counts)
+    one = b"FLIR\0\x01\x01\x02" + alone[:100]
+    no_image = bytearray(alone)
+    no_image[64 + 2 * 32 : 64 + 2 * 32 + 2] = b"\0\x07"
+    large = bytearray(alone)
+    large[-2 * counts.size - 30 : -2 * counts.size - 26] = b"\xff\xff\xff\xff"
+    jpeg_ls = alone[: -2 * counts.size] + b"\xff\xd8\xff\xf7" + bytes(2 * counts.size - 4)
+    return {
+        "part": (with_segments(jpeg((48, 64)), [(0xE1, one)]), "1 of 3 parts of its raw counts"),
+        "cut": (alone[:-50], "cut off: "),
+        "head": (alone[:40], "its list of records is broken"),
+        "none": (bytes(no_image), "no raw counts, only pictures"),
+        "large": (bytes(large), "for 65535x65535 counts"),
+        "csq": (jpeg_ls, "compressed as JPEG-LS"),
+        "png": (flir(counts, payload="png").replace(b"IDAT", b"IDAX"), "are no whole PNG"),
+        "dji": (dji(counts[:, :-1], (48, 64)), "do not fill an image of 64:48"),
+        "garbage": (whole[:4] + b"\xff" * 40, ""),
+    }
+
+
+@pytest.mark.parametrize("kind", broken(np.zeros((48, 64), np.uint16)))
+def test_damaged_files_are_refused_in_a_line(
+    counts: NDArray[np.uint16],
+    tmp_path: Path,
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content, reason = broken(counts)[kind]
+    (tmp_path / "a.jpg").write_bytes(content)
+    words = ["predict", "nano", "--thermal", str(tmp_path / "a.jpg"), "--out", str(tmp_path / "o")]
+    assert main([*words, "--thermal-scaling", "frame"]) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert str(tmp_path / "a.jpg") in told[0]
+    assert reason in told[0]
+
+
+def test_any_prefix_of_a_file_is_read_or_refused(
+    counts: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.jpg"
+    for content in (flir(counts, payload="png"), fff(counts), dji(counts, (48, 64))):
+        for length in range(2, len(content), 97):
+            path.write_bytes(content[:length])
+            with suppress(InputError):
+                thermal_array(path)
+
+
+def test_a_picture_of_a_thermal_image_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg((48, 64)))
+    with pytest.raises(InputError, match="in false colours, without raw counts inside; export"):
+        thermal_array(tmp_path / "a.jpg")
+
+
+@pytest.mark.realdata
+def test_real_files(realdata: Path, tmp_path: Path) -> None:
+    """14 of 14: the counts that another decoder found, or gray levels of 8 bits, or a TIFF's."""
+    root = realdata / "radiometric"
+    files = sorted((root / "orig").iterdir())
+    assert len(files) == 14
+    for path in files:
+        known = sorted((root / "raw16").glob(f"{path.stem}_*raw16.png"))
+        known = [k for k in known if k.name.removeprefix(path.stem)[1:3] in ("ra", "f0", "f1")]
+        found = [one.counts for one in thermograms(path)]
+        assert len(found) == len(known)
+        for counts, expected in zip(found, known, strict=True):
+            assert np.array_equal(counts, np.asarray(Image.open(expected))), path.name
+    picture = thermal_array(root / "orig" / "flirpy_baboons.jpg")
+    assert (picture.shape, picture.dtype) == ((512, 640), np.uint8)
+    tiff = thermal_array(root / "orig" / "flirpy_example_radiometric.tiff")
+    assert (tiff.dtype, int(tiff.min()), int(tiff.max())) == (np.uint16, 6743, 7077)
