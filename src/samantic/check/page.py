@@ -15,7 +15,7 @@ from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, picture
-from samantic.strings import padded, printable, width
+from samantic.strings import aligned, printable
 
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
@@ -25,21 +25,15 @@ HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "ni
 
 def findings_table(findings: Findings) -> str:
     """What was found, as text for a terminal."""
-    text = _aligned([HEADER, *(_line(split) for split in findings.splits)])
+    text = aligned([HEADER, *(_line(split) for split in findings.splits)])
     shares = _shares(findings)
     if len(shares) > 1:
-        text += ["", "share of the pixels, %", *_aligned(shares)]
+        text += ["", "share of the pixels, %", *aligned(shares)]
     text += ["", *(f"error: {printable(line)}" for line in findings.errors)]
     text += [f"warning: {printable(line)}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
         text.append("nothing to mind")
     return "\n".join(line.rstrip() for line in text)
-
-
-def _aligned(lines: list[list[str]]) -> list[str]:
-    cells = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(map(padded, line, widths)) for line in cells]
 
 
 def _line(split: SplitFacts) -> list[str]:
