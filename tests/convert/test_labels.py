@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -276,3 +277,56 @@ def test_a_map_joins_classes(tmp_path: Path) -> None:
     assert convert(source, tmp_path / "out", *words) == 0
     for found, shapes in zip(labels(tmp_path / "out").values(), SCENES.values(), strict=True):
         assert (found == (painted(shapes) > 0)).all()
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_check_prints_the_command(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`check` knows every format, and the command that it prints converts it."""
+    source = WRITERS[kind](tmp_path / "my export")
+    words = ["check", "--data", str(source), "--out", str(tmp_path / "check")]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert main([*words, "--layout", "pairs"]) == 2
+    assert line.removeprefix("samantic: ") in capsys.readouterr().out
+    command = shlex.split(line.split("convert it by: ")[1])
+    assert command[:2] == ["samantic", "convert"]
+    assert main(command[1:]) == 0
+    assert len(list((tmp_path / "my export-pairs" / "labels").iterdir())) == 3
+
+
+def test_check_finds_labels_among_the_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "own"
+    for name in SCENES:
+        save_image(root / "rgb" / f"{name}.png")
+        (root / "thermal").mkdir(exist_ok=True)
+        Image.fromarray(np.full(SIZE, 9, np.uint8)).save(root / "thermal" / f"{name}.png")
+    exports.labelme(root / "labels", SCENES, "polygon")
+    for path in (root / "labels").glob("*.jpg"):
+        path.unlink()
+    words = ["check", "--data", str(root), "--layout", "pairs", "--classes", ",".join(NAMES)]
+    assert main([*words, "--out", str(tmp_path / "check")]) == 2
+    line = next(x for x in capsys.readouterr().out.splitlines() if "convert it by" in x)
+    assert main(shlex.split(line.split("convert it by: ")[1])[1:]) == 0
+    out = tmp_path / "own-pairs"
+    words = ["check", "--data", str(out), "--layout", "pairs", "--classes", ",".join(NAMES)]
+    assert main([*words, "--out", str(tmp_path / "check2")]) == 0
+
+
+def test_check_names_label_images_in_colours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "own"
+    for kind in ("rgb", "labels"):
+        save_image(root / kind / "a.png")
+    words = ["check", "--data", str(root), "--layout", "pairs", "--classes", ",".join(NAMES)]
+    assert main([*words, "--rgb", "rgb", "--out", str(tmp_path / "check")]) == 2
+    assert "label images in colours; convert it by: samantic convert" in capsys.readouterr().out
+
+
+def test_check_needs_a_layout_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--data", str(tmp_path)]) == 2
+    assert "--layout: say how the files lie, one of mfnet, " in capsys.readouterr().err

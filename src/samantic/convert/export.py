@@ -137,11 +137,8 @@ def settle_size(declared: Any, known: Size | None, where: str) -> Size:
 
 
 def _whole(value: Any) -> bool:
-    return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and (1 <= value <= MOST_PIXELS and value == int(value))
-    )
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 1 <= value < float("inf") and value == int(value)
 
 
 @contextmanager

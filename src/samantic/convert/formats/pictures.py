@@ -22,7 +22,9 @@ def mask_of_png(data: bytes) -> Mask:
                 raise ValueError(f"a mask of {image.width}x{image.height} pixels")
             pixels = np.asarray(image)
             own = pixels[..., -1:] if image.mode in ("LA", "PA", "RGBA") else pixels
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"a mask that is no readable PNG ({error})") from None
+    except (OSError, SyntaxError):
+        raise ValueError("a mask that is no readable PNG") from None
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"a mask of too many pixels ({error})") from None
     mask: Mask = (own != 0).any(axis=-1) if own.ndim == 3 else own != 0
     return mask

@@ -21,8 +21,9 @@ from typing import Any
 from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
 from samantic.convert.formats.documents import files_of, load_json, split_of
 from samantic.convert.formats.pictures import mask_of_png
-from samantic.convert.regions import MOST_PIXELS, Patch, Size, box, polygon
+from samantic.convert.regions import Patch, Size, box, polygon
 from samantic.convert.request import Request
+from samantic.files import MIB
 
 TITLE = "Supervisely"
 
@@ -94,7 +95,7 @@ def _bitmap(value: Mapping[str, Any], label: str) -> Patch:
     left, top = (int(v) for v in value["origin"])
     try:
         packed = base64.b64decode(value["data"], validate=True)
-        data = zlib.decompressobj().decompress(packed, MOST_PIXELS)
+        data = zlib.decompressobj().decompress(packed, 64 * MIB)
     except (binascii.Error, zlib.error):
         raise ValueError("a bitmap that is no zlib in base64") from None
     return Patch(label, mask_of_png(data), top, left)
