@@ -43,8 +43,9 @@ def run(options: argparse.Namespace) -> int:
     made = {"data": str(options.data.resolve())}
     check_folder(out, made, "a check", ("check.json", "check.html"))
     findings = check(options.data, spec, options.split, camera)
-    if findings.errors and (advice := conversion_advice(options.data, spec.labels)):
-        findings.errors.append(advice)
+    if findings.errors:
+        advice = conversion_advice(options.data, spec.labels)
+        findings.errors.extend({advice} - {"", *findings.errors})
     write_inputs(out, made)
     write_check(out, options.data, spec, findings, camera)
     print(findings_table(findings))

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, whole
+from samantic.cli.options import MODEL, camera_options, unpaired_option, whole
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -35,6 +35,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         f"N pixels (default {TILE}, or what the model saw in training where that is more)",
     )
     camera_options(sub)
+    unpaired_option(sub)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.predict.predictor import load
     from samantic.report.predictions import write_predictions
 
-    files = find_files(options.rgb, options.thermal, options.rgbt)
+    files = find_files(options.rgb, options.thermal, options.rgbt, options.allow_unpaired)
     predictor = load(
         options.model,
         options.device,

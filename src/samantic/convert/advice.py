@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from samantic.convert.formats import recognise
-from samantic.data.folders import Images, find_images, is_there
+from samantic.data.folders import is_image
 from samantic.data.images import decode
 from samantic.errors import InputError
 
@@ -25,18 +25,19 @@ def conversion_advice(root: Path, labels: str) -> str:
         for place in (root / labels, root):
             if place.exists() and (form := recognise(place)) is not None:
                 return f"{place}: {form.TITLE}; convert it by: {_command(root, place, [])}"
-        found = find_images(root, labels) if root.is_dir() and is_there(root, labels) else {}
-        if found and (what := _unread(found)):
-            place, words = root / labels, ["--classes", "NAMES", "--map", "FILE"]
+        place = root / labels
+        found = sorted(filter(is_image, place.iterdir())) if place.is_dir() else []
+        if found and (what := _unread(found[0])):
+            words = ["--classes", "NAMES", "--map", "FILE"]
             return f"{place}: {what}; convert it by: {_command(root, place, words)}"
     except InputError as error:
         return str(error)
     return ""
 
 
-def _unread(found: dict[str, Path] | Images) -> str:
-    """Why label images are none of ids; "" if they are."""
-    image = decode(next(iter(found.values())))
+def _unread(path: Path) -> str:
+    """Why a label image is none of ids; "" if it is."""
+    image = decode(path)
     if image.kind == "colour":
         return "label images in colours"
     if image.samples.dtype.itemsize > 1:

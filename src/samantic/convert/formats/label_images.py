@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from samantic.convert.export import VOID, Drawing, Export, Picture
+from samantic.convert.export import VOID, Drawing, Export, Picture, without_ending
 from samantic.convert.formats.colour_images import draw_colours
 from samantic.convert.formats.cvat_masks import MASKS, read_splits
 from samantic.convert.formats.id_images import id_patches, ids_of, read_label_image
@@ -81,7 +81,13 @@ def read(source: Path, request: Request) -> Export:
         return _draw(path, known, colours, names, request.distance, notes)
 
     pictures = [
-        Picture(name, str(path), partial(draw, path), splits.get(name, ""), file=path)
+        Picture(
+            without_ending(path.relative_to(folder).as_posix()),
+            str(path),
+            partial(draw, path),
+            splits.get(name, ""),
+            file=path,
+        )
         for name, path in stems(folder).items()
     ]
     title = VOC_TITLE if voc else TITLE
