@@ -70,6 +70,9 @@ COCO: dict[str, tuple[Change, str]] = {
     "leads out": (put("images", 0, "file_name", value="../../a.jpg"), "leads out of its folder"),
     "absolute": (put("images", 0, "file_name", value="/etc/a.jpg"), "leads out of its folder"),
     "a drive": (put("images", 0, "file_name", value="C:\\a.jpg"), "leads out of its folder"),
+    "a zero": (put("images", 0, "file_name", value="a\0.jpg"), "a name that no file can have"),
+    "half a letter": (put("images", 0, "file_name", value="\ud800.jpg"), "that no file can have"),
+    "long": (put("images", 0, "file_name", value="a" * 300), "a name that no file can have"),
     "no name": (put("images", 0, "file_name", value=None), "names no image file"),
     "a name is missing": (drop("images", 0, "file_name"), "has no 'file_name'"),
     "category": (put("annotations", 0, "category_id", value=99), "category 99 is not in"),
@@ -192,6 +195,8 @@ XML = {
     "<annotations><image/></annotations>": "names no image file",
     f'<annotations>{IMAGE}<polygon label="a" points="1,2;3"/></image></annotations>': "no pairs",
     f'<annotations>{IMAGE}<box label="a" xtl="x"/></image></annotations>': "could not convert",
+    f'<annotations>{IMAGE}<ellipse label="a" cx="1" cy="1" rx="inf" ry="0"/></image>'
+    "</annotations>": "not finite",
     f'<annotations>{IMAGE}<box label="a"/></image></annotations>': "has no 'xtl'",
     f'<annotations>{IMAGE}<mask label="a" rle="9" left="0" top="0" width="99999999" '
     'height="99999999"/></image></annotations>': "99999999x99999999",

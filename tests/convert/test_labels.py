@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -330,3 +331,65 @@ def test_check_names_label_images_in_colours(
 def test_check_needs_a_layout_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--data", str(tmp_path)]) == 2
     assert "--layout: say how the files lie, one of mfnet, " in capsys.readouterr().err
+
+
+def test_colours_by_a_map(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    table = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
+    pixels = np.dstack([table[IDS], np.where(IDS == 0, 0, 255).astype(np.uint8)])
+    Image.fromarray(pixels).save(tmp_path / "m" / "a.png")
+    (tmp_path / "map.yaml").write_text(
+        "car: ['#FF0000']\n'#0000ff': sky\nbackground: ['#000000']\n"
+    )
+    assert convert(tmp_path / "m", tmp_path / "out", "--map", str(tmp_path / "map.yaml")) == 0
+    assert (labels(tmp_path / "out")["a"] == np.array([2, 0, 1])[IDS]).all()
+
+
+def test_label_studio_as_others_write_it(tmp_path: Path) -> None:
+    """JSON-MIN; and a region whose label stands in a result of its own."""
+    sizes = {"original_width": 64, "original_height": 48}
+    points = [[100 * x / 64, 100 * y / 48] for x, y in SCENES["frame 0"][0].ring]
+    small = {
+        "image": "s3://b/c/a.png",
+        "tag": [{**sizes, "points": points, "polygonlabels": ["x"]}],
+    }
+    shape = {"id": "q", **sizes, "type": "polygon", "value": {"points": points}}
+    label = {"id": "q", **sizes, "type": "labels", "value": {"points": points, "labels": ["x"]}}
+    task = {
+        "data": {"i": "/data/local-files/?d=f/b.png"},
+        "annotations": [{"result": [shape, label]}],
+    }
+    exports.dump(tmp_path / "m" / "export.json", [small, task])
+    assert convert(tmp_path / "m", tmp_path / "out") == 0
+    found = labels(tmp_path / "out")
+    assert sorted(found) == ["a", "b"]
+    assert all((one == SCENES["frame 0"][0].mask).all() for one in found.values())
+
+
+def test_images_of_one_name_in_several_folders(tmp_path: Path) -> None:
+    source = exports.coco(tmp_path / "export", SCENES, "polygons")
+    value = json.loads(source.read_text())
+    for number, image in enumerate(value["images"]):
+        image["file_name"] = f"cam{number}/0001.jpg"
+        save_image(tmp_path / "photos" / f"cam{number}" / "0001.JPG")
+    exports.dump(source, value)
+    words = ["--images", str(tmp_path / "photos"), "--classes", ",".join(NAMES)]
+    assert convert(source, tmp_path / "out", *words) == 0
+    found = labels(tmp_path / "out")
+    assert list(found) == ["cam0-0001", "cam1-0001", "cam2-0001"]
+    assert (found["cam1-0001"] == painted(SCENES["frame 1"])).all()
+    assert (tmp_path / "out" / "rgb" / "cam1-0001.JPG").is_file()
+
+
+def test_another_export_is_not_written_over_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("1", "2"):
+        exports.coco(tmp_path / name, SCENES, "list")
+    assert convert(tmp_path / "1", tmp_path / "out") == 0
+    assert convert(tmp_path / "1", tmp_path / "out") == 0
+    assert convert(tmp_path / "2", tmp_path / "out") == 2
+    assert "holds labels made from other inputs (source" in capsys.readouterr().err
+    (tmp_path / "a.zip").touch()
+    assert convert(tmp_path / "a.zip", tmp_path / "out") == 2
+    assert "a.zip: an archive; unpack it" in capsys.readouterr().err

@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 from samantic.convert.regions import MOST_PIXELS, Patch, Size
 from samantic.data.folders import SUFFIXES
 from samantic.errors import InputError
-from samantic.strings import normal
+from samantic.strings import is_control, normal
+
+LONGEST = 240
+"""Bytes of the longest path of an image."""
 
 VOID = ""
 """The label of pixels that do not count."""
@@ -84,6 +87,8 @@ def stem_of(text: object, where: str) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: names no image file; export it anew")
+    if any(map(is_control, text)) or len(text.encode()) > LONGEST:
+        raise InputError(f"{where}: its image has a name that no file can have; rename it")
     path = PurePosixPath(normal(text).replace("\\", "/"))
     if ".." in path.parts or path.is_absolute() or ":" in path.parts[0]:
         raise InputError(f"{where}: the image {text!r} leads out of its folder; correct the path")

@@ -19,9 +19,10 @@ from samantic.config.train import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
 from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
-from samantic.convert.partners import ImageIndex, find_images, image_size, output_names
+from samantic.convert.partners import ImageIndex, find_images, output_names
 from samantic.convert.request import Request
 from samantic.data.cards.card import palette
+from samantic.data.images import decode
 from samantic.errors import InputError
 from samantic.files import replacing, write_text
 from samantic.provenance import check_folder, write_inputs
@@ -81,6 +82,8 @@ def find_format(source: Path, request: Request) -> ModuleType | None:
     Raises:
         InputError: There is no such file, or one that would tell is broken.
     """
+    if source.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+        raise InputError(f"{source}: an archive; unpack it, and give the folder")
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; correct the path")
     form = recognise(source)
@@ -168,7 +171,8 @@ def _draw(
     picture: Picture, image: Path | None, classes: ClassTable, done: Converted
 ) -> NDArray[np.uint8]:
     """(H, W) label ids of a picture."""
-    size, patches = picture.draw(None if image is None else image_size(image))
+    known = None if image is None else decode(image).samples.shape
+    size, patches = picture.draw(known and (known[0], known[1]))
     labels = np.full(size, classes.rest, np.uint8)
     for patch in patches:
         label = classes.of(patch.label, picture.where)

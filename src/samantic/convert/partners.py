@@ -6,12 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from samantic.convert.export import Picture, without_ending
-from samantic.convert.regions import Size
 from samantic.data.folders import SUFFIXES
-from samantic.data.images import FORMATS, decode
 from samantic.data.lists import count_names
 from samantic.errors import InputError
 from samantic.strings import normal
@@ -86,22 +82,6 @@ def find_images(
             f"image there; correct {option}, or leave these out by --allow-unpaired"
         )
     return found
-
-
-def image_size(path: Path) -> Size:
-    """Height and width of an image as it is shown, without decoding it where that is possible.
-
-    Raises:
-        InputError: It is not readable.
-    """
-    try:
-        with Image.open(path, formats=FORMATS) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5
-            width, height = image.size
-            return (width, height) if turned else (height, width)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        samples = decode(path).samples  # says why it is not readable
-        return samples.shape[0], samples.shape[1]
 
 
 def _parts(path: str) -> tuple[str, ...]:

@@ -92,12 +92,14 @@ def union(label: str, parts: Sequence[Patch]) -> Patch:
 
 def box(left: float, top: float, right: float, bottom: float, turn: float = 0.0) -> Any:
     """The corners of a box, turned about its centre by degrees, clockwise in the image."""
+    _check_numbers(left, top, right, bottom, turn)
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
     return turned(corners, corners.mean(axis=0), turn)
 
 
 def ellipse(x: float, y: float, radius_x: float, radius_y: float, turn: float = 0.0) -> Any:
     """256 points of an ellipse about (x, y), turned about it by degrees."""
+    _check_numbers(x, y, radius_x, radius_y, turn)
     angle = np.linspace(0, 2 * math.pi, 256, endpoint=False)
     ring = np.stack([x + radius_x * np.cos(angle), y + radius_y * np.sin(angle)], axis=1)
     return turned(ring, np.array((x, y), np.float64), turn)
@@ -134,6 +136,11 @@ def runs(counts: Sequence[int], size: Size, *, columns_first: bool) -> Mask:
     inside = np.arange(lengths.size) % 2 == 1
     flat = np.repeat(inside, lengths.astype(np.int64))
     return flat.reshape(size[::-1]).T if columns_first else flat.reshape(size)
+
+
+def _check_numbers(*values: float) -> None:
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError("a box or ellipse that is not finite")
 
 
 def _ring(points: Any) -> NDArray[np.float64]:

@@ -57,7 +57,7 @@ def read(source: Path, request: Request) -> Export:
 def _is_cvat(path: Path) -> bool:
     """Whether an XML file begins as CVAT's do; what follows may still be broken."""
     with path.open("rb") as file:
-        return b"<annotations" in file.read(2000)
+        return b"<annotations" in file.read(1 << 16)
 
 
 def _picture(path: Path, image: Element, source: Path, skipped: Counter[str]) -> Picture:

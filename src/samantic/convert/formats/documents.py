@@ -34,13 +34,18 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-@lru_cache(maxsize=1)
 def load_json(path: Path) -> Any:
     """What a JSON file says; the one that was read last is kept, so do not change it.
 
     Raises:
         InputError: It is no JSON.
     """
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _load_json(path, changed)
+
+
+@lru_cache(maxsize=1)
+def _load_json(path: Path, changed: int) -> Any:
     return read_json(path, LARGEST)
 
 

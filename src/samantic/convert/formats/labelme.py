@@ -18,8 +18,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
 from samantic.convert.formats.documents import files_of, load_json, split_of
 from samantic.convert.formats.pictures import mask_of_png
@@ -94,7 +92,7 @@ def _ring(kind: str, points: Any) -> Any:
 
 
 def _mask(shape: Any, label: str) -> Patch:
-    (left, top), (right, bottom) = np.array(shape["points"], np.float64).round().astype(int)
+    left, top, right, bottom = (round(v) for point in shape["points"] for v in point)
     try:
         data = base64.b64decode(shape["mask"], validate=True)
     except binascii.Error:
@@ -102,4 +100,4 @@ def _mask(shape: Any, label: str) -> Patch:
     mask = mask_of_png(data)
     if mask.shape != (bottom - top + 1, right - left + 1):
         raise ValueError("a mask of another size than its corners say")
-    return Patch(label, mask, int(top), int(left))
+    return Patch(label, mask, top, left)
