@@ -165,7 +165,7 @@ def test_the_later_object_lies_on_top(tmp_path: Path) -> None:
 PALETTE = {"sky": (0, 0, 0), "road": (128, 128, 128), "car": (255, 255, 255), "tree": (0, 140, 30)}
 
 
-def smooth(seed: int) -> tuple[Image.Image, np.ndarray]:
+def smooth(seed: int, kind: str) -> tuple[Image.Image, np.ndarray]:
     """A drawing at four times the size, reduced with and without smoothing."""
     rng = np.random.default_rng(seed)
     large = Image.new("RGB", (1280, 960))
@@ -176,15 +176,18 @@ def smooth(seed: int) -> tuple[Image.Image, np.ndarray]:
         draw.ellipse([x, y, x + rng.integers(90, 600), y + rng.integers(90, 600)], fill=colour)
     pixels = np.asarray(large).reshape(240, 4, 320, 4, 3)
     is_class = np.stack([(pixels == c).all(-1).mean((1, 3)) for c in PALETTE.values()])
-    return large.resize((320, 240), Image.Resampling.BOX), is_class.argmax(0).astype(np.uint8)
+    return large.resize((320, 240), Image.Resampling[kind]), is_class.argmax(0).astype(np.uint8)
 
 
-def test_anti_aliased_colours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("kind", ["BOX", "BILINEAR", "LANCZOS"])
+def test_anti_aliased_colours(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The edge between black and white does not become gray, though there is a class of gray."""
     (tmp_path / "masks").mkdir()
     truth = {}
     for seed in range(3):
-        image, truth[str(seed)] = smooth(seed)
+        image, truth[str(seed)] = smooth(seed, kind)
         image.save(tmp_path / "masks" / f"{seed}.png")
     colours = ",".join(f"#{bytes(colour).hex()}" for colour in PALETTE.values())
     words = ["--classes", ",".join(PALETTE), "--colors", colours]
@@ -200,7 +203,7 @@ def test_a_colour_of_no_class_does_not_count(
     (tmp_path / "masks").mkdir()
     pixels = np.zeros((32, 40, 3), np.uint8)
     pixels[:, 20:] = (255, 0, 0)
-    pixels[8:11] = (0, 200, 200)  # three pixels wide, so every one has a class within two pixels
+    pixels[8:11] = (0, 200, 200)  # every pixel has a class within three pixels
     Image.fromarray(pixels).save(tmp_path / "masks" / "a.png")
     words = ["--classes", "ground,car", "--colors", "#000000,#ff0000"]
     assert convert(tmp_path / "masks", tmp_path / "out", *words) == 0

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from samantic.convert.regions import Mask
 
-NEAR = 5
+NEAR = 7
 """Side in pixels of the window in which the classes of a mixed pixel must stand."""
 
 UNKNOWN = -1
@@ -41,7 +41,7 @@ def read_colours(
 
     A colour that is not in the list is taken for a mixture of two that are, c = a + t (b - a), if
     it is at most `distance` off that line (Euclidean, 0..255 each channel) and both a and b stand
-    within two pixels; it becomes the nearer one, a for t <= 1/2. So the edge between black and
+    within three pixels; it becomes the nearer one, a for t <= 1/2. So the edge between black and
     white does not become gray, though there is a class that is gray. Without such a pair it becomes
     the nearest colour, if that is within `distance`.
 

@@ -114,17 +114,13 @@ def _patches(
             number = annotation["category_id"]
             if number not in categories:
                 raise ValueError(f"category {number!r} is not in the file's list")
-            mask = _mask(annotation.get("segmentation"), size)
-            if mask is None:
-                skipped["boxes without a mask"] += 1
+            if segmentation := annotation.get("segmentation"):
+                yield _patch(categories[number], segmentation, size)
             else:
-                yield Patch(categories[number], mask)
+                skipped["boxes without a mask"] += 1
 
 
-def _mask(segmentation: Any, size: Size) -> Mask | None:
-    """(H, W); None for an annotation without a mask."""
-    if not segmentation:
-        return None
+def _patch(label: str, segmentation: Any, size: Size) -> Patch:
     if isinstance(segmentation, dict):
         own, counts = segmentation["size"], segmentation["counts"]
         if [*own] != [*size]:
@@ -133,11 +129,11 @@ def _mask(segmentation: Any, size: Size) -> Mask | None:
             )
         if isinstance(counts, str):
             counts = unpack_counts(counts)
-        return runs(counts, size, columns_first=True)
-    return _polygons(segmentation, size)
+        return Patch(label, runs(counts, size, columns_first=True))
+    return _polygons(label, segmentation, size)
 
 
-def _polygons(parts: Any, size: Size) -> Mask:
+def _polygons(label: str, parts: Any, size: Size) -> Patch:
     from pycocotools import mask as coco
 
     flat = [np.array(part, np.float64) for part in parts]
@@ -150,8 +146,9 @@ def _polygons(parts: Any, size: Size) -> Mask:
     if steps > MOST_STEPS:
         raise ValueError("a polygon that reaches far beyond the image")
     packed = coco.merge(coco.frPyObjects([part.tolist() for part in flat], *size))
-    mask: Mask = coco.decode(packed).astype(bool)
-    return mask
+    left, top, width, height = coco.toBbox(packed).astype(int).tolist()
+    mask: Mask = coco.decode(packed)[top : top + height, left : left + width] > 0
+    return Patch(label, mask, top, left)
 
 
 def unpack_counts(text: str) -> list[int]:
