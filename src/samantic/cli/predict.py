@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, view_options, whole
+from samantic.cli.options import MODEL, camera_options, unpaired_option, view_options, whole
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -63,6 +63,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
     camera_options(sub)
     view_options(sub)
+    unpaired_option(sub)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.runtime.load import load
 
     kinds = kinds_of(options.save, "--save")
-    files = find_files(options.rgb, options.thermal, options.rgbt)
+    files = find_files(options.rgb, options.thermal, options.rgbt, options.allow_unpaired)
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = load(

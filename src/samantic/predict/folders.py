@@ -16,6 +16,7 @@ from samantic.data.camera import Camera
 from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
 from samantic.data.lists import count_names
+from samantic.data.pairing import partners
 from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
@@ -26,13 +27,16 @@ from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, sa
 from samantic.provenance import digest, files_digest, png_mark
 
 
-def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> list[Files]:
-    """Pair the images of files or folders by stem.
+def find_files(
+    rgb: Path | None, thermal: Path | None, rgbt: Path | None, unpaired: bool = False
+) -> list[Files]:
+    """Pair the images of files or folders by name, see `pairing.partners`.
 
     Args:
         rgb: RGB image or folder, or None.
         thermal: Thermal image or folder, or None.
         rgbt: 4-channel image or folder, instead of the other two.
+        unpaired: Whether images without a partner are left out and told, and not refused.
 
     Raises:
         InputError: Nothing was given, a folder is empty, or a partner is missing.
@@ -45,13 +49,21 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
         return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
     if colour is not None and heat is not None:
+        names = partners(colour, heat, ("rgb", "thermal"))
+        heat = {names.get(name, name): path for name, path in heat.items()}
         problems = [
             f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
             for here, there, place in ((colour, heat, thermal), (heat, colour, rgb))
             if (extra := [path.name for stem, path in here.items() if stem not in there])
         ]
-        if problems:
-            raise InputError(f"{'; '.join(problems)}; add the partners, or give one modality alone")
+        both = [name for name in colour if name in heat]
+        if problems and not (unpaired and both):
+            more = " (--allow-unpaired leaves them out)" if both else ""
+            raise InputError(
+                f"{'; '.join(problems)}; add the partners{more}, or give one modality alone"
+            )
+        tell(f"{problem}; left out" for problem in problems)
+        colour = {name: colour[name] for name in both}
     images = given({"rgb": colour, "thermal": heat})
     return [
         Files(stem, {name: found[stem] for name, found in images.items()})
