@@ -28,6 +28,7 @@ INFO = ModelInfo(
     CLASSES,
     ((0, 0, 0), (64, 0, 128), (192, 160, 0), (255, 255, 255)),
     'MFNet "own"',
+    confidence=(0.55, 0.65),
 )
 
 
@@ -39,9 +40,9 @@ def frame(name: str, label: int, wrong: bool) -> Frame:
     truth[20:30, 20:40] = label
     truth[0] = 255
     prediction = np.where(truth == label, 0 if wrong else label, 0).astype(np.uint8)
-    return Frame(
-        name, {"rgb": rgb, "thermal": rgb[..., 0]}, truth, prediction, 0.4 if wrong else 0.9
-    )
+    confidence = np.full((48, 64), 200, np.uint8)
+    images = {"rgb": rgb, "thermal": rgb[..., 0]}
+    return Frame(name, images, truth, prediction, 0.4 if wrong else 0.9, confidence)
 
 
 FRAMES = [
@@ -62,6 +63,9 @@ class Measured(NamedTuple):
     @property
     def matrix(self) -> torch.Tensor:
         return self.matrices.sum(0)
+
+    def confidence(self) -> dict[str, float]:
+        return {frame.name: 0.5 + 0.1 * place for place, frame in enumerate(self.frames)}
 
 
 def evaluation_of(frames: list[Frame]) -> Any:
@@ -161,9 +165,13 @@ def write_pages(folder: Path) -> None:
         figures=[],
         facts={"base": None},
     )
-    told = Section("What to mind", "", ["", ""], [["error", "a <b>"]], [], [])
-    shown = Section("Alignment", "", [], [], [], panels)
-    write_sections(folder / "tables.html", "Tables", ["`a`"], [PUBLISHED, told, shown])
+    told = [
+        Section(f"{kind}s", "", [], [[f"a <b> {kind}"]], [], [], kind)
+        for kind in ("error", "warning")
+    ]
+    alignment = [panel._replace(compare=True) for panel in panels]
+    shown = Section("Alignment", "", [], [], [], alignment)
+    write_sections(folder / "tables.html", "Tables", ["`a`"], [PUBLISHED, *told, shown])
     write_predicted(folder)
 
 
@@ -182,7 +190,9 @@ def write_predicted(folder: Path) -> None:
         pairs.append(files)
     summary = {
         "model": "0123",
-        "frames": {p.name: {"shares": dict.fromkeys(CLASSES, 0.1)} for p in pairs},
+        "frames": {
+            p.name: {"shares": dict.fromkeys(CLASSES, 0.1), "confidence": 0.5} for p in pairs
+        },
         "failed": {"x <y>": "not a readable image"},
     }
     predictor: Any = SimpleNamespace(info=INFO, camera=ALIGNED_8_BIT)

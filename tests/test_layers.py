@@ -15,7 +15,7 @@ LAYERS = [
     ["yaml_text"],
     ["files"],
     ["config", "provenance"],
-    ["metrics", "losses"],
+    ["metrics", "losses", "display"],
     ["data"],
     ["scenes", "models"],
     ["learn", "predict"],

@@ -94,8 +94,8 @@ def mark_png(made_from: str) -> PngInfo:
     return info
 
 
-def png_mark(path: Path) -> str | None:
-    """What a PNG says it was made from.
+def png_mark(path: Path, keyword: bytes = MARK) -> str | None:
+    """What a PNG says it was made from, or another of its texts.
 
     Returns:
         Its mark; "" where there is nothing to lose: no file, or one that ends before its first
@@ -103,12 +103,12 @@ def png_mark(path: Path) -> str | None:
     """
     try:
         with path.open("rb") as file:
-            return _find_mark(file)
+            return _find_text(file, keyword)
     except FileNotFoundError:
         return ""
 
 
-def _find_mark(file: BinaryIO) -> str | None:
+def _find_text(file: BinaryIO, wanted: bytes) -> str | None:
     start = file.read(len(_PNG))
     if start != _PNG:
         return "" if _PNG.startswith(start) else None
@@ -116,7 +116,7 @@ def _find_mark(file: BinaryIO) -> str | None:
         length = int.from_bytes(head[:4], "big")
         if head[4:] == b"tEXt" and length < 1024:
             keyword, _, text = file.read(length).partition(b"\0")
-            if keyword == MARK:
+            if keyword == wanted:
                 return text.decode("latin-1")
             file.seek(4, 1)
         else:

@@ -99,14 +99,15 @@ def test_what_to_mind(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, found = run(own, "--classes", "a,b,c,d,e,f,g,h,i")
     assert status == 0
     told = "\n".join(found["warnings"])
-    assert f"train and test: 1 times the same picture, first {train[1]} and {test[0]}" in told
+    assert f"1 picture is in both train and test: {train[1]} (in test: {test[0]})" in told
     assert "val: no pixel of b, c, d, e, f, g, h, i; they count 0 in mIoU" in told
-    assert f"val: 1 thermal images are of one value, first {val[0]}" in told
+    assert f"val: 1 thermal image is of one value, first {val[0]}" in told
     assert run(own, "--strict")[0] == 1
     shown = capsys.readouterr().out
     assert "share of the pixels, %" in shown
     page = (own.parent / "checked" / "check.html").read_text()
-    assert "the same picture" in page
+    assert "1 picture is in both" in page
+    assert '<li class="warning"><strong>warning</strong> val: no pixel of' in page
     assert 'src="http' not in page
 
 

@@ -301,7 +301,7 @@ def test_figures_take_names_as_they_are() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(size=(30, 4))
     names = ("$\\frac{$", "_hidden", "背景")
-    svg = tsne({"m $x$": (features, np.arange(30) % 3)}, names, ((0, 0, 0),) * 3)
+    svg = tsne({"m $x$": (features, np.arange(30) % 3)}, names)
     assert "_hidden" in svg
     assert "背景" in svg
     assert "$\\frac{$" in svg

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 import samantic
 from samantic.cli import main
 from samantic.data.images import open_image, rgb_array, thermal_array
+from samantic.display.overlay import overlay
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
-from samantic.predict.prediction import overlay
 from samantic.predict.predictor import Predictor
 from samantic.scenes.write import write_scenes
 
@@ -79,10 +79,12 @@ def test_one_modality_is_enough(model: Predictor, own: Path) -> None:
 
 
 def test_overlay_blends_and_leaves_class_0_clear() -> None:
-    background = np.full((1, 3, 3), 100, np.uint8)
-    labels = np.array([[0, 1, 255]], np.uint8)
-    image = np.asarray(overlay(background, labels, ((9, 9, 9), (200, 0, 50)), opacity=0.25))
-    assert image.tolist() == [[[100] * 3, [125, 75, 88], [100] * 3]]
+    background = np.full((9, 30, 3), 100, np.uint8)
+    labels = np.repeat(np.array([[0] * 10 + [1] * 10 + [255] * 10], np.uint8), 9, axis=0)
+    image = np.asarray(overlay(background, labels, ("background", "car"), opacity=0.25))
+    assert image[4, [5, 25]].tolist() == [[100] * 3] * 2
+    assert image[4, 15].tolist() == [75, 115, 139]  # of car's (0, 160, 255)
+    assert image[4, [9, 10, 19, 20], 0].tolist() == [0, 255, 255, 0]
 
 
 def test_save(model: Predictor, own: Path, tmp_path: Path) -> None:

@@ -12,9 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
+from samantic.display.ground import ground_of
+from samantic.display.palette import display_colours
 from samantic.measure.gallery import Frame
 from samantic.report.pictures import (
     HATCH,
+    OPACITY,
     RIGHT,
     WIDTH,
     WRONG,
@@ -121,12 +124,15 @@ def test_confusion_is_normalised_by_rows(pages: Path) -> None:
 def test_pictures_have_the_right_colours() -> None:
     shown = frame("x", 1, wrong=True)
     truth = np.asarray(decoded(labels_picture("truth", shown, shown.truth, INFO)), int)
-    dimmed = (shown.images["rgb"].mean(axis=2) + shown.images["thermal"]) / 4
-    things = shown.truth == 1
-    expected = 0.85 * np.array(INFO.palette[1]) + 0.15 * dimmed[things].mean()
+    ground = ground_of(shown.images["rgb"], shown.images["thermal"])
+    things = np.zeros_like(shown.truth, bool)
+    things[22:28, 22:38] = True  # within the outline
+    colour = np.array(display_colours(CLASSES)[1])
+    expected = OPACITY * colour + (1 - OPACITY) * ground[things].mean(0)
     assert np.abs(truth[things].mean(0) - expected).max() < 6  # it is a JPEG
-    clear = shown.truth == 0
-    assert np.abs(truth[clear].mean(0) - dimmed[clear].mean()).max() < 6
+    clear = np.zeros_like(things)
+    clear[2:18] = True
+    assert np.abs(truth[clear].mean(0) - ground[clear].mean(0)).max() < 6
     assert truth[0].min() < 20
     assert truth[0].max() > 90, "stripes where nothing is labelled"
     errors = np.asarray(decoded(errors_picture("errors", shown)).convert("RGB"))

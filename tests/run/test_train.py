@@ -54,7 +54,7 @@ def test_report_of_a_run(trained: Path) -> None:
     page = (trained / "report.html").read_text()
     metrics = json.loads((trained / "metrics.json").read_text())
     assert f"<b>{100 * metrics['miou']:.1f} %</b>" in page
-    assert page.count("data:image/jpeg;base64,") == 2 * 4  # RGB, thermal, truth, prediction,
+    assert page.count("data:image/jpeg;base64,") == 2 * 5  # RGB, thermal, truth, prediction,
     assert page.count("data:image/png;base64,") == 2 * 1  # and errors, of two frames
     assert page.count("<svg") == 3  # loss, mIoU and the published
 

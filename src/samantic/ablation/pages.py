@@ -118,7 +118,7 @@ def _pictures(
         return [], []
     vectors = {name: _class_features(evaluation) for name, evaluation in shown.items()}
     frames = {name: evaluation.frames for name, evaluation in shown.items()}
-    return [tsne(vectors, info.classes, info.palette)], side_by_side(frames, info)
+    return [tsne(vectors, info.classes)], side_by_side(frames, info)
 
 
 def _evaluate(config: Run) -> tuple[ModelInfo, Evaluation]:

@@ -153,7 +153,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
     split = SplitFacts(name, notes=data.notes)
-    for index, files in enumerate(tqdm(data.files, f"check {name}", unit="pair", disable=None)):
+    for index, files in enumerate(tqdm(data.files, f"check {name}", unit=data.noun, disable=None)):
         try:
             split.pairs.append(_inspect(data, files, align=index % stride == 0))
         except InputError as error:

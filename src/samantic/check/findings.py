@@ -14,6 +14,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
 from samantic.data.thermal import CLIPPED, Scaling
 from samantic.errors import InputError
+from samantic.measure.tables import pair_count
 
 APART = 3.0
 """Median misalignment in pixels from which it is worth a warning."""
@@ -114,20 +115,21 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
     clipped = [pair.name for pair in split.pairs if pair.beyond > CLIPPED]
     if clipped and not split.problems:
         lines.append(
-            f"{split.name}: {len(clipped)} thermal images lie beyond {scaling} for the most part, "
-            f"first {clipped[0]}; they become black or white"
+            f"{split.name}: {_images(clipped, 'lies', 'lie')} beyond {scaling} for the most part, "
+            f"first {clipped[0]}; such pixels become black or white"
         )
     flat = [name for name, (low, high) in spans.items() if low == high]
     if flat:
-        lines.append(f"{split.name}: {len(flat)} thermal images are of one value, first {flat[0]}")
+        what = _images(flat, "is", "are")
+        lines.append(f"{split.name}: {what} of one value, first {flat[0]}; is the camera covered?")
     if len(depths) > 1:
         lines.append(f"{split.name}: thermal images of several depths; convert them to one")
     distances = [shift.distance for shift in split.shifts()]
     if distances and np.median(distances) >= APART:
         lines.append(
-            f"{split.name}: RGB and thermal lie {np.median(distances):.0f} pixels apart (median of "
-            f"{len(distances)} pairs, worst {max(distances):.0f}); calibrate the cameras to one "
-            "another (data.rig), or train with --augment.misalign"
+            f"{split.name}: RGB and thermal are misaligned by {np.median(distances):.0f} pixels "
+            f"(median of {pair_count(len(distances))}, worst {max(distances):.0f}); calibrate the "
+            "cameras to one another (data.rig), or train with --augment.misalign"
         )
     return lines + _mind_classes(split, classes)
 
@@ -146,15 +148,16 @@ def _mind_classes(split: SplitFacts, classes: tuple[str, ...]) -> list[str]:
         )
     absent = [name for name, share in named.items() if share == 0]
     if absent:
+        one, learnt = len(absent) == 1, split.name == "train"
         lines.append(
-            f"{split.name}: no pixel of {', '.join(absent)}"
-            + ("; they cannot be learnt" if split.name == "train" else "; they count 0 in mIoU")
+            f"{split.name}: no pixel of {', '.join(absent)}; {'it' if one else 'they'} "
+            + ("cannot be learnt" if learnt else f"{'counts' if one else 'count'} 0 in mIoU")
         )
     rare = [name for name, share in named.items() if 0 < share < RARE]
     if rare and split.name == "train":
         lines.append(
-            f"train: {', '.join(rare)} hold less than {RARE:.2%} of the pixels; try "
-            "--loss.class-balance 0.3"
+            f"train: {', '.join(rare)} {'holds' if len(rare) == 1 else 'hold'} less than "
+            f"{RARE:.2%} of the pixels; try --loss.class-balance 0.3"
         )
     return lines
 
@@ -164,7 +167,14 @@ def _twins(a: SplitFacts, b: SplitFacts) -> list[str]:
     if not found:
         return []
     first, second = found[0]
-    return [
-        f"{a.name} and {b.name}: {len(found)} times the same picture, first {first} and {second}; "
-        "what is tested on must not be learnt"
-    ]
+    count = len({ours for ours, _ in found})
+    what = "1 picture is" if count == 1 else f"{count} pictures are"
+    what += f" in both {a.name} and {b.name}{':' if count == 1 else ', first'} {first}"
+    if first != second:
+        what += f" (in {b.name}: {second})"
+    return [f"{what}; what is tested on must not be learnt"]
+
+
+def _images(names: list[str], one: str, several: str) -> str:
+    """A number of thermal images with its verb."""
+    return f"1 thermal image {one}" if len(names) == 1 else f"{len(names)} thermal images {several}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,38 +14,43 @@ from samantic.data.cards.card import DatasetSpec
 from samantic.data.pairs import read_images
 from samantic.data.thermal import Scaling
 from samantic.files import write_json
+from samantic.measure.tables import pair_count
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, picture
-from samantic.strings import padded, printable, width
+from samantic.strings import aligned, printable
 
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
 
-HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "night", "apart (px)"]
+HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "night"]
+MISALIGNED = "misalignment (px)"
 
 
 def findings_table(findings: Findings) -> str:
     """What was found, as text for a terminal."""
-    text = _aligned([HEADER, *(_line(split) for split in findings.splits)])
+    text = aligned(_table(findings))
     shares = _shares(findings)
     if len(shares) > 1:
-        text += ["", "share of the pixels, %", *_aligned(shares)]
+        text += ["", "share of the pixels, %", *aligned(shares)]
     text += ["", *(f"error: {printable(line)}" for line in findings.errors)]
     text += [f"warning: {printable(line)}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
-        text.append("nothing to mind")
+        text.append("no errors, no warnings")
     return "\n".join(line.rstrip() for line in text)
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
-    cells = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(map(padded, line, widths)) for line in cells]
+def _table(findings: Findings) -> list[list[str]]:
+    """A header, and a line for each split; without thermal images there is nothing of them."""
+    two = any(pair.depth for split in findings.splits for pair in split.pairs)
+    header = [*HEADER, MISALIGNED]
+    keep = [True, True, True, True, two, two, True, two]
+    header[1] = "pairs" if two else "images"
+    lines = [header, *(_line(split) for split in findings.splits)]
+    return [[cell for cell, kept in zip(line, keep, strict=True) if kept] for line in lines]
 
 
 def _line(split: SplitFacts) -> list[str]:
     facts = split.summary()
-    apart = facts["misalignment"]
     span = facts["thermal_range"]
     return [
         split.name,
@@ -54,11 +60,18 @@ def _line(split: SplitFacts) -> list[str]:
         ", ".join(facts["thermal_depth"]),
         f"{span[0]:g} to {span[1]:g}" if span else "",
         str(facts["night"]),
-        f"{apart['median_px']:g}, worst {apart['worst_px']:g} "
-        f"({apart['confident']} of {apart['estimated']} sure)"
-        if apart["confident"]
-        else "not to be told" * bool(apart["estimated"]),
+        _misaligned(facts["misalignment"]),
     ]
+
+
+def _misaligned(apart: dict[str, Any]) -> str:
+    """Median and worst misalignment, and in how many pairs the estimate can be relied on."""
+    if not apart["estimated"]:
+        return ""
+    of = f"{apart['confident']} of {pair_count(apart['estimated'])}"
+    if not apart["confident"]:
+        return f"unknown, reliable for {of}"
+    return f"median {apart['median_px']:g}, worst {apart['worst_px']:g}, reliable for {of}"
 
 
 def _shares(findings: Findings) -> list[list[str]]:
@@ -80,19 +93,26 @@ def write_check(
     out: Path, root: Path, spec: DatasetSpec, findings: Findings, camera: Camera
 ) -> None:
     """Write out/check.html and out/check.json."""
-    told = [["error", line] for line in findings.errors]
-    told += [["warning", line] for line in findings.warnings]
-    note = "" if told else "Nothing."
-    sections = [
-        Section("Splits", "", HEADER, [_line(split) for split in findings.splits], [], []),
-        Section("What to mind", note, ["", ""] if told else [], told, [], []),
-    ]
+    header, *lines = _table(findings)
+    sections = [Section("Splits", "", header, lines, [], [])]
+    if findings.errors:
+        errors = [[line] for line in findings.errors]
+        note = "A training would fail."
+        sections.append(Section("Errors", note, [], errors, [], [], "error"))
+    warnings = [[line] for line in findings.warnings]
+    note = "" if warnings else "None."
+    sections.append(Section("Warnings", note, [], warnings, [], [], "warning"))
     header, *shares = _shares(findings)
     if shares:
         sections.append(Section("Share of the pixels, %", "", header, shares, [], []))
     for split in findings.splits if "thermal" in spec.modalities else ():
         panels = [_panel(pair, camera) for pair in _furthest(split)]
-        note = "The pairs that lie furthest apart. In the last picture RGB is red, thermal cyan."
+        note = (
+            "The pairs with the largest misalignment. In the picture `both` RGB is red and thermal "
+            "cyan. Move the slider, or let the two blink: what jumps is misaligned."
+        )
+        if not panels:
+            note = "No estimate of the misalignment is reliable."
         sections.append(Section(f"Alignment of {split.name}", note, [], [], [], panels))
     facts = [f"{root.name}, layout {spec.title}."]
     write_sections(out / "check.html", f"Check of {root.name}", facts, sections)
@@ -113,4 +133,4 @@ def _panel(pair: PairFacts, camera: Camera) -> Panel:
     both = np.stack([gray, heat, heat], axis=-1)
     note = f"thermal {pair.shift.x:+d} right, {pair.shift.y:+d} down"
     pictures = [picture("RGB", rgb), picture("thermal", heat), picture("both", both)]
-    return Panel(pair.name, note, pictures)
+    return Panel(pair.name, note, pictures, compare=True)

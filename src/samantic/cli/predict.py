@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, view_options, whole
+from samantic.cli.options import MODEL, camera_options, unpaired_option, view_options, whole
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -14,6 +14,16 @@ HELP = "segment pairs: label PNGs, overlays and a page of both"
 
 MOST_LINES = 10
 """At most this many bad pairs are printed."""
+
+
+WRITTEN = {
+    "labels": "label PNGs",
+    "overlay": "overlays",
+    "confidence": "confidence",
+    "probabilities": "probabilities",
+    "contours": "contours",
+}
+"""What the last line calls the kinds of `--save`."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -34,18 +44,42 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="predict images with a longer side, as the network sees them, in overlapping tiles of "
         f"N pixels (default {TILE}, or what the model saw in training where that is more)",
     )
+    sub.add_argument(
+        "--save",
+        type=lambda text: text.split(","),
+        default="overlay,labels",
+        metavar="KIND,KIND",
+        help="what to write of each pair: overlay (picture), labels (PNG of class ids), confidence "
+        "(PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); default "
+        "overlay,labels",
+    )
+    sub.add_argument(
+        "--ground",
+        default="auto",
+        metavar="auto|rgb|thermal|blend",
+        help="what overlays are drawn on: RGB, thermal, both, or RGB that is brightened by night, "
+        "with thermal where it stays dark (default auto)",
+    )
+    sub.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
     camera_options(sub)
     view_options(sub)
+    unpaired_option(sub)
 
 
 def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_unit
+    from samantic.display.ground import check_ground
     from samantic.measure.tables import pair_count
+    from samantic.predict.domain import unlike, warning
     from samantic.predict.folders import find_files, predict_files
-    from samantic.predict.predictor import load
+    from samantic.predict.saving import Look, kinds_of
     from samantic.report.predictions import write_predictions
+    from samantic.runtime.load import load
 
-    files = find_files(options.rgb, options.thermal, options.rgbt)
+    kinds = kinds_of(options.save, "--save")
+    files = find_files(options.rgb, options.thermal, options.rgbt, options.allow_unpaired)
+    there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
+    check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = load(
         options.model,
         options.device,
@@ -58,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
     )
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)
-    summary = predict_files(predictor, files, options.out)
+    look = Look(options.ground, options.legend)
+    summary = predict_files(predictor, files, options.out, kinds=kinds, look=look)
     problems = list(summary["failed"].values())
     for line in problems[:MOST_LINES]:
         print(f"samantic: {printable(line)}", file=sys.stderr)
@@ -68,6 +103,11 @@ def run(options: argparse.Namespace) -> int:
     if not summary["count"]:
         return 2
     write_predictions(options.out, str(options.model), predictor, files, summary)
-    done = pair_count(summary["count"])
-    print(f"{done}: label PNGs, overlays and report.html in {options.out}")
+    confidence = {name: frame["confidence"] for name, frame in summary["frames"].items()}
+    seen = predictor.info.confidence
+    if told := warning(confidence, seen, unlike(confidence, seen)):
+        print(f"samantic: {told}", file=sys.stderr)
+    done = pair_count(summary["count"], files[0].images)
+    written = [WRITTEN[kind] for kind in WRITTEN if kind in kinds]
+    print(f"{done}: {', '.join(written)} and report.html in {options.out}")
     return 1 if summary["failed"] else 0

@@ -53,6 +53,8 @@ class DataConfig(Options, section="data"):
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.
+        allow_unpaired: Names without a file of every kind are left out, and listed; else they are
+            an error.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
             these colours in place of ids, those of one channel only if all are gray; see
             docs/datasets.md.
@@ -80,6 +82,7 @@ class DataConfig(Options, section="data"):
     thermal: str | None = None
     labels: str | None = None
     rgbt: str | None = None
+    allow_unpaired: bool = False
     colors: list[str] | None = None
     train: str = "train"
     val: str | None = "val"

@@ -21,7 +21,7 @@ from samantic.data.class_names import difference
 from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
 from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
-from samantic.data.sensors import SENSORS, given
+from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
@@ -154,6 +154,11 @@ class PairedFolder(Dataset[Sample]):
         sample = read_sample(self.files[index], self.code, self.camera)
         return sample if self.transform is None else self.transform(sample)
 
+    @property
+    def noun(self) -> str:
+        """What one of them is called: pair, or image where there is one camera."""
+        return noun(self.spec.modalities)
+
     def subset(self, name: str) -> str | None:
         """The subset, such as day or night, that a file name tells; None if it tells none."""
         endings = self.spec.subsets.items()
@@ -192,7 +197,7 @@ class PairedFolder(Dataset[Sample]):
             (K,) float32; 1 for a class that holds all pixels, 0 for one that never occurs.
         """
         counts = torch.zeros(256, dtype=torch.int64)
-        for files in tqdm(self.files, "count classes", unit="pair", disable=None, delay=1):
+        for files in tqdm(self.files, "count classes", unit=self.noun, disable=None, delay=1):
             ids = self.code.read(cast(Path, files.labels))
             counts += torch.from_numpy(np.bincount(ids.ravel(), minlength=256))
         shares = counts[: len(self.classes)] / counts[: len(self.classes)].sum()

@@ -106,7 +106,7 @@ class Balanced(Dataset[Sample]):
 def find_classes(pairs: PairedFolder) -> Found:
     """Count the pixels of each class in each frame."""
     classes = len(pairs.classes)
-    frames = tqdm(pairs.files, "find classes", unit="pair", disable=None, delay=1)
+    frames = tqdm(pairs.files, "find classes", unit=pairs.noun, disable=None, delay=1)
     counts = [
         np.bincount(pairs.code.read(cast(Path, files.labels)).ravel(), minlength=256)
         for files in frames

@@ -6,7 +6,7 @@ options, and an encoder that sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -97,6 +97,11 @@ REFERENCE = "rgb"
 def given(images: Mapping[str, T | None]) -> dict[str, T]:
     """What is there of some images by sensor, in the order of the table."""
     return {name: x for name in SENSORS if (x := images.get(name)) is not None}
+
+
+def noun(names: Collection[str]) -> str:
+    """What one place seen by these sensors is called: a pair, or an image of one sensor."""
+    return "pair" if len(names) > 1 else "image"
 
 
 def presence(names: Iterable[str]) -> list[bool]:

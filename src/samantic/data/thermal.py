@@ -176,8 +176,6 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     Returns:
         (H, W) float64 and how many pixels were replaced.
     """
-    from scipy import ndimage  # an exported model scales by itself, and needs none
-
     values = raw.astype(np.float64)
     wrong = ~np.isfinite(values)
     if wrong.all():
@@ -185,6 +183,8 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     values[wrong] = np.median(values[~wrong])
     if raw.dtype == np.uint8:
         return values, 0
+    from scipy import ndimage  # takes a while to import; neither 8-bit images nor exports need it
+
     low, high = np.percentile(values, PERCENTILES)
     margin = OUTLIER * max(high - low, 1e-12)
     wrong |= values > ndimage.maximum_filter(values, footprint=_NEIGHBOURS) + margin

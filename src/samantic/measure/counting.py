@@ -32,10 +32,12 @@ class Counted(NamedTuple):
 
     Attributes:
         labels: (H, W) int64, the predicted class ids.
+        confidence: (H, W), their probability.
         counts: What was counted, by name.
     """
 
     labels: Tensor
+    confidence: Tensor
     counts: dict[str, Tensor]
 
 
@@ -111,7 +113,10 @@ class FrameCounter:
             for name, matrices in self._disturbed(samples, images, truths):
                 for counted, matrix in zip(counts, matrices, strict=True):
                     counted[name] = counted["matrix"] if matrix is None else matrix
-        return [Counted(found.labels[0, i], counted) for i, counted in enumerate(counts)]
+        return [
+            Counted(found.labels[0, i], found.confidence[0, i], counted)
+            for i, counted in enumerate(counts)
+        ]
 
     def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
         """What is counted of the answer to a pair, by name."""
@@ -121,6 +126,7 @@ class FrameCounter:
             "matrix": matrices[0],
             "boundary": boundary_counts(labels[0], truth, self.classes),
             "calibration": calibration_counts(confidence, labels[0], truth),
+            "confidence": confidence.mean(),
         }
         if len(self.heads) > 1:
             counted |= {of_head(h): m for h, m in zip(self.heads, matrices, strict=True)}

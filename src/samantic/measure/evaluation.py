@@ -76,6 +76,10 @@ class Evaluation:
         """(3, 15), `metrics.calibration_counts` of all frames."""
         return self.counts["calibration"].sum(0)
 
+    def confidence(self) -> dict[str, float]:
+        """The mean confidence of each frame, by name."""
+        return dict(zip(self.names, self.counts["confidence"].tolist(), strict=True))
+
     def by_subset(self) -> dict[str, Tensor]:
         """The confusion matrices (m, K, K) of the frames of each subset."""
         names = sorted({name for name in self.subsets if name is not None})
@@ -146,8 +150,9 @@ def evaluate_predictor(
     start, counter = perf_counter(), FrameCounter(predictor, disturbances, features)
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], Tally(len(dataset)), {}
-    title = f"evaluate, {1 + len(disturbances)} conditions a pair" if disturbances else "evaluate"
-    samples = tqdm(one_by_one(dataset), title, len(dataset), unit="pair", disable=None)
+    each = f"{'an' if dataset.noun == 'image' else 'a'} {dataset.noun}"
+    title = f"evaluate, {1 + len(disturbances)} conditions {each}" if disturbances else "evaluate"
+    samples = tqdm(one_by_one(dataset), title, len(dataset), unit=dataset.noun, disable=None)
     answers = in_batches(samples, predictor.batch_size, kind_of, counter)
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):
@@ -160,7 +165,9 @@ def evaluate_predictor(
         tally.add(counted.counts)
         gallery.add(index, _frame(sample, counted))
     if not names:
-        raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
+        raise InputError(
+            f"{dataset.root}: no {dataset.noun} of the split '{dataset.split}' can be read"
+        )
     return Evaluation(
         names,
         [dataset.subset(name) for name in names],
@@ -182,4 +189,6 @@ def _frame(sample: Sample, counted: Counted) -> Frame:
     pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
     assert sample.labels is not None  # noqa: S101  # it was counted
     ids = (sample.labels.byte().numpy(), counted.labels.byte().numpy())
-    return Frame(sample.name, pixels, *ids, scores(counted.counts["matrix"]).miou_present)
+    miou = scores(counted.counts["matrix"]).miou_present
+    sure = (255 * counted.confidence).round().byte().numpy()
+    return Frame(sample.name, pixels, *ids, miou, sure)

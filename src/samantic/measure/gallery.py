@@ -22,6 +22,7 @@ class Frame(NamedTuple):
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
         miou: Mean IoU of the classes present in this frame; NaN without any.
+        confidence: (H, W) uint8, 255 for a probability of 1; None where it was not kept.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Frame(NamedTuple):
     truth: NDArray[np.uint8]
     prediction: NDArray[np.uint8]
     miou: float
+    confidence: NDArray[np.uint8] | None = None
 
 
 class Gallery:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from samantic.data.sensors import SENSORS, noun
 from samantic.strings import padded, printable, width
 
 UNKNOWN = "-"
@@ -117,9 +118,9 @@ def interval(bounds: Sequence[float] | None) -> str:
     return f"{low:.2f} to {high:.2f}"
 
 
-def pair_count(count: int) -> str:
-    """The number of pairs with its noun: `1 pair`, `2 pairs`."""
-    return "1 pair" if count == 1 else f"{count} pairs"
+def pair_count(count: int, sensors: Collection[str] = tuple(SENSORS)) -> str:
+    """The number of pairs, or of images of one sensor, with its noun: `1 pair`, `2 images`."""
+    return f"{count} {noun(sensors)}{'' if count == 1 else 's'}"
 
 
 def points(difference: float | None) -> str:

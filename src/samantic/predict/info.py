@@ -41,6 +41,9 @@ class ModelInfo:
         view: Height and width in pixels of what it saw of an image at once in training; None for
             models of older versions.
         projection: Of the images that it learnt from. Panoramas are predicted around their edge.
+        confidence: Where the mean confidence of a frame of its own kind lies (95 % prediction
+            interval over its validation split, or its training split where there was none); None
+            for models of older versions.
     """
 
     model: ModelConfig
@@ -57,6 +60,7 @@ class ModelInfo:
     base_fingerprint: str | None = None
     view: tuple[int, int] | None = None
     projection: Projection = "perspective"
+    confidence: tuple[float, float] | None = None
 
 
 def read_info(folder: Path) -> ModelInfo:
@@ -97,6 +101,7 @@ def info_of(values: Any, place: str, whole: str) -> ModelInfo:
             base_fingerprint=values.get("base_fingerprint"),
             view=_stored_view(values.get("view")),
             projection=_stored_projection(values),
+            confidence=_stored_range(values.get("confidence")),
         )
     except InputError as error:
         reason = str(error)
@@ -139,6 +144,19 @@ def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
         return None
     height, width = values
     return int(height), int(width)
+
+
+def _stored_range(values: list[float] | None) -> tuple[float, float] | None:
+    """The range of the confidence.
+
+    Raises:
+        InputError: It is none.
+    """
+    if values is None:
+        return None
+    if not fits(values, tuple[float, float]) or not 0 <= values[0] <= values[1] <= 1:
+        raise InputError("confidence must be two numbers in 0..1, the smaller first")
+    return float(values[0]), float(values[1])
 
 
 def _stored_projection(values: dict[str, Any]) -> Projection:

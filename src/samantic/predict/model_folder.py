@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from jinja2 import Environment, PackageLoader
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
@@ -28,7 +26,6 @@ from samantic.errors import InputError
 from samantic.files import write_json, write_tensors, write_text
 from samantic.models.build import build
 from samantic.models.encoders.bases import SHIPPED_BASES
-from samantic.models.hub import locate
 from samantic.models.network import Network, broken
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
@@ -59,13 +56,21 @@ def save_model(
     write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
-    info = replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
-    write_json(folder / CONFIG, stored_info(info))
+    store_info(
+        folder, replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+    )
     write_card(folder, info)
+
+
+def store_info(folder: Path, info: ModelInfo) -> None:
+    """Write config.json of a model folder."""
+    write_json(folder / CONFIG, stored_info(info))
 
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:
     """Write the model card, with the figures of an evaluation where there is one."""
+    from jinja2 import Environment, PackageLoader
+
     templates = Environment(
         loader=PackageLoader("samantic.predict", "templates"),
         trim_blocks=True,
@@ -167,19 +172,34 @@ def find_model(name_or_path: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
     cure = f"no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
+    if path.suffix in (".onnx", ".xml") and path.is_file():
+        raise InputError(f"{path}: an exported file; give the model that it was made from")
     if path.exists():
         raise InputError(f"{path}: {cure}")
-    found = locate(str(name_or_path), "model", cure, (folder.name for folder in SHIPPED.iterdir()))
+    return _from_hub(str(name_or_path), cure)
+
+
+def _from_hub(name: str, cure: str) -> Path:
+    """The folder into which the model of a hub id is downloaded, or a folder found by it.
+
+    Raises:
+        InputError: There is none, or the hub does not answer.
+    """
+    from huggingface_hub import snapshot_download  # not needed for a model on this disk
+
+    from samantic.models.hub import locate
+
+    found = locate(name, "model", cure, (folder.name for folder in SHIPPED.iterdir()))
     try:
         there = Path(found)
         if not there.is_dir():
             there = Path(snapshot_download(found, allow_patterns=[WEIGHTS, CONFIG, TEXT]))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{name_or_path}: the hub stopped answering ({type(error).__name__}); try again"
+            f"{name}: the hub stopped answering ({type(error).__name__}); try again"
         ) from None
     if not (there / WEIGHTS).is_file():
-        raise InputError(f"{name_or_path}: its repository holds no {WEIGHTS}; {cure}")
+        raise InputError(f"{name}: its repository holds no {WEIGHTS}; {cure}")
     return there
 
 

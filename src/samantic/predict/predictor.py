@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from samantic.config.networks import TestTime
+from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.models.devices import Device, choose_device
 from samantic.predict.asking import PairPredictor, RawPair
@@ -47,18 +48,18 @@ class Predictor(Classifier, PairPredictor):
             return [one for pair in pairs for one in self._predict([pair], probabilities)]
         predictions: list[Prediction | InputError] = []
         for i, (colour, _) in enumerate(pairs):
-            if colour is None and thermal is not None:
-                heat = (255 * thermal[i, 0]).round().byte().numpy()
-                colour = np.dstack(3 * [heat])
-            assert colour is not None  # noqa: S101  # else the network has refused the pair
+            heat = None if thermal is None else (255 * thermal[i, 0]).round().byte().numpy()
+            background = np.dstack(3 * [heat]) if colour is None and heat is not None else colour
+            assert background is not None  # noqa: S101  # else the network has refused the pair
             predictions.append(
                 Prediction(
                     found.labels[0, i].byte().numpy(),
                     found.confidence[0, i].numpy(),
                     self.info.classes,
                     self.info.palette,
-                    colour,
+                    background,
                     None if found.probabilities is None else found.probabilities[0, i].numpy(),
+                    given({"rgb": colour, "thermal": heat}),
                 )
             )
         return predictions

@@ -15,7 +15,12 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from samantic.display.palette import display_colours
+
 Floats = NDArray[np.floating[Any]]
+
+WIDTH = 4.5
+"""Of a chart, in inches; a phone shows it at 4/5 of that."""
 
 _BLUE, _ORANGE = "#4a86c5", "#d9822b"  # to be seen on a light and on a dark page
 
@@ -31,7 +36,7 @@ def curves(history: list[dict[str, float]]) -> list[Markup]:
 
 
 def _curves(history: list[dict[str, float]], keys: list[str], label: str) -> Markup:
-    figure = _figure(5.2, 3.0)
+    figure = _figure(WIDTH, 3.0)
     axes = figure.subplots()
     for key in keys:
         points = [(row["step"], row[key]) for row in history if key in row]
@@ -52,9 +57,10 @@ def misalignment_curve(miou: dict[int, float | None]) -> Markup:
     """
     pixels = sorted(miou)
     values = [float("nan") if (value := miou[x]) is None else 100 * value for x in pixels]
-    figure = _figure(5.2, 3.0)
+    figure = _figure(WIDTH, 3.0)
     axes = figure.subplots()
-    axes.plot(pixels, values, marker="o", markersize=4, linewidth=1.2, color=_BLUE)
+    points = {"marker": "o", "markersize": 4, "clip_on": False}
+    axes.plot(pixels, values, linewidth=1.2, color=_BLUE, **points)
     axes.set_xticks(pixels)
     axes.set_xlabel("misalignment, pixels")
     axes.set_ylabel("mIoU, %")
@@ -72,7 +78,7 @@ def disturbance_dots(
         undisturbed: mIoU in 0..1.
         disturbed: By name: mIoU and the bounds of its interval; None where the model cannot answer.
     """
-    figure = _figure(5.2, 0.8 + 0.24 * len(disturbed))
+    figure = _figure(WIDTH, 0.8 + 0.24 * len(disturbed))
     axes = figure.subplots()
     axes.axvline(100 * undisturbed, color=_ORANGE, linewidth=1.2, label="undisturbed")
     for row, value in enumerate(disturbed.values()):
@@ -126,7 +132,7 @@ def published_bars(published: dict[str, float], ours: tuple[str, float]) -> Mark
         ours: Name of the model, and its mIoU in per cent.
     """
     values = dict(sorted((published | dict([ours])).items(), key=lambda item: item[1]))
-    figure = _figure(5.2, 0.6 + 0.24 * len(values))
+    figure = _figure(WIDTH, 0.6 + 0.24 * len(values))
     axes = figure.subplots()
     colours = [_ORANGE if name == ours[0] else _BLUE for name in values]
     bars = axes.barh(list(values), list(values.values()), color=colours, height=0.7)
@@ -170,7 +176,6 @@ def similarity_matrices(
 def tsne(
     vectors: dict[str, tuple[Floats, NDArray[np.integer[Any]]]],
     classes: tuple[str, ...],
-    palette: tuple[tuple[int, int, int], ...],
     most: int = 400,
 ) -> Markup:
     """Class features of several models in the plane, side by side (SARTM Fig. 7).
@@ -178,11 +183,11 @@ def tsne(
     Args:
         vectors: By model: features (n, D) of a class in a frame each, and their classes (n,).
         classes: Class names by label id.
-        palette: RGB colour of each class, 0..255.
         most: Features to show; of more, an even choice is taken.
     """
     from sklearn.manifold import TSNE
 
+    colours = display_colours(classes)
     figure = _figure(3.2 * len(vectors) + 1.2, 3.4)
     panels = figure.subplots(1, len(vectors), squeeze=False)[0]
     for axes, (title, (features, ids)) in zip(panels, vectors.items(), strict=True):
@@ -192,7 +197,7 @@ def tsne(
         places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)
         for label in np.unique(ids):
             x, y = places[ids == label].T
-            colour = np.array(palette[label]) / 255
+            colour = np.array(colours[label]) / 255
             axes.scatter(x, y, s=7, color=colour, label=_plain(classes[label]), linewidths=0)
         axes.set_title(_plain(title), fontsize="small")
         axes.set_xticks([])
@@ -237,5 +242,6 @@ def _svg(figure: Any, label: str) -> Markup:
         if any(str(warning.message).startswith("Glyph") for warning in told):
             svg = _saved(figure, "none")  # letters that the font lacks are left to the browser's
     svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
-    said = f'<svg role="img" aria-label="{escape(label)}" fill="currentColor"'
+    least = f"min-width: {0.8 * 96 * figure.get_figwidth():.0f}px"  # less could not be read
+    said = f'<svg role="img" aria-label="{escape(label)}" fill="currentColor" style="{least}"'
     return Markup(said + svg.removeprefix("<svg"))  # noqa: S704  # drawn here, from numbers

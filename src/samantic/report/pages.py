@@ -10,13 +10,18 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from samantic.display.confidence import STOPS
+from samantic.display.palette import display_colours
 from samantic.files import write_text
 from samantic.predict.info import ModelInfo
 from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
 
 
 class Section(NamedTuple):
-    """A table of text with what illustrates it."""
+    """A table of text with what illustrates it.
+
+    Where it has a kind, `error` or `warning`, its lines are one cell each, shown as findings.
+    """
 
     title: str
     note: str
@@ -24,6 +29,7 @@ class Section(NamedTuple):
     lines: list[list[str]]
     figures: list[Markup]
     panels: list[Panel]
+    kind: str = ""
 
 
 def write_page(path: Path, *, columns: dict[str, Any], info: ModelInfo, **content: Any) -> None:
@@ -36,9 +42,10 @@ def write_sections(path: Path, title: str, facts: list[str], sections: list[Sect
     render("sections.html", path, title=title, facts=facts, sections=sections)
 
 
-def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int]]]:
-    """Name and colour of each class, by label id."""
-    return list(zip(info.classes, info.palette, strict=True))
+def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int] | None]]:
+    """Name and colour of each class, by label id; None for class 0, which pictures leave clear."""
+    colours = display_colours(info.classes)
+    return [(info.classes[0], None), *zip(info.classes[1:], colours[1:], strict=True)]
 
 
 def render(template: str, path: Path, **content: Any) -> None:
@@ -58,7 +65,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters.update(percent=percent, interval=interval, slug=slug)
-    templates.globals.update(errors=[("wrong", WRONG), ("right", RIGHT)], hatch=HATCH)
+    templates.globals.update(errors=[("wrong", WRONG), ("right", RIGHT)], hatch=HATCH, ramp=STOPS)
     return templates
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Collection
 from math import isnan
 from typing import NamedTuple
 
@@ -13,9 +14,14 @@ from PIL import Image
 
 from samantic.config.train import IGNORE
 from samantic.data.sensors import SENSORS
+from samantic.display.confidence import confidence_colours
+from samantic.display.ground import ground_of
+from samantic.display.overlay import overlay
 from samantic.measure.gallery import Frame
 from samantic.predict.info import ModelInfo
-from samantic.predict.prediction import overlay
+
+UNLIKE = "unlike the training frames"
+"""What the note says of a frame whose confidence lies outside the training's range."""
 
 WIDTH = 480
 """Widest picture, pixels; smaller images stay as they are."""
@@ -23,8 +29,8 @@ WIDTH = 480
 QUALITY = 80
 """Of photographs, as JPEG."""
 
-DIMMED, OPACITY = 0.5, 0.85
-"""Behind class colours stands the dimmed image; so much of a pixel is its class's colour."""
+OPACITY = 0.7
+"""So much of a pixel is its class's colour."""
 
 RIGHT, WRONG = (76, 76, 76), (255, 87, 34)
 """Colours of right and wrong pixels in the map of errors."""
@@ -54,6 +60,8 @@ class Panel(NamedTuple):
         classes: Label ids that occur in the truth or in a prediction.
         subset: Such as day or night; None where unknown.
         score: To order panels by; None where there is no one score.
+        compare: Whether the first two pictures show the same place and are to be laid over one
+            another.
     """
 
     name: str
@@ -62,15 +70,22 @@ class Panel(NamedTuple):
     classes: tuple[int, ...] = ()
     subset: str | None = None
     score: float | None = None
+    compare: bool = False
 
 
-def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelInfo) -> list[Panel]:
-    """Every frame with its prediction and its errors, ordered by name.
+def run_panels(
+    frames: list[Frame],
+    subsets: dict[str, str | None],
+    info: ModelInfo,
+    unlike: Collection[str] = (),
+) -> list[Panel]:
+    """Every frame with its prediction, its errors and the confidence, ordered by name.
 
     Args:
         frames: The frames of one model.
         subsets: The subset of each frame by its name.
         info: Classes and colours.
+        unlike: Names of frames that are unlike those of the training.
     """
     return [
         Panel(
@@ -79,12 +94,14 @@ def run_panels(frames: list[Frame], subsets: dict[str, str | None], info: ModelI
                 [
                     *([subset] if (subset := subsets[frame.name]) is not None else []),
                     _note(frame.miou),
+                    *([UNLIKE] if frame.name in unlike else []),
                 ]
             ),
             [
                 *inputs(frame, info),
                 labels_picture("prediction", frame, frame.prediction, info),
                 errors_picture("errors", frame),
+                *confidence_pictures(frame),
             ],
             classes_in(frame.truth, frame.prediction),
             subset,
@@ -149,18 +166,27 @@ def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
 
 
 def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
-    """Class colours over the dimmed gray mean of all images, which shows things at night too.
+    """Class colours over RGB, or over thermal where RGB is dark.
 
     Class 0 is left clear, ignored pixels are hatched.
     """
-    grays = [np.atleast_3d(pixels).mean(axis=2) for pixels in frame.images.values()]
-    gray = np.mean(grays, axis=0)
-    dimmed = Image.fromarray((gray * DIMMED).astype(np.uint8))
-    background = np.asarray(_shrunk(dimmed, Image.Resampling.LANCZOS))
     small = np.asarray(_shrunk(Image.fromarray(labels), Image.Resampling.NEAREST))
-    shown = overlay(np.repeat(background[..., None], 3, axis=2), small, info.palette, OPACITY)
-    pixels = _hatched(np.asarray(shown), small == IGNORE)
+    images = {
+        name: np.asarray(_shrunk(Image.fromarray(pixels), Image.Resampling.LANCZOS))
+        for name, pixels in frame.images.items()
+    }
+    ground = ground_of(images.get("rgb"), images.get("thermal"))
+    pixels = _hatched(np.asarray(overlay(ground, small, info.classes, OPACITY)), small == IGNORE)
     return _encoded(title, Image.fromarray(pixels), "jpeg", quality=QUALITY, subsampling=0)
+
+
+def confidence_pictures(frame: Frame) -> list[Picture]:
+    """The confidence in colours from dark blue to yellow; none where it was not kept."""
+    if frame.confidence is None:
+        return []
+    small = np.asarray(_shrunk(Image.fromarray(frame.confidence), Image.Resampling.BILINEAR))
+    shown = Image.fromarray(confidence_colours(small))
+    return [_encoded("confidence", shown, "jpeg", quality=QUALITY)]
 
 
 def errors_picture(title: str, frame: Frame) -> Picture:

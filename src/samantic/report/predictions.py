@@ -6,16 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
-from samantic.data.sensors import given
+from samantic.data.sensors import given, noun
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count
-from samantic.predict.predictor import Predictor
+from samantic.predict.asking import PairPredictor
+from samantic.predict.domain import unlike, warning
+from samantic.predict.saving import KINDS
 from samantic.report.pages import legend, render
-from samantic.report.pictures import Panel, classes_in, labels_picture, sensor_pictures
+from samantic.report.pictures import (
+    UNLIKE,
+    Panel,
+    classes_in,
+    confidence_pictures,
+    labels_picture,
+    picture,
+    sensor_pictures,
+)
 
 MOST = 40
 """At most this many pairs are shown, evenly chosen."""
@@ -25,7 +36,7 @@ SEEN = 0.0005
 
 
 def write_predictions(
-    out: Path, name: str, predictor: Predictor, files: list[Files], summary: dict[str, Any]
+    out: Path, name: str, predictor: PairPredictor, files: list[Files], summary: dict[str, Any]
 ) -> None:
     """Write out/report.html on what `predict.folders.predict_files` wrote there.
 
@@ -37,20 +48,25 @@ def write_predictions(
         summary: What `predict_files` returned.
     """
     done = [pair for pair in files if pair.name in summary["frames"]]
+    sensors = files[0].images
     places = np.linspace(0, len(done) - 1, min(MOST, len(done))).round().astype(int)
     shown = [done[place] for place in places]
     panels = [
-        _panel(predictor, pair, out, summary["frames"][pair.name]["shares"])
-        for pair in tqdm(shown, desc="report", unit="pair", disable=None)
+        _panel(predictor, pair, out, summary["frames"][pair.name])
+        for pair in tqdm(shown, desc="report", unit=noun(sensors), disable=None)
     ]
+    confidence = {pair.name: summary["frames"][pair.name]["confidence"] for pair in done}
+    seen = predictor.info.confidence
     render(
         "predictions.html",
         out / "report.html",
-        title=f"{name}: {pair_count(len(done))}",
+        title=f"{name}: {pair_count(len(done), sensors)}",
+        noun=noun(sensors),
         count=len(done),
         panels=panels,
         legend=legend(predictor.info),
         failed=summary["failed"],
+        warning=warning(confidence, seen, unlike(confidence, seen)),
         facts={
             "trained on": predictor.info.dataset,
             "base": predictor.info.model.base,
@@ -60,21 +76,34 @@ def write_predictions(
     )
 
 
-def _panel(predictor: Predictor, pair: Files, out: Path, shares: dict[str, float]) -> Panel:
-    """What went in, and the classes over it; the note names the largest classes but the first."""
-    info = predictor.info
+def _panel(predictor: PairPredictor, pair: Files, out: Path, about: dict[str, Any]) -> Panel:
+    """What went in and what was saved; the note names the largest classes but the first."""
+    info, shares = predictor.info, about["shares"]
     rgb, heat = read_images(pair, predictor.camera)
     thermal = None if heat is None else np.rint(255 * heat).astype(np.uint8)
-    labels = np.asarray(open_image(out / "labels" / f"{pair.name}.png"))
     images = given({"rgb": rgb, "thermal": thermal})
-    frame = Frame(pair.name, images, labels, labels, miou=float("nan"))
+    labels, confidence = (_saved(kind, out, pair.name) for kind in ("labels", "confidence"))
+    size = next(iter(images.values())).shape[:2]
+    ids = np.zeros(size, np.uint8) if labels is None else labels
+    frame = Frame(pair.name, images, ids, ids, float("nan"), confidence)
+    pictures = [*sensor_pictures(frame)]
+    if labels is not None:
+        pictures.append(labels_picture("prediction", frame, labels, info))
+    elif (drawn := _saved("overlay", out, pair.name)) is not None:
+        pictures.append(picture("prediction", drawn))
     largest = sorted(info.classes[1:], key=lambda name: -shares[name])[:3]
+    notes = [f"{name} {100 * shares[name]:.1f} %" for name in largest if shares[name] >= SEEN]
+    if unlike({pair.name: about["confidence"]}, info.confidence):
+        notes.append(UNLIKE)
     return Panel(
         pair.name,
-        ", ".join(f"{name} {100 * shares[name]:.1f} %" for name in largest if shares[name] >= SEEN),
-        [
-            *sensor_pictures(frame),
-            labels_picture("prediction", frame, labels, info),
-        ],
-        classes_in(labels),
+        ", ".join(notes),
+        [*pictures, *confidence_pictures(frame)],
+        classes_in(ids),
     )
+
+
+def _saved(kind: str, out: Path, name: str) -> NDArray[np.uint8] | None:
+    """The pixels of a file that was saved of a pair."""
+    path = KINDS[kind].path(out, name)
+    return open_image(path) if path.exists() else None

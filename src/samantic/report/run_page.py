@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from samantic.data.cards.rgbt import PAIRS
 from samantic.measure.evaluation import Evaluation
+from samantic.predict.domain import unlike, warning
 from samantic.predict.info import ModelInfo
 from samantic.report.figures import curves, similarity_matrices
 from samantic.report.pages import Section, legend, render
@@ -39,6 +41,8 @@ def write_report(
     """
     config = out / "config.yaml"
     subsets = dict(zip(evaluation.names, evaluation.subsets, strict=True))
+    confidence = evaluation.confidence()
+    strange = unlike(confidence, info.confidence)
     render(
         "report.html",
         out / "report.html",
@@ -49,7 +53,9 @@ def write_report(
         extra=extra,
         confusion=row_shares(evaluation.matrix),
         robustness=robustness_of(metrics),
-        panels=run_panels(evaluation.frames, subsets, info),
+        panels=run_panels(evaluation.frames, subsets, info, strange),
+        warning=warning(confidence, info.confidence, strange),
+        own=metrics.get("dataset") == PAIRS.title,
         figures=[*curves(history), *similarity_matrices(similarity, info.classes)],
         facts=_facts(info, metrics),
         config=config.read_text(encoding="utf-8") if config.exists() else None,

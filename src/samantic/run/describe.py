@@ -46,4 +46,4 @@ def describe_network(network: Network, info: ModelInfo) -> str:
 def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
     """The pairs of each split, and in which size they are learnt."""
     counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
-    return printable(f"{splits['train'].root}: {counts} pairs, {size}")
+    return printable(f"{splits['train'].root}: {counts} {splits['train'].noun}s, {size}")

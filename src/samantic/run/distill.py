@@ -42,6 +42,7 @@ from samantic.predict.model_folder import (
 from samantic.provenance import digest
 from samantic.run.data import open_splits
 from samantic.run.describe import describe_data, describe_network
+from samantic.run.domain import store_confidence
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import check_config, claim, data_inputs, keep_inputs
@@ -89,6 +90,7 @@ def distill(
         print(describe_data(job.splits, "whole images"))
     if not _fit(job, resume, line):
         return {}  # the other processes of a distributed run are done here
+    store_confidence(job.out, job.splits)
     return _finish(job, disturbances, quiet)
 
 

@@ -36,6 +36,7 @@ from samantic.predict.model_folder import (
 )
 from samantic.run.data import open_splits
 from samantic.run.describe import describe
+from samantic.run.domain import store_confidence
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import Inputs, check_config, claim, data_inputs, keep_inputs
 from samantic.run.split import Split
@@ -70,8 +71,11 @@ def train(
     """
     job = _prepare(config, resume, quiet)
     data = config.data
-    if not _fit(job, resume, line) or data.test is None:
-        return {}  # the other processes of a distributed run are done, and so is one without a test
+    if not _fit(job, resume, line):
+        return {}  # the other processes of a distributed run are done
+    store_confidence(job.out, job.splits)
+    if data.test is None:
+        return {}
     split = Split(data.root, dataset_spec(data), data.test)
     options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
     return evaluate(job.out, split, out=job.out, **options)

@@ -1,0 +1,45 @@
+"""Whether images are of the kind that a model learnt from, told by its confidence.
+
+A model that sees what it never saw is less sure, or, as over an empty image, surer. That is a hint
+and no proof: many strange images leave the confidence as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+ALLOWED = 0.1
+"""Share of the frames that may lie outside before it is worth a warning."""
+
+
+def unlike(confidence: Mapping[str, float], seen: tuple[float, float] | None) -> list[str]:
+    """Names of the frames whose mean confidence lies outside the range that the model stores.
+
+    Args:
+        confidence: Mean confidence of each frame, by name.
+        seen: `ModelInfo.confidence`; None (of models of older versions) tells nothing.
+    """
+    if seen is None:
+        return []
+    low, high = seen
+    return [name for name, value in confidence.items() if not low <= value <= high]
+
+
+def warning(
+    confidence: Mapping[str, float], seen: tuple[float, float] | None, names: Sequence[str]
+) -> str | None:
+    """A sentence on frames that are unlike those of the training; None where they are few.
+
+    Args:
+        confidence: Mean confidence of each frame, by name.
+        seen: `ModelInfo.confidence`.
+        names: What `unlike` found.
+    """
+    if seen is None or len(names) <= ALLOWED * len(confidence):
+        return None
+    values = [confidence[name] for name in names]
+    return (
+        f"{len(names)} of {len(confidence)} frames may be unlike those that the model learnt from: "
+        f"mean confidence {min(values):.3f} to {max(values):.3f}, in training {seen[0]:.3f} to "
+        f"{seen[1]:.3f}; look at their pictures before you rely on their labels"
+    )

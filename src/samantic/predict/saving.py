@@ -1,0 +1,151 @@
+"""What a prediction can be saved as, and how."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from samantic.display.ground import Ground
+from samantic.display.palette import file_palette
+from samantic.errors import InputError
+from samantic.files import replacing
+from samantic.predict.contours import contours
+from samantic.provenance import mark_png
+
+if TYPE_CHECKING:
+    from samantic.predict.prediction import Prediction
+
+CONFIDENCE = "samantic confidence"
+"""Keyword of the PNG text that holds the mean confidence of a label file."""
+
+
+class Look(NamedTuple):
+    """How overlays are drawn; see `Prediction.overlay`."""
+
+    ground: Ground = "auto"
+    legend: bool = False
+
+
+Write = Callable[["Prediction", Path, str | None, Look], None]
+"""Writes a prediction to a path; the text says what it was made from."""
+
+
+def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    picture = found.overlay(ground=look.ground, legend=look.legend)
+    picture.save(path, pnginfo=None if made_from is None else mark_png(made_from))
+
+
+def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    """Ids with a palette to look at them; 8 bits whatever the number of classes."""
+    image = Image.fromarray(found.labels)
+    image.putpalette(file_palette(found.classes))
+    info = PngInfo() if made_from is None else mark_png(made_from)
+    info.add_text(CONFIDENCE, repr(float(found.confidence.mean())))
+    image.save(path, pnginfo=info, bits=8)
+
+
+def _write_confidence(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    levels = (255 * found.confidence.clip(0, 1)).round().astype(np.uint8)
+    info = None if made_from is None else mark_png(made_from)
+    Image.fromarray(levels).save(path, pnginfo=info)
+
+
+def _write_probabilities(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    if found.probabilities is None:
+        raise InputError("save: probabilities were not kept; predict with probabilities=True")
+    values = found.probabilities.astype(np.float16)
+    np.savez_compressed(path, probabilities=values, classes=np.array(found.classes))
+
+
+def _write_contours(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    height, width = found.labels.shape
+    lines = {
+        name: [line.tolist() for line in contours(found.labels == label)]
+        for label, name in enumerate(found.classes)
+        if label > 0
+    }
+    text = json.dumps({"width": width, "height": height, "contours": lines})
+    path.write_text(f"{text}\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of file.
+
+    Attributes:
+        folder: Where its files lie in the folder of the predictions.
+        suffix: Of its files.
+        write: Writes one.
+    """
+
+    folder: str
+    suffix: str
+    write: Write
+
+    def path(self, out: Path, stem: str) -> Path:
+        """The file of a pair."""
+        return out / self.folder / f"{stem}{self.suffix}"
+
+    def whole(self, path: Path) -> bool:
+        """Whether a file that bears no mark is there and ends as it should."""
+        if not path.is_file():
+            return False
+        return zipfile.is_zipfile(path) if self.suffix == ".npz" else _tail(path) == b"}\n"
+
+
+KINDS = {
+    "overlay": Kind("overlays", ".png", _write_overlay),
+    "confidence": Kind("confidence", ".png", _write_confidence),
+    "probabilities": Kind("probabilities", ".npz", _write_probabilities),
+    "contours": Kind("contours", ".json", _write_contours),
+    "labels": Kind("labels", ".png", _write_labels),
+}
+"""In the order in which they are written: a pair that has its labels has all others."""
+
+USUAL = ("overlay", "labels")
+"""What is saved if nothing is said."""
+
+
+def kinds_of(words: Sequence[str], option: str = "kinds") -> tuple[str, ...]:
+    """Kinds in the order in which they are written.
+
+    Raises:
+        InputError: There is none, or no such kind.
+    """
+    unknown = [word for word in words if word not in KINDS]
+    if unknown or not words:
+        what = f"{unknown[0]!r} is none of" if unknown else "give one or more of"
+        raise InputError(f"{option}: {what} overlay, labels, confidence, probabilities, contours")
+    return tuple(kind for kind in KINDS if kind in words)
+
+
+def save_prediction(
+    found: Prediction,
+    out: Path,
+    stem: str,
+    made_from: str | None = None,
+    kinds: Sequence[str] = USUAL,
+    look: Look | None = None,
+) -> None:
+    """Write a file of each kind; every one is whole or absent.
+
+    Raises:
+        InputError: No such kind, or the probabilities were not kept.
+    """
+    for kind in kinds_of(kinds):
+        with replacing(KINDS[kind].path(out, stem)) as temporary:
+            KINDS[kind].write(found, temporary, made_from, look or Look())
+
+
+def _tail(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        return file.read()

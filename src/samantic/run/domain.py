@@ -1,0 +1,54 @@
+"""What a model's confidence is like on images of its own kind, stored with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, logit, stdtrit
+
+from samantic.data.pairs import PairedFolder, read_pair
+from samantic.predict.model_folder import store_info
+from samantic.predict.prediction import Prediction
+from samantic.predict.predictor import load
+
+FRAMES = 40
+"""At most so many frames are predicted for it, evenly chosen."""
+
+
+def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
+    """Store in a model's config.json where the mean confidence of a frame of its own kind lies.
+
+    It is measured on the validation split, or on the training split where there is none: what a
+    model has learnt by heart it is surer of than of the next image of the same kind. One frame says
+    nothing, and then nothing is stored.
+
+    Args:
+        folder: Run folder or model folder.
+        splits: `train`, and `val` if there is one.
+    """
+    files = splits.get("val", splits["train"]).files
+    chosen = np.unique(np.linspace(0, len(files) - 1, min(FRAMES, len(files))).round().astype(int))
+    predictor = load(folder)
+    answers = predictor.predict_each(read_pair(files[place]) for place in chosen)
+    means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]
+    if len(means) > 1 and predictor.folder is not None:
+        found = prediction_interval(means)
+        store_info(predictor.folder, replace(predictor.info, confidence=found))
+
+
+def prediction_interval(means: Sequence[float]) -> tuple[float, float]:
+    """Where the next value lies in 95 of 100 cases, if log-odds are normally distributed.
+
+    m +- t s sqrt(1 + 1/n), with mean m and standard deviation s of the n log-odds, and the 97.5 %
+    quantile t of Student's distribution with n - 1 degrees of freedom.
+
+    Args:
+        means: n >= 2 values in 0..1.
+    """
+    odds = logit(np.clip(means, 1e-6, 1 - 1e-6))
+    count = len(odds)
+    reach = stdtrit(count - 1, 0.975) * odds.std(ddof=1) * np.sqrt(1 + 1 / count)
+    return float(expit(odds.mean() - reach)), float(expit(odds.mean() + reach))
