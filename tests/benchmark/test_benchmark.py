@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,12 @@ from torch import nn
 import samantic
 from samantic.benchmark import job, memory
 from samantic.benchmark.bare import BarePasses
-from samantic.benchmark.contenders import opened
+from samantic.benchmark.contenders import _check, opened
 from samantic.benchmark.entry import Entry
 from samantic.benchmark.machine import product_rate
 from samantic.benchmark.memory import peak_memory
 from samantic.benchmark.rounds import WARM_UP, in_rounds
 from samantic.cli import main
-from samantic.export.job import Order, export
 from samantic.measure.cost import PARTS, cost_of, told_miou
 from samantic.models import SARTM, Student
 from samantic.predict.model_folder import SHIPPED
@@ -33,12 +33,10 @@ from tests.helpers import info_of
 SIZE = (48, 64)
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """nano for images of 48x64, one pair at a time."""
-    path = tmp_path_factory.mktemp("file") / "small.onnx"
-    export(samantic.load("nano", device="cpu"), Order("onnx", size=SIZE, batch=1), path)
-    return path
+@pytest.fixture
+def file(exported: Path) -> Path:
+    """nano for images of 48x64."""
+    return exported
 
 
 def test_rounds_take_turns() -> None:
@@ -167,7 +165,7 @@ def test_the_verb(
     found = json.loads(out.read_text())
     names = [entry["name"] for entry in found["entries"]]
     bare = [f"bare passes of sam-nano {kind}" for kind in ("fp32", "bf16")]
-    assert names == ["small.onnx", "sartm-nano torch fp32", "sartm-nano torch bf16", *bare]
+    assert names == ["nano.onnx", "sartm-nano torch fp32", "sartm-nano torch bf16", *bare]
     assert all(name in told for name in names)
     assert "1 thread; 48x64, batch 1; 2 rounds, taking turns" in told
     assert f"torch {torch.__version__}" in told
@@ -188,6 +186,14 @@ def test_the_verb(
     assert "latency against mIoU" in svg
 
 
+def test_a_file_of_a_fixed_batch_is_asked_in_such() -> None:
+    file: Any = SimpleNamespace(path="m.onnx", height=48, width=64, fixed=4)
+    entry = Entry("file", "m.onnx", "fp32", SIZE, 4, 1, "cpu")
+    _check(file, entry)
+    with pytest.raises(samantic.InputError, match="takes 4 pairs at a time, not 1; give --batch 4"):
+        _check(file, entry._replace(batch=1))
+
+
 def test_files_count_on_request(tmp_path: Path) -> None:
     entry = Entry("torch", "nano", "fp32", SIZE, 2, 1, "cpu", str(tmp_path / "files"))
     opened(entry).call()
@@ -205,8 +211,7 @@ REFUSED = [
     (["nano", "--plot", "a.png"], "a.png: --plot writes SVG; give a name that ends in .svg"),
     (["nano", "--device", "cuda:9"], "device 'cuda:9': not there"),
     (["FILE", "--size", "64x64"], "takes images of 48x64, not 64x64; give --size 48x64"),
-    (["FILE", "--batch", "2"], "takes 1 pairs at a time, not 2; give --batch 1"),
-    (["FILE", "--against", "FILE"], "called small.onnx like another one"),
+    (["FILE", "--against", "FILE"], "called nano.onnx like another one"),
     (["nano", "--rounds", "0"], "is not a whole number in 1"),
 ]
 

@@ -7,12 +7,16 @@ import sys
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import samantic
 from samantic.cli import main
 from samantic.export import job
 from samantic.export.job import NEEDED
+from samantic.measure.cost import cost_of, told_miou
+from samantic.predict.model_folder import SHIPPED
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -45,6 +49,25 @@ def test_the_extras_have_what_is_needed() -> None:
         names = [line.split(">=")[0] for line in extras[form]]
         assert set(needed) <= set(names), form
     assert "nncf" in "".join(extras["openvino"])
+
+
+def test_a_method_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives the order that the command gives."""
+    asked: list[Any] = []
+    monkeypatch.setattr(job, "export", lambda *words: asked.append(words) or "proof")
+    model = samantic.load("nano", device="cpu")
+    assert model.export(tmp_path / "a", "openvino", "bf16", size=(64, 96), batch=2) == "proof"
+    order = job.Order("openvino", "bf16", (64, 96), batch=2)
+    assert asked == [(model, order, tmp_path / "a.xml")]
+    with pytest.raises(samantic.InputError, match=r"a file for onnx ends in \.onnx"):
+        model.export(tmp_path / "a.xml")
+
+
+def test_a_file_says_what_it_costs_and_scores(exported: Path) -> None:
+    made = samantic.load(exported).made  # type: ignore[attr-defined]  # of an exported file
+    cost = cost_of(samantic.load("nano", device="cpu").deployed, (48, 64))
+    assert (made["parameters"], made["operations"]) == (cost.parameters, cost.operations)
+    assert made["miou"] == told_miou(SHIPPED / "nano")
 
 
 MESSENGER = "from pathlib import Path; Path(__file__).with_name('asked').touch(); raise ImportError"

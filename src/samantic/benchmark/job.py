@@ -22,8 +22,9 @@ from samantic.export.job import ENDINGS, Order, export
 from samantic.models.devices import choose_device
 from samantic.predict.predictor import Predictor, load
 from samantic.run.evaluate import model_name
-from samantic.runtime.backends import SUFFIXES, thread_count
+from samantic.runtime.backends import thread_count
 from samantic.runtime.exported import ExportedModel
+from samantic.runtime.load import is_exported
 
 BACKENDS = {
     "torch": ("fp32", "bf16", "fp16"),
@@ -108,7 +109,7 @@ def _check(plan: Plan) -> None:
     Raises:
         InputError: It is one.
     """
-    if all(_is_file(model) for model in plan.models):
+    if all(is_exported(model) for model in plan.models):
         return
     for precision in plan.precisions:
         if precision == "int8":
@@ -126,14 +127,9 @@ def _check(plan: Plan) -> None:
         raise InputError("--precision fp16: PyTorch computes it on a GPU; take bf16 on a CPU")
 
 
-def _is_file(model: str) -> bool:
-    """Whether a model's name is that of an exported file."""
-    return Path(model).suffix in SUFFIXES and not Path(model).is_dir()
-
-
 def _first_size(models: Sequence[str]) -> tuple[int, int]:
     """The size of the first exported file."""
-    file = next((Path(model) for model in models if _is_file(model)), None)
+    file = next((Path(model) for model in models if is_exported(model)), None)
     if file is None:
         return SIZE
     found = ExportedModel(file)
@@ -144,7 +140,7 @@ def _entries(plan: Plan, common: Entry, folder: Path) -> Iterator[tuple[str, Ent
     """What takes part, by name: the models as asked, and the bare passes of their bases."""
     bases: dict[str, None] = {}
     for model in plan.models:
-        if _is_file(model):
+        if is_exported(model):
             precision = ExportedModel(model).made["precision"]
             yield Path(model).name, common._replace(kind="file", place=model, precision=precision)
             continue
