@@ -52,6 +52,7 @@ def test_rounds_take_turns() -> None:
     assert 3 < found["b"].ratio < 12
     assert found["b"].seconds.shape == (4,)
     assert found["b"].median >= 0.02
+    assert (found["b"].cpu < 0.02).all()  # it slept
     assert found["b"].p95 == np.percentile(found["b"].seconds, 95)
 
 
@@ -173,6 +174,7 @@ def test_the_verb(
     assert found["conditions"]["size"] == [48, 64]
     first, sartm, *_ = found["entries"]
     assert first["ratio"] == 1
+    assert first["cpu_seconds"] > 0
     assert first["miou"] == told_miou(SHIPPED / "nano")
     assert first["file_size"] == file.stat().st_size
     assert first["operations"]["encoders"] > 0

@@ -113,7 +113,7 @@ def _file(entry: Entry) -> Contender:
         from_files or (lambda: model.backend.run(inputs, ("labels", "confidence"))),
         model,
         cost,
-        sum(file.stat().st_size for file in {path, path.with_suffix(".bin")} if file.is_file()),
+        sum(file.stat().st_size for file in model.files),
         made.get("miou"),
     )
 

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from samantic.benchmark.contenders import Contender, opened
@@ -186,6 +187,7 @@ def _measured(
         "kind": entry.kind,
         "precision": entry.precision,
         "seconds": {"median": times.median, "p95": times.p95},
+        "cpu_seconds": float(np.median(times.cpu)),
         "ratio": times.ratio,
         "pairs_per_second": entry.batch / times.median,
         "peak_memory": memory,

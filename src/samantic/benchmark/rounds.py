@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +18,13 @@ class Times(NamedTuple):
 
     Attributes:
         seconds: (n,) of each round.
+        cpu: (n,) seconds that all CPUs together spent on it. With one thread, and on the CPU, they
+            are what the call would take on a machine that does nothing else.
         ratio: Median over the rounds of its time over that of the first, in the same round.
     """
 
     seconds: NDArray[np.float64]
+    cpu: NDArray[np.float64]
     ratio: float
 
     @property
@@ -49,12 +52,15 @@ def in_rounds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     for _ in range(WARM_UP):
         for call in calls.values():
             call()
-    seconds = {name: np.zeros(rounds) for name in names}
+    seconds, cpu = ({name: np.zeros(rounds) for name in names} for _ in range(2))
     for i in range(rounds):
         first = i % len(names)
         for name in (*names[first:], *names[:first]):
-            start = perf_counter()
+            start, spent = perf_counter(), process_time()
             calls[name]()
-            seconds[name][i] = perf_counter() - start
+            seconds[name][i], cpu[name][i] = perf_counter() - start, process_time() - spent
     base = seconds[names[0]]
-    return {name: Times(taken, float(np.median(taken / base))) for name, taken in seconds.items()}
+    return {
+        name: Times(taken, cpu[name], float(np.median(taken / base)))
+        for name, taken in seconds.items()
+    }

@@ -8,7 +8,8 @@ from samantic.measure.tables import UNKNOWN, in_columns, percent
 
 HEADER = (
     "ms, median",
-    "ms, p95",
+    "p95",
+    "CPU ms",
     "pairs/s",
     "time beside the first",
     "of peak",
@@ -44,6 +45,7 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     return [
         f"{1000 * seconds['median']:.1f}",
         f"{1000 * seconds['p95']:.1f}",
+        f"{1000 * entry['cpu_seconds']:.1f}",
         f"{entry['pairs_per_second']:.2f}",
         f"{entry['ratio']:.3f}",
         UNKNOWN if entry["share_of_peak"] is None else f"{percent(entry['share_of_peak'])} %",
