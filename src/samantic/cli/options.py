@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
-MODEL = "nano, sartm-nano, run folder, model folder, hub id or exported file"
+MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or exported file"
 """What may stand for a trained model."""
 
 
