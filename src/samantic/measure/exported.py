@@ -59,12 +59,14 @@ def evaluate_exported(
                 "matrix": matrix,
                 "boundary": boundary_counts(labels, truth, len(classes)),
                 "calibration": calibration_counts(confidence, labels, truth),
+                "confidence": confidence.mean(),
             }
         )
         names.append(pair.name)
         pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
         miou = scores(matrix).miou_present
-        frame = Frame(pair.name, pixels, truth.byte().numpy(), found.labels, miou)
+        ids, sure = truth.byte().numpy(), (255 * confidence).round().byte().numpy()
+        frame = Frame(pair.name, pixels, ids, found.labels, miou, sure)
         gallery.add(index, frame)
     if not names:
         raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
