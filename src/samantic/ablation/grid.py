@@ -14,8 +14,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from samantic.ablation.tables import Table
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config, to_yaml
@@ -25,7 +23,9 @@ from samantic.data.class_names import difference
 from samantic.distill.teacher import load_teacher
 from samantic.errors import InputError
 from samantic.files import read_json
+from samantic.learn.resume import checkpoints
 from samantic.predict.model_folder import find_model, fingerprint
+from samantic.progress import open_progress
 from samantic.provenance import INPUTS, digest
 from samantic.run.data import open_splits
 from samantic.run.folder import Inputs, check_inputs, data_inputs
@@ -103,8 +103,8 @@ class Grid:
         _check_finished([config for config in folders.values() if self.finished(config)])
         failed: dict[str, str] = {}
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        bar = tqdm(
-            total=len(folders), initial=len(folders) - len(waiting), desc="cells", unit="cell"
+        bar = open_progress(
+            "cells", "cell", total=len(folders), initial=len(folders) - len(waiting)
         )
         with bar, ThreadPoolExecutor(jobs) as pool:
             tasks = {
@@ -205,7 +205,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
     from samantic.run import distill, train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user sets fewer
-    resume = (Path(config.out) / "last.ckpt").exists()
+    resume = bool(checkpoints(Path(config.out)))
     try:
         options: Any = {"resume": resume, "quiet": True}
         options["disturbances"] = MISSING if robustness else ()

@@ -91,6 +91,7 @@ RANGES = {
     "train.clip": Range(0, 1_000_000, above=True),
     "train.ema": Range(0, 0.99999),
     "train.validations": Range(1, 1_000_000),
+    "train.save_minutes": Range(0, 10_000),
     "train.devices": Range(1, 1024),
     "train.seed": Range(0, SEED),
 }

@@ -226,6 +226,8 @@ class TrainConfig(Options, section="train"):
         ema: Decay of a moving average of the weights, which is what is validated and kept; 0 keeps
             the weights as they are. With 0.99 about the last hundred steps count.
         validations: How many times the run is validated, evenly spaced, the last time at its end.
+        save_minutes: Minutes between two saves of what --resume needs, which is saved after each
+            validation too; 0 saves after every step.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
@@ -245,6 +247,7 @@ class TrainConfig(Options, section="train"):
     clip: float | None = 1.0
     ema: float = 0.0
     validations: int = 20
+    save_minutes: float = 10.0
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     devices: int | str = "auto"
     seed: int = 0

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
 from samantic.learn.averaging import Average, PutBack
-from samantic.learn.resume import done_steps
+from samantic.learn.resume import newest
+from samantic.learn.state import KeepState, StateFiles
 from samantic.learn.steps import SkipBroken, StepSeed, Validations
 from samantic.models.devices import check_count
 
@@ -41,13 +42,13 @@ def fit(
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
-    start = done_steps(out / "last.ckpt", task) if resume else 0
+    path, start = newest(out, task) if resume else (None, 0)
     always: list[L.Callback] = [
         StepSeed(options.seed),
         Validations(options.validations),
         SkipBroken(),
     ]
-    callbacks = [*always, *callbacks]
+    callbacks = [*always, *callbacks, KeepState(out, options.save_minutes)]
     if options.ema:
         average = Average(options.ema)
         callbacks = [average, *callbacks, PutBack(average)]
@@ -71,7 +72,7 @@ def fit(
             task,
             train_loader(source, draws),
             val_batches,
-            ckpt_path=out / "last.ckpt" if resume else None,
+            ckpt_path=path,
             weights_only=True,
         )
     if trainer.interrupted:
@@ -91,6 +92,7 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         use_distributed_sampler=False,  # the loaders share out the pairs themselves
         logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
         callbacks=callbacks,
+        plugins=[StateFiles()],
         gradient_clip_val=options.clip,
         enable_checkpointing=False,
         enable_progress_bar=False,

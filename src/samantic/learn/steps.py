@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, cast
 
 import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.data.loading import Batch, mixed
 from samantic.errors import InputError
+from samantic.progress import tell
 
 PATIENCE = 10
 """A training ends after this many steps in a row without a finite loss."""
@@ -74,6 +73,11 @@ def ends_part(trainer: L.Trainer) -> bool:
     return trainer.val_check_batch == 1
 
 
+def ends_step(trainer: L.Trainer, index: int) -> bool:
+    """Whether a batch of an epoch is the last one of an optimiser's step."""
+    return (index + 1) % trainer.accumulate_grad_batches == 0
+
+
 class SkipBroken(L.Callback):
     """Skip a step whose loss or gradient is not finite on any device; end after many in a row.
 
@@ -134,19 +138,17 @@ class SkipBroken(L.Callback):
                 f"{pairs}; lower train.learning_rate, or look at these pairs"
             )
         if self.in_a_row == 1 and trainer.is_global_zero:
-            tqdm.write(
+            tell(
                 f"step {step}: skipped, since the loss is not finite for the pairs {pairs}; if "
-                "this happens often, lower train.learning_rate",
-                file=sys.stderr,
+                "this happens often, lower train.learning_rate"
             )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count the steps that were skipped."""
         if self.count and trainer.is_global_zero:
-            tqdm.write(
+            tell(
                 f"{self.count} of {trainer.max_steps} steps were skipped, since the loss was not "
-                "finite",
-                file=sys.stderr,
+                "finite"
             )
 
 

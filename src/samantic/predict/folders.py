@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.data.camera import Camera
 from samantic.data.folders import stems, tell
@@ -22,6 +21,7 @@ from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.prediction import class_shares
 from samantic.predict.predictor import Predictor, RawPair
+from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
 
 KINDS = ("overlays", "labels")
@@ -158,7 +158,7 @@ def _predict_pairs(
 
     Why there are none in their place.
     """
-    pairs = iter(tqdm(files, desc="predict", unit="pair", disable=None))
+    pairs = iter(progress(files, "predict", "pair"))
     while ahead := list(islice(pairs, batch_size or predictor.batch_size)):
         marks = [_forget(pair, out, made) for pair in ahead]
         kept = [_kept(_places(out, p), m) for p, m in zip(ahead, marks, strict=True)]

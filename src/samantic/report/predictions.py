@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
@@ -14,6 +13,7 @@ from samantic.data.sensors import given
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count
 from samantic.predict.predictor import Predictor
+from samantic.progress import progress
 from samantic.report.pages import legend, render
 from samantic.report.pictures import Panel, classes_in, labels_picture, sensor_pictures
 
@@ -41,7 +41,7 @@ def write_predictions(
     shown = [done[place] for place in places]
     panels = [
         _panel(predictor, pair, out, summary["frames"][pair.name]["shares"])
-        for pair in tqdm(shown, desc="report", unit="pair", disable=None)
+        for pair in progress(shown, "report", "pair")
     ]
     render(
         "predictions.html",
