@@ -13,6 +13,10 @@ class InputError(ValueError):
         return super().__str__().rsplit("InputError: ", 1)[-1].strip()
 
 
+class UnreadableError(InputError):
+    """An image file that is missing or damaged; a training goes on without it."""
+
+
 class StoppedError(RuntimeError):
     """The machine, not the input, ended the work: no memory, a process that was killed.
 

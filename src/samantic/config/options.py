@@ -85,6 +85,7 @@ RANGES = {
     "train.epochs": Range(1, 1_000_000),
     "train.steps": Range(1, 10**9),
     "train.batch_size": Range(1, 65536),
+    "train.accumulate": Range(1, 65536),
     "train.learning_rate": RATE,
     "train.weight_decay": Range(0, 10),
     "train.warmup": SHARE,

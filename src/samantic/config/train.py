@@ -217,7 +217,12 @@ class TrainConfig(Options, section="train"):
     Args:
         epochs: Passes over the training split, by all devices together.
         steps: Total optimiser steps, on any number of devices; replaces epochs when given.
-        batch_size: Pairs in a step and on a device; more devices see more pairs in a step.
+        batch_size: Pairs in a pass of the network on a device; more devices see more pairs in a
+            step.
+        accumulate: Passes whose gradients are averaged into a step, which sees batch_size x
+            accumulate pairs on a device in the memory of batch_size.
+        checkpointing: Keep the inputs of the encoder's blocks alone and compute what is in them
+            once more for the gradient: less memory, more time, the same steps; see docs/memory.md.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
         warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
@@ -241,6 +246,8 @@ class TrainConfig(Options, section="train"):
     epochs: int = 100
     steps: int | None = None
     batch_size: int = 8
+    accumulate: int = 1
+    checkpointing: bool = False
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float = 0.02

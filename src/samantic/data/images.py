@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, ImageOps
 from samantic.data.headers import Header, read_header
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
-from samantic.errors import InputError
+from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
@@ -52,14 +52,14 @@ def decode(path: Path) -> Raster:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a readable image (no regular file); take it out")
+        raise UnreadableError(f"{path}: not a readable image (no regular file); take it out")
     try:
         header = read_header(path)
         image = _load(path, header)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
+        raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise UnreadableError(f"{path}: may not be read; change its permissions") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
@@ -67,7 +67,7 @@ def decode(path: Path) -> Raster:
     except InputError:
         raise
     except _BROKEN as error:
-        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+        raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
     return raster(image, str(path), header)
 
 

@@ -8,7 +8,7 @@ import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor, nn
 
-from samantic.learn.steps import ends_part
+from samantic.learn.steps import ends_part, ends_step
 
 
 class Average(L.Callback):
@@ -42,9 +42,11 @@ class Average(L.Callback):
 
     @torch.no_grad()
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Take in a step's weights; without a validation split the model may be kept now."""
+        if not ends_step(trainer, index):
+            return
         done = trainer.global_step
         share = 1 - min(self.decay, done / (done + 9))
         weights = averaged(pl_module)

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from samantic.data.loading import pairs_of
 from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.learn.resume import FORMAT
 from samantic.learn.state import all_finite
-from samantic.learn.steps import ends_part, pairs_of
+from samantic.learn.steps import ends_part
 from samantic.learn.task import ScoredTask
 from samantic.progress import open_progress, tell
 

@@ -10,14 +10,18 @@ from typing import Any, cast
 import lightning as L  # the name its documentation uses
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from torch import nn
 from torch.utils.data import DataLoader
 
 from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
+from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
 from samantic.learn.resume import newest
 from samantic.learn.state import KeepState, StateFiles
-from samantic.learn.steps import SkipBroken, StepSeed, Validations
+from samantic.learn.steps import AllLearn, Replaced, SkipBroken, StepSeed, Validations
+from samantic.learn.trouble import explained
+from samantic.models.checkpointing import checkpoint_blocks
 from samantic.models.devices import check_count
 
 
@@ -41,12 +45,16 @@ def fit(
     """
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    if options.checkpointing:
+        checkpoint_blocks(cast(nn.Module, task.network))
     task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
     path, start = newest(out, task) if resume else (None, 0)
     always: list[L.Callback] = [
         StepSeed(options.seed),
         Validations(options.validations),
+        AllLearn(),
         SkipBroken(),
+        Replaced(len(source)),
     ]
     callbacks = [*always, *callbacks, KeepState(out, options.save_minutes)]
     if options.ema:
@@ -54,10 +62,12 @@ def fit(
         callbacks = [average, *callbacks, PutBack(average)]
     trainer: Any = _trainer(out, options, callbacks)
     devices = trainer.num_devices * trainer.num_nodes
-    steps = options.steps or step_count(len(source), options.batch_size, devices, options.epochs)
+    passes = devices * options.accumulate
+    steps = options.steps or step_count(len(source), options.batch_size, passes, options.epochs)
     trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices
     trainer.log_every_n_steps = min(10, steps)
-    draws = Draws(len(source), options.batch_size, options.seed, steps, start)
+    batches = [options.accumulate * count for count in (steps, start)]
+    draws = Draws(len(source), options.batch_size, options.seed, *batches)
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -68,15 +78,23 @@ def fit(
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-        trainer.fit(
-            task,
-            train_loader(source, draws),
-            val_batches,
-            ckpt_path=path,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(
+                task,
+                train_loader(source, draws),
+                val_batches,
+                ckpt_path=path,
+                weights_only=True,
+            )
+        except SystemExit:
+            if trainer.interrupted:  # Lightning's way to answer Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
+        except (RuntimeError, MemoryError) as error:
+            line = explained(error, trainer.global_step, options)
+            if line is None:
+                raise
+            raise StoppedError(line) from None
     return cast(L.Trainer, trainer)
 
 
@@ -94,6 +112,7 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         callbacks=callbacks,
         plugins=[StateFiles()],
         gradient_clip_val=options.clip,
+        accumulate_grad_batches=options.accumulate,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

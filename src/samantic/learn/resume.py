@@ -42,8 +42,10 @@ def newest(out: Path, task: L.LightningModule) -> tuple[Path, int]:
         try:
             _read(path)
         except InputError as error:
+            steps = done_steps(paths[-1], task)
             tell(f"{str(error).removesuffix(ANEW)}{paths[-1]}, the one before, is taken")
-            return paths[-1], done_steps(paths[-1], task)
+            path.unlink()  # else it would become the one before
+            return paths[-1], steps
     path = paths[0] if paths else out / LAST
     return path, done_steps(path, task)
 

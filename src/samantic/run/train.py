@@ -38,6 +38,7 @@ from samantic.run.data import open_splits
 from samantic.run.describe import describe
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import Inputs, check_config, claim, data_inputs, keep_inputs
+from samantic.run.lock import locked
 from samantic.run.split import Split
 from samantic.strings import of_seed
 
@@ -68,13 +69,14 @@ def train(
     Raises:
         InputError: The data, the base or the folder cannot be used.
     """
-    job = _prepare(config, resume, quiet)
     data = config.data
-    if not _fit(job, resume, line) or data.test is None:
-        return {}  # the other processes of a distributed run are done, and so is one without a test
-    split = Split(data.root, dataset_spec(data), data.test)
-    options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
-    return evaluate(job.out, split, out=job.out, **options)
+    with locked(Path(config.out)):
+        job = _prepare(config, resume, quiet)
+        if not _fit(job, resume, line) or data.test is None:
+            return {}  # the other processes of a distributed run are done, or there is no test
+        split = Split(data.root, dataset_spec(data), data.test)
+        options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
+        return evaluate(job.out, split, out=job.out, **options)
 
 
 class _Job(NamedTuple):
