@@ -202,7 +202,7 @@ class Source:
 def train_loader(source: Source, draws: Draws) -> DataLoader[Any]:
     """The batches of a training."""
     drawn = Drawn(source.dataset, draws.seed)
-    options: Any = options_of(fitting(source.workers, drawn, draws.batch_size))
+    options: Any = options_of(fitting(source.workers, lambda: drawn[0, 0], draws.batch_size))
     stacked = Stacked(source.collate)
     return DataLoader(drawn, batch_sampler=draws, collate_fn=stacked, **options)
 
@@ -244,7 +244,7 @@ def eval_loader(dataset: Dataset[Any], workers: int) -> DataLoader[Batch]:
         batch_size=1,
         sampler=Share(len(cast(Sized, dataset))),
         collate_fn=collate,
-        **options_of(workers),
+        **options_of(fitting(workers, lambda: dataset[0], 1)),
     )
 
 

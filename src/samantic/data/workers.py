@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from samantic.progress import tell
 
@@ -37,7 +36,7 @@ def leave_interrupts(worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def fitting(workers: int, dataset: Dataset[Any], batch_size: int) -> int:
+def fitting(workers: int, first: Callable[[], Any], batch_size: int) -> int:
     """As many of the processes as shared memory has room for; a line if those are fewer.
 
     Containers have 64 MB of it, in which a training would wait for ever. What is learnt does not
@@ -45,12 +44,12 @@ def fitting(workers: int, dataset: Dataset[Any], batch_size: int) -> int:
 
     Args:
         workers: Processes that are wanted.
-        dataset: What they read; it is asked for its first draw.
+        first: Reads a pair as they do, to see how large it is.
         batch_size: Pairs of a batch.
     """
     if not workers or not SHARED.is_dir():
         return workers
-    each = AHEAD * (batch_size + 1) * size_of(dataset[0, 0])  # one more for validations
+    each = AHEAD * (batch_size + 1) * size_of(first())  # one more for validations
     free = shutil.disk_usage(SHARED).free
     if workers * each <= free:
         return workers
