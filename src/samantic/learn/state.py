@@ -21,6 +21,9 @@ from samantic.learn.resume import BEFORE, LAST
 from samantic.learn.steps import ends_part, ends_step
 from samantic.models.network import broken
 
+TRAINING = "epoch_loop.batch_progress"
+"""Where Lightning's state says how many batches a training has had."""
+
 VALIDATION = "epoch_loop.val_loop.batch_progress"
 """Where Lightning's state says how far a validation is."""
 
@@ -144,6 +147,17 @@ class KeepState(L.Callback):
             f"{self.out / LAST} holds step {self.step}, from which --resume goes on"
         )
         raise Terminated(line if trainer.is_global_zero else "")
+
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Count the batches of the steps that are done as this run makes steps of batches."""
+        batches = checkpoint["global_step"] * trainer.accumulate_grad_batches
+        progress = checkpoint["loops"]["fit_loop"][TRAINING]
+        for part in (progress["total"], progress["current"]):
+            open_batches = part["processed"] - part["completed"]
+            part |= {"ready": batches, "started": batches, "processed": batches}
+            part["completed"] = batches - open_batches
 
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]

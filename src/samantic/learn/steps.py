@@ -61,8 +61,9 @@ class Validations(L.Callback):
     ) -> None:
         """Say whether this step ends in a validation; Lightning knows equal intervals only."""
         steps = trainer.max_steps
+        never = steps * trainer.accumulate_grad_batches + 1
         due = ends_step(trainer, batch_idx) and is_due(trainer.global_step + 1, steps, self.count)
-        trainer.val_check_batch = 1 if due else steps + 1
+        trainer.val_check_batch = 1 if due else never
 
 
 def is_due(step: int, steps: int, parts: int) -> bool:

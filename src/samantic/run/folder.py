@@ -29,6 +29,7 @@ MAY_CHANGE = frozenset(
         "data.test",
         "data.workers",
         "masks.cache",
+        "train.accumulate",
         "train.checkpointing",
         "train.devices",
         "train.epochs",
