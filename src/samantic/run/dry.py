@@ -110,7 +110,7 @@ class _Meter(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx % trainer.accumulate_grad_batches == 0:
-            _forget_peak(pl_module.device)
+            forget_peak(pl_module.device)
             self.start = perf_counter()
 
     def on_train_batch_end(
@@ -118,7 +118,7 @@ class _Meter(L.Callback):
     ) -> None:
         if not ends_step(trainer, index):
             return
-        peak = _peak(pl_module.device)  # waits for a GPU
+        peak = peak_of(pl_module.device)  # waits for a GPU
         self.seconds.append(perf_counter() - self.start)
         if trainer.global_step > min(WARM, trainer.max_steps - 1):
             self.peak = max(self.peak, peak)
@@ -187,15 +187,16 @@ def changes(found: Measured, options: TrainConfig) -> list[str]:
     return lines
 
 
-def _forget_peak(device: torch.device) -> None:
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_of` count from now on."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")  # Linux then counts VmHWM anew
 
 
-def _peak(device: torch.device) -> int:
-    """Bytes at the peak since `_forget_peak`: of a GPU, else of this process."""
+def peak_of(device: torch.device) -> int:
+    """Bytes at the peak since `forget_peak`: of a GPU, else of this process."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device))
