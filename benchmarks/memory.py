@@ -107,9 +107,8 @@ def main() -> None:
                 row = f"{before:.0f} | {peak:.0f} | {seconds:.1f}"
                 print(f"| {name} | {image} | {'yes' if less else 'no'} | {row} |", flush=True)
             saved = 100 * (1 - peaks[1] / peaks[0])
-            print(
-                f"| {name} | {image} | saves {saved:.0f} % of what a step adds | | | |", flush=True
-            )
+            words = f"saves {saved:.0f} % of what a step adds"
+            print(f"| {name} | {image} | {words} | | | |", flush=True)
 
 
 if __name__ == "__main__":
