@@ -64,6 +64,6 @@ def savings(options: TrainConfig) -> str:
             "of as many pairs, and halves what grows with the batch"
         )
     if not options.checkpointing:
-        cures.append("train.checkpointing true keeps about half of the encoder's activations")
+        cures.append("train.checkpointing true halves what the encoder keeps")
     cures.append("augment.crop of half the area halves them too")
     return "; ".join(cures)
