@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,6 +44,8 @@ def fit(
     Raises:
         InputError: There are fewer devices than it asks for, out/last.ckpt cannot be resumed from,
             or the loss is not finite any more.
+        StoppedError: The machine ended it; see `trouble.explained`.
+        Terminated: SIGTERM came, and the state is kept.
     """
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -68,6 +72,16 @@ def fit(
     trainer.log_every_n_steps = min(10, steps)
     batches = [options.accumulate * count for count in (steps, start)]
     draws = Draws(len(source), options.batch_size, options.seed, *batches)
+    with _quiet(), _explained(trainer, options):
+        trainer.fit(
+            task, train_loader(source, draws), val_batches, ckpt_path=path, weights_only=True
+        )
+    return cast(L.Trainer, trainer)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out warnings of things that are meant so."""
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -78,24 +92,28 @@ def fit(
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-        try:
-            trainer.fit(
-                task,
-                train_loader(source, draws),
-                val_batches,
-                ckpt_path=path,
-                weights_only=True,
-            )
-        except SystemExit:
-            if trainer.interrupted:  # Lightning's way to answer Ctrl-C
-                raise KeyboardInterrupt from None
+        yield
+
+
+@contextmanager
+def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
+    """Raise what the machine does to a training in its own words.
+
+    Raises:
+        StoppedError: Memory ran out, or the loading of pairs broke.
+        KeyboardInterrupt: Ctrl-C, which Lightning turns into an exit.
+    """
+    try:
+        yield
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    except (RuntimeError, MemoryError) as error:
+        line = explained(error, trainer.global_step, options)
+        if line is None:
             raise
-        except (RuntimeError, MemoryError) as error:
-            line = explained(error, trainer.global_step, options)
-            if line is None:
-                raise
-            raise StoppedError(line) from None
-    return cast(L.Trainer, trainer)
+        raise StoppedError(line) from None
 
 
 def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
