@@ -13,14 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config
 from samantic.config.train import Config
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.files import read_json
+from samantic.learn.resume import checkpoints
+from samantic.progress import progress, tell
 from samantic.provenance import INPUTS, files_digest, write_inputs
 
 MAY_CHANGE = frozenset(
@@ -29,9 +29,12 @@ MAY_CHANGE = frozenset(
         "data.test",
         "data.workers",
         "masks.cache",
+        "train.accumulate",
+        "train.checkpointing",
         "train.devices",
         "train.epochs",
         "train.precision",
+        "train.save_minutes",
         "train.steps",
         "train.validations",
     }
@@ -51,7 +54,7 @@ def claim(out: Path, resume: bool) -> None:
     Raises:
         InputError: It is so.
     """
-    there = (out / "last.ckpt").exists()
+    there = bool(checkpoints(out))
     if there and not resume:
         raise InputError(
             f"{out}: holds a run already; add --resume to continue it, or give another --out"
@@ -62,6 +65,8 @@ def claim(out: Path, resume: bool) -> None:
         )
     if resume and not there:
         raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
+    if not there and (out / "config.yaml").exists():
+        tell(f"{out}: a run was begun here, and ended before its first save; it begins anew")
 
 
 def check_config(out: Path, config: Config | DistillConfig) -> None:
@@ -107,7 +112,7 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
     for key, pairs in splits.items():
         often = Counter(files.name for files in pairs.files)
         files = {pair.name: pair for pair in pairs.files}
-        bar = tqdm(files.items(), f"look at {key}", unit="pair", disable=None, delay=1, leave=False)
+        bar = progress(files.items(), f"look at {key}", "pair", delay=1, leave=False)
         found[key] = {
             name: files_digest((*pair.paths, pair.labels), str(often[name])) for name, pair in bar
         }
