@@ -24,7 +24,7 @@ LAYERS = [
     ["report"],
     ["run", "check", "convert"],
     ["export"],
-    ["ablation", "demo"],
+    ["ablation", "demo", "benchmark"],
     ["cli"],
     ["__main__"],
 ]

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import samantic
 from samantic.cli import (
     ablate,
+    benchmark,
     check,
     convert,
     demo,
@@ -38,6 +39,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "benchmark": benchmark,
     "ablate": ablate,
 }
 """In the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""

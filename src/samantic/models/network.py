@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -81,10 +81,12 @@ class Network(nn.Module):
         learnt: Names of the parameters that the base does not provide, where its name is enough to
             find the others again; None if a model folder has to hold everything.
         memory: What the encoders made of images that will be asked about again; None keeps nothing.
+        parts: What each of its modules serves: encoders, fusion or heads.
     """
 
     learnt: frozenset[str] | None = None
     memory: Memory | None = None
+    parts: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,

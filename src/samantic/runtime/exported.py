@@ -75,8 +75,13 @@ class ExportedModel(PairPredictor):
     @cached_property
     def fingerprint(self) -> str:
         """Identity of the model: a digest of its files."""
+        return "".join(file_digest(file) for file in self.files)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold it; a NAME.bin beside NAME.onnx is another's."""
         weights = self.path.with_suffix(".bin")
-        return file_digest(self.path) + (file_digest(weights) if weights.is_file() else "")
+        return (self.path, weights) if self.path.suffix == ".xml" else (self.path,)
 
     @property
     def options(self) -> dict[str, Any]:
