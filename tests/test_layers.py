@@ -89,3 +89,17 @@ def test_nothing_loads_what_it_does_not_need() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_is_loaded_and_asked_without_detours() -> None:
+    """Each of these takes its share of the second in which nano loads; torch takes the most."""
+    code = (
+        "import sys, numpy, samantic; model = samantic.load('nano', device='cpu');"
+        "pair = numpy.zeros((64, 64, 3), 'u1'), numpy.zeros((64, 64), 'u1');"
+        "model(*pair).overlay();"
+        "heavy = {'transformers', 'lightning', 'torchmetrics', 'matplotlib', 'kornia', 'sklearn',"
+        "'scipy', 'huggingface_hub', 'jinja2', 'pycocotools', 'supervision', 'requests',"
+        "'httpx', 'samantic.report', 'samantic.learn'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -382,8 +382,8 @@ def test_another_verbs_report_is_not_overwritten(
     ("images", "message"),
     [
         ({}, "no image was given; give rgb, thermal or both"),
-        ({"rgb": [1, 2]}, "rgb: a list; give a path, a PIL image or a numpy array"),
-        ({"thermal": torch.zeros(4, 4)}, "thermal: a Tensor; give a path, a PIL image or a numpy"),
+        ({"rgb": [1, 2]}, "rgb: a list of 2; predict takes one image"),
+        ({"thermal": {1: 2}}, "thermal: a dict; give a path, a PIL image or a numpy"),
     ],
 )
 def test_what_is_no_image_is_told_what_it_is(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, ImageSequence
 
+from samantic.data.arrays import colours_of
 from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import thermograms
 from samantic.data.raster import Raster, gray_of, raster
@@ -154,7 +155,7 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, opacity is dropped.
 
     Args:
-        image: Path, PIL image, or (H, W, 3) uint8.
+        image: Path, PIL image, or an array (H, W, 3) of uint8, or of floats in 0..1.
 
     Raises:
         InputError: It is no readable 8-bit image of that shape.
@@ -162,11 +163,7 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     if isinstance(image, str | Path | Image.Image):
         return _raster_of(image, "rgb").colours()
     _refuse_others(image, "rgb")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-        raise InputError(
-            f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
-        )
-    return np.asarray(image, np.uint8)
+    return colours_of(image)
 
 
 def _refuse_others(image: object, name: str) -> None:

@@ -121,7 +121,7 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    options = predictor.options | (look := look or Look())._asdict()
+    options = predictor.options | predictor.selection.stored() | (look := look or Look())._asdict()
     made = {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
