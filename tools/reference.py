@@ -54,7 +54,7 @@ def entry(name: str, value: object) -> Iterator[str]:
         return
     yield f"```python\n{signature(name, value)}\n```"
     yield markdown(described(value))
-    for key, part in vars(value).items() if inspect.isclass(value) else ():
+    for key, part in members(value).items() if inspect.isclass(value) else ():
         if key.startswith("_") or not (inspect.isfunction(part) or isinstance(part, property)):
             continue
         if part.__doc__:
@@ -62,6 +62,12 @@ def entry(name: str, value: object) -> Iterator[str]:
             if inspect.isfunction(part):
                 yield f"```python\n{signature(key, part)}\n```"
             yield markdown(inspect.cleandoc(part.__doc__))
+
+
+def members(kind: type) -> dict[str, object]:
+    """What a class has of its own and of the package's classes that it extends, the own last."""
+    parts = [part for part in reversed(kind.__mro__) if part.__module__.startswith("samantic")]
+    return {key: value for part in parts for key, value in vars(part).items()}
 
 
 def described(value: object) -> str:
