@@ -164,7 +164,7 @@ def test_a_path_is_a_text_wherever_one_is_wanted(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))
     assert read_config(path) == config
-    with pytest.raises(InputError, match="text.prompt is 'x'; it must contain"):
+    with pytest.raises(InputError, match=r"text.prompt is 'x'; it must contain"):
         TextConfig(prompt=Path("x"))  # type: ignore[arg-type]
 
 
