@@ -20,7 +20,7 @@ from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.data import Lessons, collate_lessons
-from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
+from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks, sam_weights
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.distill.windows import plan_windows
@@ -137,6 +137,8 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
         "teacher": {"teacher.model": teacher.fingerprint()},
         "masks": {"masks": masks["train"].digest},
     }
+    if weights := sam_weights(config.masks):
+        inputs["sam"] = {"masks.base": digest(weights)}
     start = None
     if config.train.start is not None and not resume:
         start = of_seed(config.train.start, config.train.seed)

@@ -21,7 +21,7 @@ from samantic.errors import InputError
 from samantic.files import read_json
 from samantic.learn.resume import checkpoints
 from samantic.progress import progress, tell
-from samantic.provenance import INPUTS, files_digest, write_inputs
+from samantic.provenance import INPUTS, digest, files_digest, write_inputs
 
 MAY_CHANGE = frozenset(
     {
@@ -107,7 +107,10 @@ def _listed(value: Any) -> Any:
 
 
 def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
-    """A digest of the content of every pair's files; twice as often listed is another digest."""
+    """A digest of the content of every pair's files; twice as often listed is another digest.
+
+    Where the thermal camera looks is of the content too: a rig may be a file.
+    """
     found: Inputs = {}
     for key, pairs in splits.items():
         often = Counter(files.name for files in pairs.files)
@@ -116,7 +119,8 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
         found[key] = {
             name: files_digest((*pair.paths, pair.labels), str(often[name])) for name, pair in bar
         }
-    return found
+    camera = splits["train"].camera
+    return {**found, "camera": {"data.rig": digest(camera.stored())}}
 
 
 def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
@@ -125,7 +129,7 @@ def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
     The pairs to report on may be others, and so may what the model that it started from is now.
 
     Raises:
-        InputError: The content of the data, of the teacher or of the masks has changed.
+        InputError: The content of the data, the base, the teacher or the masks has changed.
     """
     before = {}
     if resume and (out / INPUTS).exists():
@@ -135,7 +139,7 @@ def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
 
 
 def check_inputs(out: Path, inputs: Inputs) -> None:
-    """Refuse a run folder of other inputs; one of an earlier version does not tell.
+    """Refuse a run folder of other inputs; what one of an earlier version does not tell may be any.
 
     Raises:
         InputError: Something has changed; it names the first.
@@ -144,7 +148,7 @@ def check_inputs(out: Path, inputs: Inputs) -> None:
         return
     before = read_json(out / INPUTS)
     for key, now in inputs.items():
-        then = before.get(key, {}) if isinstance(before, dict) else None
+        then = before.get(key, now) if isinstance(before, dict) else None
         if not isinstance(then, dict):
             raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
         changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))

@@ -28,6 +28,7 @@ from samantic.models.build import build
 from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
+    base_fingerprint,
     find_model,
     fingerprint,
     save_model,
@@ -119,7 +120,7 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
     if options.start is not None and not resume:
         start = of_seed(options.start, options.seed)
     if not dry:
-        keep_inputs(out, data_inputs(splits) | _other_inputs(start, teacher, text), resume)
+        keep_inputs(out, data_inputs(splits) | _other_inputs(network, start, teacher, text), resume)
     started = "" if start is None else start_from(network, info, start)
     if not quiet:
         print("\n".join(filter(None, [describe(network, config, splits, info), started])))
@@ -160,9 +161,13 @@ def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
     return pairs
 
 
-def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:
+def _other_inputs(
+    network: Network, start: str | None, teacher: Teacher | None, text: TextVectors | None
+) -> Inputs:
     """What a run learns from besides its data."""
     found: Inputs = {}
+    if (base := base_fingerprint(network)) is not None:
+        found["base"] = {"model.base": base}
     if start is not None:
         found["start"] = {"train.start": fingerprint(find_model(start))}
     if teacher is not None:
