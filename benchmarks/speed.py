@@ -34,6 +34,7 @@ from samantic.runtime.exported import ExportedModel
 
 SHIPPED = ("nano", "sartm-nano")
 FILES = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8"))
+FEWER_BITS = FILES[2:]
 CARD = CATALOG["mfnet"]
 
 
@@ -67,12 +68,12 @@ def make(folder: Path, data: Path, count: int) -> None:
             print(f"{path.name}: {proof.agreement:.3%} of labels agree on {proof.source}")
 
 
-def measure_accuracy(folder: Path, data: Path, count: int) -> None:
-    """Print the mIoU of each file on the split test beside the model's."""
-    for name in SHIPPED:
+def measure_accuracy(folder: Path, data: Path, count: int, names: list[str]) -> None:
+    """Print the mIoU of files of fewer bits on the split test beside the model's."""
+    for name in names:
         model = samantic.load(name, device="cpu")
         sampled = from_folder(model, Split(data, "mfnet", "test"), find_model(name), count)
-        for form, precision in FILES:
+        for form, precision in FEWER_BITS:
             file = ExportedModel(folder / f"{name}-{precision}{ENDINGS[form]}")  # type: ignore[index]
             proof = prove(model, file, sampled)
             before, after = (100 * value for value in proof.miou or ())
@@ -91,13 +92,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="pairs that are looked at, at most")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--first", nargs="+", default=[*SHIPPED, "sartm-tiny"])
+    parser.add_argument("--first", nargs="+", help="models to measure")
     options = parser.parse_args()
     folder = options.folder
+    options.first = options.first or [*SHIPPED, *(["sartm-tiny"] if options.step == "time" else [])]
     if options.step == "make":
         make(folder, options.data, options.count)
     elif options.step == "accuracy":
-        measure_accuracy(folder, options.data, options.count)
+        measure_accuracy(folder, options.data, options.count, options.first)
     for name in options.first if options.step == "time" else ():
         files = [
             str(path)

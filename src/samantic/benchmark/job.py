@@ -180,20 +180,20 @@ def _measured(
     memory: int | None,
 ) -> dict[str, Any]:
     """What is said of one that took part."""
-    total = None if one.cost is None else one.cost.total * entry.batch / times.median
-    most = peak.get(entry.precision)
+    most, fastest = peak.get(entry.precision), float(times.seconds.min())
+    rate = None if one.cost is None else one.cost.total * entry.batch / fastest
     return {
         "name": name,
         "kind": entry.kind,
         "precision": entry.precision,
-        "seconds": {"median": times.median, "p95": times.p95},
+        "seconds": {"median": times.median, "p95": times.p95, "least": fastest},
         "cpu_seconds": float(np.median(times.cpu)),
         "ratio": times.ratio,
         "pairs_per_second": entry.batch / times.median,
         "peak_memory": memory,
         "parameters": None if one.cost is None else one.cost.parameters,
         "operations": None if one.cost is None else one.cost.operations,
-        "share_of_peak": None if total is None or most is None else total / most,
+        "share_of_peak": None if rate is None or most is None else rate / most,
         "file_size": one.size,
         "miou": one.miou,
     }
