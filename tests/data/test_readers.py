@@ -138,7 +138,8 @@ def _check_labels(written: Written, path: Path) -> None:
         np.arange(0 if written.palette is None else len(written.palette))[:, None], 3, axis=1
     )
     # BMP has no gray but a palette of it, which starts as 0, 1, 2 and so on
-    indexed = written.palette is not None and not np.array_equal(written.palette, ramp)
+    gray = written.body.startswith(b"BM") and np.array_equal(written.palette, ramp)
+    indexed = written.palette is not None and not gray
     if colours is not None and (indexed or written.samples.shape[-1] >= 3):
         assert np.array_equal(np.array(COLOURS)[colours], written.levels)
     elif colours is not None:
