@@ -11,7 +11,7 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
-    ["errors", "strings"],
+    ["errors", "strings", "progress"],
     ["yaml_text"],
     ["files"],
     ["config", "provenance"],
@@ -86,6 +86,20 @@ def test_nothing_loads_what_it_does_not_need() -> None:
         "samantic.load('nano', device='cpu');"
         "heavy = {'lightning', 'torchmetrics', 'matplotlib', 'sklearn', 'transformers', 'kornia',"
         "'pycocotools', 'samantic.distill'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_model_is_loaded_and_asked_without_detours() -> None:
+    """Each of these takes its share of the second in which nano loads; torch takes the most."""
+    code = (
+        "import sys, numpy, samantic; model = samantic.load('nano', device='cpu');"
+        "pair = numpy.zeros((64, 64, 3), 'u1'), numpy.zeros((64, 64), 'u1');"
+        "model(*pair).overlay();"
+        "heavy = {'transformers', 'lightning', 'torchmetrics', 'matplotlib', 'kornia', 'sklearn',"
+        "'scipy', 'huggingface_hub', 'jinja2', 'pycocotools', 'supervision', 'requests',"
+        "'httpx', 'samantic.report', 'samantic.learn'} & set(sys.modules);"
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 
-from tools.reference import MODULES, parameters, public_names, returned
+from tools.reference import MODULES, members, parameters, public_names, returned
 
 from samantic.cli import build_parser
 
@@ -36,8 +36,8 @@ def described(name: str, value: object) -> Iterator[str]:
         yield from (f"  {part}" for part in tuple_fields)
     else:
         yield f"class {name}{call(value)}"
-    for key, part in sorted(vars(value).items()):
-        if key.startswith("_") or key in tuple_fields or key in {part.name for part in fields}:
+    for key, part in sorted(members(value).items()):
+        if key in tuple_fields or key in {part.name for part in fields}:
             continue
         if inspect.isfunction(part):
             yield f"  {key}{call(part)}"

@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
@@ -54,14 +55,25 @@ def entry(name: str, value: object) -> Iterator[str]:
         return
     yield f"```python\n{signature(name, value)}\n```"
     yield markdown(described(value))
-    for key, part in vars(value).items() if inspect.isclass(value) else ():
-        if key.startswith("_") or not (inspect.isfunction(part) or isinstance(part, property)):
+    for key, part in members(value).items() if inspect.isclass(value) else ():
+        if not (inspect.isfunction(part) or isinstance(part, property | cached_property)):
             continue
         if part.__doc__:
             yield f"### {name.rpartition('.')[2]}.{key}"
             if inspect.isfunction(part):
                 yield f"```python\n{signature(key, part)}\n```"
             yield markdown(inspect.cleandoc(part.__doc__))
+
+
+def members(value: type[object]) -> dict[str, object]:
+    """What a class offers by name: its own, and what it has from classes that no page shows."""
+    public = [getattr(import_module(module), n) for module in MODULES for n in public_names(module)]
+    found: dict[str, object] = {}
+    for base in reversed(value.__mro__):
+        hidden = base.__module__.startswith("samantic.") and base not in public
+        if base is value or (hidden and base.__name__ != "Options"):  # whose checks are no offer
+            found |= {k: v for k, v in vars(base).items() if k == "__call__" or k[0] != "_"}
+    return found
 
 
 def described(value: object) -> str:

@@ -188,7 +188,7 @@ def test_bad_folders(copy: Path, own: Path) -> None:
     ("image", "message"),
     [
         (np.zeros((4, 4), np.uint8), r"rgb: must be \(H, W, 3\) uint8"),
-        (np.zeros((4, 4, 3), np.float32), r"rgb: must be \(H, W, 3\) uint8"),
+        (np.full((4, 4, 3), 2.0, np.float32), r"rgb: must be \(H, W, 3\) uint8"),
     ],
 )
 def test_bad_rgb_arrays(image: np.ndarray, message: str) -> None:

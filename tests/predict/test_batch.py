@@ -134,7 +134,7 @@ def test_a_batch_has_a_pair(model: Predictor, count: int) -> None:
 
 
 def test_probabilities_are_kept_where_they_are_asked_for(model: Predictor) -> None:
-    assert model.predict(*pair(0)).probabilities is None
+    assert model.predict(*pair(0)).kept is None
     found = model.predict(*pair(0), probabilities=True)
     assert found.probabilities is not None
     assert found.probabilities.shape == (9, 48, 64)

@@ -163,7 +163,7 @@ def test_panoramas_are_not_mixed_with_other_images(
         ((), "give --rgb and/or --thermal, or --rgbt alone"),
         (("--rgb", "{own}/rgb", "--rgbt", "{own}/rgb"), "or --rgbt alone"),
         (("--rgb", "{own}/none"), "none: no such folder of images"),
-        (("--rgb", "{tmp}"), "no images in this folder"),
+        (("--rgb", "{tmp}/empty"), "no images in this folder"),
         (("--rgb", "{own}/rgb", "--thermal", "{tmp}/heat"), "no partner"),
         (("--rgbt", "{own}/rgb"), "3 channel(s), but this layout keeps thermal in a 4th"),
         (("--rgb", "{tmp}/heat/small.png", "--thermal", "{own}/thermal/{name}"), "70x50 pixels"),
@@ -177,6 +177,7 @@ def test_bad_input(
     words: tuple[str, ...],
     message: str,
 ) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "heat").mkdir()
     Image.new("L", (32, 24)).save(tmp_path / "heat" / "small.png")
     name = one_pair(own)[0].name
@@ -381,8 +382,8 @@ def test_another_verbs_report_is_not_overwritten(
     ("images", "message"),
     [
         ({}, "no image was given; give rgb, thermal or both"),
-        ({"rgb": [1, 2]}, "rgb: a list; give a path, a PIL image or a numpy array"),
-        ({"thermal": torch.zeros(4, 4)}, "thermal: a Tensor; give a path, a PIL image or a numpy"),
+        ({"rgb": [1, 2]}, "rgb: a list of 2; predict takes one image"),
+        ({"thermal": {1: 2}}, "thermal: a dict; give a path, a PIL image or a numpy"),
     ],
 )
 def test_what_is_no_image_is_told_what_it_is(

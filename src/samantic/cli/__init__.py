@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -24,7 +26,7 @@ from samantic.cli import (
     synthesize,
     train,
 )
-from samantic.errors import InputError
+from samantic.errors import InputError, StoppedError, Terminated
 from samantic.strings import printable
 
 VERBS = {
@@ -52,7 +54,8 @@ def main(words: list[str]) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
+        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 143 ended by
+        SIGTERM, 1 anything else.
     """
     for stream in (sys.stdout, sys.stderr):  # a console may lack letters that names have
         if isinstance(stream, io.TextIOWrapper):
@@ -61,12 +64,15 @@ def main(words: list[str]) -> int:
     options, rest = parser.parse_known_args(words)
     options.overrides = rest
     try:
-        with _told_once():
+        with _told_once(), _terminable():
             refuse_unknown(rest, options)
             return options.run(options) or 0
     except InputError as error:
         print(f"samantic: {printable(error)}", file=sys.stderr)
         return 2
+    except StoppedError as error:
+        print(f"samantic: {printable(error)}", file=sys.stderr)
+        return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
@@ -74,6 +80,9 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)
         return 1
+    except Terminated as error:
+        print(f"samantic: {printable(error)}", file=sys.stderr)
+        return 128 + signal.SIGTERM
 
 
 class _Parser(argparse.ArgumentParser):
@@ -137,6 +146,23 @@ def _told_once() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does; a training saves its state first."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Terminated("terminated (SIGTERM); what is written is whole")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def build_parser() -> argparse.ArgumentParser:

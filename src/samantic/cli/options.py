@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
-MODEL = "nano, sartm-nano, run folder, model folder, hub id or exported file"
+MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or exported file"
 """What may stand for a trained model."""
 
 
@@ -83,7 +83,7 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
     option = "--allow-unpaired"
     spec = replace(spec, unpaired=options.allow_unpaired, unpaired_option=option)
     if layout != "pairs":
-        classes = None if options.classes is None else _words(options.classes)
+        classes = None if options.classes is None else words(options.classes)
         check_layout_classes(layout, classes, "--classes")
         if options.colors is not None:
             raise InputError(f"--colors: layout {layout} has its own; use layout pairs")
@@ -92,11 +92,12 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
         if options.colors is not None:
             raise InputError("--colors: say which classes they stand for, with --classes")
         return spec
-    spec = named(spec, _words(options.classes), "--classes")
-    return with_colours(spec, options.colors and _words(options.colors), "--colors")
+    spec = named(spec, words(options.classes), "--classes")
+    return with_colours(spec, options.colors and words(options.colors), "--colors")
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The parts of a list with commas."""
     return [word.strip() for word in text.split(",")]
 
 

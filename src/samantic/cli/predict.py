@@ -6,7 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, unpaired_option, view_options, whole
+from samantic.cli.options import (
+    MODEL,
+    camera_options,
+    unpaired_option,
+    view_options,
+    whole,
+    words,
+)
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -61,6 +68,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "with thermal where it stays dark (default auto)",
     )
     sub.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
+    sub.add_argument(
+        "--only", metavar="CLASS,CLASS", help="classes that are wanted; others become 255, unknown"
+    )
+    sub.add_argument(
+        "--threshold",
+        metavar="N|CLASS=N,...",
+        help="least confidence in 0..1, of all classes or by class; pixels below become 255, "
+        "unknown",
+    )
     camera_options(sub)
     view_options(sub)
     unpaired_option(sub)
@@ -73,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.predict.domain import unlike, warning
     from samantic.predict.folders import find_files, predict_files
     from samantic.predict.saving import Look, kinds_of
+    from samantic.predict.selection import parse_threshold, selection_of
     from samantic.report.predictions import write_predictions
     from samantic.runtime.load import load
 
@@ -90,6 +107,9 @@ def run(options: argparse.Namespace) -> int:
         options.size,
         options.tta,
     )
+    only = None if options.only is None else words(options.only)
+    threshold = None if options.threshold is None else parse_threshold(options.threshold)
+    predictor.selection = selection_of(predictor.classes, only, threshold, "--")
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)
     look = Look(options.ground, options.legend)

@@ -13,7 +13,6 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from samantic.config.train import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
@@ -25,6 +24,7 @@ from samantic.data.cards.card import palette
 from samantic.data.images import decode
 from samantic.errors import InputError
 from samantic.files import replacing, write_text
+from samantic.progress import progress
 from samantic.provenance import check_folder, write_inputs
 
 
@@ -113,7 +113,7 @@ def convert_labels(form: ModuleType, places: Places, request: Request) -> Conver
     write_inputs(places.out, made)
     done = Converted(export.title, places.out, classes.names, classes.rest)
     colours = _colours(request, len(classes.names))
-    for place in tqdm(kept, "convert", unit="image", disable=None):
+    for place in progress(kept, "convert", "image"):
         picture, name = export.pictures[place], names[place]
         images = {kind: paths[place] for kind, paths in found.items()}
         labels = _draw(picture, images["rgb"], classes, done)

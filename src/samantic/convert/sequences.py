@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from samantic.data.folders import stems
 from samantic.data.images import pages
 from samantic.data.radiometric import thermograms
 from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.progress import progress
 
 
 def convert_frames(source: Path, out: Path) -> dict[str, int]:
@@ -39,7 +39,7 @@ def convert_frames(source: Path, out: Path) -> dict[str, int]:
         raise InputError(f"{source}: no recording in this folder; give SEQ, FFF or TIFF files")
     out.mkdir(parents=True, exist_ok=True)
     written = {}
-    for name, path in tqdm(files.items(), "convert", unit="file", disable=None):
+    for name, path in progress(files.items(), "convert", "file"):
         count = 0
         for frame in frames(path):
             _save(frame, out / f"{name}_{count:05d}")

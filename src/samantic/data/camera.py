@@ -86,7 +86,9 @@ class Camera(NamedTuple):
         rig = None if self.rig is None else self.rig.matrix or RESIZE
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
-    def changed(self, scaling: str | None, rig: str | list[list[float]] | None) -> Camera:
+    def changed(
+        self, scaling: str | tuple[float, float] | None, rig: str | list[list[float]] | None
+    ) -> Camera:
         """The same with another scaling or rig, where one is given.
 
         Args:

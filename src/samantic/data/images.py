@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, ImageSequence
 
+from samantic.data.arrays import colours_of
 from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
-from samantic.errors import InputError
+from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
@@ -85,7 +86,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         InputError: It is missing, broken, no image, or one that cannot be taken as it is.
     """
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a readable image (no regular file); take it out")
+        raise UnreadableError(f"{path}: not a readable image (no regular file); take it out")
     try:
         header = read_header(path)
         if header.problem:
@@ -97,9 +98,9 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
                 raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
             yield image, header
     except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
+        raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise UnreadableError(f"{path}: may not be read; change its permissions") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
@@ -107,7 +108,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
     except InputError:
         raise
     except _BROKEN as error:
-        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+        raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
 
 
 def open_image(path: Path) -> NDArray[np.uint8]:
@@ -154,7 +155,7 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, opacity is dropped.
 
     Args:
-        image: Path, PIL image, or (H, W, 3) uint8.
+        image: Path, PIL image, or an array (H, W, 3) of uint8, or of floats in 0..1.
 
     Raises:
         InputError: It is no readable 8-bit image of that shape.
@@ -162,11 +163,7 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
     if isinstance(image, str | Path | Image.Image):
         return _raster_of(image, "rgb").colours()
     _refuse_others(image, "rgb")
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-        raise InputError(
-            f"rgb: must be (H, W, 3) uint8, got {image.shape} {image.dtype}; scale it to 0..255"
-        )
-    return np.asarray(image, np.uint8)
+    return colours_of(image)
 
 
 def _refuse_others(image: object, name: str) -> None:

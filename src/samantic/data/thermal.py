@@ -58,8 +58,8 @@ UNITS = {
 writes hundredths of a kelvin (its datasheet's default), Optris (t + 100) x 10 (its SDK)."""
 
 
-def parse_scaling(text: str) -> Scaling:
-    """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius.
+def parse_scaling(text: str | tuple[float, float]) -> Scaling:
+    """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius; or two numbers.
 
     Raises:
         InputError: It is none of these.
@@ -68,6 +68,8 @@ def parse_scaling(text: str) -> Scaling:
         >>> str(parse_scaling("centikelvin:0,40"))
         '27315,31315'
     """
+    if not isinstance(text, str):
+        text = ",".join(str(part) for part in np.ravel(text))
     if text == "8-bit":
         return Scaling()
     if text == "frame":

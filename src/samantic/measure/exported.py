@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import perf_counter
 
 import torch
-from tqdm import tqdm
 
 from samantic.data.pairs import PairedFolder, read_pair
 from samantic.data.sensors import SENSORS
@@ -14,6 +13,7 @@ from samantic.measure.counting import Tally
 from samantic.measure.evaluation import Evaluation
 from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
+from samantic.progress import progress
 from samantic.runtime.exported import ExportedModel
 
 
@@ -36,7 +36,7 @@ def evaluate_exported(
     start, seconds = perf_counter(), 0.0
     gallery, tally = Gallery(len(dataset), pictures, extremes), Tally(len(dataset))
     names, skipped = [], {}
-    files = tqdm(dataset.files, "evaluate", unit="pair", disable=None)
+    files = progress(dataset.files, "evaluate", dataset.noun)
     for index, pair in enumerate(files):
         try:
             sample, raw = dataset[index], read_pair(pair)
@@ -59,12 +59,14 @@ def evaluate_exported(
                 "matrix": matrix,
                 "boundary": boundary_counts(labels, truth, len(classes)),
                 "calibration": calibration_counts(confidence, labels, truth),
+                "confidence": confidence.mean(),
             }
         )
         names.append(pair.name)
         pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
         miou = scores(matrix).miou_present
-        frame = Frame(pair.name, pixels, truth.byte().numpy(), found.labels, miou)
+        ids, sure = truth.byte().numpy(), (255 * confidence).round().byte().numpy()
+        frame = Frame(pair.name, pixels, ids, found.labels, miou, sure)
         gallery.add(index, frame)
     if not names:
         raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")

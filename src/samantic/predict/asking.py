@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator
-from typing import Any
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.camera import Camera
-from samantic.data.images import ImageLike, rgb_array, thermal_array
 from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
 from samantic.predict.batches import in_batches
 from samantic.predict.info import ModelInfo
+from samantic.predict.inputs import Channels, Picture, colour_of, heat_of, paired, several
 from samantic.predict.prediction import Prediction
+from samantic.predict.selection import Selection
 
 RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
 """RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
@@ -28,11 +32,18 @@ class PairPredictor(ABC):
         info: Its classes, their colours, and how it was made.
         camera: How thermal images become what the network reads.
         batch_size: Pairs that go through the network together, if not said otherwise.
+        selection: Which classes are wanted, and how sure the model must be of them.
     """
 
     info: ModelInfo
     camera: Camera
     batch_size: int
+    selection: Selection = Selection()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names by label id."""
+        return self.info.classes
 
     @property
     @abstractmethod
@@ -50,30 +61,80 @@ class PairPredictor(ABC):
 
     def predict(
         self,
-        rgb: ImageLike | None = None,
-        thermal: ImageLike | None = None,
+        rgb: Picture | None = None,
+        thermal: Picture | None = None,
         *,
+        channels: Channels = "rgb",
         probabilities: bool = False,
     ) -> Prediction:
         """Segment a pair.
 
+        Arrays are taken as RGB: say `channels="bgr"` of what OpenCV has read, or red and blue are
+        exchanged without any error, and the answer is worse.
+
         Args:
-            rgb: Path, PIL image or (H, W, 3) uint8; None if the camera is missing.
-            thermal: Path, PIL image or (H, W) array of uint8, uint16 or floats; None if the camera
-                is missing.
-            probabilities: Whether the prediction keeps those of all classes.
+            rgb: Path, PIL image, array (H, W, 3) or tensor (3, H, W) of uint8 or of floats in 0..1;
+                None if the camera is missing.
+            thermal: Path, PIL image, or array (H, W) or (H, W, 1) or tensor (1, H, W) of uint8,
+                uint16 or floats; None if the camera is missing.
+            channels: The order of the channels in an array or tensor: rgb, or bgr.
+            probabilities: Whether the prediction keeps those of all classes; else they cost another
+                run of the model where they are wanted.
 
         Raises:
             InputError: An image cannot be used, sizes differ, all thermal values lie at one end
                 beyond the range of the model, or it reads neither image.
         """
-        return self.predict_batch([(rgb, thermal)], probabilities=probabilities)[0]
+        pairs = [(rgb, thermal)]
+        return self.predict_batch(pairs, channels=channels, probabilities=probabilities)[0]
+
+    @overload
+    def __call__(
+        self,
+        rgb: Picture | None = None,
+        thermal: Picture | None = None,
+        *,
+        channels: Channels = "rgb",
+        probabilities: bool = False,
+    ) -> Prediction: ...
+
+    @overload
+    def __call__(
+        self,
+        rgb: Sequence[Picture | None] | None = None,
+        thermal: Sequence[Picture | None] | None = None,
+        *,
+        channels: Channels = "rgb",
+        probabilities: bool = False,
+    ) -> list[Prediction]: ...
+
+    def __call__(
+        self,
+        rgb: Picture | Sequence[Picture | None] | None = None,
+        thermal: Picture | Sequence[Picture | None] | None = None,
+        *,
+        channels: Channels = "rgb",
+        probabilities: bool = False,
+    ) -> Prediction | list[Prediction]:
+        """Segment a pair as `predict` does, or the pairs of two lists or batches.
+
+        A batch is an array (N, H, W, 3) or a tensor (N, 3, H, W), and (N, H, W) or (N, 1, H, W) of
+        thermal images beside it. Type checkers see no shapes: for them, give `list(batch)`.
+        """
+        if several(rgb) or several(thermal):
+            pairs = paired(
+                cast("Sequence[Picture | None]", rgb), cast("Sequence[Picture | None]", thermal)
+            )
+            return self.predict_batch(pairs, channels=channels, probabilities=probabilities)
+        one = cast("Picture | None", rgb), cast("Picture | None", thermal)
+        return self.predict(*one, channels=channels, probabilities=probabilities)
 
     def predict_batch(
         self,
-        pairs: Iterable[tuple[ImageLike | None, ImageLike | None]],
+        pairs: Iterable[tuple[Picture | None, Picture | None]],
         batch_size: int | None = None,
         *,
+        channels: Channels = "rgb",
         probabilities: bool = False,
     ) -> list[Prediction]:
         """Segment pairs; those of one size go through the network together.
@@ -81,6 +142,7 @@ class PairPredictor(ABC):
         Args:
             pairs: RGB and thermal of each pair, as `predict` takes them.
             batch_size: Pairs that go together at most; None means `batch_size` of the predictor.
+            channels: As `predict` takes it.
             probabilities: Whether predictions keep those of all classes.
 
         Raises:
@@ -88,7 +150,8 @@ class PairPredictor(ABC):
                 `predict_each` to go on past it.
         """
         found: list[Prediction] = []
-        for answer in self.predict_each(map(self._read, pairs), batch_size, probabilities):
+        read = (self._read(pair, channels) for pair in pairs)
+        for answer in self.predict_each(read, batch_size, probabilities):
             if isinstance(answer, InputError):
                 place = f"pair {len(found)}: " if len(found) else ""
                 raise InputError(f"{place}{answer}") from answer
@@ -114,19 +177,52 @@ class PairPredictor(ABC):
         count = self.batch_size if batch_size is None else batch_size
 
         def answer(alike: list[RawPair]) -> list[Prediction | InputError]:
-            return self._predict(alike, probabilities)
+            return self._answer_pairs(alike, probabilities)
 
         for found in in_batches(pairs, count, _kind, answer):
             yield found if isinstance(found, InputError) else found[1]
 
-    def _read(self, pair: tuple[ImageLike | None, ImageLike | None]) -> RawPair | InputError:
+    def _answer_pairs(
+        self, pairs: list[RawPair], probabilities: bool
+    ) -> list[Prediction | InputError]:
+        """`_predict` with what a prediction knows of its pair, and the classes that are wanted."""
+        start = time.perf_counter()
+        found = self._predict(pairs, probabilities)
+        seconds = (time.perf_counter() - start) / len(pairs)
+        return [
+            one if isinstance(one, InputError) else self._completed(one, pair, seconds)
+            for one, pair in zip(found, pairs, strict=True)
+        ]
+
+    def _completed(self, found: Prediction, pair: RawPair, seconds: float) -> Prediction:
+        return replace(
+            found,
+            labels=self.selection.labels(found.labels, found.confidence, found.classes)
+            if self.selection != Selection()
+            else found.labels,
+            raw=pair[1],
+            rig=self.camera.rig,
+            again=partial(self._probabilities, pair),
+            seconds=seconds,
+        )
+
+    def _probabilities(self, pair: RawPair) -> NDArray[np.float32]:
+        """(K, H, W) of a pair that was predicted before."""
+        (found,) = self._predict([pair], True)
+        if isinstance(found, InputError):
+            raise found
+        return found.probabilities
+
+    def _read(
+        self, pair: tuple[Picture | None, Picture | None], channels: Channels = "rgb"
+    ) -> RawPair | InputError:
         """A pair as arrays, or why it cannot be used."""
-        rgb, thermal = pair
         try:
+            rgb, thermal = _two(pair)
             if rgb is None and thermal is None:
                 raise InputError("predict: no image was given; give rgb, thermal or both")
-            colour = None if rgb is None else rgb_array(rgb)
-            raw = None if thermal is None else thermal_array(thermal)
+            colour = None if rgb is None else colour_of(rgb, channels)
+            raw = None if thermal is None else heat_of(thermal, self.camera.scaling)
             if raw is not None:
                 option = "thermal_scaling of load"
                 refuse_unit([("thermal", raw)], self.camera.scaling, "thermal", option)
@@ -134,6 +230,21 @@ class PairPredictor(ABC):
         except InputError as error:
             return error
         return colour, raw
+
+
+def _two(pair: object) -> tuple[Picture | None, Picture | None]:
+    """An item of a batch as a pair.
+
+    Raises:
+        InputError: It is none.
+    """
+    if isinstance(pair, tuple | list) and len(pair) == 2:
+        return pair[0], pair[1]
+    kind = f"a {type(pair).__name__}"
+    raise InputError(
+        f"predict_batch: takes pairs (rgb, thermal), either of which may be None, got {kind}; give "
+        "zip(rgb, thermal), or call the model with two lists"
+    )
 
 
 def _kind(pair: RawPair) -> Hashable:

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.data.camera import Camera
 from samantic.data.folders import stems, tell
@@ -24,6 +23,7 @@ from samantic.files import read_json, write_json
 from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.prediction import class_shares
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
 
 
@@ -121,7 +121,7 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    options = predictor.options | (look := look or Look())._asdict()
+    options = predictor.options | predictor.selection.stored() | (look := look or Look())._asdict()
     made = {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
@@ -199,7 +199,7 @@ def _predict_pairs(
     """
     predictor, out = job.predictor, job.out
     probabilities = "probabilities" in job.kinds
-    pairs = iter(tqdm(files, desc="predict", unit=noun(files[0].images), disable=None))
+    pairs = iter(progress(files, "predict", noun(files[0].images)))
     while ahead := list(islice(pairs, batch_size or predictor.batch_size)):
         marks = [_forget(pair, out, job.made) for pair in ahead]
         kept = [_kept(job, pair, mark) for pair, mark in zip(ahead, marks, strict=True)]

@@ -105,7 +105,7 @@ class Predictor(Classifier, PairPredictor):
 def load(
     name_or_path: str | Path,
     device: Device = "auto",
-    thermal_scaling: str | None = None,
+    thermal_scaling: str | tuple[float, float] | None = None,
     rig: str | None = None,
     tile: int | None = None,
     panorama: bool | None = None,
@@ -117,8 +117,8 @@ def load(
     Args:
         name_or_path: A run folder, a model folder, or a hub id `owner/name`.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame,
+            LOW,HIGH or (low, high).
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         tile: Larger images are predicted in overlapping tiles of this side, in pixels of what the
             network sees; None for 1536, or what the model saw in training where that is more.

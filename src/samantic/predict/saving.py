@@ -59,8 +59,6 @@ def _write_confidence(found: Prediction, path: Path, made_from: str | None, look
 
 
 def _write_probabilities(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
-    if found.probabilities is None:
-        raise InputError("save: probabilities were not kept; predict with probabilities=True")
     values = found.probabilities.astype(np.float16)
     np.savez_compressed(path, probabilities=values, classes=np.array(found.classes))
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
@@ -17,6 +16,7 @@ from samantic.measure.tables import pair_count
 from samantic.predict.asking import PairPredictor
 from samantic.predict.domain import unlike, warning
 from samantic.predict.saving import KINDS
+from samantic.progress import progress
 from samantic.report.pages import legend, render
 from samantic.report.pictures import (
     UNLIKE,
@@ -53,7 +53,7 @@ def write_predictions(
     shown = [done[place] for place in places]
     panels = [
         _panel(predictor, pair, out, summary["frames"][pair.name])
-        for pair in tqdm(shown, desc="report", unit=noun(sensors), disable=None)
+        for pair in progress(shown, "report", noun(sensors))
     ]
     confidence = {pair.name: summary["frames"][pair.name]["confidence"] for pair in done}
     seen = predictor.info.confidence

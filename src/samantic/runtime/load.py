@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from samantic.config.networks import TestTime
 from samantic.errors import InputError
 from samantic.predict.info import ModelInfo, read_info
+from samantic.predict.selection import Threshold, selection_of
 from samantic.runtime.backends import SUFFIXES
 from samantic.runtime.exported import ExportedModel
 
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
 def load(
     name_or_path: str | Path,
     device: Device = "auto",
-    thermal_scaling: str | None = None,
+    thermal_scaling: str | tuple[float, float] | None = None,
     rig: str | None = None,
     tile: int | None = None,
     panorama: bool | None = None,
     size: int | None = None,
     tta: TestTime | None = None,
+    only: Sequence[str] | None = None,
+    threshold: Threshold | None = None,
 ) -> Predictor:
     """Load a trained model for prediction.
 
@@ -32,10 +36,11 @@ def load(
         name_or_path: A run folder, a model folder, a hub id `owner/name`, or a file that `samantic
             export` has written (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
             answers `predict`, `predict_batch` and `predict_each` without torch, on the CPU; of the
-            options below it takes `panorama` alone, since the others are part of it.
+            options below it takes `panorama`, `only` and `threshold`, since the others are part of
+            it.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
+        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame,
+            LOW,HIGH or (low, high).
         rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
         tile: Larger images are predicted in overlapping tiles of this side, in pixels of what the
             network sees; None for 1536, or what the model saw in training where that is more.
@@ -45,10 +50,13 @@ def load(
             are, None means as in the model's evaluation after training.
         tta: Test-time augmentation: `flip` (2 passes of the network), `scales` (2) or `all` (4)
             average the answers to several views of an image.
+        only: Names of the classes that are wanted; pixels of others become 255, unknown.
+        threshold: Least confidence in 0..1, of all classes or by name, as {"person": 0.6}; pixels
+            below it become 255, unknown.
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
-            or no network can read tiles or images of this side.
+            there is no such class, or no network can read tiles or images of this side.
 
     Example:
         >>> model = samantic.load("runs/demo/fused")
@@ -65,7 +73,9 @@ def load(
     if not is_exported(name_or_path):
         from samantic.predict.predictor import load as load_folder
 
-        return load_folder(name_or_path, device, panorama=panorama, **options)
+        predictor = load_folder(name_or_path, device, panorama=panorama, **options)
+        predictor.selection = selection_of(predictor.classes, only, threshold)
+        return predictor
     given = [name for name, value in options.items() if value is not None]
     if device not in ("auto", "cpu"):
         given.append("device")
@@ -74,7 +84,9 @@ def load(
             f"{name_or_path}: an exported file has its own {', '.join(given)}; export it with what "
             "you want, or load the model that it was made from"
         )
-    return cast("Predictor", ExportedModel(name_or_path, panorama=panorama))
+    model = ExportedModel(name_or_path, panorama=panorama)
+    model.selection = selection_of(model.classes, only, threshold)
+    return cast("Predictor", model)
 
 
 def is_exported(name_or_path: str | Path) -> bool:
