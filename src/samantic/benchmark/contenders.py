@@ -13,11 +13,12 @@ from PIL import Image
 from samantic.benchmark.bare import BarePasses
 from samantic.benchmark.entry import Entry
 from samantic.benchmark.machine import wait
+from samantic.data.camera import RawPair
 from samantic.errors import InputError
 from samantic.export.module import thermal_type_of
 from samantic.export.proof import generated
 from samantic.measure.cost import Cost, cost_of, told_miou
-from samantic.predict.asking import PairPredictor, RawPair
+from samantic.predict.asking import PairPredictor
 from samantic.predict.predictor import load
 from samantic.runtime.exported import ExportedModel
 

@@ -11,6 +11,9 @@ from samantic.data.images import check_size
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
 from samantic.data.thermal import RawThermal, Scaling, parse_scaling, refuse_depth, scale_thermal
 
+RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
+"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
+
 
 class Camera(NamedTuple):
     """How a raw thermal image becomes what a network reads.

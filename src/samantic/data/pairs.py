@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from samantic.config.train import Layout
-from samantic.data.camera import ALIGNED_8_BIT, Camera
+from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
@@ -151,8 +151,18 @@ class PairedFolder(Dataset[Sample]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = read_sample(self.files[index], self.code, self.camera)
-        return sample if self.transform is None else self.transform(sample)
+        return self.with_raw(index)[0]
+
+    def with_raw(self, index: int) -> tuple[Sample, RawPair]:
+        """A pair, and its images as the cameras gave them; its files are read once.
+
+        Raises:
+            InputError: As `read_sample` raises it.
+        """
+        files = self.files[index]
+        raw = read_pair(files)
+        sample = make_sample(files, raw, self.code, self.camera)
+        return (sample if self.transform is None else self.transform(sample)), raw
 
     @property
     def noun(self) -> str:
@@ -237,7 +247,7 @@ class PairedFolder(Dataset[Sample]):
         ]
 
 
-def read_pair(files: Files) -> tuple[NDArray[np.uint8] | None, RawThermal | None]:
+def read_pair(files: Files) -> RawPair:
     """Read RGB (H, W, 3) uint8 and raw thermal (h, w) of a pair; None for a missing modality.
 
     Raises:
@@ -264,10 +274,17 @@ def read_images(
     Raises:
         InputError: A file is broken or too small, or the thermal image does not fit the camera.
     """
-    rgb, raw = read_pair(files)
-    if raw is None:
+    return _seen(files, read_pair(files), camera)
+
+
+def _seen(
+    files: Files, raw: RawPair, camera: Camera
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
+    """`read_images` of images that were read."""
+    rgb, heat = raw
+    if heat is None:
         return rgb, None
-    return rgb, camera.see(raw, rgb, str(files.thermal), str(files.rgb))
+    return rgb, camera.see(heat, rgb, str(files.thermal), str(files.rgb))
 
 
 def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
@@ -277,7 +294,12 @@ def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
         InputError: A file is broken, sizes differ, a label stands for no class, or the thermal
             image does not fit the camera.
     """
-    rgb, thermal = read_images(files, camera)
+    return make_sample(files, read_pair(files), code, camera)
+
+
+def make_sample(files: Files, raw: RawPair, code: LabelCode, camera: Camera) -> Sample:
+    """`read_sample` of a pair whose images were read."""
+    rgb, thermal = _seen(files, raw, camera)
     labels = None
     if files.labels is not None:
         ids = code.read(files.labels)

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.camera import RawPair
+from samantic.data.pairs import PairedFolder
 from samantic.data.thermal import RawThermal, Scaling
 from samantic.errors import InputError
+from samantic.measure.counting import truth_of
 from samantic.metrics import confusion_matrix, scores
-from samantic.predict.asking import PairPredictor, RawPair
+from samantic.predict.asking import PairPredictor
 from samantic.run.split import Split, open_labelled, settled
 from samantic.scenes.scene import draw_scene
 
@@ -64,11 +66,12 @@ def generated(
     """Street scenes of these sizes, their thermal levels spread over the model's range."""
     pairs: list[RawPair] = []
     for index in range(count):
-        rgb, levels = draw_scene(1, index, size).rgb, draw_scene(1, index, thermal_size).thermal
+        scene = draw_scene(1, index, size)
+        levels = (scene if thermal_size == size else draw_scene(1, index, thermal_size)).thermal
         low, high = (scaling.low, scaling.high) if scaling.kind == "fixed" else (20000.0, 30000.0)
         values = levels if kind == "uint8" else low + (high - low) * levels.astype(np.float64) / 255
         thermal: RawThermal = values.astype(kind)
-        pairs.append((rgb, thermal))
+        pairs.append((scene.rgb, thermal))
     return Sampled(f"{count} generated scenes", pairs, None)
 
 
@@ -80,11 +83,12 @@ def from_folder(predictor: Any, split: Split, folder: Path, count: int) -> Sampl
     """
     split = settled(split, [folder])._replace(frames=count)
     data: PairedFolder = open_labelled(split, predictor.info, predictor.camera)[0]
-    samples = [data[i] for i in range(len(data))]
-    labels = [s.labels.numpy() for s in samples if s.labels is not None]
-    return Sampled(
-        f"{len(data)} pairs of {split.title}", [read_pair(files) for files in data.files], labels
-    )
+    pairs, labels = [], []
+    for index in range(len(data)):
+        sample, raw = data.with_raw(index)
+        pairs.append(raw)
+        labels.append(truth_of(sample).numpy())
+    return Sampled(f"{len(data)} pairs of {split.title}", pairs, labels)
 
 
 def prove(model: PairPredictor, file: PairPredictor, sampled: Sampled) -> Proof:

@@ -22,7 +22,6 @@ from samantic.predict.predictor import Predictor
 PLAIN = "without tta"
 """The name under which the answer without test-time augmentation is counted."""
 
-
 MOST = 8
 """Images, or tiles of them, that an encoder is to remember for the disturbances."""
 
@@ -98,8 +97,8 @@ class FrameCounter:
 
     def __call__(self, samples: list[Sample]) -> list[Counted]:
         """Ask about labelled pairs of one kind, and count."""
-        images, truths = _stacked([s.images for s in samples]), [_truth(s) for s in samples]
-        with remembering(self.predictor.network, MOST) as memory:
+        images, truths = _stacked([s.images for s in samples]), [truth_of(s) for s in samples]
+        with remembering(self.predictor.network, MOST if self.disturbances else 0) as memory:
             plain = found = self._timed("plain", self.plain, images, self.heads)
             if self.predictor.tta is not None:
                 memory.forget()  # or the time would not be its own
@@ -120,16 +119,12 @@ class FrameCounter:
 
     def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
         """What is counted of the answer to a pair, by name."""
-        confidence, labels = found.confidence[0, 0], found.labels[:, 0]
-        matrices = [confusion_matrix(ids, truth, self.classes) for ids in labels]
-        counted = {
-            "matrix": matrices[0],
-            "boundary": boundary_counts(labels[0], truth, self.classes),
-            "calibration": calibration_counts(confidence, labels[0], truth),
-            "confidence": confidence.mean(),
-        }
-        if len(self.heads) > 1:
-            counted |= {of_head(h): m for h, m in zip(self.heads, matrices, strict=True)}
+        labels, *others = found.labels[:, 0]
+        counted = frame_counts(labels, found.confidence[0, 0], truth, self.classes)
+        if others:
+            matrices = [confusion_matrix(ids, truth, self.classes) for ids in others]
+            both = zip(self.heads, [counted["matrix"], *matrices], strict=True)
+            counted |= {of_head(head): matrix for head, matrix in both}
         return counted
 
     def _features(self, sample: Sample, truth: Tensor, plain: Classified) -> dict[str, Tensor]:
@@ -176,7 +171,26 @@ def _stacked(images: list[Mapping[str, Tensor]]) -> Images:
     return {sensor: torch.stack([one[sensor] for one in images]) for sensor in images[0]}
 
 
-def _truth(sample: Sample) -> Tensor:
+def frame_counts(
+    labels: Tensor, confidence: Tensor, truth: Tensor, classes: int
+) -> dict[str, Tensor]:
+    """What is counted of every answer, by name.
+
+    Args:
+        labels: (H, W) int64, the predicted class ids.
+        confidence: (H, W), their probability.
+        truth: (H, W) int64, 255 ignored.
+        classes: Classes K.
+    """
+    return {
+        "matrix": confusion_matrix(labels, truth, classes),
+        "boundary": boundary_counts(labels, truth, classes),
+        "calibration": calibration_counts(confidence, labels, truth),
+        "confidence": confidence.mean(),
+    }
+
+
+def truth_of(sample: Sample) -> Tensor:
     """The labels of a pair, which an evaluation needs."""
     if sample.labels is None:
         raise ValueError(f"{sample.name}: an evaluation needs labels")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -148,12 +148,55 @@ def evaluate_predictor(
     network, classes = predictor.network, predictor.info.classes
     dataset.check_reader("the model", network.modalities, classes, "evaluate on data that it fits")
     start, counter = perf_counter(), FrameCounter(predictor, disturbances, features)
-    gallery = Gallery(len(dataset), pictures, extremes)
-    names, tally, skipped = [], Tally(len(dataset)), {}
     each = f"{'an' if dataset.noun == 'image' else 'a'} {dataset.noun}"
     title = f"evaluate, {1 + len(disturbances)} conditions {each}" if disturbances else "evaluate"
     samples = progress(one_by_one(dataset), title, dataset.noun, total=len(dataset))
     answers = in_batches(samples, predictor.batch_size, kind_of, counter)
+    kept = collect(dataset, answers, pictures=pictures, extremes=extremes, skip_bad=skip_bad)
+    return Evaluation(
+        *kept,
+        counter.seconds,
+        perf_counter() - start,
+        tuple(disturbances),
+        predictor.panorama,
+        predictor.size,
+        predictor.tta,
+        counter.times,
+    )
+
+
+class Collected(NamedTuple):
+    """What is kept of the frames of a split; see `Evaluation`."""
+
+    names: list[str]
+    subsets: list[str | None]
+    counts: dict[str, Tensor]
+    frames: list[Frame]
+    skipped: dict[str, str]
+
+
+def collect(
+    dataset: PairedFolder,
+    answers: Iterable[tuple[Sample, Counted] | InputError],
+    *,
+    pictures: int,
+    extremes: int,
+    skip_bad: bool,
+) -> Collected:
+    """Keep what was counted of every pair, and some frames for pictures.
+
+    Args:
+        dataset: The split.
+        answers: Of each of its pairs; in its place, why there is none.
+        pictures: As `evaluate_predictor` takes it.
+        extremes: As `evaluate_predictor` takes it.
+        skip_bad: As `evaluate_predictor` takes it.
+
+    Raises:
+        InputError: There is no answer to a pair that is not to be skipped, or to none.
+    """
+    gallery = Gallery(len(dataset), pictures, extremes)
+    names, tally, skipped = [], Tally(len(dataset)), {}
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):
             if not skip_bad:
@@ -168,20 +211,8 @@ def evaluate_predictor(
         raise InputError(
             f"{dataset.root}: no {dataset.noun} of the split '{dataset.split}' can be read"
         )
-    return Evaluation(
-        names,
-        [dataset.subset(name) for name in names],
-        tally.counts(),
-        gallery.frames(),
-        skipped,
-        counter.seconds,
-        perf_counter() - start,
-        tuple(disturbances),
-        predictor.panorama,
-        predictor.size,
-        predictor.tta,
-        counter.times,
-    )
+    subsets = [dataset.subset(name) for name in names]
+    return Collected(names, subsets, tally.counts(), gallery.frames(), skipped)
 
 
 def _frame(sample: Sample, counted: Counted) -> Frame:

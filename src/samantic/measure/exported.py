@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from time import perf_counter
 
 import torch
 
-from samantic.data.pairs import PairedFolder, read_pair
-from samantic.data.sensors import SENSORS
+from samantic.data.pairs import PairedFolder, Sample
 from samantic.errors import InputError
-from samantic.measure.counting import Tally
-from samantic.measure.evaluation import Evaluation
-from samantic.measure.gallery import Frame, Gallery
-from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix, scores
+from samantic.measure.counting import Counted, frame_counts, truth_of
+from samantic.measure.evaluation import Evaluation, collect
 from samantic.progress import progress
 from samantic.runtime.exported import ExportedModel
 
@@ -34,48 +32,29 @@ def evaluate_exported(
     classes, reads = model.info.classes, list(model.backend.inputs)
     dataset.check_reader("the file", reads, classes, "evaluate on data that it fits")
     start, seconds = perf_counter(), 0.0
-    gallery, tally = Gallery(len(dataset), pictures, extremes), Tally(len(dataset))
-    names, skipped = [], {}
-    files = progress(dataset.files, "evaluate", dataset.noun)
-    for index, pair in enumerate(files):
-        try:
-            sample, raw = dataset[index], read_pair(pair)
+
+    def answers() -> Iterator[tuple[Sample, Counted] | InputError]:
+        nonlocal seconds
+        for index, files in enumerate(progress(dataset.files, "evaluate", dataset.noun)):
+            try:
+                sample, raw = dataset.with_raw(index)
+            except InputError as error:
+                yield error
+                continue
             began = perf_counter()
             found = next(model.predict_each([raw]))
             seconds += perf_counter() - began
             if isinstance(found, InputError):
-                raise InputError(f"{pair.name}: {found}")
-        except InputError as error:
-            if not skip_bad:
-                raise
-            skipped[pair.name] = str(error)
-            continue
-        assert sample.labels is not None  # noqa: S101  # the split is labelled
-        labels, confidence = (torch.from_numpy(x) for x in (found.labels, found.confidence))
-        truth, labels = sample.labels, labels.long()
-        matrix = confusion_matrix(labels, truth, len(classes))
-        tally.add(
-            {
-                "matrix": matrix,
-                "boundary": boundary_counts(labels, truth, len(classes)),
-                "calibration": calibration_counts(confidence, labels, truth),
-                "confidence": confidence.mean(),
-            }
-        )
-        names.append(pair.name)
-        pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
-        miou = scores(matrix).miou_present
-        ids, sure = truth.byte().numpy(), (255 * confidence).round().byte().numpy()
-        frame = Frame(pair.name, pixels, ids, found.labels, miou, sure)
-        gallery.add(index, frame)
-    if not names:
-        raise InputError(f"{dataset.root}: no pair of the split '{dataset.split}' can be read")
+                yield InputError(f"{files.name}: {found}")
+                continue
+            labels = torch.from_numpy(found.labels).long()
+            confidence = torch.from_numpy(found.confidence)
+            counts = frame_counts(labels, confidence, truth_of(sample), len(classes))
+            yield sample, Counted(labels, confidence, counts)
+
+    kept = collect(dataset, answers(), pictures=pictures, extremes=extremes, skip_bad=skip_bad)
     return Evaluation(
-        names,
-        [dataset.subset(name) for name in names],
-        tally.counts(),
-        gallery.frames(),
-        skipped,
+        *kept,
         seconds,
         perf_counter() - start,
         (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from samantic.config.networks import Head
 from samantic.data.sensors import SENSORS
 from samantic.models.encoders.norms import fold_norms
-from samantic.models.memory import Memory
+from samantic.models.memory import Encoded, Memory
 from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
@@ -21,8 +21,6 @@ CHANNELS = {name: sensor.channels for name, sensor in SENSORS.items()}
 
 MODALITIES = ("rgb", "thermal")
 """What the networks of this package read: the first rows of the table of sensors."""
-
-Encoded = TypeVar("Encoded")
 
 
 class Output(NamedTuple):

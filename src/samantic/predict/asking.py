@@ -12,17 +12,14 @@ from typing import Any, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.camera import Camera
-from samantic.data.thermal import RawThermal, refuse_unit
+from samantic.data.camera import Camera, RawPair
+from samantic.data.thermal import refuse_unit
 from samantic.errors import InputError
 from samantic.predict.batches import in_batches
 from samantic.predict.info import ModelInfo
 from samantic.predict.inputs import Channels, Picture, colour_of, heat_of, paired, several
 from samantic.predict.prediction import Prediction
 from samantic.predict.selection import Selection
-
-RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
-"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
 
 
 class PairPredictor(ABC):

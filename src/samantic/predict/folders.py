@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.camera import Camera
+from samantic.data.camera import Camera, RawPair
 from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
 from samantic.data.lists import count_names
@@ -20,7 +20,7 @@ from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
-from samantic.predict.asking import PairPredictor, RawPair
+from samantic.predict.asking import PairPredictor
 from samantic.predict.prediction import class_shares
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.progress import progress

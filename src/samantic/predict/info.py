@@ -19,6 +19,9 @@ from samantic.models.students.shapes import SegFormerShape
 
 CONFIG = "config.json"
 
+EXPORTED = {".onnx": "onnx", ".xml": "openvino"}
+"""Endings of exported files, and the format of each."""
+
 
 @dataclass(frozen=True)
 class ModelInfo:

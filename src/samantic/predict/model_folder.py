@@ -29,7 +29,7 @@ from samantic.models.encoders.bases import SHIPPED_BASES
 from samantic.models.network import Network, broken
 from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
-from samantic.predict.info import CONFIG, ModelInfo, read_info, stored_info
+from samantic.predict.info import CONFIG, EXPORTED, ModelInfo, read_info, stored_info
 from samantic.provenance import files_digest
 from samantic.strings import code, escaped
 
@@ -172,7 +172,7 @@ def find_model(name_or_path: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
     cure = f"no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
-    if path.suffix in (".onnx", ".xml") and path.is_file():
+    if path.suffix in EXPORTED and path.is_file():
         raise InputError(f"{path}: an exported file; give the model that it was made from")
     if path.exists():
         raise InputError(f"{path}: {cure}")

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from samantic.config.networks import TestTime
+from samantic.data.camera import RawPair
 from samantic.data.sensors import given
 from samantic.errors import InputError
 from samantic.models.devices import Device, choose_device
-from samantic.predict.asking import PairPredictor, RawPair
+from samantic.predict.asking import PairPredictor
 from samantic.predict.classifier import Classifier
 from samantic.predict.model_folder import find_model, fingerprint, load_model
 from samantic.predict.prediction import Prediction
@@ -112,31 +113,11 @@ def load(
     size: int | None = None,
     tta: TestTime | None = None,
 ) -> Predictor:
-    """Load a trained model for prediction.
-
-    Args:
-        name_or_path: A run folder, a model folder, or a hub id `owner/name`.
-        device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame,
-            LOW,HIGH or (low, high).
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        tile: Larger images are predicted in overlapping tiles of this side, in pixels of what the
-            network sees; None for 1536, or what the model saw in training where that is more.
-        panorama: Whether images go all around, and are predicted without a seam at their left and
-            right edge; None means as the images that the model learnt from.
-        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
-            are, None means as in the model's evaluation after training.
-        tta: Test-time augmentation: `flip` (2 passes of the network), `scales` (2) or `all` (4)
-            average the answers to several views of an image.
+    """Load a trained model from its folder, in PyTorch; `samantic.load` explains the arguments.
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
             or no network can read tiles or images of this side.
-
-    Example:
-        >>> model = samantic.load("runs/demo/fused")
-        >>> model.predict(rgb="rgb.png", thermal="thermal.png").labels.shape
-        (480, 640)
     """
     device = choose_device(device)
     tile_of(tile, None), size_of(size, None), views_of(tta)  # before any file is read

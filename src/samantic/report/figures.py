@@ -15,6 +15,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from samantic.data.lists import even_places
 from samantic.display.palette import display_colours
 
 Floats = NDArray[np.floating[Any]]
@@ -156,7 +157,7 @@ def similarity_matrices(
     steps = sorted((key for key in matrices if key.startswith("step_")), key=_step)
     if not steps:
         return []
-    chosen = np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
+    chosen = even_places(len(steps), most)
     titles = {"text": "text"} | {steps[i]: f"step {_step(steps[i])}" for i in chosen}
     known = ~np.isnan(np.diagonal(matrices["text"]))
     names = [_plain(name) for name, has in zip(classes, known, strict=True) if has]
@@ -191,7 +192,7 @@ def tsne(
     figure = _figure(3.2 * len(vectors) + 1.2, 3.4)
     panels = figure.subplots(1, len(vectors), squeeze=False)[0]
     for axes, (title, (features, ids)) in zip(panels, vectors.items(), strict=True):
-        chosen = np.linspace(0, len(ids) - 1, min(most, len(ids))).round().astype(int)
+        chosen = even_places(len(ids), most)
         features, ids = features[chosen], ids[chosen]
         perplexity = min(30.0, (len(ids) - 1) / 3)
         places = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(features)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.images import open_image
+from samantic.data.lists import even_places
 from samantic.data.pairs import Files, read_images
 from samantic.data.sensors import given, noun
 from samantic.measure.gallery import Frame
@@ -49,8 +50,7 @@ def write_predictions(
     """
     done = [pair for pair in files if pair.name in summary["frames"]]
     sensors = files[0].images
-    places = np.linspace(0, len(done) - 1, min(MOST, len(done))).round().astype(int)
-    shown = [done[place] for place in places]
+    shown = [done[place] for place in even_places(len(done), MOST)]
     panels = [
         _panel(predictor, pair, out, summary["frames"][pair.name])
         for pair in progress(shown, "report", noun(sensors))

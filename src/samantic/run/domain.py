@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
+from samantic.data.lists import even_places
 from samantic.data.pairs import PairedFolder, read_pair
 from samantic.predict.info import CONFIG
 from samantic.predict.model_folder import store_info
@@ -33,7 +34,7 @@ def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
     if not (folder / "model" / CONFIG).is_file():
         return  # the run was stopped before a model was kept, and had no step left
     files = splits.get("val", splits["train"]).files
-    chosen = np.unique(np.linspace(0, len(files) - 1, min(FRAMES, len(files))).round().astype(int))
+    chosen = even_places(len(files), FRAMES)
     predictor = load(folder)
     answers = predictor.predict_each(read_pair(files[place]) for place in chosen)
     means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]

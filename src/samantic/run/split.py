@@ -98,19 +98,19 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
         InputError: Nobody knows the names, or they are not the models'.
     """
     spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
-    model = info_at(folders[0]).classes
+    info = info_at(folders[0])
     if not spec.classes:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:
             raise InputError(
                 f"{split.root}: layout pairs names no classes; say what the label ids stand for, "
-                f'e.g. --classes "{",".join(model)}" if they are the model\'s'
+                f'e.g. --classes "{",".join(info.classes)}" if they are the model\'s'
             )
         spec = replace(spec, classes=learnt.classes, palette=learnt.palette, colours=learnt.colours)
     spec = named(spec, None)
-    if spec.classes != model or split.mapping:
-        class_table(spec.classes, model, split.mapping or {})
-    return split._replace(layout=spec, panorama=_around(split, spec, info_at(folders[0])))
+    if spec.classes != info.classes or split.mapping:
+        class_table(spec.classes, info.classes, split.mapping or {})
+    return split._replace(layout=spec, panorama=_around(split, spec, info))
 
 
 def _around(split: Split, spec: DatasetSpec, info: ModelInfo) -> bool:

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.errors import InputError
+from samantic.predict.info import EXPORTED
 from samantic.runtime.quiet import import_quietly
 
 Arrays = Mapping[str, NDArray[Any]]
 
 METADATA = "samantic"
 """The key under which a file says what model it holds, as JSON."""
-
-SUFFIXES = {".onnx": "onnx", ".xml": "openvino"}
-"""Endings of exported files, and what they are for."""
 
 HINTS = {"bf16": "bf16", "fp32": "f32", "fp16": "f32", "int8": "f32"}
 """In which precision OpenVINO computes what a file holds; by itself it would choose."""
@@ -72,7 +70,7 @@ def open_backend(path: Path, threads: int | None = None) -> Backend:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; export a model with `samantic export`")
-    kind = SUFFIXES.get(path.suffix, "")
+    kind = EXPORTED.get(path.suffix, "")
     if not kind:
         raise InputError(f"{path}: not an exported file; give one that ends in .onnx or .xml")
     package = {"onnx": "onnxruntime", "openvino": "openvino"}[kind]

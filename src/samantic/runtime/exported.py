@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.data.camera import RawPair
 from samantic.data.thermal import PERCENTILES, RawThermal, Scaling
 from samantic.errors import InputError
-from samantic.predict.asking import PairPredictor, RawPair
+from samantic.predict.asking import PairPredictor
 from samantic.predict.blending import Blend, Floats, Places, blend_tiles
 from samantic.predict.info import info_of
 from samantic.predict.prediction import Prediction

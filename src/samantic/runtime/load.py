@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from samantic.config.networks import TestTime
 from samantic.errors import InputError
-from samantic.predict.info import ModelInfo, read_info
+from samantic.predict.info import EXPORTED, ModelInfo, read_info
 from samantic.predict.selection import Threshold, selection_of
-from samantic.runtime.backends import SUFFIXES
 from samantic.runtime.exported import ExportedModel
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def load(
 
 def is_exported(name_or_path: str | Path) -> bool:
     """Whether a model's name is that of an exported file."""
-    return Path(name_or_path).suffix in SUFFIXES and not Path(name_or_path).is_dir()
+    return Path(name_or_path).suffix in EXPORTED and not Path(name_or_path).is_dir()
 
 
 def find(name_or_path: str | Path) -> Path:
