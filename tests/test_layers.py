@@ -11,7 +11,7 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
-    ["errors", "strings"],
+    ["errors", "strings", "spelling"],
     ["yaml_text"],
     ["files"],
     ["config", "provenance"],

@@ -23,16 +23,21 @@ from samantic.files import read_json, write_json
 from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.prediction import class_shares
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.predict.timestamps import by_time
 from samantic.provenance import digest, files_digest, png_mark
 
 
-def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> list[Files]:
-    """Pair the images of files or folders by stem.
+def find_files(
+    rgb: Path | None, thermal: Path | None, rgbt: Path | None, tolerance: float | None = None
+) -> list[Files]:
+    """Pair the images of files or folders by stem, or by the time in their names.
 
     Args:
         rgb: RGB image or folder, or None.
         thermal: Thermal image or folder, or None.
         rgbt: 4-channel image or folder, instead of the other two.
+        tolerance: Names hold times, and partners lie at most so many seconds apart; None pairs by
+            stem.
 
     Raises:
         InputError: Nothing was given, a folder is empty, or a partner is missing.
@@ -44,6 +49,9 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
     if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
         return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
+    if colour is not None and heat is not None and tolerance is not None:
+        matched = by_time(colour, heat, tolerance)
+        return [Files(name, {"rgb": one, "thermal": other}) for name, one, other in matched]
     if colour is not None and heat is not None:
         problems = [
             f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
@@ -51,7 +59,10 @@ def find_files(rgb: Path | None, thermal: Path | None, rgbt: Path | None) -> lis
             if (extra := [path.name for stem, path in here.items() if stem not in there])
         ]
         if problems:
-            raise InputError(f"{'; '.join(problems)}; add the partners, or give one modality alone")
+            raise InputError(
+                f"{'; '.join(problems)}; add the partners, or give one modality alone; if names "
+                "hold times, pair by them with --tolerance SECONDS"
+            )
     images = given({"rgb": colour, "thermal": heat})
     return [
         Files(stem, {name: found[stem] for name, found in images.items()})
