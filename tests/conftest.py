@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before huggingface_hub reads it
 from samantic.cli import main
 from samantic.config import AdaptConfig
 from samantic.config.networks import Fusion
+from samantic.export.job import Order, export
 from samantic.models import SARTM, load_sam2
+from samantic.predict.predictor import load
 from samantic.scenes.write import write_scenes
 from tests.helpers import write_changed
 
@@ -25,6 +28,8 @@ REALDATA = Path(os.environ.get("SAMANTIC_REALDATA", Path(__file__).parents[2] / 
 
 
 def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"  # of the commands that tests start
 
@@ -128,3 +133,11 @@ def trained(mfnet: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert main(["train", str(config)]) == 0
     return folder / "tiny"
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nano for images of 48x64, as ONNX."""
+    path = tmp_path_factory.mktemp("exported") / "nano.onnx"
+    export(load("nano", "cpu"), Order("onnx", size=(48, 64)), path)
+    return path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tools.api import listing
-from tools.reference import MODULES, public_names
+from tools.reference import MODULES, page, public_names
 
 RECORD = Path(__file__).with_name("api.txt")
 UPDATE = "python -m tools.api > tests/api.txt"
@@ -34,6 +34,15 @@ def test_what_is_promised_is_recorded(module: str, names: str) -> None:
     """The record cannot be regenerated without these."""
     assert set(names.split()) <= set(public_names(module))
     assert all(getattr(import_module(module), name) is not None for name in names.split())
+
+
+def test_methods_that_a_parent_provides_are_promised_too() -> None:
+    """What users call may stand in a class that the public one extends."""
+    entry = RECORD.read_text().split("class Predictor(")[1].split("\nload(")[0]
+    assert {"predict", "predict_batch"} <= {
+        line.split("(")[0].strip() for line in entry.split("\n")
+    }
+    assert "### Predictor.predict\n" in page("samantic")
 
 
 def test_every_module_of_the_contract_is_recorded() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
-    ["errors", "strings", "spelling"],
+    ["errors", "strings", "spelling", "progress"],
     ["yaml_text"],
     ["files"],
     ["config", "provenance"],
@@ -22,8 +22,9 @@ LAYERS = [
     ["runtime"],
     ["distill", "measure"],
     ["report"],
-    ["run", "check", "convert", "export"],
-    ["ablation", "demo"],
+    ["run", "check", "convert"],
+    ["export"],
+    ["ablation", "demo", "benchmark"],
     ["cli"],
     ["__main__"],
 ]

@@ -14,12 +14,12 @@ from typing import cast
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 import samantic
 from samantic.data import PairedFolder
 from samantic.metrics import confusion_matrix, paired_difference, scores
 from samantic.predict.predictor import Predictor
+from samantic.progress import progress
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
 def measure(model: Predictor, pairs: PairedFolder) -> tuple[Tensor, float]:
     """(n, K, K) confusion matrices of n panoramas; the share of pixels that half a turn keeps."""
     matrices, agreement = [], []
-    for index in tqdm(range(len(pairs)), "panoramas", unit="image", disable=None):
+    for index in progress(range(len(pairs)), "panoramas", "image"):
         sample = pairs[index]
         rgb, truth = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
         half = rgb.shape[-1] // 2

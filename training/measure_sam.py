@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.config.train import IGNORE, Layout
 from samantic.data import PairedFolder
@@ -33,6 +32,7 @@ from samantic.files import replacing
 from samantic.models import load_sam2
 from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
+from samantic.progress import progress
 
 
 def main() -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         recalls, shares, counts = [], [], []
         # the quality that an untrained network expects of its masks means nothing: keep them all
         quality = -10.0 if is_random(base) else options.quality
-        for index in tqdm(range(len(pairs)), desc=base, unit="image"):
+        for index in progress(range(len(pairs)), base, "image"):
             for name, rgb, labels in views(pairs[index], options.window):
                 found = grid_masks(
                     sam,

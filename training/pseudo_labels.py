@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 import samantic
 from samantic.config.train import IGNORE
@@ -32,6 +31,7 @@ from samantic.files import replacing, write_text
 from samantic.predict.folders import find_files
 from samantic.predict.model_folder import find_model, fingerprint
 from samantic.predict.predictor import Predictor
+from samantic.progress import progress
 from samantic.provenance import files_digest, mark_png, png_mark
 
 Answer = tuple[NDArray[np.uint8], NDArray[np.float32]]
@@ -102,7 +102,7 @@ def _write(
     """The images of all pairs, then their labels, of which all must be known."""
     camera: Camera = models[0].camera if models else ALIGNED_8_BIT
     answers: list[Answer] = []
-    for pair, name, mark in tqdm(pairs, "label", unit="pair"):
+    for pair, name, mark in progress(pairs, "label", "pair"):
         rgb, thermal = read_images(pair, camera)
         gray = np.rint(255 * thermal).astype(np.uint8)
         _save(np.dstack([rgb, gray]), options.out / "images" / f"{name}.png", mark)

@@ -1,4 +1,4 @@
-"""The one exception for users: bad input, described in one line."""
+"""What ends a command in one line: bad input, trouble of the machine, a signal."""
 
 from __future__ import annotations
 
@@ -19,6 +19,22 @@ class InputError(ValueError):
         return super().__str__().rsplit("InputError: ", 1)[-1].strip()
 
 
+class UnreadableError(InputError):
+    """An image file that is missing or damaged; a training goes on without it."""
+
+
+class StoppedError(RuntimeError):
+    """The machine, not the input, ended the work: no memory, a process that was killed.
+
+    The message is one line that says what happened and what to do about it. The command line prints
+    it without a traceback and exits with status 1.
+    """
+
+
+class Terminated(BaseException):
+    """SIGTERM: the work ends now. The command line prints the line and exits with status 143."""
+
+
 @contextmanager
 def one_line(program: str) -> Iterator[None]:
     """Let a script end as the command does: in one line, with status 2 on bad input.
@@ -27,7 +43,8 @@ def one_line(program: str) -> Iterator[None]:
         program: Its name, which the line begins with.
 
     Raises:
-        SystemExit: The block raised `InputError` (status 2) or `OSError` (status 1).
+        SystemExit: The block raised `InputError` (status 2), or `OSError` or `StoppedError`
+            (status 1).
 
     Example:
         >>> with one_line("mine.py"):
@@ -41,6 +58,8 @@ def one_line(program: str) -> Iterator[None]:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         line, status = f"{place}{error.strerror or error}", 1
+    except StoppedError as error:
+        line, status = str(error), 1
     else:
         return
     print(f"{program}: {line}", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -31,11 +32,19 @@ UNREADABLE = (
 """What zipfile and numpy raise over files that are no .npz."""
 
 
+TEMPORARY = re.compile(r"\..+\.(\d+)(\.\w+)?")
+"""Names of the temporary files of `replacing`, with the id of the process that writes one."""
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it vanishes.
 
     The suffix of `path` is kept, since libraries choose a format by it. Folders are created.
+
+    Args:
+        path: The file.
+        sync: Wait until the disk has it, so that it is whole after a power cut too.
 
     Example:
         >>> with replacing(Path("labels.png")) as temporary:
@@ -45,9 +54,51 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
+        if sync:
+            _sync(temporary)
         temporary.replace(path)
+        if sync:
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove the temporary files in a folder that killed processes have left there.
+
+    Returns:
+        The files.
+    """
+    found = [
+        path
+        for path in folder.rglob(".*")
+        if (match := TEMPORARY.fullmatch(path.name))
+        and path.is_file()
+        and not is_alive(int(match[1]))
+    ]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine goes on."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -70,7 +121,7 @@ def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str])
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    with replacing(path) as temporary:
+    with replacing(path, sync=True) as temporary:
         try:
             save_file(tensors, temporary, metadata)
         except SafetensorError as error:  # its word for a full disk

@@ -68,6 +68,13 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
     return gap + text if right else text + gap
 
 
+def aligned(lines: list[list[str]]) -> list[str]:
+    """Lines of cells, padded to columns, for a terminal."""
+    cells = [[printable(cell) for cell in line] for line in lines]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(padded, line, widths)) for line in cells]
+
+
 def escaped(text: object) -> str:
     """Text that Markdown shows as it is, in a table too."""
     line = re.sub(r"([\\`*\[\]|~$])", r"\\\1", printable(text))

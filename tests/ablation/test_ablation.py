@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,8 @@ from samantic.predict.model_folder import fingerprint
 from samantic.provenance import write_inputs
 from samantic.run.data import open_splits
 from samantic.run.folder import data_inputs
+from tests.processes import ended, start
+from tests.run.test_killed import wait
 
 WriteConfig = Callable[..., Path]
 TABLES = sorted((Path(__file__).parents[2] / "configs" / "ablations").glob("*.yaml"))
@@ -113,6 +116,24 @@ def test_killed_grid_continues_and_leaves_no_orphan(config: Path, tmp_path: Path
     assert history[-1]["step"] == 99
     assert len(list((stopped / "logs").iterdir())) == 2, "the cell was resumed, not begun anew"
     assert "| long |" in (out / "t.md").read_text()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_cells_and_begins_no_other(config: Path, tmp_path: Path) -> None:
+    """The one that runs saves its state, and a second start goes on with it."""
+    table = write_table(tmp_path / "one.yaml", base={}, none={"model.auxiliary": "none"})
+    long = ["--train.steps", "5000", "--train.save-minutes", "0"]
+    words = ["ablate", str(table), "--config", str(config), "--seeds", "0", *long]
+    out, log = tmp_path / "grid", tmp_path / "log"
+    process = start([*words, "--out", str(out)], log)
+    wait(lambda: any(out.glob("cells/*/last.ckpt")), 120)
+    os.kill(process.pid or 0, signal.SIGINT)
+    assert ended(process) == 1
+    assert "Traceback" not in log.read_text()
+    assert log.read_text().count("samantic: interrupted; what is written is whole") == 1
+    (cell,) = (out / "cells").iterdir()
+    assert "samantic: terminated (SIGTERM) after step" in (cell / "log.txt").read_text()
+    assert not (cell / ".lock").exists()
 
 
 def test_cells_are_shared_and_named_by_their_settings(config: Path, tmp_path: Path) -> None:

@@ -129,7 +129,6 @@ def empty_split(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (truncated, "not a readable image"),
         (three_channels, "3 channel(s), but this layout keeps thermal in a 4th"),
         (wrong_id, "label id 17, but there are 9 classes"),
         (no_label, "missing; add the partner"),
@@ -154,9 +153,22 @@ def test_a_loading_process_reports_in_one_line(
     mfnet: Path, tmp_path: Path, write_config: Callable[..., Path]
 ) -> None:
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
-    truncated(root)
+    wrong_id(root)
     done = run("train", write_config(root), "--data.workers", 1)
-    assert_refused(done, root, "not a readable image")
+    assert_refused(done, root, "label id 17, but there are 9 classes")
+
+
+def test_a_torn_image_is_named_and_training_goes_on(
+    mfnet: Path, tmp_path: Path, write_config: Callable[..., Path]
+) -> None:
+    root = Path(shutil.copytree(mfnet, tmp_path / "data"))
+    truncated(root)
+    done = run("train", write_config(root))
+    assert done.returncode == 0, done.stderr
+    assert "not a readable image (image file is truncated); copy it anew; another pair" in (
+        done.stderr
+    )
+    assert "Traceback" not in done.stderr
 
 
 def assert_refused(done: subprocess.CompletedProcess[str], root: Path, message: str) -> None:

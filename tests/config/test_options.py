@@ -6,14 +6,24 @@ import math
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import yaml
 
 from samantic.cli import main
-from samantic.config import AdaptConfig, AugmentConfig, Config, DataConfig, SartmConfig, TrainConfig
+from samantic.config import (
+    AdaptConfig,
+    AugmentConfig,
+    Config,
+    DataConfig,
+    SartmConfig,
+    StudentConfig,
+    TextConfig,
+    TrainConfig,
+)
 from samantic.config.distill import DistillConfig, MasksConfig, TeacherConfig, ViewConfig
 from samantic.config.options import RANGES, arms, hints
-from samantic.config.read import read_config, read_distill_config
+from samantic.config.read import read_config, read_distill_config, to_yaml
 from samantic.config.values import config_keys, section
 from samantic.errors import InputError
 
@@ -144,6 +154,23 @@ def test_python_is_told_what_a_file_is_told(make: Any, message: str) -> None:
         make()
     assert message in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+def test_a_path_is_a_text_wherever_one_is_wanted(tmp_path: Path) -> None:
+    """As Python users give folders; what is written down can be read back."""
+    model = StudentConfig(Path("efficientnet-lite0"))  # type: ignore[arg-type]
+    assert model == StudentConfig("efficientnet-lite0")
+    config = Config(tmp_path / "run", DataConfig(tmp_path), model)  # type: ignore[arg-type]
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config))
+    assert read_config(path) == config
+    with pytest.raises(InputError, match=r"text.prompt is 'x'; it must contain"):
+        TextConfig(prompt=Path("x"))  # type: ignore[arg-type]
+
+
+def test_an_array_is_no_text() -> None:
+    with pytest.raises(InputError, match=r"model.base is array\(\[1, 2\]\); it must be a text"):
+        StudentConfig(np.array([1, 2]))  # type: ignore[arg-type]
 
 
 COMMANDS = [

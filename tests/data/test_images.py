@@ -34,6 +34,10 @@ def test_one_door() -> None:
                 ):
                     found.append((path.relative_to(ROOT).as_posix(), ast.unparse(node)))
     assert sorted(found) == [
+        (
+            "src/samantic/convert/formats/pictures.py",
+            "Image.open(io.BytesIO(data), formats=('PNG',))",
+        ),
         ("src/samantic/data/images.py", "Image.open(path, formats=FORMATS)"),
         ("src/samantic/data/radiometric.py", "Image.open(io.BytesIO(payload), formats=('PNG',))"),
     ]

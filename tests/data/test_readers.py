@@ -134,7 +134,13 @@ def _check_labels(written: Written, path: Path) -> None:
         assert np.array_equal(ids, written.samples[..., 0])
     elif written.plain and written.palette is None and written.bits == 8:
         assert written.samples.shape[-1] > 1 or (written.samples == 254).any()
-    if colours is not None and (written.palette is not None or written.samples.shape[-1] >= 3):
+    ramp = np.repeat(
+        np.arange(0 if written.palette is None else len(written.palette))[:, None], 3, axis=1
+    )
+    # BMP has no gray but a palette of it, which starts as 0, 1, 2 and so on
+    gray = written.body.startswith(b"BM") and np.array_equal(written.palette, ramp)
+    indexed = written.palette is not None and not gray
+    if colours is not None and (indexed or written.samples.shape[-1] >= 3):
         assert np.array_equal(np.array(COLOURS)[colours], written.levels)
     elif colours is not None:
         assert np.array_equal(colours, written.samples[..., 0])

@@ -258,7 +258,9 @@ def test_devices_draw_different_numbers_and_steps_repeat_them() -> None:
     seed = StepSeed(3)
 
     def drawn(rank: int, step: int) -> list[float]:
-        trainer: Any = SimpleNamespace(global_rank=rank, global_step=step)
+        trainer: Any = SimpleNamespace(
+            global_rank=rank, global_step=step, world_size=3, accumulate_grad_batches=1
+        )
         seed.on_train_batch_start(trainer, None, None, 0)  # type: ignore[arg-type]
         return torch.rand(3).tolist()
 

@@ -163,7 +163,7 @@ def test_panoramas_are_not_mixed_with_other_images(
         ((), "give --rgb and/or --thermal, or --rgbt alone"),
         (("--rgb", "{own}/rgb", "--rgbt", "{own}/rgb"), "or --rgbt alone"),
         (("--rgb", "{own}/none"), "none: no such folder of images"),
-        (("--rgb", "{tmp}"), "no images in this folder"),
+        (("--rgb", "{tmp}/empty"), "no images in this folder"),
         (("--rgb", "{own}/rgb", "--thermal", "{tmp}/heat"), "no partner"),
         (("--rgbt", "{own}/rgb"), "3 channel(s), but this layout keeps thermal in a 4th"),
         (("--rgb", "{tmp}/heat/small.png", "--thermal", "{own}/thermal/{name}"), "70x50 pixels"),
@@ -177,6 +177,7 @@ def test_bad_input(
     words: tuple[str, ...],
     message: str,
 ) -> None:
+    (tmp_path / "empty").mkdir()
     (tmp_path / "heat").mkdir()
     Image.new("L", (32, 24)).save(tmp_path / "heat" / "small.png")
     name = one_pair(own)[0].name

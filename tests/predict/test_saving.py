@@ -208,8 +208,8 @@ def test_saving_from_python(model: Predictor, mine: Path, tmp_path: Path) -> Non
     found = model.predict(*images)
     found.save(tmp_path / "py", "a", kinds=("contours", "labels"), ground="blend")
     assert json.loads((tmp_path / "py" / "contours" / "a.json").read_text())["width"] == 70
-    with pytest.raises(InputError, match="predict with probabilities=True"):
-        found.save(tmp_path / "py", "a", kinds=("probabilities",))
+    found.save(tmp_path / "py", "a", kinds=("probabilities",))
+    assert (tmp_path / "py" / "probabilities" / "a.npz").exists()
     with pytest.raises(InputError, match="kinds: 'mask' is none of overlay"):
         found.save(tmp_path / "py", "a", kinds=("mask",))
     with pytest.raises(InputError, match="ground: thermal needs the thermal image"):

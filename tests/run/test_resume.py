@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from samantic.cli import main
@@ -16,6 +17,7 @@ from samantic.config.read import read_config
 from samantic.data import CATALOG, PairedFolder
 from samantic.errors import InputError
 from samantic.files import read_json, write_json, write_text
+from samantic.models import load_sam2
 from samantic.run.folder import check_config, check_inputs, claim, data_inputs, keep_inputs
 
 WriteConfig = Callable[..., Path]
@@ -180,6 +182,51 @@ def test_a_distillation_is_resumed_by_the_same_rule(
     capsys.readouterr()
     assert main(["distill", path, "--resume", "--train.steps", "3"]) == 2
     assert "1 of 1 in masks differ" in capsys.readouterr().err
+
+
+def save_base(folder: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    load_sam2("random-micro").save_pretrained(folder)
+
+
+def test_a_rig_and_a_base_are_known_by_their_content(
+    write_config: WriteConfig, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both may be files, which keep their name when they change."""
+    base, rig = tmp_path / "base", tmp_path / "rig.yaml"
+    still, moved = (f"thermal_to_rgb: [[1, 0, {x}], [0, 1, 0], [0, 0, 1]]" for x in (0, 9))
+    save_base(base, 1)
+    rig.write_text(still)
+    data = {"root": str(mfnet), "workers": 0, "rig": str(rig), "val": None, "test": None}
+    model, adapt = {"base": str(base)}, {"method": "lora", "rank": 2}
+    path = str(write_config(mfnet, data=data, model=model, adapt=adapt, train={"steps": 1}))
+    assert main(["train", path]) == 0
+    rig.write_text(moved)
+    longer = ["train", path, "--resume", "--train.steps", "2"]
+    assert main(longer) == 2
+    assert "1 of 1 in camera differ, first data.rig" in capsys.readouterr().err
+    rig.write_text(still)
+    save_base(base, 2)
+    assert main(longer) == 2
+    assert "1 of 1 in base differ, first model.base" in capsys.readouterr().err
+    save_base(base, 1)
+    inputs = tmp_path / "run" / "inputs.json"  # an earlier version tells of neither
+    kept = {k: part for k, part in read_json(inputs).items() if k not in ("base", "camera")}
+    write_json(inputs, kept)
+    assert main(longer) == 0
+
+
+def test_masks_of_another_sam_are_other_masks(
+    write_distill: WriteConfig, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_base(tmp_path / "sam", 1)
+    masks = {"source": "sam", "base": str(tmp_path / "sam"), "side": 1, "size": 32}
+    data = {"root": str(copy), "val": None, "test": None}
+    path = str(write_distill(data=data, masks=masks, train={"steps": 1, "validations": 1}))
+    assert main(["distill", path]) == 0
+    save_base(tmp_path / "sam", 2)
+    assert main(["distill", path, "--resume", "--train.steps", "2"]) == 2
+    assert "1 of 1 in sam differ, first masks.base" in capsys.readouterr().err
 
 
 def test_a_start_says_which_classes_it_keeps(

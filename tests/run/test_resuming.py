@@ -16,7 +16,7 @@ import torch
 from samantic.cli import main
 from samantic.distill.task import DistillTask
 from samantic.errors import InputError
-from samantic.learn.resume import _read
+from samantic.learn.resume import BEFORE, _read
 from samantic.learn.task import SegmentationTask
 from samantic.predict.model_folder import load_model
 from tests.helpers import cut_power
@@ -129,6 +129,7 @@ def test_the_last_state_is_validated_where_the_steps_do_not_divide(
 def stopped(trained: Path, tmp_path: Path, mfnet: Path) -> tuple[Path, list[str]]:
     """The checkpoint of a copy of a run, and the words that resume it."""
     shutil.copytree(trained, tmp_path / "tiny")
+    (tmp_path / "tiny" / BEFORE).unlink()
     words = ["train", str(tmp_path / "tiny" / "config.yaml"), "--out", str(tmp_path / "tiny")]
     return tmp_path / "tiny" / "last.ckpt", [*words, "--resume"]
 

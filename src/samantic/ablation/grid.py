@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -14,8 +15,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from samantic.ablation.tables import Table
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config, to_yaml
@@ -23,9 +22,11 @@ from samantic.config.train import Config
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
 from samantic.distill.teacher import load_teacher
-from samantic.errors import InputError
+from samantic.errors import InputError, StoppedError, Terminated
 from samantic.files import read_json
+from samantic.learn.resume import checkpoints
 from samantic.predict.model_folder import find_model, fingerprint
+from samantic.progress import open_progress
 from samantic.provenance import INPUTS, digest
 from samantic.run.data import open_splits
 from samantic.run.folder import Inputs, check_inputs, data_inputs
@@ -103,19 +104,26 @@ class Grid:
         _check_finished([config for config in folders.values() if self.finished(config)])
         failed: dict[str, str] = {}
         threads = max(1, (os.cpu_count() or 1) // jobs)
-        bar = tqdm(
-            total=len(folders), initial=len(folders) - len(waiting), desc="cells", unit="cell"
+        bar = open_progress(
+            "cells", "cell", total=len(folders), initial=len(folders) - len(waiting)
         )
+        running = _Running()
         with bar, ThreadPoolExecutor(jobs) as pool:
             tasks = {
-                pool.submit(_run, config, threads, self.robustness): config for config in waiting
+                pool.submit(running.run, config, threads, self.robustness): config
+                for config in waiting
             }
-            for task in as_completed(tasks):
-                problem, config = task.result(), tasks[task]
-                if problem:
-                    failed[config.out] = problem
-                    bar.set_postfix(failed=len(failed))
-                bar.update()
+            try:
+                for task in as_completed(tasks):
+                    problem, config = task.result(), tasks[task]
+                    if problem:
+                        failed[config.out] = problem
+                        bar.set_postfix(failed=len(failed))
+                    bar.update()
+            except BaseException:  # Ctrl-C: end the cells, which save, and begin no other
+                pool.shutdown(wait=False, cancel_futures=True)
+                running.end()
+                raise
         return failed
 
     def finished(self, config: Run) -> bool:
@@ -175,17 +183,41 @@ def _cell(config: Run, out: Path) -> Run:
     return config
 
 
-def _run(config: Run, threads: int, robustness: bool) -> str | None:
-    """Train a cell in a new process; return why it failed, if it did."""
-    process = _SPAWN.Process(target=_train, args=(config, threads, robustness))
-    process.start()
-    process.join()
-    if process.exitcode == 0:
-        return None
+class _Running:
+    """The processes that train cells."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.processes: set[Any] = set()
+        self.ended = False
+
+    def run(self, config: Run, threads: int, robustness: bool) -> str | None:
+        """Train a cell in a new process; return why it failed, if it did."""
+        process = _SPAWN.Process(target=_train, args=(config, threads, robustness))
+        with self.lock:
+            if self.ended:
+                return "not begun"
+            process.start()
+            self.processes.add(process)
+        process.join()
+        with self.lock:
+            self.processes.remove(process)
+        return None if process.exitcode == 0 else _problem(config, process.exitcode)
+
+    def end(self) -> None:
+        """Let them end by SIGTERM, at which a training saves its state, and begin no other."""
+        with self.lock:
+            self.ended = True
+            for process in self.processes:
+                process.terminate()
+
+
+def _problem(config: Run, status: int | None) -> str:
+    """Why a cell failed: the last line of its log."""
     log = _log(config)
     lines = log.read_text(encoding="utf-8").replace("\r", "\n").split("\n") if log.exists() else []
     last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
-    return f"exit status {process.exitcode}: {last}"
+    return f"exit status {status}: {last}"
 
 
 def _log(config: Run) -> Path:
@@ -195,6 +227,7 @@ def _log(config: Run) -> Path:
 def _train(config: Run, threads: int, robustness: bool) -> None:
     """The process of one cell: its output goes to log.txt, and it ends with its parent."""
     threading.Thread(target=_follow_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends us
     _log(config).parent.mkdir(parents=True, exist_ok=True)
     with _log(config).open("a", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
@@ -205,7 +238,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
     from samantic.run import distill, train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user sets fewer
-    resume = (Path(config.out) / "last.ckpt").exists()
+    resume = bool(checkpoints(Path(config.out)))
     try:
         options: Any = {"resume": resume, "quiet": True}
         options["disturbances"] = MISSING if robustness else ()
@@ -213,8 +246,11 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
             distill(config, **options)
         else:
             train(config, **options)
-    except InputError as error:
+    except (InputError, StoppedError) as error:
         sys.exit(f"samantic: {error}")
+    except Terminated as error:
+        print(f"samantic: {error}", file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
 
 
 def _follow_parent() -> None:

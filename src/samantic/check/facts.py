@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.config.train import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
@@ -22,6 +21,7 @@ from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.data.preflight import TYPED, check_cameras, check_unit, refuse_masks
 from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
+from samantic.progress import progress
 from samantic.strings import substitute
 
 ALIGNED = 100
@@ -158,7 +158,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     except InputError as error:  # of every pair
         split.broken.append(str(error))
         return split
-    for index, files in enumerate(tqdm(data.files, f"check {name}", unit=data.noun, disable=None)):
+    for index, files in enumerate(progress(data.files, f"check {name}", data.noun)):
         try:
             split.pairs.append(_inspect(data, files, align=index % stride == 0))
         except InputError as error:

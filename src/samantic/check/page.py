@@ -17,7 +17,7 @@ from samantic.files import write_json
 from samantic.measure.tables import pair_count
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel, picture
-from samantic.strings import padded, printable, width
+from samantic.strings import aligned, printable
 
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
@@ -28,21 +28,15 @@ MISALIGNED = "misalignment (px)"
 
 def findings_table(findings: Findings) -> str:
     """What was found, as text for a terminal."""
-    text = _aligned(_table(findings))
+    text = aligned(_table(findings))
     shares = _shares(findings)
     if len(shares) > 1:
-        text += ["", "share of the pixels, %", *_aligned(shares)]
+        text += ["", "share of the pixels, %", *aligned(shares)]
     text += ["", *(f"error: {printable(line)}" for line in findings.errors)]
     text += [f"warning: {printable(line)}" for line in findings.warnings]
     if not findings.errors and not findings.warnings:
         text.append("no errors, no warnings")
     return "\n".join(line.rstrip() for line in text)
-
-
-def _aligned(lines: list[list[str]]) -> list[str]:
-    cells = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(map(padded, line, widths)) for line in cells]
 
 
 def _table(findings: Findings) -> list[list[str]]:

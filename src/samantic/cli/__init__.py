@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -13,6 +15,7 @@ from typing import Any, NoReturn
 import samantic
 from samantic.cli import (
     ablate,
+    benchmark,
     check,
     convert,
     demo,
@@ -23,7 +26,7 @@ from samantic.cli import (
     synthesize,
     train,
 )
-from samantic.errors import InputError
+from samantic.errors import InputError, StoppedError, Terminated
 from samantic.spelling import Where, asked
 from samantic.strings import printable
 
@@ -37,6 +40,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "benchmark": benchmark,
     "ablate": ablate,
 }
 """In the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""
@@ -51,7 +55,8 @@ def main(words: list[str]) -> int:
     """Run one command.
 
     Returns:
-        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 1 anything else.
+        Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 143 ended by
+        SIGTERM, 1 anything else.
     """
     for stream in (sys.stdout, sys.stderr):  # a console may lack letters that names have
         if isinstance(stream, io.TextIOWrapper):
@@ -64,12 +69,15 @@ def main(words: list[str]) -> int:
     options.overrides = rest
     try:
         where: Where = "configuration" if hasattr(options, "keys") else "verb"
-        with _told_once(), asked(where, words):
+        with _told_once(), asked(where, words), _terminable():
             refuse_unknown(rest, options)
             return options.run(options) or 0
     except InputError as error:
         print(f"samantic: {printable(error)}", file=sys.stderr)
         return 2
+    except StoppedError as error:
+        print(f"samantic: {printable(error)}", file=sys.stderr)
+        return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
@@ -77,6 +85,9 @@ def main(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)
         return 1
+    except Terminated as error:
+        print(f"samantic: {printable(error)}", file=sys.stderr)
+        return 128 + signal.SIGTERM
 
 
 class _Parser(argparse.ArgumentParser):
@@ -143,6 +154,23 @@ def _told_once() -> Iterator[None]:
         yield
     finally:
         logger.removeHandler(handler)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does; a training saves its state first."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Terminated("terminated (SIGTERM); what is written is whole")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from samantic.cli.options import LAYOUTS, class_options, data_card, file_options, rig_option
+from samantic.errors import InputError
 
 HELP = "look at a data set before training on it"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
-    sub.add_argument("--layout", choices=LAYOUTS, required=True)
+    sub.add_argument("--layout", choices=LAYOUTS, help="needed, except for labels of a tool")
     sub.add_argument(
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
     )
@@ -30,17 +31,37 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from samantic.check import check, findings_table, write_check
+    from samantic.convert.advice import conversion_advice
     from samantic.data.camera import ALIGNED_8_BIT
     from samantic.provenance import check_folder, write_inputs
 
+    if options.layout is None or options.data.is_file():
+        refuse_without_layout(options)
     spec = data_card(options)
     camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     made = {"data": str(options.data.resolve())}
     check_folder(out, made, "a check", ("check.json", "check.html"))
     findings = check(options.data, spec, options.split, camera)
+    if findings.errors:
+        advice = conversion_advice(options.data, spec.labels)
+        findings.errors.extend({advice} - {"", *findings.errors})
     write_inputs(out, made)
     write_check(out, options.data, spec, findings, camera)
     print(findings_table(findings))
     print(f"pictures: {out / 'check.html'}")
     return 2 if findings.errors else int(options.strict and bool(findings.warnings))
+
+
+def refuse_without_layout(options: argparse.Namespace) -> None:
+    """Say how labels of a tool become a data set, or that a layout is needed.
+
+    Raises:
+        InputError: Always, except where a file of labels is none.
+    """
+    from samantic.convert.advice import conversion_advice
+
+    if advice := conversion_advice(options.data, "labels"):
+        raise InputError(advice)
+    if options.layout is None:
+        raise InputError(f"--layout: say how the files lie, one of {', '.join(LAYOUTS)}")

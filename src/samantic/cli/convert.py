@@ -5,19 +5,83 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-HELP = "write each frame of a thermal camera's recordings as an image of its own"
+from samantic.errors import InputError
+
+HELP = "turn a tool's labels, or a thermal camera's recordings, into files of a data set"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "source", type=Path, metavar="IN", help="a SEQ, FFF or TIFF of several pages, or a folder"
+        "source",
+        type=Path,
+        metavar="IN",
+        help="labels as a tool exports them, or a SEQ, FFF or TIFF of several pages; a file or a "
+        "folder, known by its content",
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument(
+        "--images",
+        type=Path,
+        help="folder of the images that were labelled, copied to OUT/rgb (default: those beside "
+        "the labels)",
+    )
+    sub.add_argument(
+        "--thermal", type=Path, help="folder of their thermal images, copied to OUT/thermal"
+    )
+    sub.add_argument(
+        "--classes", help="names by label id, as background,car (default: those of the export)"
+    )
+    sub.add_argument(
+        "--colors", help="colour of each of these classes in label images, as #000000,#ff0000"
+    )
+    sub.add_argument(
+        "--map",
+        type=Path,
+        metavar="YAML",
+        help="file that says what becomes what: lines as `van: car`, `7: road`, "
+        "`'#ff0000': car`, `sky: ignore` or `car: [van, 13]`",
+    )
+    sub.add_argument(
+        "--unlabelled",
+        metavar="CLASS|ignore",
+        help="what a pixel without an object becomes (default: background)",
+    )
+    sub.add_argument(
+        "--allow-unpaired",
+        action="store_true",
+        help="leave out labels without an image, and list them",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
+    from samantic.convert.labels import Places, convert_labels, find_format
+    from samantic.convert.request import make_request
+    from samantic.convert.table import conversion_table
+
+    words = {key: getattr(options, key) for key in ("classes", "colors")}
+    lists = {
+        key: text and [word.strip() for word in text.split(",")] for key, text in words.items()
+    }
+    request = make_request(**lists, mapping=options.map, unlabelled=options.unlabelled)
+    form = find_format(options.source, request)
+    if form is None:
+        _recordings(options)
+        return
+    places = Places(
+        options.source, options.out, options.images, options.thermal, options.allow_unpaired
+    )
+    print(conversion_table(convert_labels(form, places, request)))
+
+
+def _recordings(options: argparse.Namespace) -> None:
     from samantic.convert.sequences import convert_frames
 
+    for name in ("images", "thermal", "classes", "colors", "map", "unlabelled"):
+        if getattr(options, name):
+            raise InputError(
+                f"{options.source}: no labels of a known format, which --{name} is for; "
+                "docs/labels.md lists the formats"
+            )
     written = convert_frames(options.source, options.out)
     for name, count in written.items():
         print(f"{name}: {count} frame{'s' if count > 1 else ''}")

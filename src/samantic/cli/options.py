@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
-MODEL = "nano, sartm-nano, run folder, model folder or hub id"
+MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or exported file"
 """What may stand for a trained model."""
 
 
@@ -72,6 +73,15 @@ def config_keys(*kinds: type[Any]) -> set[str]:
 def file_options(sub: argparse.ArgumentParser) -> None:
     for kind in ("rgb", "thermal", "labels", "rgbt"):
         sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+    unpaired_option(sub)
+
+
+def unpaired_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--allow-unpaired",
+        action="store_true",
+        help="leave out names without a file of every kind, and list them",
+    )
 
 
 def class_options(sub: argparse.ArgumentParser) -> None:
@@ -89,6 +99,8 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
 
     layout = options.layout
     spec = own_files(layout, options.rgb, options.thermal, options.labels, options.rgbt, "--")
+    option = "--allow-unpaired"
+    spec = replace(spec, unpaired=options.allow_unpaired, unpaired_option=option)
     if layout != "pairs":
         classes = None if options.classes is None else words(options.classes)
         check_layout_classes(layout, classes, "--classes")

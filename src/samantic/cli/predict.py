@@ -6,7 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, view_options, whole, words
+from samantic.cli.options import (
+    MODEL,
+    camera_options,
+    unpaired_option,
+    view_options,
+    whole,
+    words,
+)
 from samantic.config.options import SHOWN
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
@@ -80,6 +87,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     camera_options(sub)
     view_options(sub)
+    unpaired_option(sub)
 
 
 def _seconds(text: str) -> float:
@@ -105,7 +113,13 @@ def run(options: argparse.Namespace) -> int:
     from samantic.runtime.load import load
 
     kinds = kinds_of(options.save, "--save")
-    files = find_files(options.rgb, options.thermal, options.rgbt, options.tolerance)
+    files = find_files(
+        options.rgb,
+        options.thermal,
+        options.rgbt,
+        unpaired=options.allow_unpaired,
+        tolerance=options.tolerance,
+    )
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = load(

@@ -12,12 +12,22 @@ HELP = "train on labelled pairs, select on val, report on test"
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     config_options(sub, _kind)
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="do a few steps, keep nothing, and say how much memory and time the run needs",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     from samantic.config.read import read_config
 
     config = read_config(options.config, options.overrides)
+    if options.dry_run:
+        from samantic.run.dry import dry_run
+
+        dry_run(config)
+        return
     from samantic.run import train
 
     train(config, resume=options.resume)

@@ -126,7 +126,7 @@ class StudentConfig(NetworkConfig, section="model"):
 
     def __post_init__(self, within: str | None) -> None:
         if self.fusion is None:
-            streams = self.base in EFFICIENTNETS
+            streams = str(self.base) in EFFICIENTNETS
             object.__setattr__(self, "fusion", "two-stream" if streams else "early")
         super().__post_init__(within)
 

@@ -85,12 +85,14 @@ RANGES = {
     "train.epochs": Range(1, 1_000_000),
     "train.steps": Range(1, 10**9),
     "train.batch_size": Range(1, 65536),
+    "train.accumulate": Range(1, 65536),
     "train.learning_rate": RATE,
     "train.weight_decay": Range(0, 10),
     "train.warmup": SHARE,
     "train.clip": Range(0, 1_000_000, above=True),
     "train.ema": Range(0, 0.99999),
     "train.validations": Range(1, 1_000_000),
+    "train.save_minutes": Range(0, 10_000),
     "train.devices": Range(1, 1024),
     "train.seed": Range(0, SEED),
 }
@@ -102,7 +104,7 @@ AdamW moves a weight by about the learning rate in a step: more than 1 is no tra
 
 @dataclass(frozen=True)
 class Options:
-    """Options that are checked when they are made, in Python as from a file.
+    """Options that are checked when they are made, in Python as from a file; paths become texts.
 
     A subclass names its section of a configuration, as in `class TrainConfig(Options,
     section="train")`; a number's key, such as train.steps, must stand in `RANGES`.
@@ -120,6 +122,8 @@ class Options:
     def __post_init__(self) -> None:
         wrong = []
         for name, hint in hints(type(self)).items():
+            if isinstance(value := getattr(self, name), os.PathLike):
+                object.__setattr__(self, name, os.fspath(value))
             try:
                 check(f"{self.section}.{name}".lstrip("."), getattr(self, name), hint)
             except InputError as error:
@@ -171,7 +175,7 @@ def check(key: str, value: object, hint: Any) -> None:
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Whether a value has a type; true and false are no numbers, a path is a text."""
+    """Whether a value has a type; true and false are no numbers."""
     origin, members = get_origin(hint), get_args(hint)
     if origin is Literal:
         return isinstance(value, str) and value in members
@@ -185,8 +189,7 @@ def fits(value: object, hint: Any) -> bool:
         return isinstance(value, tuple | list) and all(fits(v, members[0]) for v in value)
     if members:  # a union
         return any(fits(value, member) for member in members)
-    kinds = {float: (int, float), str: (str, os.PathLike)}
-    return isinstance(value, kinds.get(hint, hint)) and (
+    return isinstance(value, (int, float) if hint is float else hint) and (
         hint is bool or not isinstance(value, bool)
     )
 

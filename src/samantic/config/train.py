@@ -53,6 +53,8 @@ class DataConfig(Options, section="data"):
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.
+        allow_unpaired: Names without a file of every kind are left out, and listed; else they are
+            an error.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
             these colours in place of ids, those of one channel only if all are gray; see
             docs/datasets.md.
@@ -80,6 +82,7 @@ class DataConfig(Options, section="data"):
     thermal: str | None = None
     labels: str | None = None
     rgbt: str | None = None
+    allow_unpaired: bool = False
     colors: list[str] | None = None
     train: str = "train"
     val: str | None = "val"
@@ -217,7 +220,12 @@ class TrainConfig(Options, section="train"):
     Args:
         epochs: Passes over the training split, by all devices together.
         steps: Total optimiser steps, on any number of devices; replaces epochs when given.
-        batch_size: Pairs in a step and on a device; more devices see more pairs in a step.
+        batch_size: Pairs in a pass of the network on a device; more devices see more pairs in a
+            step.
+        accumulate: Passes whose gradients are averaged into a step, which sees batch_size x
+            accumulate pairs on a device in the memory of batch_size.
+        checkpointing: Keep the inputs of the encoder's blocks alone and compute what is in them
+            once more for the gradient: less memory, more time, the same steps; see docs/memory.md.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
         warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
@@ -226,6 +234,8 @@ class TrainConfig(Options, section="train"):
         ema: Decay of a moving average of the weights, which is what is validated and kept; 0 keeps
             the weights as they are. With 0.99 about the last hundred steps count.
         validations: How many times the run is validated, evenly spaced, the last time at its end.
+        save_minutes: Minutes between two saves of what --resume needs, which is saved after each
+            validation too; 0 saves after every step.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
@@ -239,12 +249,15 @@ class TrainConfig(Options, section="train"):
     epochs: int = 100
     steps: int | None = None
     batch_size: int = 8
+    accumulate: int = 1
+    checkpointing: bool = False
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float = 0.02
     clip: float | None = 1.0
     ema: float = 0.0
     validations: int = 20
+    save_minutes: float = 10.0
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     devices: int | str = "auto"
     seed: int = 0

@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from samantic.config.networks import NetworkConfig, own_options
 from samantic.config.options import arms, hints, quoted, refuse, wanted
 from samantic.errors import InputError
-from samantic.yaml_text import parse_yaml
 
 T = TypeVar("T")
 
@@ -99,6 +98,8 @@ def from_text(text: str, hint: Any) -> Any:
     listed = any(get_origin(member) is list for member in members) and text.startswith("[")
     if not listed and any(member is str or get_origin(member) is Literal for member in members):
         return text
+    from samantic.yaml_text import parse_yaml  # PyYAML, which an exported model does without
+
     try:
         return coerced(parse_yaml(text) if text.strip() else text, hint)
     except ValueError:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from samantic.data.folders import stems
 from samantic.data.images import pages
 from samantic.data.radiometric import thermograms
 from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.progress import progress
 
 
 def convert_frames(source: Path, out: Path) -> dict[str, int]:
@@ -34,15 +34,15 @@ def convert_frames(source: Path, out: Path) -> dict[str, int]:
     Raises:
         InputError: There is no recording, or one cannot be read.
     """
-    files = [source] if source.is_file() else list(stems(source).values())
+    files = {source.stem: source} if source.is_file() else stems(source)
     if not files:
         raise InputError(f"{source}: no recording in this folder; give SEQ, FFF or TIFF files")
     out.mkdir(parents=True, exist_ok=True)
     written = {}
-    for path in tqdm(files, "convert", unit="file", disable=None):
+    for name, path in progress(files.items(), "convert", "file"):
         count = 0
         for frame in frames(path):
-            _save(frame, out / f"{path.stem}_{count:05d}")
+            _save(frame, out / f"{name}_{count:05d}")
             count += 1
         written[path.name] = count
     return written

@@ -64,17 +64,17 @@ class Photometric:
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:
-    """Hide at most one modality of each pair, each with `probability`.
+    """Hide at most one modality of each pair that has several, each with `probability`.
 
     Args:
         present: (N, M) bool of M modalities.
         probability: In 0..1/M, of each modality.
 
     Returns:
-        (N, M) bool; a pair that lacked a modality keeps the others.
+        (N, M) bool; a pair of one modality keeps it.
     """
     draw = torch.rand(len(present), 1, device=present.device)
     turns = torch.arange(present.shape[1], device=present.device)  # the first below, others above
     place = torch.where(turns == 0, draw, 1 - draw - (turns - 1) * probability)
     hidden = (place < probability) & (place >= 0)
-    return present & ~(hidden & present.all(dim=1, keepdim=True))
+    return present & ~(hidden & (present.sum(dim=1, keepdim=True) > 1))

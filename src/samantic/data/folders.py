@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from samantic.errors import InputError
@@ -44,7 +44,7 @@ class Images(dict[str, Path]):
         Raises:
             InputError: Another file has this name, but for letter case or Unicode form.
         """
-        if not _is_image(path):
+        if not is_image(path):
             if path.is_file():
                 self.passed.append(path)
             return
@@ -58,6 +58,12 @@ class Images(dict[str, Path]):
                 what = f"has the same {same} in another Unicode form; remove one"
             raise InputError(f"{path}: {other.name} {what}")
         self[name] = path
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Take files by other names, those of their pairs."""
+        files = {names.get(name, name): path for name, path in self.items()}
+        self.clear()
+        self.update(files)
 
     def notes(self) -> list[str]:
         """A line on what is passed over, if anything is."""
@@ -76,7 +82,7 @@ def tell(lines: Iterable[str]) -> None:
 
 
 def stems(folder: Path) -> Images:
-    """The images of a folder by file stem, sorted.
+    """The images of a folder by file stem, sorted; those of the folders inside if it has none.
 
     Raises:
         InputError: The folder is missing, or two images differ in their ending only, in letter case
@@ -87,6 +93,15 @@ def stems(folder: Path) -> Images:
     found = Images(folder, folder)
     for path in sorted(folder.iterdir()):
         found.add(path.stem, path, "stem")
+    return found or _nested(folder, found)
+
+
+def _nested(folder: Path, found: Images) -> Images:
+    """The images of the folders inside one that has none itself, named as a-b/c.png: a-b-c."""
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if len(inner.parts) > 1 and not any(part.startswith(".") for part in inner.parts[:-1]):
+            found.add("-".join((*inner.parent.parts, inner.stem)), path, "name")
     return found
 
 
@@ -172,5 +187,6 @@ def filled(pattern: str, name: str) -> str:
     return pattern
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file is taken for an image, by its name."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")

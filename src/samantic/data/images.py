@@ -22,7 +22,7 @@ from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
-from samantic.errors import InputError
+from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
@@ -86,7 +86,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         InputError: It is missing, broken, no image, or one that cannot be taken as it is.
     """
     if path.exists() and not path.is_file():
-        raise InputError(f"{path}: not a readable image (no regular file); take it out")
+        raise UnreadableError(f"{path}: not a readable image (no regular file); take it out")
     try:
         header = read_header(path)
         if header.problem:
@@ -98,9 +98,9 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
                 raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
             yield image, header
     except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
+        raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise UnreadableError(f"{path}: may not be read; change its permissions") from None
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
@@ -108,7 +108,7 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
     except InputError:
         raise
     except _BROKEN as error:
-        raise InputError(f"{path}: not a readable image ({error}); copy it anew") from None
+        raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
 
 
 def open_image(path: Path) -> NDArray[np.uint8]:

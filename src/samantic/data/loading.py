@@ -16,7 +16,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from samantic.config.train import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.sensors import presence
-from samantic.errors import InputError
+from samantic.data.workers import fitting, options_of
+from samantic.errors import InputError, UnreadableError
+
+TRIES = 5
+"""So many pairs in a row that cannot be read end a training."""
 
 Draw = tuple[int, int]
 """A pair of a training: the epoch that it is drawn in, and its index in the data set."""
@@ -31,6 +35,7 @@ class Batch(NamedTuple):
         labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
         present: (N, 2) bool: which sensors' images the network may see of a pair.
         inside: (N, H, W) bool, the pixels that parts show of their images; None for all.
+        lost: What is wrong with images in whose place others are here.
     """
 
     names: list[str]
@@ -38,6 +43,7 @@ class Batch(NamedTuple):
     labels: Tensor
     present: Tensor
     inside: Tensor | None = None
+    lost: tuple[str, ...] = ()
 
     @property
     def rgb(self) -> Tensor:
@@ -86,8 +92,8 @@ class Draws(Sampler[list[Draw]]):
         length: Pairs of the data set.
         batch_size: Pairs of a batch, of which each process has one in a step.
         seed: Seed of the order.
-        steps: Steps of the whole training.
-        start: Steps that are done already.
+        steps: Batches of a process in the whole training.
+        start: Batches that are done already.
     """
 
     def __init__(self, length: int, batch_size: int, seed: int, steps: int, start: int = 0) -> None:
@@ -119,10 +125,18 @@ def step_count(length: int, batch_size: int, devices: int, epochs: int) -> int:
     return max(1, math.ceil(epochs * length / (batch_size * devices)))
 
 
-class Drawn(Dataset[Any]):
+class Read(NamedTuple):
+    """A sample, and what is wrong with the images of those in whose place it stands."""
+
+    sample: Any
+    lost: tuple[str, ...]
+
+
+class Drawn(Dataset[Read]):
     """A data set whose random changes of a pair depend on the seed and on its draw alone.
 
-    So they are the same in any process, and differ from epoch to epoch.
+    So they are the same in any process, and differ from epoch to epoch. In place of a pair with an
+    unreadable image stands the next one that can be read, of up to `TRIES`.
 
     Args:
         dataset: What draws its changes from torch's random numbers.
@@ -132,11 +146,39 @@ class Drawn(Dataset[Any]):
     def __init__(self, dataset: Dataset[Any], seed: int) -> None:
         self.dataset, self.seed = dataset, seed
 
-    def __getitem__(self, draw: Draw) -> Any:
-        epoch, index = draw
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(mixed(self.seed, epoch, index))
-            return self.dataset[index]
+    def __getitem__(self, draw: Draw) -> Read:
+        epoch, first = draw
+        lost: list[str] = []
+        while True:
+            index = (first + len(lost)) % len(cast(Sized, self.dataset))
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    torch.default_generator.manual_seed(mixed(self.seed, epoch, index))
+                    return Read(self.dataset[index], tuple(lost))
+            except UnreadableError as error:
+                lost.append(str(error))
+                if len(lost) == TRIES:
+                    raise
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Makes a batch of what was read, and says in it what could not be."""
+
+    collate: Callable[[list[Any]], Any]
+
+    def __call__(self, found: list[Read]) -> Any:
+        batch = self.collate([part.sample for part in found])
+        lost = tuple(line for part in found for line in part.lost)
+        if not lost:
+            return batch
+        pairs = pairs_of(batch)._replace(lost=lost)
+        return pairs if pairs_of(batch) is batch else batch._replace(pairs=pairs)
+
+
+def pairs_of(batch: Any) -> Batch:
+    """The pairs of a batch, which may bring more than them."""
+    return cast(Batch, getattr(batch, "pairs", batch))
 
 
 @dataclass(frozen=True)
@@ -159,13 +201,10 @@ class Source:
 
 def train_loader(source: Source, draws: Draws) -> DataLoader[Any]:
     """The batches of a training."""
-    return DataLoader(
-        Drawn(source.dataset, draws.seed),
-        batch_sampler=draws,
-        num_workers=source.workers,
-        pin_memory=torch.cuda.is_available(),
-        collate_fn=source.collate,
-    )
+    drawn = Drawn(source.dataset, draws.seed)
+    options: Any = options_of(fitting(source.workers, lambda: drawn[0, 0], draws.batch_size))
+    stacked = Stacked(source.collate)
+    return DataLoader(drawn, batch_sampler=draws, collate_fn=stacked, **options)
 
 
 def one_by_one(dataset: PairedFolder) -> Iterator[Sample | InputError]:
@@ -204,9 +243,8 @@ def eval_loader(dataset: Dataset[Any], workers: int) -> DataLoader[Batch]:
         dataset,
         batch_size=1,
         sampler=Share(len(cast(Sized, dataset))),
-        num_workers=workers,
-        pin_memory=torch.cuda.is_available(),
         collate_fn=collate,
+        **options_of(fitting(workers, lambda: dataset[0], 1)),
     )
 
 

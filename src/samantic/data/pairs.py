@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from samantic.config.train import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera
@@ -25,6 +24,7 @@ from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
 from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
 from samantic.errors import InputError
+from samantic.progress import progress
 
 
 class Files(NamedTuple):
@@ -197,7 +197,7 @@ class PairedFolder(Dataset[Sample]):
             (K,) float32; 1 for a class that holds all pixels, 0 for one that never occurs.
         """
         counts = torch.zeros(256, dtype=torch.int64)
-        for files in tqdm(self.files, "count classes", unit=self.noun, disable=None, delay=1):
+        for files in progress(self.files, "count classes", self.noun, delay=1):
             ids = self.code.read(cast(Path, files.labels))
             counts += torch.from_numpy(np.bincount(ids.ravel(), minlength=256))
         shares = counts[: len(self.classes)] / counts[: len(self.classes)].sum()
@@ -207,7 +207,7 @@ class PairedFolder(Dataset[Sample]):
         """A fixed range for the thermal values of this split; 8-bit where there are none."""
         if "thermal" not in self.spec.modalities:
             return Scaling()
-        pairs = tqdm(self.files, "thermal range", unit="pair", disable=None, delay=1)
+        pairs = progress(self.files, "thermal range", "pair", delay=1)
         images = (read_pair(files)[1] for files in pairs)
         return dataset_scaling(image for image in images if image is not None)
 

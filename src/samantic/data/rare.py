@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from samantic.config.train import AugmentConfig
 from samantic.data.crop import RandomCrop, crop_sample
 from samantic.data.pairs import PairedFolder, Sample
+from samantic.progress import progress
 
 LEAST = 50
 """A class with fewer pixels in a frame is not looked for there."""
@@ -106,7 +106,7 @@ class Balanced(Dataset[Sample]):
 def find_classes(pairs: PairedFolder) -> Found:
     """Count the pixels of each class in each frame."""
     classes = len(pairs.classes)
-    frames = tqdm(pairs.files, "find classes", unit=pairs.noun, disable=None, delay=1)
+    frames = progress(pairs.files, "find classes", pairs.noun, delay=1)
     counts = [
         np.bincount(pairs.code.read(cast(Path, files.labels)).ravel(), minlength=256)
         for files in frames

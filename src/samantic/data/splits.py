@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from samantic.data.cards.card import DatasetSpec
-from samantic.data.folders import Images, find_images, is_there, matched
+from samantic.data.folders import Images, find_images, is_image, is_there, matched
 from samantic.data.lists import count_names, read_list
+from samantic.data.pairing import partners, pattern_of
 from samantic.errors import InputError
 from samantic.strings import substitute
+
+_LEFT_OUT = ("has no partner and is left out", "have no partner and are left out")
 
 
 class NoSplitError(InputError):
@@ -82,6 +85,7 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     }
     places = {kind: place for kind, place in places.items() if place}
     searched = {k: _search(root, place, spec, part.name) for k, place in places.items()}
+    guessed = _settle_names(searched)
     found = {kind: _joined(parts) for kind, parts in searched.items()}
     listing = root / substitute(spec.listing, split=part.name)
     twice: list[str] = []
@@ -98,11 +102,16 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     if part[1:] != (0, 1):
         names = sorted(names)[round(part.start * len(names)) : round(part.end * len(names))]
     lines = [line for parts in searched.values() for images in parts for line in images.notes()]
-    lines = list(dict.fromkeys(lines))  # rgb and thermal of one file lie in one folder
+    lines = list(dict.fromkeys(lines + guessed))  # rgb and thermal of one file lie in one folder
     if not names:
         why = "".join(f" ({line})" for line in lines[:1])
         raise InputError(f"{root}: the split '{split}' is empty{why}; add pairs to it")
-    _check_partners(searched, found, names, split)
+    lacking = _lacking(found, names)
+    if spec.unpaired and 0 < len(lacking) < len(names):
+        names = [name for name in names if name not in lacking]
+        lines.append(f"{root}: {count_names(list(lacking), *_LEFT_OUT)}")
+    elif lacking:
+        _refuse(searched, found, names, split, spec)
     repeats = ""
     if twice:
         repeats = f"{listing}: {count_names(twice, 'is listed twice', 'are listed twice')}"
@@ -117,7 +126,21 @@ def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Image
     there = [pattern for pattern in patterns if is_there(root, pattern)]
     if not there and "{split}" in place and "*" not in patterns[0]:
         raise NoSplitError(f"{root / patterns[0]}: no such folder of images")
+    if not there and not spec.source and (hint := _patterns(root)):
+        raise InputError(f"{root / patterns[0]}: no such folder of images; {hint}")
     return [find_images(root, pattern) for pattern in there or patterns[:1]]
+
+
+def _patterns(root: Path) -> str:
+    """How to name files that lie in one folder, told apart by a word; "" if there are none."""
+    for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
+        names = [path.stem for path in sorted(folder.iterdir()) if is_image(path)]
+        own = {kind: pattern_of(names, kind) for kind in ("rgb", "thermal", "labels")}
+        if own["rgb"] and own["thermal"]:
+            inner = folder.relative_to(root)
+            places = [f'{k} "{(inner / p).as_posix()}"' for k, p in own.items() if p]
+            return f"name the files in {folder} by patterns: {', '.join(places)}"
+    return ""
 
 
 def _joined(parts: Sequence[Images]) -> dict[str, Path]:
@@ -130,11 +153,36 @@ def _joined(parts: Sequence[Images]) -> dict[str, Path]:
     return found
 
 
-def _check_partners(
+def _settle_names(searched: Mapping[str, Sequence[Images]]) -> list[str]:
+    """Call partners by the name that the first kind has, where names differ a little.
+
+    Returns:
+        A line on each folder in which more than letter case differs.
+    """
+    (kind, first), *others = searched.items()
+    names = [name for images in first for name in images]
+    lines = []
+    for other, images in ((other, images) for other, parts in others for images in parts):
+        found = partners(names, images, (kind, other))
+        images.rename(found)
+        words = [(a, b) for a, b in found.items() if a.casefold() != b.casefold()]
+        if words:
+            a, b = words[0]
+            lines.append(f"{images.place}: {a} is taken for the partner of {b}, and so on")
+    return lines
+
+
+def _lacking(found: Mapping[str, Mapping[str, Path]], names: Sequence[str]) -> dict[str, None]:
+    """Names without a file of every kind, in their order."""
+    return {name: None for name in names if any(name not in known for known in found.values())}
+
+
+def _refuse(
     searched: Mapping[str, Sequence[Images]],
     found: Mapping[str, Mapping[str, Path]],
     names: Sequence[str],
     split: str,
+    spec: DatasetSpec,
 ) -> None:
     """Refuse names without a file of every kind; a kind without any file is reported once."""
     told: set[str] = set()
@@ -147,12 +195,13 @@ def _check_partners(
             why = "".join(f"; {note}" for images in searched[kind] for note in images.notes())
             problems.append(f"{searched[kind][0].place}: {line}{_alike(absent[0], known)}{why}")
             missing += absent
-    if not problems:
-        return
     several = len(set(missing)) > 1
+    some = len(_lacking(found, names)) < len(names)
     raise InputError(
         f"{'; '.join(problems)}; add the partner{'s' * several} or take "
         f"{'them' if several else missing[0]} out of the split '{split}'"
+        + f", as {spec.unpaired_option} does"
+        * some
     )
 
 

@@ -82,12 +82,14 @@ def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
     source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
         return KeptMasks(None, config.window)
-    made = digest([str(pairs.root.resolve()), pairs.split, source.options, *_weights(config.masks)])
+    made = digest(
+        [str(pairs.root.resolve()), pairs.split, source.options, *sam_weights(config.masks)]
+    )
     folder = Path(config.masks.cache or Path(config.out, "masks")) / made[:10]
     return KeptMasks(cache_masks(pairs.files, source, folder), config.window)
 
 
-def _weights(options: MasksConfig) -> list[str]:
+def sam_weights(options: MasksConfig) -> list[str]:
     """A digest of the weights of a SAM in a local folder, or of the one that ships."""
     if options.source != "sam":
         return []

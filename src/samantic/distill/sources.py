@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.config.distill import Window
 from samantic.data.pairs import Files, read_pair, to_tensor
@@ -26,6 +25,7 @@ from samantic.files import holds_json, write_json
 from samantic.models import open_base
 from samantic.models.encoders.bases import is_random
 from samantic.models.promptable import PromptableSAM
+from samantic.progress import progress
 from samantic.provenance import files_digest
 
 T = TypeVar("T")
@@ -233,7 +233,7 @@ def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterato
     """
     missing = [item for item in items if not path(item).exists()]
     random.Random(os.getpid()).shuffle(missing)  # noqa: S311  # an order, not a secret
-    for item in tqdm(missing, what, unit="image", disable=None):
+    for item in progress(missing, what, "image"):
         if not path(item).exists():
             yield item
 

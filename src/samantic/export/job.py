@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,18 +18,26 @@ from samantic.export.module import Exported, ThermalType, thermal_type_of
 from samantic.export.onnx_file import half, to_onnx
 from samantic.export.openvino_file import quantised, to_openvino
 from samantic.export.proof import Proof, Sampled, from_folder, generated, prove, refuse_unlike
-from samantic.files import read_json, replacing, write_json
+from samantic.files import replacing, write_json
+from samantic.measure.cost import cost_of, told_miou
 from samantic.metrics import confusion_matrix, scores
 from samantic.predict.info import stored_info
 from samantic.predict.predictor import Predictor
 from samantic.run.split import Split
 from samantic.runtime.backends import METADATA
 from samantic.runtime.exported import ExportedModel
+from samantic.runtime.quiet import import_quietly
 
 Format = Literal["onnx", "openvino"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 ENDINGS: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
+NEEDED = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
+}
+"""Packages that a format needs."""
+
 SCENES = 8
 """Generated scenes that a file is proved with, where no data is given."""
 
@@ -110,6 +119,11 @@ def _check(predictor: Predictor, order: Order) -> None:
     Raises:
         InputError: It cannot.
     """
+    needed = NEEDED[order.format] + (("nncf",) if order.precision == "int8" else ())
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        extra = "openvino" if "nncf" in missing else order.format
+        raise InputError(f"export: needs {' and '.join(missing)}; pip install 'samantic[{extra}]'")
     if predictor.tta is not None:
         raise InputError("export: a file computes one view; leave out --tta")
     if order.format == "onnx" and order.precision == "bf16":
@@ -143,8 +157,7 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
         eval_size=predictor.size,
         projection="equirectangular" if predictor.panorama else "perspective",
     )
-    metrics = None if predictor.folder is None else predictor.folder.parent / "metrics.json"
-    miou = read_json(metrics).get("miou") if metrics is not None and metrics.is_file() else None
+    cost = cost_of(predictor.deployed, order.size)
     return {
         "model": stored_info(info),
         "fingerprint": predictor.fingerprint,
@@ -153,7 +166,9 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
         "size": list(order.size),
         "thermal_type": kind,
         "batch": order.batch,
-        "miou": miou,
+        "parameters": cost.parameters,
+        "operations": cost.operations,
+        "miou": None if predictor.folder is None else told_miou(predictor.folder),
         "licence": f"weights learnt from {info.dataset}: the terms of that data hold",
         "samantic": samantic.__version__,
         "torch": torch.__version__,
@@ -177,11 +192,9 @@ def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
         onnx.helper.set_model_props(model, {METADATA: json.dumps(made)})
         onnx.save(model, path)
         return
-    import openvino
-
     model.set_rt_info(json.dumps(made), [METADATA])
     model.set_rt_info(made["precision"], ["precision"])
-    openvino.save_model(model, path, compress_to_fp16=made["precision"] == "fp16")
+    import_quietly("openvino").save_model(model, path, compress_to_fp16=made["precision"] == "fp16")
 
 
 def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:

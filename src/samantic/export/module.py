@@ -18,6 +18,10 @@ TRACED = {"uint8": torch.uint8, "uint16": torch.int32, "float32": torch.float32}
 """As what the network is traced; torch computes nothing with uint16."""
 
 
+EDGE, BEYOND = 1e-6, 3.0
+"""In widths of half an image: what still lies on its border, and what is surely beyond."""
+
+
 class Exported(nn.Module):
     """A predictor's path from raw images to labels, for images of one size.
 
@@ -60,6 +64,8 @@ class Exported(nn.Module):
             height, width = shapes["thermal"]
             places = [2 * columns / (width - 1) - 1, 2 * rows / (height - 1) - 1]
             grid = torch.stack([torch.from_numpy(x) for x in places], dim=-1)[None].float()
+            outside = (grid.abs() > 1 + EDGE).any(-1, keepdim=True)
+            grid = grid.masked_fill(outside, BEYOND)  # nothing, where a border would fade
         self.register_buffer("grid", grid)
 
     def forward(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:

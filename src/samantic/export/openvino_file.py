@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.runtime.quiet import import_quietly
+
 Inputs = dict[str, NDArray[Any]]
 
 
 def to_openvino(onnx_model: Any) -> Any:
     """The `openvino.Model` of an ONNX model."""
-    import io
-
-    import openvino
-
-    return openvino.convert_model(io.BytesIO(onnx_model.SerializeToString()))
+    return import_quietly("openvino").Core().read_model(onnx_model.SerializeToString())
 
 
 def quantised(
@@ -37,8 +35,7 @@ def quantised(
         most_drop: By how much it may fall; layers keep higher precision until it holds. None lets
             all layers have 8 bits.
     """
-    import nncf
-
+    nncf = import_quietly("nncf")
     nncf.set_log_level("ERROR")
     data = nncf.Dataset(calibration)
     options: dict[str, Any] = {

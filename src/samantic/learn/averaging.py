@@ -8,7 +8,7 @@ import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor, nn
 
-from samantic.learn.steps import ends_part
+from samantic.learn.steps import ends_part, ends_step
 
 
 class Average(L.Callback):
@@ -42,9 +42,11 @@ class Average(L.Callback):
 
     @torch.no_grad()
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
         """Take in a step's weights; without a validation split the model may be kept now."""
+        if not ends_step(trainer, index):
+            return
         done = trainer.global_step
         share = 1 - min(self.decay, done / (done + 9))
         weights = averaged(pl_module)
@@ -74,9 +76,15 @@ class Average(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """A checkpoint's network is the one that is trained."""
-        for name, weight in self.own.items():
-            checkpoint["state_dict"][f"network.{name}"] = weight
+        """A checkpoint's network is the one that is trained, also what has several names in it."""
+        network, state = cast(nn.Module, pl_module.network), checkpoint["state_dict"]
+        kinds = (network.named_parameters, network.named_buffers)
+        first = {id(tensor): name for named in kinds for name, tensor in named()}
+        for named in kinds:
+            for name, tensor in named(remove_duplicate=False):
+                own = self.own.get(first[id(tensor)])
+                if own is not None and f"network.{name}" in state:
+                    state[f"network.{name}"] = own
 
     def state_dict(self) -> dict[str, Any]:
         """The means travel with the checkpoint."""

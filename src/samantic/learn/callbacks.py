@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +12,15 @@ import lightning as L  # the name its documentation uses
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
+from samantic.data.loading import pairs_of
 from samantic.errors import InputError
 from samantic.files import replacing
 from samantic.learn.resume import FORMAT
-from samantic.learn.steps import ends_part, pairs_of
+from samantic.learn.state import all_finite
+from samantic.learn.steps import ends_part
 from samantic.learn.task import ScoredTask
-from samantic.models.network import broken
+from samantic.progress import open_progress, tell
 
 
 class ProgressBar(L.Callback):
@@ -37,11 +37,11 @@ class ProgressBar(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar at the step that the run starts or resumes from."""
-        self.bar = tqdm(
+        self.bar = open_progress(
+            self.label,
+            "step",
             total=int(trainer.estimated_stepping_batches),
             initial=trainer.global_step,
-            desc=self.label,
-            unit="step",
             position=self.line,
             dynamic_ncols=True,
             disable=not trainer.is_global_zero,
@@ -73,13 +73,14 @@ class ProgressBar(L.Callback):
 
 
 class KeepRun(L.Callback):
-    """After each validation: keep the model if it is the best so far, and what resuming needs.
+    """After each validation: keep the model if it is the best so far.
 
     Without a validation split, or without a label in it, the model is kept at the same steps. A
-    network whose weights or answers are not finite is never kept, and neither is its state.
+    network whose weights or answers are not finite is never kept. `KeepState` keeps what resuming
+    needs.
 
     Args:
-        out: Run folder; `last.ckpt` in it holds the whole state of the training.
+        out: Run folder, for messages.
         keep: Called when `val/miou` is higher than ever before.
     """
 
@@ -88,29 +89,27 @@ class KeepRun(L.Callback):
         self.best: float | None = None
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write `model/` if it improved, then `last.ckpt`."""
-        answers = not isinstance(pl_module, ScoredTask) or pl_module.answers_finite
-        if not self._usable(trainer, pl_module, answers):
+        """Write `model/` if it improved."""
+        if not self._usable(trainer, pl_module):
             return
         miou = float(trainer.callback_metrics["val/miou"])
         if math.isnan(miou):
             _tell(trainer, "no pixel of the validation split has a label: the last state is kept")
-        better = self.best is None or not miou <= self.best
-        if better:
+        if self.best is None or not miou <= self.best:
             self.best = -1.0 if math.isnan(miou) else miou
-        self._save(trainer, better)
+            self._keep(trainer)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
-        """Without a validation split: keep the model and what resuming needs."""
+        """Without a validation split: keep the model."""
         if trainer.enable_validation or not ends_part(trainer):
             return
-        images = pairs_of(batch)
-        answers = not isinstance(pl_module, ScoredTask) or pl_module.is_finite_on(images)
-        if self._usable(trainer, pl_module, answers):
+        if isinstance(pl_module, ScoredTask):
+            pl_module.answers_finite = pl_module.is_finite_on(pairs_of(batch))
+        if self._usable(trainer, pl_module):
             self.best = -1.0
-            self._save(trainer, better=True)
+            self._keep(trainer)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Refuse to end without a model.
@@ -124,10 +123,9 @@ class KeepRun(L.Callback):
                 "answers; lower train.learning_rate"
             )
 
-    def _usable(self, trainer: L.Trainer, pl_module: L.LightningModule, answers: bool) -> bool:
+    def _usable(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
         """Whether a network may be kept; a line if not."""
-        finite = answers and broken(pl_module.state_dict().items()) is None
-        usable = bool(trainer.strategy.reduce_boolean_decision(finite))
+        usable = all_finite(trainer, pl_module)
         if not usable:
             _tell(
                 trainer,
@@ -136,15 +134,9 @@ class KeepRun(L.Callback):
             )
         return usable
 
-    def _save(self, trainer: L.Trainer, better: bool) -> None:
-        """Write `model/` if it is better, then `last.ckpt`."""
-        if better and trainer.is_global_zero:
+    def _keep(self, trainer: L.Trainer) -> None:
+        if trainer.is_global_zero:
             self.keep()
-        if not trainer.is_global_zero:  # takes part in gathering, writes nothing
-            trainer.save_checkpoint(self.out / "last.ckpt")
-            return
-        with replacing(self.out / "last.ckpt") as temporary:
-            trainer.save_checkpoint(temporary)
 
     def state_dict(self) -> dict[str, Any]:
         """The best mIoU so far travels with the checkpoint, and the form of the checkpoint."""
@@ -158,7 +150,7 @@ class KeepRun(L.Callback):
 def _tell(trainer: L.Trainer, line: str) -> None:
     """Print a line beside the progress bar, in one process of several."""
     if trainer.is_global_zero:
-        tqdm.write(line, file=sys.stderr)
+        tell(line)
 
 
 class KeepSimilarity(L.Callback):

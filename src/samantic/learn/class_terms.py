@@ -16,6 +16,7 @@ from samantic.losses import (
     teacher_distillation,
 )
 from samantic.models import Output
+from samantic.models.network import MODALITIES
 from samantic.models.text import TextVectors
 
 
@@ -77,7 +78,7 @@ class ClassTerms(nn.Module):
                 )
         if out.single_modality:
             terms["cross_modal"] = config.cross_modal * self._cross_modal(
-                out, present.all(1), inside
+                out, present[:, : len(MODALITIES)].all(1), inside
             )
         return terms
 

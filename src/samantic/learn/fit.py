@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import lightning as L  # the name its documentation uses
 import torch
 from lightning.pytorch.loggers import CSVLogger
+from torch import nn
 from torch.utils.data import DataLoader
 
 from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
+from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
-from samantic.learn.resume import done_steps
-from samantic.learn.steps import SkipBroken, StepSeed, Validations
+from samantic.learn.resume import newest
+from samantic.learn.state import KeepState, StateFiles
+from samantic.learn.steps import AllLearn, Replaced, SkipBroken, StepSeed, Validations
+from samantic.learn.trouble import explained
+from samantic.models.checkpointing import checkpoint_blocks
 from samantic.models.devices import check_count
 
 
@@ -37,26 +44,44 @@ def fit(
     Raises:
         InputError: There are fewer devices than it asks for, out/last.ckpt cannot be resumed from,
             or the loss is not finite any more.
+        StoppedError: The machine ended it; see `trouble.explained`.
+        Terminated: SIGTERM came, and the state is kept.
     """
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    if options.checkpointing:
+        checkpoint_blocks(cast(nn.Module, task.network))
     task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
-    start = done_steps(out / "last.ckpt", task) if resume else 0
+    path, start = newest(out, task) if resume else (None, 0)
     always: list[L.Callback] = [
         StepSeed(options.seed),
         Validations(options.validations),
+        AllLearn(),
         SkipBroken(),
+        Replaced(len(source)),
     ]
-    callbacks = [*always, *callbacks]
+    callbacks = [*always, *callbacks, KeepState(out, options.save_minutes)]
     if options.ema:
         average = Average(options.ema)
         callbacks = [average, *callbacks, PutBack(average)]
     trainer: Any = _trainer(out, options, callbacks)
     devices = trainer.num_devices * trainer.num_nodes
-    steps = options.steps or step_count(len(source), options.batch_size, devices, options.epochs)
+    passes = devices * options.accumulate
+    steps = options.steps or step_count(len(source), options.batch_size, passes, options.epochs)
     trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices
     trainer.log_every_n_steps = min(10, steps)
-    draws = Draws(len(source), options.batch_size, options.seed, steps, start)
+    batches = [options.accumulate * count for count in (steps, start)]
+    draws = Draws(len(source), options.batch_size, options.seed, *batches)
+    with _quiet(), _explained(trainer, options):
+        trainer.fit(
+            task, train_loader(source, draws), val_batches, ckpt_path=path, weights_only=True
+        )
+    return cast(L.Trainer, trainer)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out warnings of things that are meant so."""
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -67,16 +92,28 @@ def fit(
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-        trainer.fit(
-            task,
-            train_loader(source, draws),
-            val_batches,
-            ckpt_path=out / "last.ckpt" if resume else None,
-            weights_only=True,
-        )
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    return cast(L.Trainer, trainer)
+        yield
+
+
+@contextmanager
+def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
+    """Raise what the machine does to a training in its own words.
+
+    Raises:
+        StoppedError: Memory ran out, or the loading of pairs broke.
+        KeyboardInterrupt: Ctrl-C, which Lightning turns into an exit.
+    """
+    try:
+        yield
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    except (RuntimeError, MemoryError) as error:
+        line = explained(error, trainer.global_step, options)
+        if line is None:
+            raise
+        raise StoppedError(line) from None
 
 
 def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
@@ -91,7 +128,9 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         use_distributed_sampler=False,  # the loaders share out the pairs themselves
         logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
         callbacks=callbacks,
+        plugins=[StateFiles()],
         gradient_clip_val=options.clip,
+        accumulate_grad_batches=options.accumulate,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

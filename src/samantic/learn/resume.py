@@ -10,12 +10,44 @@ import lightning as L  # the name its documentation uses
 import torch
 
 from samantic.errors import InputError
+from samantic.progress import tell
+
+LAST, BEFORE = "last.ckpt", "previous.ckpt"
+"""In a run folder: the state of a training, and the one that was kept before."""
 
 KEEPER, FORMAT = "KeepRun", 2
 """Whose state in a checkpoint says that it is ours, and in which form: the optimiser's groups and
 the order of the pairs are those of this version."""
 
 ANEW = "give another --out to train anew"
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """The states in a run folder from which it may be resumed, the last one first."""
+    return [path for path in (out / LAST, out / BEFORE) if path.exists()]
+
+
+def newest(out: Path, task: L.LightningModule) -> tuple[Path, int]:
+    """The last whole state of a run, and the steps that it has done; a line if it is not the last.
+
+    Args:
+        out: Run folder.
+        task: What is to be trained.
+
+    Raises:
+        InputError: There is none, or it is not one that this run can go on from.
+    """
+    paths = checkpoints(out)
+    for path in paths[:-1]:
+        try:
+            _read(path)
+        except InputError as error:
+            steps = done_steps(paths[-1], task)
+            tell(f"{str(error).removesuffix(ANEW)}{paths[-1]}, the one before, is taken")
+            path.unlink()  # else it would become the one before
+            return paths[-1], steps
+    path = paths[0] if paths else out / LAST
+    return path, done_steps(path, task)
 
 
 def done_steps(path: Path, task: L.LightningModule) -> int:

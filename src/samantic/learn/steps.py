@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Any, cast
+from typing import Any
 
 import lightning as L  # the name its documentation uses
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from samantic.data.loading import Batch, mixed
+from samantic.data.loading import mixed, pairs_of
 from samantic.errors import InputError
+from samantic.progress import tell
 
 PATIENCE = 10
 """A training ends after this many steps in a row without a finite loss."""
+
+UNREADABLE = 100
+"""A training goes on without one image in so many, and without one of fewer pairs."""
 
 SHOWN = 10
 """Pairs that a message names."""
 
 
 class StepSeed(L.Callback):
-    """Before each step, seed torch's generators by the run's seed, the process and the step.
+    """Before each batch, seed torch's generators by the run's seed and the place of the batch.
 
-    So devices draw different numbers, and a resumed training those of one that was never stopped.
+    Places count over all steps, the batches of a step, and the devices: devices draw different
+    numbers, a resumed training those of one that was never stopped, and one device that takes two
+    batches a step those of two devices.
 
     Args:
         seed: The run's.
@@ -36,7 +40,10 @@ class StepSeed(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Seed the generators of all devices."""
-        torch.manual_seed(mixed(self.seed, trainer.global_rank, trainer.global_step))
+        passes = trainer.accumulate_grad_batches
+        batch = trainer.global_step * passes + batch_idx % passes
+        place = batch * trainer.world_size + trainer.global_rank
+        torch.manual_seed(mixed(self.seed, 0, place))
 
 
 class Validations(L.Callback):
@@ -54,8 +61,9 @@ class Validations(L.Callback):
     ) -> None:
         """Say whether this step ends in a validation; Lightning knows equal intervals only."""
         steps = trainer.max_steps
-        due = is_due(trainer.global_step + 1, steps, self.count)
-        trainer.val_check_batch = 1 if due else steps + 1
+        never = steps * trainer.accumulate_grad_batches + 1
+        due = ends_step(trainer, batch_idx) and is_due(trainer.global_step + 1, steps, self.count)
+        trainer.val_check_batch = 1 if due else never
 
 
 def is_due(step: int, steps: int, parts: int) -> bool:
@@ -72,6 +80,37 @@ def is_due(step: int, steps: int, parts: int) -> bool:
 def ends_part(trainer: L.Trainer) -> bool:
     """Whether the present step is one that `Validations` validates after."""
     return trainer.val_check_batch == 1
+
+
+def ends_step(trainer: L.Trainer, index: int) -> bool:
+    """Whether a batch of an epoch is the last one of an optimiser's step."""
+    return (index + 1) % trainer.accumulate_grad_batches == 0
+
+
+class AllLearn(L.Callback):
+    """At the first step, refuse a network of which a trainable parameter gets no gradient.
+
+    It would never learn, and a training on several devices would wait for it.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Look for gradients.
+
+        Raises:
+            RuntimeError: A trainable parameter has none.
+        """
+        named = () if self.seen else pl_module.named_parameters()
+        without = [name for name, p in named if p.requires_grad and p.grad is None]
+        self.seen = True
+        if without:
+            raise RuntimeError(
+                f"no gradient reaches {len(without)} trainable parameters: {shortened(without)}"
+            )
 
 
 class SkipBroken(L.Callback):
@@ -91,16 +130,21 @@ class SkipBroken(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Keep what the step changes before its loss is known."""
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            self._begin(pl_module)
+        self.names += pairs_of(batch).names
+
+    def _begin(self, pl_module: L.LightningModule) -> None:
+        self.finite = True
         self.buffers = {name: buffer.clone() for name, buffer in pl_module.named_buffers()}
         if self.in_a_row == 0:
             self.names = []
-        self.names += pairs_of(batch).names
 
     def on_before_backward(
         self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor
     ) -> None:
         """Look at the loss."""
-        self.finite = bool(loss.isfinite())
+        self.finite &= bool(loss.isfinite())
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
@@ -134,25 +178,54 @@ class SkipBroken(L.Callback):
                 f"{pairs}; lower train.learning_rate, or look at these pairs"
             )
         if self.in_a_row == 1 and trainer.is_global_zero:
-            tqdm.write(
+            tell(
                 f"step {step}: skipped, since the loss is not finite for the pairs {pairs}; if "
-                "this happens often, lower train.learning_rate",
-                file=sys.stderr,
+                "this happens often, lower train.learning_rate"
             )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count the steps that were skipped."""
         if self.count and trainer.is_global_zero:
-            tqdm.write(
+            tell(
                 f"{self.count} of {trainer.max_steps} steps were skipped, since the loss was not "
-                "finite",
-                file=sys.stderr,
+                "finite"
             )
 
 
-def pairs_of(batch: Any) -> Batch:
-    """The pairs of a batch, which may bring more than them."""
-    return cast(Batch, getattr(batch, "pairs", batch))
+class Replaced(L.Callback):
+    """Tell of images that cannot be read, in whose place others are taken; end after many.
+
+    Args:
+        length: Pairs that are learnt from.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.length, self.most = length, max(1, length // UNREADABLE)
+        self.lost: set[str] = set()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Name each once, and count it.
+
+        Raises:
+            InputError: There are too many.
+        """
+        for line in pairs_of(batch).lost:
+            if line in self.lost:
+                continue
+            self.lost.add(line)
+            if len(self.lost) > self.most:
+                raise InputError(
+                    f"{line}; {len(self.lost)} images cannot be read, and a training of "
+                    f"{self.length} pairs goes on without {self.most} at most"
+                )
+            tell(f"{line}; another pair takes its place")
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count them."""
+        if self.lost:
+            tell(f"{len(self.lost)} images could not be read; other pairs took their place")
 
 
 def shortened(names: list[str]) -> str:

@@ -9,7 +9,6 @@ from typing import get_args
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.config.networks import Head, TestTime
 from samantic.data.loading import one_by_one
@@ -22,6 +21,7 @@ from samantic.measure.gallery import Frame, Gallery
 from samantic.metrics import scores
 from samantic.predict.batches import in_batches
 from samantic.predict.predictor import Predictor
+from samantic.progress import progress
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def evaluate_predictor(
     names, tally, skipped = [], Tally(len(dataset)), {}
     each = f"{'an' if dataset.noun == 'image' else 'a'} {dataset.noun}"
     title = f"evaluate, {1 + len(disturbances)} conditions {each}" if disturbances else "evaluate"
-    samples = tqdm(one_by_one(dataset), title, len(dataset), unit=dataset.noun, disable=None)
+    samples = progress(one_by_one(dataset), title, dataset.noun, total=len(dataset))
     answers = in_batches(samples, predictor.batch_size, kind_of, counter)
     for index, answer in enumerate(answers):
         if isinstance(answer, InputError):

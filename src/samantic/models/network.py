@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config.networks import Head
-from samantic.data.sensors import SENSORS, presence
+from samantic.data.sensors import SENSORS
 from samantic.models.encoders.norms import fold_norms
 from samantic.models.memory import Memory
 from samantic.models.pyramid import Pyramid
@@ -19,7 +19,8 @@ from samantic.models.students.shapes import SegFormerShape
 CHANNELS = {name: sensor.channels for name, sensor in SENSORS.items()}
 """Of the images of each modality."""
 
-MODALITIES = tuple(CHANNELS)
+MODALITIES = ("rgb", "thermal")
+"""What the networks of this package read: the first rows of the table of sensors."""
 
 Encoded = TypeVar("Encoded")
 
@@ -81,10 +82,12 @@ class Network(nn.Module):
         learnt: Names of the parameters that the base does not provide, where its name is enough to
             find the others again; None if a model folder has to hold everything.
         memory: What the encoders made of images that will be asked about again; None keeps nothing.
+        parts: What each of its modules serves: encoders, fusion or heads.
     """
 
     learnt: frozenset[str] | None = None
     memory: Memory | None = None
+    parts: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -200,10 +203,15 @@ def freeze_unused(network: nn.Module, answer: Tensor) -> None:
 
 
 def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
-    """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden."""
+    """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden.
+
+    Columns of further sensors in `present` are for other networks.
+    """
     first = next(iter(images.values()))
-    given = torch.tensor(presence(images), device=first.device)
-    return given.expand(first.shape[0], 2) if present is None else present & given
+    given = torch.tensor([name in images for name in MODALITIES], device=first.device)
+    if present is None:
+        return given.expand(first.shape[0], len(MODALITIES))
+    return present[:, : len(MODALITIES)] & given
 
 
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:

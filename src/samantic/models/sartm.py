@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,14 @@ class SARTM(Network):
         >>> network(torch.rand(1, 3, 60, 80), torch.rand(1, 1, 60, 80)).logits.shape
         torch.Size([1, 9, 60, 80])
     """
+
+    parts: ClassVar = {
+        "encoders": "encoders",
+        "fusion": "fusion",
+        "pooled_fusion": "fusion",
+        "mask_head": "heads",
+        "auxiliary_head": "heads",
+    }
 
     def __init__(
         self,

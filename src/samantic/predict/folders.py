@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.data.camera import Camera
 from samantic.data.folders import stems, tell
 from samantic.data.images import open_image
 from samantic.data.lists import count_names
+from samantic.data.pairing import partners
 from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
@@ -24,20 +24,26 @@ from samantic.predict.asking import PairPredictor, RawPair
 from samantic.predict.prediction import class_shares
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.predict.timestamps import by_time
+from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
 
 
 def find_files(
-    rgb: Path | None, thermal: Path | None, rgbt: Path | None, tolerance: float | None = None
+    rgb: Path | None,
+    thermal: Path | None,
+    rgbt: Path | None,
+    unpaired: bool = False,
+    tolerance: float | None = None,
 ) -> list[Files]:
-    """Pair the images of files or folders by stem, or by the time in their names.
+    """Pair the images of files or folders by name, see `pairing.partners`, or by time.
 
     Args:
         rgb: RGB image or folder, or None.
         thermal: Thermal image or folder, or None.
         rgbt: 4-channel image or folder, instead of the other two.
+        unpaired: Whether images without a partner are left out and told, and not refused.
         tolerance: Names hold times, and partners lie at most so many seconds apart; None pairs by
-            stem.
+            name.
 
     Raises:
         InputError: Nothing was given, a folder is empty, or a partner is missing.
@@ -53,16 +59,22 @@ def find_files(
         matched = by_time(colour, heat, tolerance)
         return [Files(name, {"rgb": one, "thermal": other}) for name, one, other in matched]
     if colour is not None and heat is not None:
+        names = partners(colour, heat, ("rgb", "thermal"))
+        heat = {names.get(name, name): path for name, path in heat.items()}
         problems = [
             f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
             for here, there, place in ((colour, heat, thermal), (heat, colour, rgb))
             if (extra := [path.name for stem, path in here.items() if stem not in there])
         ]
-        if problems:
+        both = [name for name in colour if name in heat]
+        if problems and not (unpaired and both):
+            more = " (--allow-unpaired leaves them out)" if both else ""
             raise InputError(
-                f"{'; '.join(problems)}; add the partners, or give one modality alone; if names "
-                "hold times, pair by them with --tolerance SECONDS"
+                f"{'; '.join(problems)}; add the partners{more}, or give one modality alone; if "
+                "names hold times, pair by them with --tolerance SECONDS"
             )
+        tell(f"{problem}; left out" for problem in problems)
+        colour = {name: colour[name] for name in both}
     images = given({"rgb": colour, "thermal": heat})
     return [
         Files(stem, {name: found[stem] for name, found in images.items()})
@@ -198,7 +210,7 @@ def _predict_pairs(
     """
     predictor, out = job.predictor, job.out
     probabilities = "probabilities" in job.kinds
-    pairs = iter(tqdm(files, desc="predict", unit=noun(files[0].images), disable=None))
+    pairs = iter(progress(files, "predict", noun(files[0].images)))
     while ahead := list(islice(pairs, batch_size or predictor.batch_size)):
         marks = [_forget(pair, out, job.made) for pair in ahead]
         kept = [_kept(job, pair, mark) for pair, mark in zip(ahead, marks, strict=True)]

@@ -57,7 +57,7 @@ def save_model(
     if text is not None:
         write_vectors(folder / TEXT, text, info.classes)
     store_info(
-        folder, replace(info, shape=network.shape, base_fingerprint=_base_fingerprint(network))
+        folder, replace(info, shape=network.shape, base_fingerprint=base_fingerprint(network))
     )
     write_card(folder, info)
 
@@ -94,7 +94,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     folder = find_model(name_or_path)
     info = read_info(folder)
     network = build(info.model, info.adapt, len(info.classes), shape=info.shape, trained=True)
-    if info.base_fingerprint and info.base_fingerprint != _base_fingerprint(network):
+    if info.base_fingerprint and info.base_fingerprint != base_fingerprint(network):
         raise InputError(
             f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
             "restore those, or train again"
@@ -172,6 +172,8 @@ def find_model(name_or_path: str | Path) -> Path:
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
     cure = f"no model here; give a run folder, or a folder with {CONFIG} and {WEIGHTS}"
+    if path.suffix in (".onnx", ".xml") and path.is_file():
+        raise InputError(f"{path}: an exported file; give the model that it was made from")
     if path.exists():
         raise InputError(f"{path}: {cure}")
     return _from_hub(str(name_or_path), cure)
@@ -228,7 +230,7 @@ def tensors_fingerprint(tensors: Mapping[str, Tensor]) -> str:
     return found.hexdigest()[:16]
 
 
-def _base_fingerprint(network: Network) -> str | None:
+def base_fingerprint(network: Network) -> str | None:
     """Fingerprint of the tensors that the base provides; None without any."""
     provided = network.provided()
     return tensors_fingerprint(provided) if provided else None

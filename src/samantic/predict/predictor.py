@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +38,27 @@ class Predictor(Classifier, PairPredictor):
         if self.folder is None:
             raise ValueError("this model was not loaded from a folder, so it has no fingerprint")
         return fingerprint(self.folder)
+
+    def export(
+        self, out: str | Path, format: str = "onnx", precision: str = "fp32", **options: Any
+    ) -> Any:
+        """Write the model as one file that needs no torch, proved on the way.
+
+        Args:
+            out: NAME.onnx or NAME.xml; what the proof found is written beside it as NAME.json.
+            format: `onnx` or `openvino`.
+            precision: `fp32`, `fp16`, `bf16` (OpenVINO alone) or `int8` (which needs `data`).
+            options: Others of `samantic.export.job.Order`, such as `size` and `batch`.
+
+        Returns:
+            The `samantic.export.proof.Proof`.
+
+        Raises:
+            InputError: It cannot be exported so, or the file does not answer as the model.
+        """
+        job = import_module("samantic.export.job")  # it stands above what predicts
+        order = job.Order(format, precision, **options)
+        return job.export(self, order, job.ending_of(Path(out), order.format))
 
     def _predict(self, pairs: list[RawPair], probabilities: bool) -> list[Prediction | InputError]:
         """The predictions of pairs of one size; why there is none in place of one."""

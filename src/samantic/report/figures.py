@@ -98,6 +98,32 @@ def disturbance_dots(
     return _svg(figure, "mIoU under each disturbance")
 
 
+def latency_dots(points: dict[str, tuple[float, float]]) -> Markup:
+    """The time of an answer and the mIoU of models.
+
+    Args:
+        points: By name: milliseconds, and mIoU in per cent.
+    """
+    figure = _figure(6.2, 3.6)
+    axes = figure.subplots()
+    for number, (name, (milliseconds, miou)) in enumerate(points.items()):
+        colour = _ORANGE if number == 0 else _BLUE
+        axes.plot(milliseconds, miou, marker="o", markersize=5, color=colour)
+        axes.annotate(
+            _plain(name),
+            (milliseconds, miou),
+            xytext=(5, 4 if number % 2 else -10),
+            textcoords="offset points",
+            fontsize="x-small",
+        )
+    axes.set_xscale("log")
+    axes.margins(x=0.25, y=0.2)
+    axes.set_xlabel("milliseconds, median (log)")
+    axes.set_ylabel("mIoU on the card, %")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, "latency against mIoU")
+
+
 def published_bars(published: dict[str, float], ours: tuple[str, float]) -> Markup:
     """The mIoU of published methods and of one's own model (SARTM Fig. 1).
 

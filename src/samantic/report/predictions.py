@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from samantic.data.images import open_image
 from samantic.data.pairs import Files, read_images
 from samantic.data.sensors import given, noun
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count
+from samantic.predict.asking import PairPredictor
 from samantic.predict.domain import unlike, warning
-from samantic.predict.predictor import Predictor
 from samantic.predict.saving import KINDS
+from samantic.progress import progress
 from samantic.report.pages import legend, render
 from samantic.report.pictures import (
     UNLIKE,
@@ -36,7 +36,7 @@ SEEN = 0.0005
 
 
 def write_predictions(
-    out: Path, name: str, predictor: Predictor, files: list[Files], summary: dict[str, Any]
+    out: Path, name: str, predictor: PairPredictor, files: list[Files], summary: dict[str, Any]
 ) -> None:
     """Write out/report.html on what `predict.folders.predict_files` wrote there.
 
@@ -53,7 +53,7 @@ def write_predictions(
     shown = [done[place] for place in places]
     panels = [
         _panel(predictor, pair, out, summary["frames"][pair.name])
-        for pair in tqdm(shown, desc="report", unit=noun(sensors), disable=None)
+        for pair in progress(shown, "report", noun(sensors))
     ]
     confidence = {pair.name: summary["frames"][pair.name]["confidence"] for pair in done}
     seen = predictor.info.confidence
@@ -76,7 +76,7 @@ def write_predictions(
     )
 
 
-def _panel(predictor: Predictor, pair: Files, out: Path, about: dict[str, Any]) -> Panel:
+def _panel(predictor: PairPredictor, pair: Files, out: Path, about: dict[str, Any]) -> Panel:
     """What went in and what was saved; the note names the largest classes but the first."""
     info, shares = predictor.info, about["shares"]
     rgb, heat = read_images(pair, predictor.camera)

@@ -20,13 +20,12 @@ from samantic.measure.tables import (
     scores_table,
 )
 from samantic.metrics import paired_difference
-from samantic.predict.info import read_info
-from samantic.predict.model_folder import find_model
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
 from samantic.run.evaluate import measure, model_name
 from samantic.run.split import Split, map_line, settled
+from samantic.runtime.load import find, info_at
 from samantic.strings import file_name, printable
 
 
@@ -93,7 +92,7 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
     """The folder of each model by its name."""
     folders: dict[str, Path] = {}
     for model in models:
-        folder = find_model(model)
+        folder = find(model)
         name = model_name(folder)
         if name in folders:
             raise InputError(
@@ -105,7 +104,7 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
 
 def _check_classes(folders: dict[str, Path]) -> None:
     """Refuse models of different classes."""
-    (first, classes), *others = ((name, read_info(f).classes) for name, f in folders.items())
+    (first, classes), *others = ((name, info_at(f).classes) for name, f in folders.items())
     for name, its in others:
         if problem := difference(classes, its):
             raise InputError(
@@ -139,7 +138,7 @@ def _write_page(
     sensors: Collection[str],
 ) -> None:
     """The models' figures and predictions of the same frames side by side."""
-    models, info = comparison["models"], read_info(folder)
+    models, info = comparison["models"], info_at(folder)
     names = [{frame.name for frame in kept} for kept in frames.values()]
     common = set.intersection(*names)
     shown = {model: [f for f in kept if f.name in common] for model, kept in frames.items()}

@@ -20,7 +20,7 @@ from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.data import Lessons, collate_lessons
-from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks
+from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks, sam_weights
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.distill.windows import plan_windows
@@ -46,6 +46,7 @@ from samantic.run.domain import store_confidence
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import check_config, claim, data_inputs, keep_inputs
+from samantic.run.lock import locked
 from samantic.run.split import Split
 from samantic.strings import code, of_seed
 
@@ -84,14 +85,15 @@ def distill(
     Raises:
         InputError: The data, the teacher, the masks or the folder cannot be used.
     """
-    job = _prepare(config, resume, quiet)
-    if not quiet:
-        print(describe_network(job.student, job.info))
-        print(describe_data(job.splits, "whole images"))
-    if not _fit(job, resume, line):
-        return {}  # the other processes of a distributed run are done here
-    store_confidence(job.out, job.splits)
-    return _finish(job, disturbances, quiet)
+    with locked(Path(config.out)):
+        job = _prepare(config, resume, quiet)
+        if not quiet:
+            print(describe_network(job.student, job.info))
+            print(describe_data(job.splits, "whole images"))
+        if not _fit(job, resume, line):
+            return {}  # the other processes of a distributed run are done here
+        store_confidence(job.out, job.splits)
+        return _finish(job, disturbances, quiet)
 
 
 class _Job(NamedTuple):
@@ -135,6 +137,8 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
         "teacher": {"teacher.model": teacher.fingerprint()},
         "masks": {"masks": masks["train"].digest},
     }
+    if weights := sam_weights(config.masks):
+        inputs["sam"] = {"masks.base": digest(weights)}
     start = None
     if config.train.start is not None and not resume:
         start = of_seed(config.train.start, config.train.seed)

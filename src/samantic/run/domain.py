@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import expit, logit, stdtrit
 
 from samantic.data.pairs import PairedFolder, read_pair
+from samantic.predict.info import CONFIG
 from samantic.predict.model_folder import store_info
 from samantic.predict.prediction import Prediction
 from samantic.predict.predictor import load
@@ -26,9 +27,11 @@ def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
     nothing, and then nothing is stored.
 
     Args:
-        folder: Run folder or model folder.
+        folder: Run folder.
         splits: `train`, and `val` if there is one.
     """
+    if not (folder / "model" / CONFIG).is_file():
+        return  # the run was stopped before a model was kept, and had no step left
     files = splits.get("val", splits["train"]).files
     chosen = np.unique(np.linspace(0, len(files) - 1, min(FRAMES, len(files))).round().astype(int))
     predictor = load(folder)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from samantic.config.train import IGNORE
 from samantic.data.pairs import PairedFolder, Sample
@@ -23,6 +22,7 @@ from samantic.measure.tables import UNKNOWN, in_columns, interval, percent, poin
 from samantic.metrics import confusion_matrix, paired_difference
 from samantic.predict.info import ModelInfo
 from samantic.predict.predictor import Predictor, load
+from samantic.progress import progress
 from samantic.report.figures import curves
 from samantic.report.pages import Section, write_sections
 from samantic.report.pictures import Panel
@@ -72,7 +72,7 @@ def compare_with_teacher(
     every = _step(len(evaluation.frames))
     frames = {frame.name: frame for frame in evaluation.frames[::every]}
     panels = []
-    for index in tqdm(range(len(dataset)), "teacher", unit="image", disable=None):
+    for index in progress(range(len(dataset)), "teacher", "image"):
         sample = dataset[index]
         answer, truth = ensemble.answer(sample), cast(Tensor, sample.labels)
         labels = {"teacher": answer.teacher, "ensemble": answer.ensemble}

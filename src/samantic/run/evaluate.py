@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from samantic.data.pairs import PairedFolder
+from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.learn.callbacks import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
+from samantic.measure.exported import evaluate_exported
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
 from samantic.measure.record import metrics_json, nulls, write_confusion
 from samantic.measure.tables import (
@@ -20,13 +22,14 @@ from samantic.measure.tables import (
     scores_table,
     tta_line,
 )
-from samantic.predict.model_folder import find_model, read_text, write_card
-from samantic.predict.predictor import load
+from samantic.predict.model_folder import read_text, write_card
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.figures import published_bars
 from samantic.report.pages import Section
 from samantic.report.run_page import write_report
 from samantic.run.split import Split, map_line, open_labelled, settled
+from samantic.runtime.exported import ExportedModel
+from samantic.runtime.load import find, is_exported, load
 from samantic.strings import file_name, printable
 
 EVEN, EXTREMES = 16, 12
@@ -53,7 +56,7 @@ def evaluate(
     Writes metrics.json, confusion.npz and report.html.
 
     Args:
-        model: Run folder, model folder or hub id.
+        model: Run folder, model folder, hub id or exported file.
         split: On what.
         out: Folder to write to; None means runs/evaluate/NAME-DATA-SPLIT, DATA being the name of
             the data set's folder.
@@ -70,7 +73,7 @@ def evaluate(
         InputError: The model or the data cannot be used, their classes differ, or `out` holds
             another evaluation.
     """
-    folder = find_model(model)
+    folder = find(model)
     split = settled(split, [folder])
     out = out or Path("runs", "evaluate", file_name(f"{model_name(folder)}-{split.title}"))
     made = None
@@ -110,16 +113,18 @@ def measure(
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
-    text = read_text(folder, info)
-    evaluation = evaluate_predictor(
-        predictor,
-        dataset,
-        disturbances=disturbances,
-        features=text is not None,
-        pictures=EVEN,
-        extremes=EXTREMES,
-        skip_bad=skip_bad,
-    )
+    kept: Any = {"pictures": EVEN, "extremes": EXTREMES, "skip_bad": skip_bad}
+    text = None
+    if isinstance(predictor, ExportedModel):
+        if disturbances:
+            raise InputError(f"{folder}: --robustness needs the model that it was exported from")
+        evaluation = evaluate_exported(predictor, dataset, **kept)
+    else:
+        text = read_text(folder, info)
+        features = text is not None
+        evaluation = evaluate_predictor(
+            predictor, dataset, disturbances=disturbances, features=features, **kept
+        )
     metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
     if companions is not None:
@@ -173,4 +178,6 @@ def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
 def model_name(folder: Path) -> str:
     """What to call a model: its run folder's name, or its own."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." is no name, a link is one
+    if is_exported(folder):
+        return folder.name
     return folder.parent.name if folder.name == "model" else folder.name

@@ -13,15 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config
 from samantic.config.train import Config
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.files import read_json
-from samantic.provenance import INPUTS, files_digest, write_inputs
+from samantic.learn.resume import checkpoints
+from samantic.progress import progress, tell
+from samantic.provenance import INPUTS, digest, files_digest, write_inputs
 
 MAY_CHANGE = frozenset(
     {
@@ -29,9 +29,12 @@ MAY_CHANGE = frozenset(
         "data.test",
         "data.workers",
         "masks.cache",
+        "train.accumulate",
+        "train.checkpointing",
         "train.devices",
         "train.epochs",
         "train.precision",
+        "train.save_minutes",
         "train.steps",
         "train.validations",
     }
@@ -51,7 +54,7 @@ def claim(out: Path, resume: bool) -> None:
     Raises:
         InputError: It is so.
     """
-    there = (out / "last.ckpt").exists()
+    there = bool(checkpoints(out))
     if there and not resume:
         raise InputError(
             f"{out}: holds a run already; add --resume to continue it, or give another --out"
@@ -62,6 +65,8 @@ def claim(out: Path, resume: bool) -> None:
         )
     if resume and not there:
         raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
+    if not there and (out / "config.yaml").exists():
+        tell(f"{out}: a run was begun here, and ended before its first save; it begins anew")
 
 
 def check_config(out: Path, config: Config | DistillConfig) -> None:
@@ -102,16 +107,20 @@ def _listed(value: Any) -> Any:
 
 
 def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
-    """A digest of the content of every pair's files; twice as often listed is another digest."""
+    """A digest of the content of every pair's files; twice as often listed is another digest.
+
+    Where the thermal camera looks is of the content too: a rig may be a file.
+    """
     found: Inputs = {}
     for key, pairs in splits.items():
         often = Counter(files.name for files in pairs.files)
         files = {pair.name: pair for pair in pairs.files}
-        bar = tqdm(files.items(), f"look at {key}", unit="pair", disable=None, delay=1, leave=False)
+        bar = progress(files.items(), f"look at {key}", "pair", delay=1, leave=False)
         found[key] = {
             name: files_digest((*pair.paths, pair.labels), str(often[name])) for name, pair in bar
         }
-    return found
+    camera = splits["train"].camera
+    return {**found, "camera": {"data.rig": digest(camera.stored())}}
 
 
 def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
@@ -120,7 +129,7 @@ def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
     The pairs to report on may be others, and so may what the model that it started from is now.
 
     Raises:
-        InputError: The content of the data, of the teacher or of the masks has changed.
+        InputError: The content of the data, the base, the teacher or the masks has changed.
     """
     before = {}
     if resume and (out / INPUTS).exists():
@@ -130,7 +139,7 @@ def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
 
 
 def check_inputs(out: Path, inputs: Inputs) -> None:
-    """Refuse a run folder of other inputs; one of an earlier version does not tell.
+    """Refuse a run folder of other inputs; what one of an earlier version does not tell may be any.
 
     Raises:
         InputError: Something has changed; it names the first.
@@ -139,7 +148,7 @@ def check_inputs(out: Path, inputs: Inputs) -> None:
         return
     before = read_json(out / INPUTS)
     for key, now in inputs.items():
-        then = before.get(key, {}) if isinstance(before, dict) else None
+        then = before.get(key, now) if isinstance(before, dict) else None
         if not isinstance(then, dict):
             raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
         changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))

@@ -22,7 +22,8 @@ from samantic.data.pairs import PairedFolder, Sample
 from samantic.data.preflight import TYPED, check_split
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES
-from samantic.predict.info import ModelInfo, read_info
+from samantic.predict.info import ModelInfo
+from samantic.runtime.load import info_at
 
 
 class Split(NamedTuple):
@@ -97,7 +98,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
         InputError: Nobody knows the names, or they are not the models'.
     """
     spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
-    model = read_info(folders[0]).classes
+    model = info_at(folders[0]).classes
     if not spec.classes:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:
@@ -109,7 +110,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
     spec = named(spec, None)
     if spec.classes != model or split.mapping:
         class_table(spec.classes, model, split.mapping or {})
-    return split._replace(layout=spec, panorama=_around(split, spec, read_info(folders[0])))
+    return split._replace(layout=spec, panorama=_around(split, spec, info_at(folders[0])))
 
 
 def _around(split: Split, spec: DatasetSpec, info: ModelInfo) -> bool:

@@ -28,6 +28,7 @@ from samantic.models.build import build
 from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
+    base_fingerprint,
     find_model,
     fingerprint,
     save_model,
@@ -39,6 +40,7 @@ from samantic.run.describe import describe
 from samantic.run.domain import store_confidence
 from samantic.run.evaluate import evaluate
 from samantic.run.folder import Inputs, check_config, claim, data_inputs, keep_inputs
+from samantic.run.lock import locked
 from samantic.run.split import Split
 from samantic.strings import of_seed
 
@@ -69,19 +71,20 @@ def train(
     Raises:
         InputError: The data, the base or the folder cannot be used.
     """
-    job = _prepare(config, resume, quiet)
     data = config.data
-    if not _fit(job, resume, line):
-        return {}  # the other processes of a distributed run are done
-    store_confidence(job.out, job.splits)
-    if data.test is None:
-        return {}
-    split = Split(data.root, dataset_spec(data), data.test)
-    options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
-    return evaluate(job.out, split, out=job.out, **options)
+    with locked(Path(config.out)):
+        job = prepare(config, resume, quiet)
+        if not _fit(job, resume, line):
+            return {}  # the other processes of a distributed run are done
+        store_confidence(job.out, job.splits)
+        if data.test is None:
+            return {}
+        split = Split(data.root, dataset_spec(data), data.test)
+        options: Any = {"disturbances": disturbances, "seed": config.train.seed, "quiet": quiet}
+        return evaluate(job.out, split, out=job.out, **options)
 
 
-class _Job(NamedTuple):
+class Job(NamedTuple):
     """What a training works with."""
 
     config: Config
@@ -96,10 +99,11 @@ class _Job(NamedTuple):
         return Path(self.config.out)
 
 
-def _prepare(config: Config, resume: bool, quiet: bool) -> _Job:
-    """Load and check everything, and say what is about to be trained."""
+def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job:
+    """Load and check everything, and say what is about to be trained; where `dry`, no more."""
     out, options = Path(config.out), config.train
-    claim(out, resume)
+    if not dry:
+        claim(out, resume)
     if resume:
         check_config(out, config)
     L.seed_everything(options.seed, verbose=False)
@@ -115,35 +119,37 @@ def _prepare(config: Config, resume: bool, quiet: bool) -> _Job:
     start = None
     if options.start is not None and not resume:
         start = of_seed(options.start, options.seed)
-    keep_inputs(out, data_inputs(splits) | _other_inputs(start, teacher, text), resume)
+    if not dry:
+        keep_inputs(out, data_inputs(splits) | _other_inputs(network, start, teacher, text), resume)
     started = "" if start is None else start_from(network, info, start)
     if not quiet:
         print("\n".join(filter(None, [describe(network, config, splits, info), started])))
-    write_text(out / "config.yaml", to_yaml(config))
-    return _Job(config, splits, network, info, text, teacher)
+    if not dry:
+        write_text(out / "config.yaml", to_yaml(config))
+    return Job(config, splits, network, info, text, teacher)
 
 
-def _fit(job: _Job, resume: bool, line: int) -> bool:
-    """Train; return whether this is the process that goes on."""
-    config, out, text = job.config, job.out, job.text
-    pairs, workers = job.splits["train"], config.data.workers
+def lessons(job: Job) -> tuple[SegmentationTask, Source]:
+    """What is optimised, and on what."""
+    config, pairs = job.config, job.splits["train"]
     balance = config.loss.class_balance
     weights = pairs.class_weights(balance) if balance else None
+    task = SegmentationTask(job.network, config, weights, job.text, job.teacher)
+    return task, Source(_examples(pairs, config.augment), config.data.workers)
+
+
+def _fit(job: Job, resume: bool, line: int) -> bool:
+    """Train; return whether this is the process that goes on."""
+    config, out, text = job.config, job.out, job.text
     callbacks: list[L.Callback] = [
         KeepRun(out, lambda: save_model(out / "model", job.network, job.info, text)),
         ProgressBar(f"train {out.name}", line),
     ]
     if text is not None:
         callbacks.append(KeepSimilarity(out, similarity(text.vectors, text.known)))
-    trainer = fit(
-        SegmentationTask(job.network, config, weights, text, job.teacher),
-        out,
-        config.train,
-        Source(_examples(pairs, config.augment), workers),
-        eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
-        callbacks,
-        resume,
-    )
+    task, source = lessons(job)
+    val = eval_loader(job.splits["val"], source.workers) if "val" in job.splits else None
+    trainer = fit(task, out, config.train, source, val, callbacks, resume)
     return trainer.is_global_zero
 
 
@@ -155,9 +161,13 @@ def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
     return pairs
 
 
-def _other_inputs(start: str | None, teacher: Teacher | None, text: TextVectors | None) -> Inputs:
+def _other_inputs(
+    network: Network, start: str | None, teacher: Teacher | None, text: TextVectors | None
+) -> Inputs:
     """What a run learns from besides its data."""
     found: Inputs = {}
+    if (base := base_fingerprint(network)) is not None:
+        found["base"] = {"model.base": base}
     if start is not None:
         found["start"] = {"train.start": fingerprint(find_model(start))}
     if teacher is not None:

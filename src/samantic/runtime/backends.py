@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.errors import InputError
+from samantic.runtime.quiet import import_quietly
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -128,9 +129,7 @@ class OpenVino:
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = import_quietly("openvino").Core()
         model = core.read_model(path)
         has = model.has_rt_info([METADATA])
         self.metadata = str(model.get_rt_info([METADATA]).astype(str)) if has else ""

@@ -20,6 +20,8 @@ from samantic.predict.prediction import Prediction
 from samantic.provenance import file_digest
 from samantic.runtime.backends import open_backend
 
+NAMES = ("rgb", "thermal")
+
 OUTPUTS = ("labels", "confidence", "probabilities")
 """Outputs of an exported file, in this order: (N, H, W) uint8, (N, H, W), (N, K, H, W) float32."""
 
@@ -73,8 +75,13 @@ class ExportedModel(PairPredictor):
     @cached_property
     def fingerprint(self) -> str:
         """Identity of the model: a digest of its files."""
+        return "".join(file_digest(file) for file in self.files)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold it; a NAME.bin beside NAME.onnx is another's."""
         weights = self.path.with_suffix(".bin")
-        return file_digest(self.path) + (file_digest(weights) if weights.is_file() else "")
+        return (self.path, weights) if self.path.suffix == ".xml" else (self.path,)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -86,8 +93,9 @@ class ExportedModel(PairPredictor):
             self._check(pairs[0])
         except InputError as error:
             return [error] * len(pairs)
-        shape = next(x.shape[:2] for x in pairs[0] if x is not None)
-        if self.panorama or shape != self._shape_of(pairs[0]):
+        first = next(n for n in self.backend.inputs if self._image(pairs[0], n) is not None)
+        shape = self._image(pairs[0], first).shape[:2]
+        if self.panorama or shape != self.backend.inputs[first][0][1:3]:
             return [self._in_tiles(pair, probabilities) for pair in pairs]
         wanted = OUTPUTS if probabilities else OUTPUTS[:2]
         found = self._ask(pairs, wanted)
@@ -95,11 +103,9 @@ class ExportedModel(PairPredictor):
             self._answer(pair, *(output[i] for output in found)) for i, pair in enumerate(pairs)
         ]
 
-    def _shape_of(self, pair: RawPair) -> tuple[int, int]:
-        """The size of the first image of a pair, as the file takes it."""
-        name = "rgb" if pair[0] is not None else "thermal"
-        height, width = self.backend.inputs[name][0][1:3]
-        return height, width
+    def _image(self, pair: RawPair, name: str) -> Any:
+        """The image of a pair for an input; None where it is missing, or the input takes none."""
+        return {"rgb": pair[0], "thermal": pair[1]}.get(name)
 
     def _check(self, pair: RawPair) -> None:
         """Refuse a pair that the file cannot be asked about.
@@ -107,8 +113,8 @@ class ExportedModel(PairPredictor):
         Raises:
             InputError: It is one.
         """
-        given = {n: x for n, x in zip(("rgb", "thermal"), pair, strict=True) if x is not None}
-        reads = [name for name in ("rgb", "thermal") if name in self.backend.inputs]
+        given = {n: x for n, x in zip(NAMES, pair, strict=True) if x is not None}
+        reads = [name for name in NAMES if name in self.backend.inputs]
         if not given.keys() & set(reads):
             raise InputError(
                 f"the pair does not fit the model: {self.path.name} reads {' or '.join(reads)}: "
@@ -145,14 +151,14 @@ class ExportedModel(PairPredictor):
         return scaling.kind != "frame" and size is None and rig is None
 
     def _in_tiles(self, pair: RawPair, probabilities: bool) -> Prediction:
-        images = [x for x in pair if x is not None]
-        height, width = images[0].shape[:2]
+        read = [x if n in self.backend.inputs else None for n, x in zip(NAMES, pair, strict=True)]
+        height, width = next(x.shape[:2] for x in read if x is not None)
 
         def predict(rows: slice, columns: Places) -> Floats:
-            parts = [
-                tuple(None if x is None else x[rows][:, places] for x in pair) for places in columns
+            parts: list[Any] = [
+                tuple(None if x is None else x[rows][:, places] for x in read) for places in columns
             ]
-            return self._ask(parts, OUTPUTS[2:])[0][:, None]  # type: ignore[arg-type]
+            return self._ask(parts, OUTPUTS[2:])[0][:, None]
 
         found: Blend = blend_tiles(
             predict,
@@ -180,7 +186,7 @@ class ExportedModel(PairPredictor):
         """What the file takes: an image that is missing is 0, and not present."""
         given: dict[str, NDArray[Any]] = {}
         present = np.ones((len(pairs), 2), np.bool_)
-        for column, name in enumerate(("rgb", "thermal")):
+        for column, name in enumerate(NAMES):
             if name not in self.backend.inputs:
                 continue
             shape, kind = self.backend.inputs[name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from samantic.config.networks import TestTime
 from samantic.errors import InputError
+from samantic.predict.info import ModelInfo, read_info
 from samantic.predict.selection import Threshold, selection_of
 from samantic.runtime.backends import SUFFIXES
 from samantic.runtime.exported import ExportedModel
@@ -69,7 +70,7 @@ def load(
         "size": size,
         "tta": tta,
     }
-    if Path(name_or_path).suffix not in SUFFIXES or Path(name_or_path).is_dir():
+    if not is_exported(name_or_path):
         from samantic.predict.predictor import load as load_folder
 
         predictor = load_folder(name_or_path, device, panorama=panorama, **options)
@@ -86,3 +87,30 @@ def load(
     model = ExportedModel(name_or_path, panorama=panorama)
     model.selection = selection_of(model.classes, only, threshold)
     return cast("Predictor", model)
+
+
+def is_exported(name_or_path: str | Path) -> bool:
+    """Whether a model's name is that of an exported file."""
+    return Path(name_or_path).suffix in SUFFIXES and not Path(name_or_path).is_dir()
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The exported file, or the model folder, that a model's name stands for.
+
+    Raises:
+        InputError: There is none.
+    """
+    if is_exported(name_or_path):
+        return Path(name_or_path)
+    from samantic.predict.model_folder import find_model
+
+    return find_model(name_or_path)
+
+
+def info_at(place: Path) -> ModelInfo:
+    """What is known of a model that `find` has found.
+
+    Raises:
+        InputError: It is malformed.
+    """
+    return ExportedModel(place).info if is_exported(place) else read_info(place)

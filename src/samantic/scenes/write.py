@@ -10,7 +10,6 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tqdm import tqdm
 
 from samantic.config.train import Layout
 from samantic.data.cards.card import DatasetSpec
@@ -18,6 +17,7 @@ from samantic.data.cards.catalog import CATALOG
 from samantic.data.cards.rgb import CITYSCAPES
 from samantic.data.folders import filled
 from samantic.files import replacing, write_json, write_text
+from samantic.progress import progress
 from samantic.scenes import Scene, draw_scene
 from samantic.scenes.worlds import draw_panorama, draw_pinhole, draw_room
 from samantic.strings import substitute
@@ -97,7 +97,7 @@ def write_scenes(
         for index in indices:
             homes[index].append(split)
     names: dict[int, str] = {}
-    for index in tqdm(sorted(homes), "scenes", disable=None):
+    for index in progress(sorted(homes), "scenes"):
         scene = draw(seed, index, size or usual)
         form = NAMES.get(layout, "{seed:05d}_{index:05d}{time}")
         names[index] = form.format(seed=seed, index=index, time="N" if scene.night else "D")

@@ -45,6 +45,8 @@ class DatasetSpec:
         parts: The folders that a split is made of, as far as they are there, which stand for
             "{split}" one after the other; a split that is not named is its own.
         protocols: The ways in which its mIoU is reported.
+        unpaired: Whether names without a file of every kind are left out, and not refused.
+        unpaired_option: What the user calls that, for errors.
         projection: Of its images; None where the user brings them, so that nobody knows.
     """
 
@@ -68,6 +70,8 @@ class DatasetSpec:
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocols: tuple[Protocol, ...] = (ALL_CLASSES, PRESENT_CLASSES)
     projection: Projection | None = "perspective"
+    unpaired: bool = False
+    unpaired_option: str = "data.allow_unpaired: true"
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
     if config.layout != "pairs" and config.colors:
         raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
     spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
+    spec = replace(spec, unpaired=config.allow_unpaired)
     if config.layout != "pairs":
         check_layout_classes(config.layout, config.classes, "data.classes")
         return spec

@@ -7,6 +7,7 @@ first convolution: RGB and thermal are stacked as four channels.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ class Student(Network):
         >>> student(torch.rand(1, 3, 61, 80), torch.rand(1, 1, 61, 80)).logits.shape
         torch.Size([1, 9, 61, 80])
     """
+
+    parts: ClassVar = {"encoder": "encoders", "decode_head": "heads"}
 
     def __init__(
         self, base: str | SegFormerShape, num_classes: int, *, fusion: SegFormerFusion = "early"

@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -73,6 +73,13 @@ class TwoStream(Network):
         >>> network(torch.rand(1, 3, 61, 80), torch.rand(1, 1, 61, 80)).logits.shape
         torch.Size([1, 9, 61, 80])
     """
+
+    parts: ClassVar = {
+        "encoders": "encoders",
+        "fuse": "fusion",
+        "decoder": "heads",
+        "classifier": "heads",
+    }
 
     def __init__(
         self,

@@ -1,0 +1,88 @@
+"""The verb `benchmark`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from samantic.cli.options import MODEL, sides, whole
+
+HELP = "time models beside each other, and beside what this machine can do"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help=f"{MODEL}; others are compared with it")
+    sub.add_argument(
+        "--against", nargs="+", default=[], metavar="MODEL", help="others, as MODEL; files too"
+    )
+    sub.add_argument(
+        "--backend",
+        nargs="+",
+        choices=("torch", "onnx", "openvino"),
+        default=["torch"],
+        help="what runs models that are no files (default torch); several take turns",
+    )
+    sub.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("fp32", "fp16", "bf16", "int8"),
+        default=["fp32"],
+        help="in which (default fp32); files have their own",
+    )
+    sub.add_argument(
+        "--size", type=sides, metavar="HxW", help="default that of the first file, or 480x640"
+    )
+    sub.add_argument(
+        "--batch", type=whole(1, 1024), default=1, metavar="N", help="pairs at a time (default 1)"
+    )
+    sub.add_argument(
+        "--threads",
+        type=whole(1, 1024),
+        metavar="N",
+        help="default OMP_NUM_THREADS, or the CPUs that this process may use",
+    )
+    sub.add_argument(
+        "--device", default="cpu", help="where torch computes: cpu (default), cuda, cuda:1, ..."
+    )
+    sub.add_argument(
+        "--rounds",
+        type=whole(1, 100_000),
+        default=20,
+        metavar="N",
+        help="how often each is timed (default 20)",
+    )
+    sub.add_argument(
+        "--include-io",
+        action="store_true",
+        help="count reading the images and writing labels and overlays too",
+    )
+    sub.add_argument("--out", type=Path, metavar="FILE", help="write all figures as JSON")
+    sub.add_argument("--plot", type=Path, metavar="FILE", help="draw latency against mIoU as SVG")
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.benchmark.job import Plan, benchmark
+    from samantic.benchmark.plot import check_plot, write_plot
+    from samantic.benchmark.table import benchmark_table
+    from samantic.files import write_json
+
+    if options.plot is not None:
+        check_plot(options.plot)
+    found = benchmark(
+        Plan(
+            [options.model, *options.against],
+            tuple(dict.fromkeys(options.backend)),
+            tuple(dict.fromkeys(options.precision)),
+            options.size,
+            options.batch,
+            options.threads,
+            options.device,
+            options.rounds,
+            options.include_io,
+        )
+    )
+    print(benchmark_table(found))
+    if options.out is not None:
+        write_json(options.out, found)
+    if options.plot is not None:
+        write_plot(options.plot, found)

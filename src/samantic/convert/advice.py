@@ -1,0 +1,57 @@
+"""The command that converts what somebody takes for a data set."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from samantic.convert.formats import recognise
+from samantic.data.folders import is_image
+from samantic.data.images import decode
+from samantic.errors import InputError
+
+KINDS = {"rgb": "--images", "thermal": "--thermal"}
+"""Folders of a data set, and the option of `convert` that takes each."""
+
+
+def conversion_advice(root: Path, labels: str) -> str:
+    """A line with the command that converts labels of a tool; "" where there are none.
+
+    Args:
+        root: A data set that cannot be read as it is, or a file of labels.
+        labels: Folder or pattern of its labels.
+    """
+    try:
+        for place in (root / labels, root):
+            if place.exists() and (form := recognise(place)) is not None:
+                return f"{place}: {form.TITLE}; convert it by: {_command(root, place, [])}"
+        place = root / labels
+        found = sorted(filter(is_image, place.iterdir())) if place.is_dir() else []
+        if found and (what := _unread(found[0])):
+            words = ["--classes", "NAMES", "--map", "FILE"]
+            return f"{place}: {what}; convert it by: {_command(root, place, words)}"
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def _unread(path: Path) -> str:
+    """Why a label image is none of ids; "" if it is."""
+    image = decode(path)
+    if image.kind == "colour":
+        return "label images in colours"
+    if image.samples.dtype.itemsize > 1:
+        return "label images of more than 8 bits"
+    return "transparent label images" if image.opacity is not None else ""
+
+
+def _command(root: Path, place: Path, words: list[str]) -> str:
+    folder = root.parent if root.is_file() else root
+    images = [
+        word
+        for kind, option in KINDS.items()
+        if (folder / kind).is_dir()
+        for word in (option, str(folder / kind))
+    ]
+    out = root.with_name(f"{root.resolve().stem}-pairs")
+    return shlex.join(["samantic", "convert", str(place), *images, "--out", str(out), *words])

@@ -1,0 +1,165 @@
+"""What a labelling tool has exported: pictures, and the objects on each in the order of drawing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from samantic.convert.regions import MOST_PIXELS, Patch, Size
+from samantic.data.folders import SUFFIXES
+from samantic.errors import InputError
+from samantic.strings import is_control, normal
+
+LONGEST = 240
+"""Bytes of the longest path of an image."""
+
+VOID = ""
+"""The label of pixels that do not count."""
+
+
+class Drawing(NamedTuple):
+    """The labels of a picture.
+
+    Attributes:
+        size: Its height and width.
+        patches: Its objects; a later one lies over an earlier one.
+    """
+
+    size: Size
+    patches: Iterable[Patch]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A labelled picture.
+
+    Attributes:
+        name: Path of its image without the ending, below whichever folder it lies in.
+        where: What to call it in an error: the file of the export, and the image.
+        draw: Its labels; takes the size of the image file, None where there is none.
+        split: The split that it belongs to; "" if the export knows none.
+        others: Other names that its image may have.
+        file: Its label image, which is not the image of it; None where labels stand elsewhere.
+    """
+
+    name: str
+    where: str
+    draw: Callable[[Size | None], Drawing]
+    split: str = ""
+    others: tuple[str, ...] = ()
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Export:
+    """A labelling tool's export.
+
+    Attributes:
+        title: Its format.
+        classes: What it calls its classes, by their ids where it has any.
+        pictures: What is labelled.
+        folders: Where its images may lie.
+        complete: Whether every pixel has a label, so that none is left to the background.
+        numbered: Whether classes are named by their ids alone.
+        skipped: Counts what has no area, or is not labelled, by what it is.
+        notes: What a user should know of it.
+    """
+
+    title: str
+    classes: Sequence[str]
+    pictures: Sequence[Picture]
+    folders: Sequence[Path]
+    complete: bool = False
+    numbered: bool = False
+    skipped: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def stem_of(text: object, where: str) -> str:
+    """A path of an image without its ending, as an export has it.
+
+    Raises:
+        InputError: It is no path, or leads out of its folder.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where}: names no image file; export it anew")
+    if any(map(is_control, text)) or len(text.encode()) > LONGEST:
+        raise InputError(f"{where}: its image has a name that no file can have; rename it")
+    path = PurePosixPath(normal(text).replace("\\", "/"))
+    if ".." in path.parts or path.is_absolute() or ":" in path.parts[0]:
+        raise InputError(f"{where}: the image {text!r} leads out of its folder; correct the path")
+    return without_ending(path.as_posix())
+
+
+def last_stem(text: object, where: str) -> str:
+    """The name of an image without folders, of an export that writes a path of its own machine.
+
+    Raises:
+        InputError: It is no path.
+    """
+    if not isinstance(text, str):
+        return stem_of(text, where)
+    return stem_of(text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1], where)
+
+
+def without_ending(path: str) -> str:
+    """A path without the ending of an image; other endings belong to the name."""
+    ending = PurePosixPath(path).suffix
+    return path[: -len(ending)] if ending.lower() in SUFFIXES else path
+
+
+def settle_size(declared: Any, known: Size | None, where: str) -> Size:
+    """The size of a picture, in bounds.
+
+    Args:
+        declared: Height and width as the export has them, None for unknown ones.
+        known: Those of its image file; None where there is none.
+        where: What to call it in an error.
+
+    Raises:
+        InputError: There is none, it is no size, too large, or not that of the image.
+    """
+    height, width = declared or (None, None)
+    if height is None or width is None:
+        if known is None:
+            raise InputError(f"{where}: no size is given; give its images by --images")
+        return known
+    if not (_whole(height) and _whole(width)):
+        raise InputError(f"{where}: {width!r}x{height!r} is no size in pixels; export it anew")
+    size = int(height), int(width)
+    if known is not None and known != size:
+        raise InputError(
+            f"{where}: labelled at {size[1]}x{size[0]} pixels, but its image has "
+            f"{known[1]}x{known[0]}; give the images that were labelled"
+        )
+    if size[0] * size[1] > MOST_PIXELS:
+        raise InputError(f"{where}: {size[1]}x{size[0]} pixels are too many; cut it into parts")
+    return size
+
+
+def _whole(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and 1 <= value < float("inf") and value == int(value)
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn what a broken export raises into a line.
+
+    Raises:
+        InputError: Instead of it.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except KeyError as error:
+        raise InputError(f"{where}: has no {error.args[0]!r}; export it anew") from None
+    except (AttributeError, IndexError, TypeError):
+        raise InputError(f"{where}: is not built as this format is; export it anew") from None
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{where}: {error}; correct it, or export it anew") from None

@@ -1,0 +1,102 @@
+"""Files of an export: JSON read once, and XML without entities."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, TreeBuilder  # expat is told below
+from xml.parsers import expat  # no document type, so no entities
+
+from samantic.errors import InputError
+from samantic.files import MIB, read_json, read_text
+
+LARGEST = 1024 * MIB
+"""Bytes of the largest file that is read."""
+
+DEPTH = 50
+"""Levels of XML that are read."""
+
+_SPLIT = re.compile(r"(?:^|[^a-z])(train|val|test)(?:ing|id|idation)?(?:[^a-z]|$)")
+
+
+def files_of(source: Path, ending: str) -> list[Path]:
+    """A file, or the files below a folder with an ending; hidden ones are left out."""
+    if source.is_file():
+        return [source] if source.suffix.lower() == ending else []
+    found = (path for path in source.rglob("*") if path.suffix.lower() == ending)
+    return sorted(p for p in found if p.is_file() and not _hidden(p.relative_to(source)))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def load_json(path: Path) -> Any:
+    """What a JSON file says; the one that was read last is kept, so do not change it.
+
+    Raises:
+        InputError: It is no JSON.
+    """
+    changed = path.stat().st_mtime_ns if path.exists() else 0
+    return _load_json(path, changed)
+
+
+@lru_cache(maxsize=1)
+def _load_json(path: Path, changed: int) -> Any:
+    return read_json(path, LARGEST)
+
+
+def split_of(path: Path, source: Path) -> str:
+    """The split that the name of a file tells, or that of a folder around it; "" for none."""
+    inner = path.relative_to(source).parts if path != source else (path.name,)
+    for part in reversed(inner):
+        if match := _SPLIT.search(part.lower()):
+            return match.group(1)
+    return ""
+
+
+def in_order(lists: Sequence[Sequence[str]]) -> list[str]:
+    """Each name of several lists once, in the order of the first list that has it."""
+    return list(dict.fromkeys(name for names in lists for name in names))
+
+
+def read_xml(path: Path) -> Element:
+    """The root of an XML file.
+
+    A document type is refused, and with it every entity: those of other files, and those that
+    grow when they are put in.
+
+    Raises:
+        InputError: It is no XML, nested too deeply, or has a document type.
+    """
+    builder, parser = TreeBuilder(), expat.ParserCreate()
+    depth = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEPTH:
+            raise InputError(f"{path}: XML nested too deeply; export it anew")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(tag)
+
+    def refuse(*_: object) -> None:
+        raise InputError(
+            f"{path}: has a document type (<!DOCTYPE>), which no export needs; take it out"
+        )
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(read_text(path, "file", LARGEST), True)
+    except expat.ExpatError as error:
+        raise InputError(f"{path}: not valid XML ({error}); export it anew") from None
+    return builder.close()

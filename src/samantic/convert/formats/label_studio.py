@@ -1,0 +1,183 @@
+"""Label Studio JSON: a list of tasks, each with an image and the annotations of it.
+
+A result is of type polygonlabels (points in per cent of the image's width and height), brushlabels
+(run lengths, see `brush`), rectanglelabels or ellipselabels; other types have no area. The full
+export (`annotations`, or `completions` of old ones) and the small one (JSON-MIN) are read. Results
+are drawn in the order of the file, so the later of two that overlap lies on top; of several
+annotations of a task the first that was not cancelled counts. Uploaded images have eight
+hexadecimal digits before their name, which the images of one's own have not.
+
+https://labelstud.io/guide/task_format and https://labelstud.io/tags/brushlabels
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
+from samantic.convert.formats.brush import brush_mask
+from samantic.convert.formats.documents import files_of, load_json, split_of
+from samantic.convert.regions import Patch, Size, box, ellipse, polygon, turned
+from samantic.convert.request import Request
+from samantic.data.folders import SUFFIXES
+
+TITLE = "Label Studio JSON"
+
+KINDS = ("polygon", "brush", "rectangle", "ellipse")
+
+
+def claims(value: Any) -> bool:
+    """Whether a JSON value is of this format."""
+    return isinstance(value, list) and any(
+        isinstance(task, dict)
+        and (
+            (
+                isinstance(task.get("data"), dict)
+                and ("annotations" in task or "completions" in task)
+            )
+            or bool(_small_results(task))
+        )
+        for task in value
+    )
+
+
+def read(source: Path, request: Request) -> Export:
+    """Read an export: a file, or all files of this format below a folder.
+
+    Raises:
+        InputError: It is broken.
+    """
+    pictures: list[Picture] = []
+    labels: set[str] = set()
+    skipped: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for path in files_of(source, ".json"):
+        if not claims(value := load_json(path)):
+            continue
+        for number, task in enumerate(value):
+            where = f"{path}, task {task.get('id', number) if isinstance(task, dict) else number}"
+            with told(where):
+                results = _results(task, notes)
+                if results is None:
+                    skipped["tasks without an annotation"] += 1
+                    continue
+                labels |= {label for result in results if (label := _label(result, results))}
+                pictures.append(_picture(task, results, where, split_of(path, source), skipped))
+    folders = [source if source.is_dir() else source.parent]
+    return Export(TITLE, sorted(labels), pictures, folders, skipped=skipped, notes=notes)
+
+
+def _small_results(task: Mapping[str, Any]) -> list[Any]:
+    """The results of a task in JSON-MIN, each as the full export has it."""
+    found = []
+    for value in task.values():
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, dict) and "original_width" in item:
+                    kind = next((k for k in item if k.endswith("labels")), "none")
+                    found.append({**item, "type": kind, "value": item})
+    return found
+
+
+def _results(task: Mapping[str, Any], notes: Counter[str]) -> list[Any] | None:
+    """What was drawn on a task; None if nobody has."""
+    if not isinstance(task.get("data"), dict):
+        return _small_results(task) or None
+    given = task.get("annotations", task.get("completions")) or []
+    kept = [one for one in given if not one.get("was_cancelled")]
+    if len(kept) > 1:
+        notes["tasks have several annotations, of which the first counts"] += 1
+    return list(kept[0]["result"]) if kept else None
+
+
+def _label(result: Mapping[str, Any], results: Sequence[Any]) -> str:
+    """The class of a result, which may stand in another result of the same id; "" for none."""
+    kind = str(result["type"])
+    if kind.removesuffix("labels") not in KINDS:
+        return ""
+    own = [result, *(r for r in results if r is not result and r.get("id", 0) == result.get("id"))]
+    for one in own:
+        labels = one["value"].get(one["type"]) if str(one["type"]).endswith("labels") else None
+        if labels:
+            return str(labels[0])
+    return ""
+
+
+def _picture(
+    task: Mapping[str, Any], results: list[Any], where: str, split: str, skipped: Counter[str]
+) -> Picture:
+    full = last_stem(_image(task), where)
+    short = re.sub(r"^[0-9a-f]{8}-", "", full)
+
+    def draw(known: Size | None) -> Drawing:
+        with told(where):
+            sized = [r for r in results if r.get("original_width")][:1] or [{}]
+            declared = [sized[0].get(f"original_{key}") for key in ("height", "width")]
+            size = settle_size(declared, known, where)
+            return Drawing(size, _patches(results, size, where, skipped))
+
+    return Picture(short, where, draw, split, () if short == full else (full,))
+
+
+def _image(task: Mapping[str, Any]) -> str:
+    """The file name of a task's image, out of an address or path of its server."""
+    values = task["data"] if isinstance(task.get("data"), dict) else task
+    texts = [values.get("image"), *values.values(), task.get("file_upload")]
+    for text in texts:
+        if not isinstance(text, str):
+            continue
+        address = urlsplit(text)
+        path = parse_qs(address.query).get("d", [unquote(address.path)])[0]
+        if path.lower().endswith(SUFFIXES):
+            return path
+    raise ValueError("no field names its image")
+
+
+def _patches(
+    results: Sequence[Any], size: Size, where: str, skipped: Counter[str]
+) -> Iterator[Patch]:
+    for result in results:
+        kind = str(result["type"]).removesuffix("labels")
+        label = _label(result, results)
+        if not label:
+            if kind and kind not in KINDS:
+                skipped[f"results without an area ({result['type']})"] += 1
+            elif kind:
+                skipped["regions without a label"] += 1
+            continue
+        with told(f"{where}, {result['type']} ({label})"):
+            if result.get("image_rotation"):
+                raise ValueError("the image was turned in the tool; turn the file, and label it")
+            value = result["value"]
+            if kind == "brush":
+                yield Patch(label, brush_mask(value["rle"], size))
+            else:
+                points = np.array(_ring(kind, value), np.float64)
+                yield polygon(label, _in_pixels(points, kind, value, size), size)
+
+
+def _ring(kind: str, value: Mapping[str, Any]) -> Any:
+    """Points in per cent, not turned yet."""
+    if kind == "polygon":
+        return value["points"]
+    x, y = float(value["x"]), float(value["y"])
+    if kind == "rectangle":
+        return box(x, y, x + float(value["width"]), y + float(value["height"]))
+    return ellipse(x, y, float(value["radiusX"]), float(value["radiusY"]))
+
+
+def _in_pixels(points: Any, kind: str, value: Mapping[str, Any], size: Size) -> Any:
+    """Points in pixels; boxes turn about their upper left corner, ellipses about their centre."""
+    scaled = points * np.array([size[1], size[0]]) / 100
+    turn = float(value.get("rotation") or 0)
+    if not turn or kind == "polygon":
+        return scaled
+    centre = np.array([float(value["x"]), float(value["y"])]) * np.array([size[1], size[0]]) / 100
+    return turned(scaled, centre, turn)

@@ -1,0 +1,232 @@
+"""Labels as tools export them, written in the layout `pairs`."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+
+from samantic.config.train import IGNORE
+from samantic.convert.classes import ClassTable, settle_classes
+from samantic.convert.export import Export, Picture
+from samantic.convert.formats import label_images, recognise
+from samantic.convert.partners import ImageIndex, find_images, output_names
+from samantic.convert.request import Request
+from samantic.data.cards.card import palette
+from samantic.data.images import decode
+from samantic.errors import InputError
+from samantic.files import replacing, write_text
+from samantic.progress import progress
+from samantic.provenance import check_folder, write_inputs
+
+
+@dataclass
+class Converted:
+    """What became of an export.
+
+    Attributes:
+        title: Its format.
+        out: Where the data set lies.
+        classes: Names by label id.
+        rest: Label id of pixels without an object.
+        pictures: Labelled pictures.
+        images: Of these, those whose image was found.
+        thermal: Of these, those whose thermal image was found.
+        objects: Objects, or pictures with pixels of a class, by label id and what it was called.
+        pixels: (256,) pixels by label id.
+        lines: What to know.
+    """
+
+    title: str
+    out: Path
+    classes: tuple[str, ...]
+    rest: int
+    pictures: int = 0
+    images: int = 0
+    thermal: int = 0
+    objects: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where files are.
+
+    Attributes:
+        source: The export.
+        out: Where the data set will lie.
+        images: Folder of the images that were labelled; None to look where exports have them.
+        thermal: Folder of the thermal images; None for none.
+        unpaired: Whether pictures without a partner are left out, and not refused.
+    """
+
+    source: Path
+    out: Path
+    images: Path | None = None
+    thermal: Path | None = None
+    unpaired: bool = False
+
+
+def find_format(source: Path, request: Request) -> ModuleType | None:
+    """The format of labels; None if there are none.
+
+    Raises:
+        InputError: There is no such file, or one that would tell is broken.
+    """
+    if source.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+        raise InputError(f"{source}: an archive; unpack it, and give the folder")
+    if not source.exists():
+        raise InputError(f"{source}: no such file or folder; correct the path")
+    form = recognise(source)
+    return label_images if form is None and label_images.claims_with(source, request) else form
+
+
+def convert_labels(form: ModuleType, places: Places, request: Request) -> Converted:
+    """Write labels/NAME.png as ids, and rgb/ and thermal/ as far as images are there.
+
+    Args:
+        form: The format of the labels.
+        places: Where files are.
+        request: What the user says of classes.
+
+    Raises:
+        InputError: The export is broken, has classes that are not known, or images are missing.
+    """
+    export: Export = form.read(places.source, request)
+    if not export.pictures:
+        raise InputError(f"{places.source}: {export.title} without a labelled picture")
+    classes = settle_classes(export, request)
+    names = output_names(export.pictures)
+    found = {"rgb": _images(export, places), "thermal": _thermal(export.pictures, places)}
+    kept = _kept(found, places)
+    made = {"source": str(places.source.resolve()), "classes": list(classes.names)}
+    check_folder(places.out, made, "labels", ("labels", "data.yaml"))
+    write_inputs(places.out, made)
+    done = Converted(export.title, places.out, classes.names, classes.rest)
+    colours = _colours(request, len(classes.names))
+    for place in progress(kept, "convert", "image"):
+        picture, name = export.pictures[place], names[place]
+        images = {kind: paths[place] for kind, paths in found.items()}
+        labels = _draw(picture, images["rgb"], classes, done)
+        _save(labels, places.out / "labels" / f"{name}.png", colours)
+        for kind, path in images.items():
+            if path is not None:
+                _copy(path, places.out / kind / f"{name}{path.suffix}")
+        done.pictures += 1
+        done.images += images["rgb"] is not None
+        done.thermal += images["thermal"] is not None
+    done.lines += [f"{count} {what}" for what, count in (export.skipped + export.notes).items()]
+    done.lines += _left_out(export.pictures, kept)
+    splits = _write_lists([(names[i], export.pictures[i].split) for i in kept], places.out)
+    _write_card(done, splits)
+    return done
+
+
+def _images(export: Export, places: Places) -> list[Path | None]:
+    labels = [picture.file for picture in export.pictures if picture.file is not None]
+    folders = [_folder(places.images)] if places.images else export.folders
+    index = ImageIndex(folders, labels, None if places.images else places.out)
+    given = places.images is not None
+    return find_images(export.pictures, index, "--images", given, places.unpaired)
+
+
+def _thermal(pictures: Sequence[Picture], places: Places) -> list[Path | None]:
+    if places.thermal is None:
+        return [None] * len(pictures)
+    index = ImageIndex([_folder(places.thermal)])
+    return find_images(pictures, index, "--thermal", True, places.unpaired)
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder of images")
+    return path
+
+
+def _kept(found: dict[str, list[Path | None]], places: Places) -> list[int]:
+    """The places of the pictures that have every kind of image that any has."""
+    kinds = [paths for paths in found.values() if any(paths)]
+    kept = [i for i in range(len(found["rgb"])) if all(paths[i] for paths in kinds)]
+    if not kept:
+        raise InputError(f"{places.images}: no labelled picture has all its images; correct it")
+    return kept
+
+
+def _left_out(pictures: Sequence[Picture], kept: Sequence[int]) -> list[str]:
+    gone = [p.name for i, p in enumerate(pictures) if i not in set(kept)]
+    more = f" and {len(gone) - 10} more" if len(gone) > 10 else ""
+    return [f"{len(gone)} left out, without an image: {', '.join(gone[:10])}{more}"] * bool(gone)
+
+
+def _draw(
+    picture: Picture, image: Path | None, classes: ClassTable, done: Converted
+) -> NDArray[np.uint8]:
+    """(H, W) label ids of a picture."""
+    known = None if image is None else decode(image).samples.shape
+    size, patches = picture.draw(known and (known[0], known[1]))
+    labels = np.full(size, classes.rest, np.uint8)
+    for patch in patches:
+        label = classes.of(patch.label, picture.where)
+        patch.paint(labels, label)
+        done.objects[label][patch.label] += 1
+    done.pixels += np.bincount(labels.ravel(), minlength=256)
+    return labels
+
+
+def _colours(request: Request, count: int) -> list[int]:
+    """A palette of 256 colours for label images; what does not count is light."""
+    own = request.colours or palette(count)
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(own)] = own
+    table[IGNORE] = (224, 224, 192)
+    values: list[int] = table.ravel().tolist()
+    return values
+
+
+def _save(labels: NDArray[np.uint8], path: Path, colours: list[int]) -> None:
+    image = Image.fromarray(labels)
+    image.putpalette(colours)
+    with replacing(path) as temporary:
+        image.save(temporary)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not (target.exists() and target.samefile(source)):
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def _write_lists(pairs: Sequence[tuple[str, str]], out: Path) -> list[str]:
+    """A list for each split, where the export puts every picture into one."""
+    if not all(split for _, split in pairs):
+        return []
+    splits = [name for name in ("train", "val", "test") if any(s == name for _, s in pairs)]
+    for split in splits:
+        names = [name for name, own in pairs if own == split]
+        write_text(out / f"{split}.txt", "".join(f"{name}\n" for name in names))
+    return splits
+
+
+def _write_card(done: Converted, splits: Sequence[str]) -> None:
+    """data.yaml: the section `data` of a configuration."""
+    if splits:
+        parts = {name: name if name in splits else None for name in ("train", "val", "test")}
+    elif done.pictures >= 10:
+        parts = {"train": "all[:80%]", "val": "all[80%:90%]", "test": "all[90%:]"}
+    else:
+        parts = {"train": "all", "val": None, "test": None}
+    data: dict[str, object] = {"root": str(done.out.resolve()), "layout": "pairs"}
+    if not done.thermal:
+        data["rgb"] = "rgb"
+    data |= {"classes": list(done.classes), **parts}
+    text = yaml.safe_dump({"data": data}, sort_keys=False, allow_unicode=True)
+    write_text(done.out / "data.yaml", text)

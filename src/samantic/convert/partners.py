@@ -1,0 +1,120 @@
+"""The images of an export's pictures, wherever they lie."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from samantic.convert.export import Picture, without_ending
+from samantic.data.folders import SUFFIXES
+from samantic.data.lists import count_names
+from samantic.errors import InputError
+from samantic.strings import normal
+
+
+class ImageIndex:
+    """Images below folders, found by the ends of their paths without ending.
+
+    Args:
+        folders: Where to look, folders inside them included.
+        labels: Label images, which are left out.
+        without: A folder that is left out.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], labels: Iterable[Path] = (), without: Path | None = None
+    ) -> None:
+        self.folders = folders
+        self._found: defaultdict[str, list[tuple[tuple[str, ...], Path]]] = defaultdict(list)
+        others = {path.resolve() for path in labels}
+        for folder in folders:
+            for path in sorted(folder.rglob("*")):
+                inner = path.relative_to(folder)
+                hidden = any(part.startswith(".") for part in inner.parts)
+                if hidden or path.suffix.lower() not in SUFFIXES or path.resolve() in others:
+                    continue
+                if without is None or not path.is_relative_to(without):
+                    parts = _parts(inner.as_posix())
+                    self._found[parts[-1]].append((parts, path))
+
+    def find(self, picture: Picture, option: str) -> Path | None:
+        """The image of a picture; None if it is not there.
+
+        Raises:
+            InputError: Several may be meant.
+        """
+        for name in (picture.name, *picture.others):
+            parts = _parts(name)
+            known = self._found.get(parts[-1], [])
+            alike = [path for inner, path in known if _common(inner, parts) == len(parts)]
+            found = alike or [path for _, path in known]
+            if len(found) > 1:
+                raise InputError(
+                    f"{picture.where}: its image may be {found[0]} or {found[1]}; give the folder "
+                    f"of the right ones by {option}"
+                )
+            if found:
+                return found[0]
+        return None
+
+
+def find_images(
+    pictures: Sequence[Picture], index: ImageIndex, option: str, needed: bool, unpaired: bool
+) -> list[Path | None]:
+    """The image of each picture, None where it is not there.
+
+    Args:
+        pictures: They.
+        index: Where to look.
+        option: What gives the folder.
+        needed: Whether each must have one; else only if any has.
+        unpaired: Whether a picture without one is no error.
+
+    Raises:
+        InputError: Some have none.
+    """
+    found = [index.find(picture, option) for picture in pictures]
+    missing = [p.name for p, path in zip(pictures, found, strict=True) if path is None]
+    if missing and not unpaired and (needed or len(missing) < len(found)):
+        raise InputError(
+            f"{index.folders[0]}: {count_names(missing, 'has labels', 'have labels')}, but no "
+            f"image there; correct {option}, or leave these out by --allow-unpaired"
+        )
+    return found
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    return PurePosixPath(normal(without_ending(path)).casefold()).parts
+
+
+def _common(inner: tuple[str, ...], parts: tuple[str, ...]) -> int:
+    """How many of the last parts of two paths are the same."""
+    count = 0
+    for a, b in zip(reversed(inner), reversed(parts), strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def output_names(pictures: Sequence[Picture]) -> list[str]:
+    """A file name for each picture: its own, or with its folders if two are called alike.
+
+    Raises:
+        InputError: Two pictures are the same.
+    """
+    short = [PurePosixPath(picture.name).name for picture in pictures]
+    names = short
+    if len({normal(name).casefold() for name in short}) < len(short):
+        names = [picture.name.replace("/", "-") for picture in pictures]
+    seen: dict[str, str] = {}
+    for name, picture in zip(names, pictures, strict=True):
+        key = normal(name).casefold()
+        if key in seen:
+            raise InputError(
+                f"{picture.where}: {name} is labelled a second time, first by {seen[key]}; give "
+                "one of the files, or rename an image"
+            )
+        seen[key] = picture.where
+    return names

@@ -1,0 +1,49 @@
+"""What a conversion has done, as text for a terminal."""
+
+from __future__ import annotations
+
+import shlex
+
+from samantic.config.train import IGNORE
+from samantic.convert.labels import Converted
+from samantic.strings import aligned, printable
+
+HEADER = ["id", "class", "from", "objects", "pixels", "share, %"]
+
+
+def conversion_table(done: Converted) -> str:
+    """What became what, what was left out, and the command that looks at the result."""
+    total = int(done.pixels.sum())
+    ids = [*range(len(done.classes)), *([IGNORE] if done.pixels[IGNORE] else [])]
+    rows = [_row(done, label, total) for label in ids]
+    pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"
+    lines = [f"{done.title}: {pictures}", "", *aligned([HEADER, *rows]), ""]
+    lines += [f"note: {printable(line)}" for line in done.lines]
+    lines.append(_written(done))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(done: Converted, label: int, total: int) -> list[str]:
+    found = done.objects[label]
+    names = [name for name in found if name]
+    source = ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)
+    if label == done.rest:
+        source = ", ".join(filter(None, [source, "no object"]))
+    name = done.classes[label] if label < len(done.classes) else "does not count"
+    pixels = int(done.pixels[label])
+    count = str(sum(found.values()))
+    return [str(label), name, source, count, str(pixels), f"{100 * pixels / max(total, 1):.3f}"]
+
+
+def _written(done: Converted) -> str:
+    """The command that looks at the result, or what it lacks."""
+    classes = ",".join(done.classes)
+    words = ["samantic", "check", "--data", str(done.out), "--layout", "pairs"]
+    words += ["--classes", classes] + ["--rgb", "rgb"] * (not done.thermal)
+    command = shlex.join(words)
+    if done.images:
+        return f"written to {done.out}, with data.yaml for a training; look at it:\n{command}"
+    return (
+        f"labels written to {done.out}, without images; give these by --images, or name them in\n"
+        f"{shlex.join(words[:-1] if not done.thermal else words)} FOLDER"
+    )

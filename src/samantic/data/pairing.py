@@ -1,0 +1,95 @@
+"""Which files of two folders are partners, though their names are not quite the same."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+WORDS = {
+    "rgb": "rgb color colour vis visible eo optical wide w v",
+    "thermal": "thermal th t tir ir lwir infrared flir heat",
+    "labels": "label labels labelids labeltrainids mask masks gt seg segmentation annotation",
+}
+"""Words at an end of a file's name that say what the file shows, and not which pair it is of."""
+
+
+def partners(first: Iterable[str], others: Iterable[str], kinds: tuple[str, str]) -> dict[str, str]:
+    """The name of a pair by the name that its partner has.
+
+    The same name comes first; then one that differs in letter case only; then one that is the same
+    without the word of its kind, such as rgb, ir or mask, at its beginning or end. A name that
+    could be of two pairs is of none.
+
+    Args:
+        first: Names of pairs.
+        others: Names of files of another kind.
+        kinds: What both are, of `WORDS`.
+
+    Returns:
+        The pair by the other name, for those that have one.
+
+    Example:
+        >>> partners(["1_rgb", "2_rgb"], ["1_IR", "3_IR"], ("rgb", "thermal"))
+        {'1_IR': '1_rgb'}
+    """
+    pairs, names = list(first), list(others)
+    known = set(pairs)
+    found = {name: name for name in names if name in known}
+    for plain in (_same_case, without_word):
+        used = set(found.values())
+        ours = _by(plain, kinds[0], (name for name in pairs if name not in used))
+        theirs = _by(plain, kinds[1], (name for name in names if name not in found))
+        for key, own in theirs.items():
+            if len(own) == len(ours[key]) == 1:
+                found[own[0]] = ours[key][0]
+    return found
+
+
+def without_word(name: str, kind: str) -> str:
+    """A name in lower case without one word that says what its file shows.
+
+    Labels may be called after the image that they were drawn on, so they lose its word as well.
+
+    Example:
+        >>> without_word("DJI_0001_T_mask", "labels")
+        'dji_0001'
+    """
+    if kind != "labels":
+        return _without(name.casefold(), WORDS[kind])
+    return _without(_without(name.casefold(), WORDS[kind]), f"{WORDS['rgb']} {WORDS['thermal']}")
+
+
+def _without(plain: str, listed: str) -> str:
+    words = listed.replace(" ", "|")
+    short = re.sub(rf"(?<=.)[ _.-]+(?:{words})$", "", plain)
+    return short if short != plain else re.sub(rf"^(?:{words})[ _.-]+(?=.)", "", plain)
+
+
+def pattern_of(names: Iterable[str], kind: str) -> str:
+    """The pattern of the files whose names end, or begin, with a word of a kind; "" for none.
+
+    Example:
+        >>> pattern_of(["1_rgb", "1_ir"], "thermal")
+        '*_ir.*'
+    """
+    words = WORDS[kind].replace(" ", "|")
+    for name in names:
+        if match := re.search(rf"[ _.-]+(?:{words})$", name, re.IGNORECASE):
+            return f"*{match.group()}.*"
+        if match := re.match(rf"(?:{words})[ _.-]+", name, re.IGNORECASE):
+            return f"{match.group()}*.*"
+    return ""
+
+
+def _same_case(name: str, kind: str) -> str:
+    return name.casefold()
+
+
+def _by(
+    plain: Callable[[str, str], str], kind: str, names: Iterable[str]
+) -> defaultdict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found[plain(name, kind)].append(name)
+    return found

@@ -1,0 +1,69 @@
+"""What a training's machine may do to it, as one line with the cure."""
+
+from __future__ import annotations
+
+import re
+
+from samantic.config.train import TrainConfig
+
+MEMORY = re.compile(
+    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|bad_alloc",
+    re.IGNORECASE,
+)
+SHARED = re.compile(
+    r"bus error|shared memory|unable to (write to|open|mmap).*torch_", re.IGNORECASE
+)
+FILES = re.compile(r"too many open files|ancdata", re.IGNORECASE)
+KILLED = re.compile(
+    r"DataLoader worker.*(killed by signal: (?P<signal>\w+)|exited unexpectedly)", re.S
+)
+SILENT = re.compile(r"DataLoader timed out after (?P<seconds>\d+)")
+
+
+def explained(error: BaseException, step: int, options: TrainConfig) -> str | None:
+    """A line for an error that the machine has caused; None for any other.
+
+    Args:
+        error: What a training has raised.
+        step: Optimiser steps that it has done.
+        options: Its options.
+    """
+    text = f"{type(error).__name__}: {error}"
+    where = f"after step {step}: "
+    if isinstance(error, MemoryError) or MEMORY.search(text):
+        return f"{where}out of memory; {savings(options)}"
+    if (silent := SILENT.search(text)) is not None:
+        return (
+            f"{where}the loading processes gave no batch for {silent['seconds']} s; look whether "
+            "the disk of the data answers, free /dev/shm (of a container: --shm-size 2g), raise "
+            "`ulimit -n`, or set data.workers 0; --resume goes on"
+        )
+    killed = KILLED.search(text)
+    if SHARED.search(text):
+        return (
+            f"{where}the loading processes have no room in /dev/shm; start the container with "
+            "--shm-size 2g, or set data.workers 0; --resume goes on"
+        )
+    if FILES.search(text):
+        return f"{where}too many open files; raise `ulimit -n`, or set data.workers 0"
+    if killed is not None:
+        return (
+            f"{where}a loading process was killed ({killed['signal'] or 'it left'}), as the system "
+            "does where memory is short; lower data.workers; --resume goes on"
+        )
+    return None
+
+
+def savings(options: TrainConfig) -> str:
+    """What needs less memory, and how much less."""
+    cures = []
+    if options.batch_size > 1:
+        half = -(-options.batch_size // 2)
+        cures.append(
+            f"train.batch_size {half} with train.accumulate {2 * options.accumulate} takes steps "
+            "of as many pairs, and halves what grows with the batch"
+        )
+    if not options.checkpointing:
+        cures.append("train.checkpointing true halves what the encoder keeps")
+    cures.append("augment.crop of half the area halves them too")
+    return "; ".join(cures)

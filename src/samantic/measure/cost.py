@@ -1,0 +1,77 @@
+"""What a model costs whatever computes it: parameters, operations, and its figure on a card."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from samantic.files import read_json, read_text
+from samantic.predict.deployed import Deployed
+from samantic.predict.model_folder import CARD
+
+PARTS = ("encoders", "fusion", "heads", "rest")
+"""Of a network; the rest is what runs in none of the other three."""
+
+CARD_FIGURE = re.compile(r"^\| (\d\.\d{4}) \(", re.MULTILINE)
+"""The mIoU on a model card, with its interval in brackets."""
+
+
+class Cost(NamedTuple):
+    """What a pair costs.
+
+    Attributes:
+        parameters: Of the network; a shared one counts once.
+        operations: By part, those of convolutions, matrix products and attention: two for a
+            multiplication and its addition.
+    """
+
+    parameters: int
+    operations: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        """Operations of all parts."""
+        return sum(self.operations.values())
+
+
+@torch.no_grad()
+def cost_of(deployed: Deployed, size: tuple[int, int]) -> Cost:
+    """Count what one pair of a size costs. It is computed once, with black images.
+
+    Args:
+        deployed: The model.
+        size: Height and width of the images.
+    """
+    network = deployed.network
+    device = next(network.parameters()).device
+    images = {
+        name: torch.zeros(1, channels, *size, device=device)
+        for name, channels in (("rgb", 3), ("thermal", 1))
+        if name in network.modalities
+    }
+    with FlopCounterMode(display=False) as counter:
+        deployed.probabilities(images.get("rgb"), images.get("thermal"))
+    counts = {name: sum(part.values()) for name, part in counter.get_flop_counts().items()}
+    operations = dict.fromkeys(PARTS, 0)
+    for name, count in counts.items():
+        _, child, *deeper = f"{name}.".split(".")
+        above = [name.rsplit(".", i + 1)[0] for i in range(len(deeper) - 1)]
+        if child in network.parts and not counts.keys() & set(above):  # lists run their members
+            operations[network.parts[child]] += count
+    operations["rest"] = counter.get_total_flops() - sum(operations.values())
+    return Cost(sum(p.numel() for p in network.parameters()), operations)
+
+
+def told_miou(folder: Path) -> float | None:
+    """The mIoU in 0..1 that a model folder's card, or its run, tells; None where they tell none."""
+    metrics = folder.parent / "metrics.json"
+    if folder.name == "model" and metrics.is_file():
+        found = read_json(metrics).get("miou")
+        return None if found is None else float(found)
+    card = folder / CARD
+    told = CARD_FIGURE.search(read_text(card, "model card")) if card.is_file() else None
+    return None if told is None else float(told[1])

@@ -1,0 +1,220 @@
+"""A few steps of a training, which tell what all of it needs; nothing is kept."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import lightning as L  # the name its documentation uses
+import torch
+
+from samantic.config.train import Config, TrainConfig
+from samantic.data.loading import Draws, Source, step_count, train_loader
+from samantic.learn.fit import fit
+from samantic.learn.steps import ends_step
+from samantic.models.devices import available_gpus
+from samantic.run.train import lessons, prepare
+
+STEPS, WARM = 4, 1
+"""Steps that are measured, and those before them, in which memory is taken for the first time."""
+
+SECONDS = 10.0
+"""So long the loading of pairs is measured at most."""
+
+FULL, EMPTY = 0.85, 0.4
+"""Shares of a device's memory: beyond the first a step is too large, below the second small."""
+
+
+class Measured(NamedTuple):
+    """What a step of a training needs.
+
+    Attributes:
+        steps: Of the whole training.
+        seconds: Of a step, the loading of its pairs apart.
+        peak: Bytes of memory at the peak of a step: of the GPU, else of the whole process.
+        total: Bytes of memory that there are.
+        pairs: Of a step, on a device.
+        loaded: Pairs that the loading processes give in a second.
+        workers: Processes that load.
+        device: Where it was measured.
+    """
+
+    steps: int
+    seconds: float
+    peak: int
+    total: int
+    pairs: int
+    loaded: float
+    workers: int
+    device: str
+
+    @property
+    def hours(self) -> float:
+        """Of the whole training, without its validations."""
+        return self.steps * max(self.seconds, self.pairs / self.loaded) / 3600
+
+
+def dry_run(config: Config) -> Measured:
+    """Do a few steps of a training, print what they need and what to change, and keep nothing.
+
+    Raises:
+        InputError: The data, the base or an option cannot be used.
+        StoppedError: Memory runs out; the line says what needs less of it.
+    """
+    job = prepare(config, resume=False, quiet=False, dry=True)
+    task, source = lessons(job)
+    loaded = _load(source, config.train)
+    meter, options = _Meter(), replace(config.train, devices=1)
+    with TemporaryDirectory() as folder, suppress(_EnoughError):
+        fit(task, Path(folder), options, source, None, [meter])
+    devices = max(1, len(available_gpus()))
+    if config.train.devices != "auto":
+        devices = int(config.train.devices)
+    pairs = options.batch_size * options.accumulate
+    steps = options.steps or step_count(len(source), pairs, devices, options.epochs)
+    device = task.device
+    found = Measured(
+        steps,
+        sorted(meter.seconds)[len(meter.seconds) // 2],
+        meter.peak,
+        _total(device),
+        pairs,
+        loaded,
+        source.workers,
+        _name(device),
+    )
+    print("\n".join([*_facts(found), *(f"change: {line}" for line in changes(found, options))]))
+    return found
+
+
+class _EnoughError(Exception):
+    """The steps are measured."""
+
+
+class _Meter(L.Callback):
+    """Time and memory of the first steps, after which it ends the training."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.peak, self.start = 0, 0.0
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx % trainer.accumulate_grad_batches == 0:
+            forget_peak(pl_module.device)
+            self.start = perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
+    ) -> None:
+        if not ends_step(trainer, index):
+            return
+        peak = peak_of(pl_module.device)  # waits for a GPU
+        self.seconds.append(perf_counter() - self.start)
+        if trainer.global_step > min(WARM, trainer.max_steps - 1):
+            self.peak = max(self.peak, peak)
+        if trainer.global_step >= min(WARM + STEPS, trainer.max_steps):
+            self.seconds = self.seconds[WARM:] or self.seconds
+            raise _EnoughError
+
+
+def _load(source: Source, options: TrainConfig) -> float:
+    """Pairs that are loaded in a second, after the first batch of each process."""
+    count, first = 0, max(1, source.workers)
+    draws = Draws(len(source), options.batch_size, options.seed, 10_000)
+    batches = iter(train_loader(source, draws))
+    for _ in islice(batches, first):
+        pass
+    start = perf_counter()
+    for _ in _until(batches, start + SECONDS / 2, 4 * first):
+        count += options.batch_size
+    return count / (perf_counter() - start)
+
+
+def _until(batches: Iterator[Any], end: float, most: int) -> Iterator[Any]:
+    for batch in islice(batches, most):
+        yield batch
+        if perf_counter() > end:
+            return
+
+
+def _facts(found: Measured) -> list[str]:
+    eaten = found.pairs / found.seconds
+    return [
+        f"device: {found.device}",
+        f"memory: {found.peak / 1e9:.2f} GB at the peak of a step, of {found.total / 1e9:.1f} GB",
+        f"step: {found.seconds:.3g} s for {found.pairs} pairs, {eaten:.3g} pairs/s; loading gives "
+        f"{found.loaded:.3g} pairs/s with data.workers {found.workers}",
+        f"to the end: {found.steps} steps, {found.hours:.3g} hours, validations apart",
+    ]
+
+
+def changes(found: Measured, options: TrainConfig) -> list[str]:
+    """What to change in a training, if anything, for the device that it was measured on."""
+    lines, share = [], found.peak / found.total
+    if share > FULL:
+        half = -(-options.batch_size // 2)
+        if options.batch_size > 1:
+            lines.append(
+                f"train.batch_size {half} and train.accumulate {2 * options.accumulate}: the same "
+                "pairs in a step, about half of the memory"
+            )
+        if not options.checkpointing:
+            lines.append("train.checkpointing true: less memory, about a third more time")
+    elif share < EMPTY and options.accumulate > 1:
+        lines.append("train.accumulate 1 and a larger train.batch_size: there is memory for it")
+    if found.loaded < found.pairs / found.seconds:
+        cores = os.cpu_count() or 1
+        wanted = max(1, round(found.workers * found.pairs / found.seconds / found.loaded))
+        if found.workers < cores:
+            lines.append(
+                f"data.workers {min(cores, max(wanted, found.workers + 1))}: loading is "
+                "slower than the step"
+            )
+        else:
+            lines.append(
+                "smaller images on the disk, or more cores: loading is slower than the step"
+            )
+    return lines
+
+
+def forget_peak(device: torch.device) -> None:
+    """Let `peak_of` count from now on."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")  # Linux then counts VmHWM anew
+
+
+def peak_of(device: torch.device) -> int:
+    """Bytes at the peak since `forget_peak`: of a GPU, else of this process."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device))
+    status = Path("/proc/self/status")
+    if status.exists() and (match := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return 1024 * int(match[1])
+    import resource
+
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _total(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
