@@ -1,6 +1,8 @@
 """Segment one pair with a trained model, with both cameras and with either alone.
 
-python examples/02_predict.py runs/example/run runs/example/data/images/NAME.png
+python examples/02_predict.py MODEL IMAGE OUT
+
+MODEL is nano, a run folder or a model folder; IMAGE has four channels, thermal being the last.
 """
 
 import sys
@@ -8,17 +10,25 @@ from pathlib import Path
 
 import samantic
 from samantic.data.images import read_rgbt
+from samantic.errors import InputError, one_line
 
-run, image = (Path(word) for word in sys.argv[1:3])
-model = samantic.load(run)
-rgb, thermal = read_rgbt(image)  # arrays; paths and PIL images of separate files do as well
 
-for name, cameras in {
-    "both": {"rgb": rgb, "thermal": thermal},
-    "rgb": {"rgb": rgb},
-    "thermal": {"thermal": thermal},
-}.items():
-    prediction = model.predict(**cameras)
-    prediction.save(run / "predictions", f"{image.stem}_{name}")  # labels/ and overlays/
-    seen = ", ".join(f"{key} {share:.1%}" for key, share in prediction.shares().items() if share)
-    print(f"{name}: {seen}; mean confidence {prediction.confidence.mean():.2f}")
+def main(name: str, image: Path, out: Path) -> None:
+    rgb, thermal = read_rgbt(image)  # arrays; paths and PIL images of separate files do as well
+    model = samantic.load(name)
+    answers = {
+        "both": model(rgb, thermal),
+        "rgb": model(rgb=rgb),
+        "thermal": model(thermal=thermal),
+    }
+    for cameras, prediction in answers.items():
+        prediction.save(out, f"{image.stem}_{cameras}")  # labels/ and overlays/
+        shares = prediction.shares().items()
+        seen = ", ".join(f"{key} {share:.1%}" for key, share in shares if share)
+        print(f"{cameras}: {seen}; mean confidence {prediction.confidence.mean():.2f}")
+
+
+with one_line("02_predict.py"):
+    if len(sys.argv) != 4:
+        raise InputError("give three words: python examples/02_predict.py MODEL IMAGE OUT")
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

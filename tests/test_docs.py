@@ -64,6 +64,57 @@ def test_readme(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
 
 
+@pytest.mark.slow
+def test_recipes(tmp_path: Path) -> None:
+    """The programs follow one another, as the page says."""
+    write_scenes(tmp_path / "mine", "pairs", split_indices(10), seed=0, size=(64, 96))
+    for path in (tmp_path / "mine" / "labels").iterdir():
+        labels = np.asarray(Image.open(path))
+        Image.fromarray(np.where(labels < 3, labels, 0).astype(np.uint8)).save(path)
+    names = sorted(path.name for path in (tmp_path / "mine" / "rgb").iterdir())[:3]
+    for kind in ("thermal16", "rgb-times", "thermal-times"):
+        (tmp_path / "mine" / kind).mkdir()
+    for path in (tmp_path / "mine" / "thermal").iterdir():
+        counts = 28000 + 12 * np.asarray(Image.open(path)).astype(np.uint16)
+        Image.fromarray(counts[::2, ::2]).save(tmp_path / "mine" / "thermal16" / path.name)
+    for i, name in enumerate(names):
+        for kind, late in (("rgb", 0), ("thermal", 17)):
+            target = tmp_path / "mine" / f"{kind}-times" / f"{1706702400000 + 100 * i + late}.png"
+            shutil.copy(tmp_path / "mine" / kind / name, target)
+    for kind in ("rgb", "thermal", "thermal16"):
+        shutil.copy(tmp_path / "mine" / kind / names[0], tmp_path / f"{kind}.png")
+    counts = 28000 + 12 * np.asarray(Image.open(tmp_path / "thermal.png")).astype(np.uint16)
+    Image.fromarray(counts).save(tmp_path / "thermal16.png")
+    text = (ROOT / "docs" / "recipes.md").read_text()
+    assert len(re.findall(r"^## \d+\. ", text, re.MULTILINE)) == 12
+    programs = "\n".join(block for kind, block in BLOCK.findall(text) if kind == "python")
+    commands = "\n".join(block for kind, block in BLOCK.findall(text) if kind == "sh")
+    once = tmp_path / "recipes.md"
+    once.write_text(f"```python\n{programs}```\n```sh\n{commands}```\n")
+    assert run_blocks(once, tmp_path) == 2
+    assert (tmp_path / "coco.json").is_file()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("thermal-only", "rig", "times", "night", "larger", "sure", "check", "two")
+    }
+
+
+def test_messages_of_the_troubleshooting_page_exist() -> None:
+    """What stands in the first column is a part of a text in the package."""
+    texts = [
+        node.value
+        for path in (ROOT / "src").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    everything = "\n".join(texts)
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    messages = [
+        m for row in re.findall(r"^\| (`.*?) \| ", page, re.M) for m in row.split("`")[1::2]
+    ]
+    assert len(messages) > 20
+    assert [message for message in messages if message not in everything] == []
+
+
 def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     """A copy is built, since the tool writes beside what it reads."""
     shutil.copytree(ROOT / "docs", tmp_path / "docs")

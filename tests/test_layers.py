@@ -11,7 +11,7 @@ from pathlib import Path
 SRC = Path(__file__).parents[1] / "src" / "samantic"
 
 LAYERS = [
-    ["errors", "strings", "progress"],
+    ["errors", "strings", "spelling", "progress"],
     ["yaml_text"],
     ["files"],
     ["config", "provenance"],

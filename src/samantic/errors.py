@@ -1,5 +1,11 @@
 """What ends a command in one line: bad input, trouble of the machine, a signal."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """Something the user gave cannot be used.
@@ -27,3 +33,34 @@ class StoppedError(RuntimeError):
 
 class Terminated(BaseException):
     """SIGTERM: the work ends now. The command line prints the line and exits with status 143."""
+
+
+@contextmanager
+def one_line(program: str) -> Iterator[None]:
+    """Let a script end as the command does: in one line, with status 2 on bad input.
+
+    Args:
+        program: Its name, which the line begins with.
+
+    Raises:
+        SystemExit: The block raised `InputError` (status 2), or `OSError` or `StoppedError`
+            (status 1).
+
+    Example:
+        >>> with one_line("mine.py"):
+        ...     samantic.load("no/model")
+        mine.py: no/model: no such folder, ...
+    """
+    try:
+        yield
+    except InputError as error:
+        line, status = str(error), 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        line, status = f"{place}{error.strerror or error}", 1
+    except StoppedError as error:
+        line, status = str(error), 1
+    else:
+        return
+    print(f"{program}: {line}", file=sys.stderr)
+    raise SystemExit(status)

@@ -82,7 +82,7 @@ def test_bad_input(words: tuple[str, ...], message: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "required: VERB"),
+        ((), "segment pairs"),
         (("fly",), "invalid choice"),
         (("predict", "m", "--rgb", "x", "--out", "y", "--what", "3"), "unrecognised arguments"),
         (

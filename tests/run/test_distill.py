@@ -212,7 +212,7 @@ def test_stale_targets_go(write_distill: WriteConfig, tmp_path: Path) -> None:
 
 def test_help_lists_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as done:
-        main(["distill", "--help"])
+        main(["distill", "--help-all"])
     assert done.value.code == 0
     text = capsys.readouterr().out
     for key in ("teacher.model", "masks.source", "window", "loss.cover", "augment.roll"):

@@ -64,7 +64,7 @@ def test_a_run_is_not_overwritten_nor_mixed(
         ({"student": {"base": "segformer-b9"}}, "unknown; a student's are"),
         ({"student": {"fusion": "paper"}}, "student.fusion"),
         ({"train": {"teacher": "runs/x"}}, "name the teacher of a distillation in teacher.model"),
-        ({"wheels": 4}, "unknown key wheels; `samantic distill --help` lists every key"),
+        ({"wheels": 4}, "unknown key wheels; `samantic distill --help-all` lists every key"),
     ],
 )
 def test_bad_input(

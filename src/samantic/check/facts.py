@@ -18,7 +18,7 @@ from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import is_there
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
-from samantic.data.preflight import TYPED, check_unit, refuse_masks
+from samantic.data.preflight import TYPED, check_cameras, check_unit, refuse_masks
 from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
 from samantic.progress import progress
@@ -153,6 +153,11 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
     stride = max(1, -(-len(data) // ALIGNED))
     split = SplitFacts(name, notes=data.notes)
+    try:
+        check_cameras(data.files, camera, depth=False)
+    except InputError as error:  # of every pair
+        split.broken.append(str(error))
+        return split
     for index, files in enumerate(progress(data.files, f"check {name}", data.noun)):
         try:
             split.pairs.append(_inspect(data, files, align=index % stride == 0))

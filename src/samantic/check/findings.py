@@ -15,6 +15,7 @@ from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
 from samantic.data.thermal import CLIPPED, Scaling
 from samantic.errors import InputError
 from samantic.measure.tables import pair_count
+from samantic.spelling import option
 
 APART = 3.0
 """Median misalignment in pixels from which it is worth a warning."""
@@ -109,8 +110,8 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
     if depths - {"uint8"} and scaling.kind == "8-bit":
         lines.append(
             f"{split.name}: thermal has {', '.join(sorted(depths))} values, {ends.min():g} to "
-            f"{ends.max():g} (1 % to 99 %); say how to scale them: --data.thermal-scaling "
-            "dataset, frame or LOW,HIGH"
+            f"{ends.max():g} (1 % to 99 %); say how to scale them: frame or LOW,HIGH "
+            f"({option('data.thermal_scaling')}; in a training also dataset)"
         )
     clipped = [pair.name for pair in split.pairs if pair.beyond > CLIPPED]
     if clipped and not split.problems:
@@ -129,7 +130,7 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
         lines.append(
             f"{split.name}: RGB and thermal are misaligned by {np.median(distances):.0f} pixels "
             f"(median of {pair_count(len(distances))}, worst {max(distances):.0f}); calibrate the "
-            "cameras to one another (data.rig), or train with --augment.misalign"
+            f"cameras to one another ({option('data.rig')}), or train with --augment.misalign"
         )
     return lines + _mind_classes(split, classes)
 

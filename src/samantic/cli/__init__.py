@@ -27,6 +27,7 @@ from samantic.cli import (
     train,
 )
 from samantic.errors import InputError, StoppedError, Terminated
+from samantic.spelling import Where, asked
 from samantic.strings import printable
 
 VERBS = {
@@ -61,10 +62,14 @@ def main(words: list[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
     options, rest = parser.parse_known_args(words)
     options.overrides = rest
     try:
-        with _told_once(), _terminable():
+        where: Where = "configuration" if hasattr(options, "keys") else "verb"
+        with _told_once(), asked(where, words), _terminable():
             refuse_unknown(rest, options)
             return options.run(options) or 0
     except InputError as error:
@@ -108,19 +113,22 @@ def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
     """
     if not words:
         return
-    from samantic.config.values import key_of, unknown_option
+    from samantic.config.values import key_of, unknown_options
 
     keys = options.keys() if hasattr(options, "keys") else ()
-    taken = False  # whether the last word was a key, whose value may follow
+    unknown, valued = [], False  # whether the value of the last word may follow
     for word in words:
         if word.startswith("--"):
-            taken = key_of(word) in keys
-        elif taken:
-            taken = False
-            continue
-        if not taken:
-            listed = f"`samantic {options.verb} --help` lists what it takes"
-            raise InputError(f"{unknown_option(word, {*options.own, *keys})}; {listed}")
+            valued = "=" not in word
+            if key_of(word) not in keys:
+                unknown.append(word)
+        elif valued:
+            valued = False
+        else:
+            unknown.append(word)
+    if unknown:
+        listed = f"`samantic {options.verb} --help` lists what it takes"
+        raise InputError(f"{unknown_options(unknown, {*options.own, *keys})}; {listed}")
 
 
 class _Once(logging.Handler):

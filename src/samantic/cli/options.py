@@ -24,7 +24,10 @@ MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or expor
 
 
 def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) -> None:
-    """A configuration file, whose keys are options too; --help ends with a list of them."""
+    """A configuration file, whose keys are options too; --help ends with those that matter first.
+
+    --help-all ends with all of them.
+    """
     sub.add_argument(
         "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
@@ -35,13 +38,29 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
     )
     sub.set_defaults(keys=lambda: config_keys(kind()))
     usage = sub.format_help
-    sub.format_help = lambda: f"{usage()}\nconfiguration keys:\n{_help(kind())}"  # type: ignore[method-assign]
+    sub.add_argument(
+        "--help-all",
+        action=_HelpAll,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help="explain every key, and exit",
+    )
+    sub.set_defaults(explained=lambda: f"{usage()}\nconfiguration keys:\n{_help(kind())}")
+    sub.format_help = lambda: f"{usage()}\n{_help(kind(), short=True)}\n"  # type: ignore[method-assign]
 
 
-def _help(kind: type[Any]) -> str:
-    from samantic.config.read import help_of
+class _HelpAll(argparse.Action):
+    """Prints the help with every key."""
 
-    return help_of(kind)
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(parser.get_default("explained")())
+        parser.exit()
+
+
+def _help(kind: type[Any], short: bool = False) -> str:
+    from samantic.config.read import help_of, short_help_of
+
+    return short_help_of(kind) if short else help_of(kind)
 
 
 def config_keys(*kinds: type[Any]) -> set[str]:

@@ -14,6 +14,7 @@ from samantic.cli.options import (
     whole,
     words,
 )
+from samantic.config.options import SHOWN
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
@@ -39,6 +40,13 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--thermal", type=Path, help="thermal image or folder")
     sub.add_argument(
         "--rgbt", type=Path, help="4-channel image or folder, instead of the other two"
+    )
+    sub.add_argument(
+        "--tolerance",
+        type=_seconds,
+        metavar="SECONDS",
+        help="names are times: pair images that lie at most so far apart, as 0.05 or 50ms; what "
+        "has no partner is named and left out (default: partners have equal names)",
     )
     sub.add_argument("--out", type=Path, required=True, help="folder to write to")
     sub.add_argument(
@@ -82,8 +90,19 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     unpaired_option(sub)
 
 
+def _seconds(text: str) -> float:
+    from samantic.predict.timestamps import parse_tolerance
+
+    try:
+        return parse_tolerance(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text[:SHOWN]!r} is no time; give seconds as 0.05, or 50ms"
+        ) from None
+
+
 def run(options: argparse.Namespace) -> int:
-    from samantic.data.preflight import TYPED, check_unit
+    from samantic.data.preflight import TYPED, check_cameras, check_unit
     from samantic.display.ground import check_ground
     from samantic.measure.tables import pair_count
     from samantic.predict.domain import unlike, warning
@@ -94,7 +113,13 @@ def run(options: argparse.Namespace) -> int:
     from samantic.runtime.load import load
 
     kinds = kinds_of(options.save, "--save")
-    files = find_files(options.rgb, options.thermal, options.rgbt, options.allow_unpaired)
+    files = find_files(
+        options.rgb,
+        options.thermal,
+        options.rgbt,
+        unpaired=options.allow_unpaired,
+        tolerance=options.tolerance,
+    )
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = load(
@@ -111,6 +136,7 @@ def run(options: argparse.Namespace) -> int:
     threshold = None if options.threshold is None else parse_threshold(options.threshold)
     predictor.selection = selection_of(predictor.classes, only, threshold, "--")
     place = str(options.thermal or options.rgbt)
+    check_cameras(files, predictor.camera)
     check_unit(files, predictor.camera.scaling, place, TYPED)
     look = Look(options.ground, options.legend)
     summary = predict_files(predictor, files, options.out, kinds=kinds, look=look)

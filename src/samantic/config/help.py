@@ -1,13 +1,13 @@
-"""The text of `--help` that lists every key of a configuration."""
+"""The texts of `--help` and `--help-all` on the keys of a configuration."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import textwrap
-from collections.abc import Iterator
-from dataclasses import MISSING, fields
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, fields
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,6 +21,18 @@ ENTRY = r"^ {4}(\w+): (.*(?:\n {8}.*)*)"
 """A field and its meaning in the Args of a docstring."""
 
 
+class Section(NamedTuple):
+    """Keys that go together.
+
+    Attributes:
+        title: What they are about; empty for those of the configuration itself.
+        entries: A paragraph by key: its meaning, what it may hold and its default.
+    """
+
+    title: str
+    entries: dict[str, str]
+
+
 def config_help(kind: type[Any], defaults: dict[str, Any]) -> str:
     """Every key, its meaning, what it may hold and its default, a paragraph each.
 
@@ -28,34 +40,77 @@ def config_help(kind: type[Any], defaults: dict[str, Any]) -> str:
         kind: The configuration.
         defaults: Defaults by key where they are other than the dataclass's.
     """
-    return "\n".join(_section(kind, "", merged({}, defaults)))
+    lines = []
+    for section in _sections(kind, "", merged({}, defaults)):
+        lines += [f"\n{section.title}"] * bool(section.title)
+        lines += section.entries.values()
+    return "\n".join(lines)
 
 
-def _section(
+def short_help(kind: type[Any], defaults: dict[str, Any], first: Sequence[str]) -> str:
+    """The keys that matter first, a paragraph each, and the names of the others.
+
+    Args:
+        kind: The configuration.
+        defaults: As in `config_help`.
+        first: Keys that matter first, in their order.
+    """
+    sections = list(_sections(kind, "", merged({}, defaults)))
+    lines = ["keys that matter first:"]
+    for key in first:
+        told = [(s.title, s.entries[key]) for s in sections if key in s.entries]
+        for title, entry in told:
+            network = re.search(r", (network \w+):", title) if len(told) > 1 else None
+            which = f"  ({network[1]})" if network else ""
+            lines.append(entry.replace(f"--{key}", f"--{key}{which}", 1))
+    lines.append("\nothers, which --help-all explains:")
+    for section in sections:
+        others = [f"--{key}" for key in section.entries if key not in first]
+        if others:
+            lines += [f"  {section.title}"] * bool(section.title)
+            indent = " " * 6
+            lines += textwrap.wrap(
+                " ".join(others),
+                WIDTH,
+                initial_indent=indent,
+                subsequent_indent=indent,
+                break_on_hyphens=False,
+            )
+    return "\n".join(lines)
+
+
+def _sections(
     kind: type[Any], prefix: str, defaults: dict[str, Any], tag: str = ""
-) -> Iterator[str]:
+) -> Iterator[Section]:
+    """The keys of a configuration itself, then those of its sections."""
+    title, inner, entries = "", list[Section](), dict[str, str]()
     if prefix:
-        title = str(kind.__doc__).split("\n\n")[0]
-        yield f"\n{prefix.removesuffix('.')}{tag}: {' '.join(title.split())}"
+        words = str(kind.__doc__).split("\n\n")[0]
+        title = f"{prefix.removesuffix('.')}{tag}: {' '.join(words.split())}"
     meanings = dict(_meanings(kind))
     for field in fields(kind):
         name, hint = field.name, hints(kind)[field.name]
         for arm in arms(hint):
             tag = f", network {arm.network}" if len(arms(hint)) > 1 else ""
-            yield from _section(arm, f"{prefix}{name}.", defaults.get(name, {}), tag)
-        if arms(hint):
-            continue
-        key = f"{prefix}{name}"
-        default = defaults.get(name, field.default)
-        told = "required" if default is MISSING else f"default {_text(default)}"
-        if "default" in field.metadata:  # it depends on another key
-            told = f"default {field.metadata['default']}"
-        hint = field.metadata.get("wanted", hint)
-        bounds = RANGES.get(key)
-        within = "" if bounds is None else f" {'' if bounds.above else 'in '}{bounds}"
-        yield f"  --{key}"
-        text = f"{meanings[name]} ({wanted(hint, within)}; {told})"
-        yield textwrap.fill(text, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+            inner += _sections(arm, f"{prefix}{name}.", defaults.get(name, {}), tag)
+        if not arms(hint):
+            default = defaults.get(name, field.default)
+            entries[f"{prefix}{name}"] = _entry(field, hint, prefix, meanings[name], default)
+    yield Section(title, entries)
+    yield from inner
+
+
+def _entry(field: Field[Any], hint: Any, prefix: str, meaning: str, default: object) -> str:
+    """The paragraph of one key."""
+    key = f"{prefix}{field.name}"
+    told = "required" if default is MISSING else f"default {_text(default)}"
+    if "default" in field.metadata:  # it depends on another key
+        told = f"default {field.metadata['default']}"
+    bounds = RANGES.get(key)
+    within = "" if bounds is None else f" {'' if bounds.above else 'in '}{bounds}"
+    text = f"{meaning} ({wanted(field.metadata.get('wanted', hint), within)}; {told})"
+    filled = textwrap.fill(text, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return f"  --{key}\n{filled}"
 
 
 def _text(default: object) -> str:

@@ -120,17 +120,29 @@ class Options:
         cls.section = section
 
     def __post_init__(self) -> None:
+        wrong = []
         for name, hint in hints(type(self)).items():
             if isinstance(value := getattr(self, name), os.PathLike):
                 object.__setattr__(self, name, os.fspath(value))
-            check(f"{self.section}.{name}".lstrip("."), getattr(self, name), hint)
-        broken = next(iter(self.broken()), None)
-        if broken is not None:
-            raise InputError(broken)
+            try:
+                check(f"{self.section}.{name}".lstrip("."), getattr(self, name), hint)
+            except InputError as error:
+                wrong.append(str(error))
+        refuse(wrong or list(self.broken()))
 
     def broken(self) -> Iterator[str]:
         """What is wrong beyond types and bounds, such as values that do not fit together."""
         return iter(())
+
+
+def refuse(wrong: list[str]) -> None:
+    """Say everything that is wrong at once.
+
+    Raises:
+        InputError: Something is.
+    """
+    if wrong:
+        raise InputError("; ".join(dict.fromkeys(wrong)))
 
 
 def hints(kind: type[Any]) -> dict[str, Any]:

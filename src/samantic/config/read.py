@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 
 from samantic.config.distill import DistillConfig
-from samantic.config.help import config_help
+from samantic.config.help import config_help, short_help
 from samantic.config.networks import ModelConfig
 from samantic.config.options import arms
 from samantic.config.train import Config
@@ -25,9 +25,48 @@ DISTILL_DEFAULTS = {"data.val": None, "data.test": None, "data.thermal_scaling":
 images as its teacher does."""
 
 
+FIRST = (
+    "out",
+    "data.root",
+    "data.layout",
+    "data.classes",
+    "data.thermal_scaling",
+    "model.base",
+    "train.start",
+    "train.epochs",
+    "train.batch_size",
+    "train.learning_rate",
+)
+"""The ten keys of a training that matter first."""
+
+DISTILL_FIRST = (
+    "out",
+    "data.root",
+    "data.layout",
+    "data.train",
+    "teacher.model",
+    "window",
+    "masks.source",
+    "student.base",
+    "train.epochs",
+    "train.batch_size",
+)
+"""The ten keys of a distillation that matter first."""
+
+
 def help_of(kind: type[Config] | type[DistillConfig] = Config) -> str:
     """The text that lists every key, its meaning, what it may hold and its default."""
-    return config_help(kind, DISTILL_DEFAULTS if kind is DistillConfig else {})
+    return config_help(kind, _told_defaults(kind))
+
+
+def short_help_of(kind: type[Config] | type[DistillConfig] = Config) -> str:
+    """The text that explains the keys that matter first, and names the others."""
+    first = FIRST if kind is Config else DISTILL_FIRST
+    return short_help(kind, _told_defaults(kind), first)
+
+
+def _told_defaults(kind: type[Any]) -> dict[str, Any]:
+    return DISTILL_DEFAULTS if kind is DistillConfig else {}
 
 
 def read_config(path: Path, overrides: list[str] | None = None) -> Config:
@@ -79,7 +118,7 @@ def _read(kind: type[Run], path: Path, words: list[str]) -> Run:
         refuse_unknown(values, kind)
         return build(kind, merged(_defaults(kind, values), values))
     except InputError as error:
-        raise InputError(f"{path}: {error}; `samantic {verb} --help` lists every key") from None
+        raise InputError(f"{path}: {error}; `samantic {verb} --help-all` lists every key") from None
 
 
 def _defaults(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from samantic.config.networks import NetworkConfig, own_options
-from samantic.config.options import arms, hints, quoted, wanted
+from samantic.config.options import arms, hints, quoted, refuse, wanted
 from samantic.errors import InputError
 
 T = TypeVar("T")
+
+MOST_TOLD = 5
+"""At most this many unknown keys are named."""
 
 
 def config_keys(kind: type[Any]) -> dict[str, Any]:
@@ -44,11 +47,22 @@ def key_of(word: str) -> str:
 
 def unknown_option(word: str, known: Iterable[str]) -> str:
     """What is wrong with an option that does not exist, and which was probably meant."""
+    return f"unrecognised arguments: {_guessed(word, known)}"
+
+
+def unknown_options(words: Iterable[str], known: Iterable[str]) -> str:
+    """`unknown_option` of several."""
+    there = list(known)
+    return f"unrecognised arguments: {', '.join(_guessed(word, there) for word in words)}"
+
+
+def _guessed(word: str, known: Iterable[str]) -> str:
+    """An option that does not exist, and which was probably meant."""
     option = word.partition("=")[0]
     by_key = {key_of(name): name for name in known}
     meant = similar(key_of(option), by_key) if option.startswith("--") else None
     guess = "" if meant is None else f" (did you mean --{by_key[meant].removeprefix('--')}?)"
-    return f"unrecognised arguments: {quoted(option)[1:-1]}{guess}"
+    return f"{quoted(option)[1:-1]}{guess}"
 
 
 def overridden(words: list[str], kind: type[Any]) -> dict[str, Any]:
@@ -132,44 +146,53 @@ def refuse_unknown(values: dict[Any, Any], kind: type[Any]) -> None:
     """Refuse keys that do not exist.
 
     Raises:
-        InputError: One does not; the line names the key that was probably meant. Of a file that
+        InputError: Some do not; the line names the keys that were probably meant. Of a file that
             has no key of a configuration it tells nothing.
     """
-    _refuse_unknown(values, hints(kind), "")
-
-
-def _refuse_unknown(values: dict[Any, Any], known: dict[str, Any], prefix: str) -> None:
-    unknown = [key for key in values if key not in known]
-    if unknown and len(unknown) == len(values) and not prefix:
+    known = hints(kind)
+    if values and not known.keys() & values.keys():
         raise InputError(f"no configuration; it needs {', '.join(list(known)[:2])} and others")
-    for key in unknown:
-        meant = similar(str(key), known)
-        guess = "" if meant is None else f" (did you mean {prefix}{meant}?)"
-        plain = re.fullmatch(r"[\w.-]{1,40}", str(key))
-        raise InputError(f"unknown key {prefix}{key if plain else 'that is no word'}{guess}")
+    unknown = list(_unknown(values, known, ""))
+    if len(unknown) > MOST_TOLD:
+        unknown[MOST_TOLD:] = [f"{len(unknown) - MOST_TOLD} more"]
+    if unknown:
+        raise InputError(f"unknown key{'s' * (len(unknown) > 1)} {', '.join(unknown)}")
+
+
+def _unknown(values: dict[Any, Any], known: dict[str, Any], prefix: str) -> Iterator[str]:
+    """Keys that do not exist, each with the one that was probably meant."""
     for key, value in values.items():
-        if (kinds := arms(known[key])) and isinstance(value, dict):
+        if key not in known:
+            meant = similar(str(key), known)
+            guess = "" if meant is None else f" (did you mean {prefix}{meant}?)"
+            plain = re.fullmatch(r"[\w.-]{1,40}", str(key))
+            yield f"{prefix}{key if plain else 'that is no word'}{guess}"
+        elif (kinds := arms(known[key])) and isinstance(value, dict):
             inner = {name: hint for kind in kinds for name, hint in hints(kind).items()}
-            _refuse_unknown(value, inner, f"{prefix}{key}.")
+            yield from _unknown(value, inner, f"{prefix}{key}.")
 
 
 def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
     """A dataclass of nested values.
 
     Raises:
-        InputError: A key is missing, or a value does not fit it.
+        InputError: A key is missing, or a value does not fit it; the line says it of all sections.
     """
-    types, found = hints(kind), dict[str, Any]()
+    types, found, wrong = hints(kind), dict[str, Any](), list[str]()
     for field in fields(kind):  # type: ignore[arg-type]
         name, hint = field.name, types[field.name]
         key = f"{prefix}{name}"
         needed = field.default is MISSING and field.default_factory is MISSING
         if arms(hint) and (needed or values.get(name) is not None):
-            found[name] = section(hint, values.get(name), key)
+            try:
+                found[name] = section(hint, values.get(name), key)
+            except InputError as error:
+                wrong.append(str(error))
         elif name in values and not arms(hint):
             found[name] = coerced(values[name], hint)
         elif needed:
-            raise InputError(f"{key} is missing; give it in the file, or as --{key}")
+            wrong.append(f"{key} is missing; give it in the file, or as --{key}")
+    refuse(wrong)
     return kind(**found)
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.images import check_size
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
-from samantic.data.thermal import RawThermal, Scaling, parse_scaling, refuse_depth, scale_thermal
+from samantic.data.thermal import (
+    SCALE,
+    RawThermal,
+    Scaling,
+    is_too_deep,
+    parse_scaling,
+    refuse_depth,
+    scale_thermal,
+)
+from samantic.errors import InputError
+from samantic.spelling import remedy
+
+PLACE = "say where the cameras look: a calibration file, or resize where both see the same"
+"""What to do about two cameras of different sizes."""
 
 RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
 """RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
@@ -47,6 +59,7 @@ class Camera(NamedTuple):
         Raises:
             InputError: The scaling does not fit, or sizes differ and there is no rig.
         """
+        self.check(raw, rgb, name, rgb_name)
         return self.align(scale_thermal(raw, self.scaling, name), rgb, name, rgb_name)
 
     def check(
@@ -61,9 +74,22 @@ class Camera(NamedTuple):
         Raises:
             InputError: The scaling does not fit, or sizes differ and there is no rig.
         """
-        refuse_depth(raw, self.scaling, name)
-        if rgb is not None and self.rig is None:
-            check_size(raw, name, rgb, rgb_name)
+        if rgb is None or not self.misplaces(raw, rgb):
+            refuse_depth(raw, self.scaling, name)
+        elif not is_too_deep(raw, self.scaling):
+            _refuse_size(raw, name, rgb, rgb_name)
+        else:
+            (h, w), (tall, wide) = raw.shape, rgb.shape[:2]
+            cure = {"data.thermal_scaling": "frame", "data.rig": RESIZE}
+            raise InputError(
+                f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits, and "
+                f"{w}x{h} pixels, but {rgb_name} has {wide}x{tall}; {SCALE}; and {PLACE}; as in "
+                f"{remedy(cure)}"
+            )
+
+    def misplaces(self, raw: RawThermal, rgb: NDArray[Any]) -> bool:
+        """Whether the images of a pair differ in size, and nothing says where the cameras look."""
+        return self.rig is None and raw.shape != rgb.shape[:2]
 
     def align(
         self,
@@ -81,7 +107,8 @@ class Camera(NamedTuple):
             return thermal
         if self.rig is not None:
             return self.rig.warp(thermal, (rgb.shape[0], rgb.shape[1]))
-        check_size(thermal, name, rgb, rgb_name)
+        if thermal.shape != rgb.shape[:2]:
+            _refuse_size(thermal, name, rgb, rgb_name)
         return thermal
 
     def stored(self) -> dict[str, Any]:
@@ -105,6 +132,19 @@ class Camera(NamedTuple):
             self.scaling if scaling is None else parse_scaling(scaling),
             self.rig if rig is None else read_rig(rig),
         )
+
+
+def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: str) -> NoReturn:
+    """Refuse a pair of two sizes.
+
+    Raises:
+        InputError: Always.
+    """
+    (h, w), (tall, wide) = thermal.shape, rgb.shape[:2]
+    raise InputError(
+        f"{name}: {w}x{h} pixels, but {rgb_name} has {wide}x{tall}; align the pair and save both "
+        f"in one size, or {PLACE}, as in {remedy({'data.rig': RESIZE})}"
+    )
 
 
 ALIGNED_8_BIT = Camera()

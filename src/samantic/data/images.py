@@ -147,7 +147,7 @@ def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return pixels, found.opacity
     raise InputError(
         f"{path}: {found.channels} channel(s), but this layout keeps thermal in a 4th; "
-        "use the original files, or --layout pairs with separate folders"
+        "use the original files, or files of RGB and thermal by themselves (layout pairs)"
     )
 
 
@@ -285,6 +285,5 @@ def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: s
     if pixels.shape[:2] != like.shape[:2]:
         (h, w), (like_h, like_w) = pixels.shape[:2], like.shape[:2]
         raise InputError(
-            f"{name}: {w}x{h} pixels, but {like_name} has {like_w}x{like_h}; align the pair and "
-            "save both in one size, or describe the cameras by a rig"
+            f"{name}: {w}x{h} pixels, but {like_name} has {like_w}x{like_h}; save both in one size"
         )

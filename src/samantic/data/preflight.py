@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.config.train import IGNORE
+from samantic.data.camera import Camera
 from samantic.data.labels import LabelCode
 from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.data.thermal import RawThermal, Scaling, refuse_unit
@@ -46,6 +47,7 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
     Raises:
         InputError: It is such a split.
     """
+    check_cameras(pairs.files, pairs.camera)
     check_unit(pairs.files, pairs.camera.scaling, f"{pairs.root}, {pairs.split}", keys)
     counts = np.zeros(256, np.int64)
     stride = max(1, len(pairs.files) // FRAMES)
@@ -54,6 +56,36 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
         if counts[1:IGNORE].any():
             return
     refuse_masks(counts, pairs.code, f"{pairs.root}, {pairs.split}", keys)
+
+
+def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True) -> None:
+    """Refuse pairs whose depth or sizes do not fit a camera; see `Camera.check`.
+
+    Where the first pair alone is odd, it is reported when it is needed.
+
+    Args:
+        files: The pairs.
+        camera: How they are read.
+        depth: Whether to refuse pairs of which the depth alone does not fit.
+
+    Raises:
+        InputError: They do not fit.
+    """
+    first: InputError | None = None
+    for pair in {place: files[place] for place in (0, len(files) // 2, -1) if files}.values():
+        try:
+            rgb, raw = read_pair(pair)
+        except InputError:  # reported when it is needed
+            continue
+        if raw is None or not (depth or (rgb is not None and camera.misplaces(raw, rgb))):
+            return
+        try:
+            camera.check(raw, rgb, str(pair.thermal), str(pair.rgb))
+            return
+        except InputError as error:
+            first = first or error
+    if first is not None:
+        raise first
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from samantic.errors import InputError
 from samantic.files import read_yaml
+from samantic.spelling import option
 
 RESIZE = "resize"
 """In place of a calibration: both cameras see the same, only the sizes differ."""
@@ -65,7 +66,7 @@ def read_rig(text: str | list[list[float]]) -> Rig:
     if text == RESIZE:
         return Rig(None)
     if isinstance(text, list):
-        return rig_from(text, "data.rig")
+        return rig_from(text, option("data.rig"))
     values = read_yaml(Path(text), "calibration; give a YAML file, or resize")
     given = values.get("thermal_to_rgb") if isinstance(values, dict) else None
     return rig_from(given, text)

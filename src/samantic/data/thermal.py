@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.errors import InputError
+from samantic.spelling import remedy
 
 RawThermal = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 """(H, W) in the sensor's own unit: gray levels, counts, centikelvin, kelvin, degrees Celsius."""
 
 PERCENTILES = (1.0, 99.0)
 """Share of the pixels in per cent below the low and the high end of a scale that is estimated."""
+
+SCALE = "say how to scale them: frame (each image by its own range), or LOW,HIGH in their unit"
+"""What to do about values that are deeper than gray levels."""
 
 OUTLIER = 0.5
 """A pixel is hot or dead if it lies this share of the image's range beyond all its neighbours."""
@@ -120,12 +124,16 @@ def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> No
     Raises:
         InputError: It is deeper than 8 bits, and the scaling is 8-bit.
     """
-    if scaling.kind == "8-bit" and raw.dtype != np.uint8:
+    if is_too_deep(raw, scaling):
         raise InputError(
-            f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits; say how to "
-            "scale them: frame, or LOW,HIGH in their unit (in a configuration "
-            "data.thermal-scaling, which also takes dataset; else --thermal-scaling)"
+            f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits; {SCALE}, as "
+            f"in {remedy({'data.thermal_scaling': 'frame'})}"
         )
+
+
+def is_too_deep(raw: RawThermal, scaling: Scaling) -> bool:
+    """Whether an image is deeper than the gray levels that a scaling reads."""
+    return scaling.kind == "8-bit" and raw.dtype != np.uint8
 
 
 def beyond(raw: RawThermal, scaling: Scaling) -> tuple[float, float]:

@@ -23,20 +23,27 @@ from samantic.files import read_json, write_json
 from samantic.predict.asking import PairPredictor
 from samantic.predict.prediction import class_shares
 from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
 
 
 def find_files(
-    rgb: Path | None, thermal: Path | None, rgbt: Path | None, unpaired: bool = False
+    rgb: Path | None,
+    thermal: Path | None,
+    rgbt: Path | None,
+    unpaired: bool = False,
+    tolerance: float | None = None,
 ) -> list[Files]:
-    """Pair the images of files or folders by name, see `pairing.partners`.
+    """Pair the images of files or folders by name, see `pairing.partners`, or by time.
 
     Args:
         rgb: RGB image or folder, or None.
         thermal: Thermal image or folder, or None.
         rgbt: 4-channel image or folder, instead of the other two.
         unpaired: Whether images without a partner are left out and told, and not refused.
+        tolerance: Names hold times, and partners lie at most so many seconds apart; None pairs by
+            name.
 
     Raises:
         InputError: Nothing was given, a folder is empty, or a partner is missing.
@@ -48,6 +55,9 @@ def find_files(
     if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
         return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
+    if colour is not None and heat is not None and tolerance is not None:
+        matched = by_time(colour, heat, tolerance)
+        return [Files(name, {"rgb": one, "thermal": other}) for name, one, other in matched]
     if colour is not None and heat is not None:
         names = partners(colour, heat, ("rgb", "thermal"))
         heat = {names.get(name, name): path for name, path in heat.items()}
@@ -60,7 +70,8 @@ def find_files(
         if problems and not (unpaired and both):
             more = " (--allow-unpaired leaves them out)" if both else ""
             raise InputError(
-                f"{'; '.join(problems)}; add the partners{more}, or give one modality alone"
+                f"{'; '.join(problems)}; add the partners{more}, or give one modality alone; if "
+                "names hold times, pair by them with --tolerance SECONDS"
             )
         tell(f"{problem}; left out" for problem in problems)
         colour = {name: colour[name] for name in both}

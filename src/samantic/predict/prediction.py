@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import supervision
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The segmentation of one pair.
 
@@ -57,7 +57,7 @@ class Prediction:
     images: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     raw: RawThermal | None = None
     rig: Rig | None = None
-    again: Callable[[], NDArray[np.float32]] | None = field(default=None, repr=False, compare=False)
+    again: Callable[[], NDArray[np.float32]] | None = field(default=None, compare=False)
     seconds: float = 0.0
 
     @cached_property
@@ -179,6 +179,12 @@ class Prediction:
         """
         chosen = selection_of(self.classes, only, threshold)
         return replace(self, labels=chosen.labels(self.labels, self.confidence, self.classes))
+
+    def __repr__(self) -> str:
+        height, width = self.labels.shape
+        found = sorted(self.shares().items(), key=lambda item: -item[1])
+        named = ", ".join(f"{name} {100 * share:.1f} %" for name, share in found if share)
+        return f"<Prediction of {width}x{height} pixels: {named}>"
 
     def _repr_png_(self) -> bytes:
         """The overlay, which a notebook shows."""

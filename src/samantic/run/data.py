@@ -10,6 +10,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import CONFIGURED, check_split
 from samantic.data.splits import NoSplitError
 from samantic.errors import InputError
+from samantic.spelling import remedy
 
 
 def open_splits(
@@ -26,11 +27,14 @@ def open_splits(
         InputError: A split cannot be used; see `preflight.check_split`.
     """
     names = {"train": data.train, "val": data.val, "test": data.test}
-    splits = {
-        key: _open_split(data, key, name, labelled or key != "train")
-        for key, name in names.items()
-        if name is not None
-    }
+    splits, missing = dict[str, PairedFolder](), dict[str, NoSplitError]()
+    for key, name in names.items():
+        if name is not None:
+            try:
+                splits[key] = _open_split(data, key, name, labelled or key != "train")
+            except NoSplitError as error:
+                missing[key] = error
+    _refuse_missing(missing)
     tell(line for part in splits.values() for line in part.notes)
     wanted = data.thermal_scaling
     if wanted == "dataset":
@@ -42,17 +46,28 @@ def open_splits(
 
 
 def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:
-    """The pairs of a split; where there is none, the error says how to do without."""
-    try:
-        pairs = PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
-        if key != "train":
-            pairs.refuse_repeats()
-        return pairs
-    except NoSplitError as error:
-        cures = {
-            "val": "set data.val null, or data.train 'train[:90%]' and data.val 'train[90%:]'",
-            "test": "set data.test null",
-        }
-        if key not in cures:
-            raise
-        raise InputError(f"{error}; without a {key} split {cures[key]}") from None
+    pairs = PairedFolder(data.root, dataset_spec(data), name, labelled=labelled)
+    if key != "train":
+        pairs.refuse_repeats()
+    return pairs
+
+
+def _refuse_missing(missing: dict[str, NoSplitError]) -> None:
+    """Say of all splits at once that they are not there, and how to do without.
+
+    Raises:
+        InputError: One is missing.
+    """
+    if not missing:
+        return
+    cures = {
+        "val": "set data.val null, or data.train 'train[:90%]' and data.val 'train[90%:]'",
+        "test": "set data.test null",
+    }
+    lines = [
+        f"{error}" + (f"; without a {key} split {cures[key]}" if key in cures else "")
+        for key, error in missing.items()
+    ]
+    spare = {f"data.{key}": "null" for key in missing if key in cures}
+    pasted = f"; as in {remedy(spare)}" if spare and "train" not in missing else ""
+    raise InputError(f"{'; and '.join(lines)}{pasted}")

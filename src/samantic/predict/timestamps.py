@@ -1,0 +1,125 @@
+"""Frames of two cameras that run by themselves: partners by the time in their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from samantic.data.folders import tell
+from samantic.data.lists import count_names
+from samantic.errors import InputError
+
+DIGITS = {range(9, 12): 1.0, range(12, 15): 1e-3, range(15, 18): 1e-6, range(18, 20): 1e-9}
+"""Seconds of one unit of a number by how many digits it has: since 1970 in s, ms, µs or ns."""
+
+DATE = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)-?(\d\d)-?(\d\d)[T_\- ]?"
+    r"(\d\d)[-:_h]?(\d\d)[-:_m]?(\d\d)(?:[._,-]?(\d+))?"
+)
+"""A date and a time of day, such as 20240131T120000.250 or 2024-01-31_12-00-00-250."""
+
+
+def seconds_of(stem: str) -> float | None:
+    """The time in a file's name in seconds; None if it holds none.
+
+    Example:
+        >>> seconds_of("rgb_1706702400250")
+        1706702400.25
+    """
+    if date := DATE.search(stem):
+        *parts, fraction = date.groups()
+        try:
+            whole = datetime(*map(int, parts), tzinfo=UTC).timestamp()  # type: ignore[arg-type,misc]
+            return whole + float(f"0.{fraction or 0}")
+        except ValueError:
+            pass  # 13 or 14 digits that are no date are a number
+    numbers = re.findall(r"\d+\.\d+|\d+", stem)
+    if not numbers:
+        return None
+    longest = max(numbers, key=lambda number: len(number.partition(".")[0]))
+    if "." in longest:
+        return float(longest)
+    unit = next((u for digits, u in DIGITS.items() if len(longest) in digits), None)
+    if unit is None:
+        return None
+    ticks = round(1 / unit)
+    return int(longest) // ticks + int(longest) % ticks / ticks
+
+
+def by_time(
+    rgb: Mapping[str, Path], thermal: Mapping[str, Path], tolerance: float
+) -> list[tuple[str, Path, Path]]:
+    """Pairs of images that are each other's nearest in time, and near enough.
+
+    What has no partner is told, and left out.
+
+    Args:
+        rgb: RGB images by stem.
+        thermal: Thermal images by stem.
+        tolerance: Most seconds between the images of a pair.
+
+    Returns:
+        The RGB image's stem and both files, in the order of time.
+
+    Raises:
+        InputError: A name holds no time, or nothing is near enough.
+    """
+    times = [_times(images) for images in (rgb, thermal)]
+    names = [[name for _, name in part] for part in times]
+    first, second = (np.array([seconds for seconds, _ in part]) for part in times)
+    there, back = _nearest(first, second), _nearest(second, first)
+    apart = np.abs(first - second[there])
+    kept = [i for i, j in enumerate(there) if back[j] == i and apart[i] <= tolerance]
+    if not kept:
+        raise InputError(
+            f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
+            f"{apart.min():.3g} s apart: set the cameras' clocks alike, or raise --tolerance"
+        )
+    partners = {names[0][i]: names[1][there[i]] for i in kept}
+    for images, paired in ((rgb, set(partners)), (thermal, set(partners.values()))):
+        if lone := [path.name for name, path in images.items() if name not in paired]:
+            place = next(iter(images.values())).parent
+            one, several = (f"{verb} no partner within {tolerance:g} s" for verb in ("has", "have"))
+            tell([f"{place}: {count_names(lone, one, several)}"])
+    return [(name, rgb[name], thermal[other]) for name, other in partners.items()]
+
+
+def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
+    """The time of each image with its stem, in order.
+
+    Raises:
+        InputError: A name holds none.
+    """
+    found = [(seconds_of(name), name, path) for name, path in images.items()]
+    for seconds, _, path in found:
+        if seconds is None:
+            raise InputError(
+                f"{path}: no time in its name; with --tolerance names hold seconds with a dot, "
+                "9 to 19 digits since 1970 (s, ms, µs or ns), or a date such as 20240131T120000.250"
+            )
+    return sorted((seconds, name) for seconds, name, _ in found if seconds is not None)
+
+
+def _nearest(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each of some times (ascending) the place of the nearest of the others (ascending)."""
+    right = np.searchsorted(others, some).clip(1, max(1, len(others) - 1))
+    if len(others) == 1:
+        return np.zeros(len(some), int)
+    left = right - 1
+    return np.where(some - others[left] <= others[right] - some, left, right)
+
+
+def parse_tolerance(text: str) -> float:
+    """Seconds of `0.05`, `0.05s` or `50ms`.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(s|ms)?", text)
+    if match is None:
+        raise ValueError(text)
+    return float(match[1]) * (1e-3 if match[2] == "ms" else 1.0)

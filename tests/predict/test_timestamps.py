@@ -1,0 +1,97 @@
+"""Frames of cameras without a common trigger are paired by the times in their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from samantic.cli import main
+from samantic.files import read_json
+from samantic.predict.timestamps import by_time, parse_tolerance, seconds_of
+
+
+@pytest.mark.parametrize(
+    ("stem", "seconds"),
+    [
+        ("1706702400", 1706702400),
+        ("1706702400250", 1706702400.25),
+        ("rgb_1706702400250000", 1706702400.25),
+        ("1706702400250000000_left", 1706702400.25),
+        ("12.345", 12.345),
+        ("cam0_1706702400.250000", 1706702400.25),
+        ("20240131T120000.250", 1706702400.25),
+        ("2024-01-31_12-00-00-250", 1706702400.25),
+        ("IMG_20240131_120000", 1706702400),
+        ("frame_17", None),
+        ("night", None),
+        ("20241399120000", 20241399120.0),
+    ],
+)
+def test_times_in_names(stem: str, seconds: float | None) -> None:
+    assert seconds_of(stem) == (None if seconds is None else pytest.approx(seconds, abs=1e-4))
+
+
+def test_pairs_are_the_nearest_of_all() -> None:
+    """Against a search over all pairs, at random times."""
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        some, others = (np.sort(rng.uniform(0, 5, rng.integers(1, 30))) for _ in range(2))
+        rgb, thermal = ({f"{t:.6f}": Path(f"{t:.6f}.png") for t in part} for part in (some, others))
+        expected = []
+        for a in rgb:
+            b = min(thermal, key=lambda name: abs(float(name) - float(a)))
+            nearest = min(rgb, key=lambda name: abs(float(name) - float(b)))
+            if nearest == a and abs(float(a) - float(b)) <= 0.2:
+                expected.append((a, b))
+        if expected:
+            assert [(a, path.stem) for a, _, path in by_time(rgb, thermal, 0.2)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0.05", 0.05), ("50ms", 0.05), ("2 s", 2), ("0", 0)]
+)
+def test_tolerances(text: str, seconds: float) -> None:
+    assert parse_tolerance(text) == pytest.approx(seconds)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> list[str]:
+    rgb = ["1706702400000", "1706702400100", "1706702400200", "1706702400300"]
+    thermal = ["1706702400012", "1706702400130", "1706702400290"]
+    for kind, names, shape in (("rgb", rgb, (40, 48, 3)), ("thermal", thermal, (40, 48))):
+        (tmp_path / kind).mkdir()
+        for name in names:
+            Image.fromarray(np.zeros(shape, np.uint8)).save(tmp_path / kind / f"{name}.png")
+    return [f"--{kind}={tmp_path / kind}" for kind in ("rgb", "thermal")]
+
+
+def test_predict_pairs_by_time(
+    trained: Path, recording: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", str(trained), *recording, "--out", str(tmp_path / "out")]
+    assert main(words) == 2
+    assert "pair by them with --tolerance SECONDS" in capsys.readouterr().err
+    assert main([*words, "--tolerance", "15ms"]) == 0
+    told = capsys.readouterr().err
+    assert "2 have no partner within 0.015 s: 1706702400100.png, 1706702400200.png" in told
+    assert "1706702400130.png has no partner within 0.015 s" in told
+    frames = read_json(tmp_path / "out" / "summary.json")["frames"]
+    assert list(frames) == ["1706702400000", "1706702400300"]
+
+
+def test_bad_times_are_told(
+    trained: Path, recording: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["predict", str(trained), *recording, "--out", str(tmp_path / "out")]
+    assert main([*words, "--tolerance", "1ms"]) == 2
+    assert "within 0.001 s; the closest are 0.01" in capsys.readouterr().err
+    Image.fromarray(np.zeros((40, 48), np.uint8)).save(tmp_path / "thermal" / "frame_7.png")
+    assert main([*words, "--tolerance", "1"]) == 2
+    assert "frame_7.png: no time in its name" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as done:
+        main([*words, "--tolerance", "soon"])
+    assert done.value.code == 2
+    assert "'soon' is no time; give seconds as 0.05, or 50ms" in capsys.readouterr().err
