@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -23,7 +25,7 @@ SECONDS = 300
 
 def options_of(workers: int) -> dict[str, Any]:
     """Options of a `DataLoader` with so many processes; 0 reads in the main one."""
-    several: dict[str, Any] = {"timeout": SECONDS, "worker_init_fn": leave_interrupts}
+    several: dict[str, Any] = {"timeout": SECONDS, "worker_init_fn": leave_trouble}
     return {
         "num_workers": workers,
         "pin_memory": torch.cuda.is_available(),
@@ -31,9 +33,21 @@ def options_of(workers: int) -> dict[str, Any]:
     }
 
 
-def leave_interrupts(worker: int) -> None:
-    """Let the main process answer Ctrl-C, which a terminal sends to all; it ends the others."""
+def leave_trouble(worker: int) -> None:
+    """Let the main process answer Ctrl-C, which a terminal sends to all, and tell of it.
+
+    It ends the others, perhaps in the middle of a batch that one of them hands over.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = unless_left
+
+
+def unless_left(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Show an error of the thread that hands batches over, unless the main process has left."""
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)
 
 
 def fitting(workers: int, first: Callable[[], Any], batch_size: int) -> int:
