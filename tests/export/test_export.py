@@ -215,7 +215,7 @@ def test_a_layer_keeps_its_precision_where_8_bits_cost_too_much() -> None:
     labels = np.zeros((16, 16), np.int64)
     without = quantised(model.clone(), given)
     bounded = quantised(model.clone(), given, [(one, labels) for one in given], kept, 0.01)
-    assert measured(model) > 0.999
+    assert measured(model) > 0.99
     assert measured(without) < 0.5
     assert measured(bounded) > 0.98
 
