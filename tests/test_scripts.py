@@ -121,3 +121,21 @@ def test_benchmark_of_the_context(trained: Path, mfnet: Path) -> None:
     assert "2 pairs" in told
     for scale in ("fine", "intermediate", "semantic"):
         assert re.search(rf"fusion\.{scale}\.fuse sum: \d+\.\d+ [01]\.\d+\n", told)
+
+
+@pytest.mark.slow
+def test_benchmark_of_a_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """On the CPU at toy size: cells are measured once, and the table shows all."""
+    out = tmp_path / "gpu.jsonl"
+    words = ["--out", out, "--device", "cpu", "--sizes", "32x32", "--seconds", 0]
+    stopped = run("benchmarks/gpu.py", *words, "--networks", "random-micro", "--limit", 0)
+    assert "0 s are over; run it again to go on" in stopped
+    assert not out.exists()
+    words += ["--ways", "eager", "--batches", 1]
+    run("benchmarks/gpu.py", *words, "--networks", "random-micro")
+    before = out.read_text()
+    told = run("benchmarks/gpu.py", *words, "--networks", "random-micro", "nano")
+    assert out.read_text().startswith(before)
+    assert re.search(r"\| toy \| 32x32 \| 1 \| eager \| [\d.]+ \|  \| \d+ % \|", told)
+    assert re.search(r"\| nano \| 32x32 \| 1 \| eager \| [\d.]+ \|", told)
+    assert "cpu: " in told
