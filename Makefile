@@ -1,11 +1,12 @@
 # make demo: install, then train, evaluate and predict on generated scenes (about 5 minutes).
-# make test: install, then the whole suite. make docs: the documentation site, in site/.
+# make test: install, then the whole suite. make coverage: the same, and which lines it runs (a third
+# longer). make docs: the documentation site, in site/.
 # PIP_ARGS passes options to pip.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_ARGS ?=
 
-.PHONY: install demo test lint docs
+.PHONY: install demo test coverage lint docs
 
 install: .venv/installed
 
@@ -20,6 +21,9 @@ demo: install
 
 test: install lint
 	$(BIN)/python -m pytest
+
+coverage: install
+	$(BIN)/python -m pytest --cov=samantic --cov-report=term:skip-covered --cov-fail-under=90
 
 lint: install
 	$(BIN)/ruff check

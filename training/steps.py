@@ -24,7 +24,7 @@ from samantic.scenes.write import write_scenes
 
 ROOT = Path(__file__).parents[1]
 FRAMES = (7, 20, 60, 120)
-SIZE = (240, 320)
+SIZE = (160, 224)
 CLASSES = ["background", "car", "person", "bike", "kerb", "wheel stop", "barrier", "pylon", "hump"]
 
 
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--table", action="store_true", help="print what --out holds")
     parser.add_argument("--frames", nargs="+", type=int, default=FRAMES)
-    parser.add_argument("--steps", nargs="+", type=int, default=[60, 200, 600])
+    parser.add_argument("--steps", nargs="+", type=int, default=[50, 150, 450])
     parser.add_argument("--rates", nargs="*", type=float, default=[1e-4, 1e-3])
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
