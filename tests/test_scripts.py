@@ -139,3 +139,19 @@ def test_benchmark_of_a_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert re.search(r"\| toy \| 32x32 \| 1 \| eager \| [\d.]+ \|  \| \d+ % \|", told)
     assert re.search(r"\| nano \| 32x32 \| 1 \| eager \| [\d.]+ \|", told)
     assert "cpu: " in told
+
+
+@pytest.mark.slow
+def test_benchmark_of_predict(tmp_path: Path) -> None:
+    write_scenes(tmp_path, "pairs", {"all": range(4)}, seed=3, size=(48, 64))
+    told = run(
+        "benchmarks/predict.py",
+        "nano",
+        "--rgb",
+        tmp_path / "rgb",
+        "--thermal",
+        tmp_path / "thermal",
+    )
+    for way in ("in threads", "one after the other"):
+        assert re.search(rf"{way}: 2 pairs, [\d.]+ pairs/s, outside the network [\d.]+ %", told)
+    assert re.search(r"overlay, level 4: [\d.]+ ms, \d+ kB", told)
