@@ -182,6 +182,17 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a number above 0")
+    return number
+
+
 def sides(text: str) -> tuple[int, int]:
     """HEIGHTxWIDTH in pixels."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
