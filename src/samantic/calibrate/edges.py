@@ -9,13 +9,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from samantic.calibrate.geometry import Floats, scaled
 from samantic.data.alignment import edge_directions
 
 Field = NDArray[np.complex64]
-"""(H, W) of each pixel exp(2i angle) of its gradient, weighed by its strength; 0 where unknown."""
+"""Of each pixel exp(2i angle) of its gradient, weighed by its strength; 0 where unknown. (H, W), or
+(N, H, W) of several images."""
 
 BORDER = 4
 """Pixels along the border of a warped image whose gradients are not trusted."""
@@ -49,12 +50,12 @@ class Pyramid:
         return max(8, round(height * wide / width)), wide
 
     @cached_property
-    def ours(self) -> list[Field]:
-        """RGB's fields."""
-        return [field_of(resized(image, self.size)) for image in self.rgb]
+    def ours(self) -> Field:
+        """RGB's fields, (N, H, W)."""
+        return np.stack([field_of(resized(image, self.size)) for image in self.rgb])
 
-    def theirs(self, matrix: Floats) -> list[Field]:
-        """Thermal's fields, warped by a homography from thermal to RGB pixels."""
+    def theirs(self, matrix: Floats) -> Field:
+        """Thermal's fields (N, H, W), warped by a homography from thermal to RGB pixels."""
         h, w = self.thermal[0].shape
         whole = self.shrink @ matrix
         scale = np.sqrt(abs(np.linalg.det((whole / whole[2, 2])[:2, :2])))
@@ -70,7 +71,7 @@ class Pyramid:
         for image in self.thermal:
             warped = ndimage.map_coordinates(resized(image, small), [y, x], order=1, mode="nearest")
             fields.append(np.where(inside, field_of(warped), 0).astype(np.complex64))
-        return fields
+        return np.stack(fields)
 
 
 def field_of(gray: NDArray[np.float32]) -> Field:
@@ -87,44 +88,35 @@ def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), method), np.float32)
 
 
-def without_mean(fields: Sequence[Field]) -> list[Field]:
-    """Fields without what all have in common: a logo, a scale, the frame of a lens."""
-    if len(fields) < 3:
-        return list(fields)
-    mean = np.mean(fields, axis=0)
-    return [field - mean for field in fields]
+def without_mean(fields: Field) -> Field:
+    """Fields (N, H, W) without what all have in common: a logo, a scale, the frame of a lens."""
+    return fields if len(fields) < 3 else fields - fields.mean(axis=0)
 
 
-def correlation(
-    ours: Sequence[Field], theirs: Sequence[Field], reach: tuple[int, int]
-) -> tuple[Floats, Floats]:
+def correlation(ours: Field, theirs: Field, reach: tuple[int, int]) -> tuple[Floats, Floats]:
     """Agreement of pairs of fields under shifts of the second, and its variance under chance.
 
     For a shift t the agreement is sum_x Re(conj(a(x)) b(x + t)), summed over the pairs; its
     variance for independent random directions is half of sum_x |a(x)|² |b(x + t)|².
 
     Args:
-        ours: Fields of RGB.
-        theirs: Fields of thermal, of the same sizes.
+        ours: Fields of RGB, (N, H, W).
+        theirs: Fields of thermal, (N, H, W).
         reach: Largest shift down and right.
 
     Returns:
         Both (2 reach + 1), of shifts up to reach each way; the agreement peaks at how far thermal
         lies below and right of RGB.
     """
-    from scipy import fft
-
     down, right = reach
-    h, w = ours[0].shape
+    h, w = ours.shape[1:]
     size = (fft.next_fast_len(h + down), fft.next_fast_len(w + right))
-    total = np.zeros(size, np.complex64)
-    power = np.zeros(size, np.complex64)
-    for a, b in zip(ours, theirs, strict=True):
-        total += np.conj(fft.fft2(a, size)) * fft.fft2(b, size)
-        first, second = (fft.fft2(np.abs(x).astype(np.float32) ** 2, size) for x in (a, b))
-        power += np.conj(first) * second
+    first, second = (fft.fft2(x, size) for x in (ours, theirs))
+    total = fft.ifft2((np.conj(first) * second).sum(axis=0)).real
+    first, second = (fft.rfft2(np.abs(x) ** 2, size) for x in (ours, theirs))
+    power = fft.irfft2((np.conj(first) * second).sum(axis=0), size)
     both = [
-        np.roll(fft.ifft2(spectrum).real, (down, right), (0, 1))[: 2 * down + 1, : 2 * right + 1]
-        for spectrum in (total, power)
+        np.roll(found, (down, right), (0, 1))[: 2 * down + 1, : 2 * right + 1].astype(np.float64)
+        for found in (total, power)
     ]
-    return both[0].astype(np.float64), np.maximum(both[1].astype(np.float64) / 2, 0)
+    return both[0], np.maximum(both[1] / 2, 0)

@@ -120,9 +120,7 @@ def _followed(pairs: Mapping[int, Pyramid], matrix: Floats, levels: Sequence[Lev
 
 def agreement(pairs: Pyramid, matrix: Floats) -> float:
     """Agreement of the edges under a homography, in deviations above chance."""
-    total, variance = 0.0, 0.0
-    theirs = without_mean(pairs.theirs(matrix))
-    for a, b in zip(without_mean(pairs.ours), theirs, strict=True):
-        total += float((np.conj(a) * b).real.sum())
-        variance += float((np.abs(a) ** 2 * np.abs(b) ** 2).sum()) / 2
+    ours, theirs = without_mean(pairs.ours), without_mean(pairs.theirs(matrix))
+    total = float((np.conj(ours) * theirs).real.sum())
+    variance = float((np.abs(ours * theirs) ** 2).sum()) / 2
     return total / np.sqrt(variance) if variance > 0 else 0.0

@@ -90,14 +90,14 @@ def coarse(pairs: Pyramid, groups: Sequence[Sequence[int]]) -> list[list[tuple[f
         at most five.
     """
     parts = [list(group) for group in groups]
-    ours = [without_mean([pairs.ours[i] for i in part]) for part in parts]
+    ours = [without_mean(pairs.ours[part]) for part in parts]
     reach = (pairs.size[0] * 2 // 5, pairs.size[1] * 2 // 5)
     found: list[list[tuple[float, Floats]]] = [[] for _ in range(len(parts) + 1)]
     back = np.linalg.inv(pairs.shrink)
     for start in starts(pairs.rgb[0].shape, pairs.thermal[0].shape):
         theirs = pairs.theirs(start)
         maps = [
-            correlation(mine, without_mean([theirs[i] for i in part]), reach)
+            correlation(mine, without_mean(theirs[part]), reach)
             for mine, part in zip(ours, parts, strict=True)
         ]
         maps.append((np.sum([m[0] for m in maps], 0), np.sum([m[1] for m in maps], 0)))
@@ -127,8 +127,8 @@ def refine(pairs: Pyramid, matrix: Floats, level: Level) -> Floats | None:
     ours = without_mean(pairs.ours)
     places, shifts, weights = [], [], []
     for top, left in patches(pairs.size, side):
-        cut = np.s_[top : top + side, left : left + side]
-        found = shift_of([a[cut] for a in ours], [b[cut] for b in theirs], level.reach)
+        cut = np.s_[:, top : top + side, left : left + side]
+        found = shift_of(ours[cut], theirs[cut], level.reach)
         if found is not None:
             places.append((left + (side - 1) / 2, top + (side - 1) / 2))
             shifts.append(found[:2])
@@ -149,9 +149,7 @@ def patches(size: tuple[int, int], side: int) -> Iterator[tuple[int, int]]:
     yield from product(*steps)
 
 
-def shift_of(
-    ours: Sequence[Field], theirs: Sequence[Field], reach: int
-) -> tuple[float, float, float] | None:
+def shift_of(ours: Field, theirs: Field, reach: int) -> tuple[float, float, float] | None:
     """How far thermal lies right of and below RGB in a patch, and how firmly, in deviations.
 
     None where the best shift lies at the edge of the reach, or stands out too little.
