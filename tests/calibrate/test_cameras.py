@@ -13,7 +13,7 @@ from samantic.errors import InputError
 
 K1 = np.array([[300.0, 0, 158], [0, 305, 122], [0, 0, 1]])
 K2 = np.array([[620.0, 0, 322], [0, 618, 241], [0, 0, 1]])
-D1 = np.array([-0.21, 0.05, 0.001, -0.0007, 0.0])
+D1 = np.array([-0.08, 0.02, 0.001, -0.0007, 0.0])
 D2 = np.array([0.06, -0.02, 0.0005, 0.0002, 0.01])
 R = Rotation.from_rotvec([0.01, -0.03, 0.02]).as_matrix()
 T = np.array([[-0.06], [0.004], [0.01]])
@@ -52,7 +52,7 @@ def by_the_book(pixels: np.ndarray, distance: float) -> np.ndarray:
     found = []
     for u, v in pixels:
         x, y, _ = np.linalg.solve(K1, (u, v, 1))
-        ray = fsolve(lambda p, x=x, y=y: np.subtract(bent(*p, D1), (x, y)), (x, y), xtol=1e-12)
+        ray = fsolve(lambda p, x=x, y=y: np.subtract(bent(*p, D1), (x, y)), (x, y))
         point = R @ (distance * np.array([*ray, 1])) + T.ravel()
         found.append(seen_by(point, K2, D2))
     return np.array(found)

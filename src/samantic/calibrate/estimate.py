@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from samantic.calibrate.edges import Pyramid, without_mean
 from samantic.calibrate.geometry import Floats, apart, normalised
 from samantic.calibrate.search import COARSE, FINE, LEVELS, Level, coarse, refine
+from samantic.measure.tables import pair_count
 
 FEWEST = 8
 """Pairs below which nothing is claimed: two halves must agree."""
@@ -70,7 +71,7 @@ def estimate(rgb: Images, thermal: Images) -> Estimate:
     found = coarse(low, groups)
     matrix, score = _climbed(rgb, thermal, [start for _, start in found[-1][:3]])
     if count < FEWEST:
-        doubt = f"{count} pairs; give {FEWEST} or more, of different scenes"
+        doubt = f"{pair_count(count)}; give {FEWEST} or more, of different scenes"
         return Estimate(matrix, count, np.inf, np.inf, score, doubt)
     halves = []
     for part, own in zip((slice(count // 2), slice(count // 2, None)), found[:2], strict=True):

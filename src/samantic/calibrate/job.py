@@ -12,6 +12,7 @@ from samantic.calibrate.page import write_overlay
 from samantic.calibrate.pairs import RigPairs
 from samantic.errors import InputError
 from samantic.files import write_json, write_text
+from samantic.measure.tables import pair_count
 
 FILE, PAGE, RECORD = "rig.yaml", "calibrate.html", "calibrate.json"
 
@@ -36,12 +37,12 @@ class Outcome(NamedTuple):
 def estimated(pairs: RigPairs) -> Outcome:
     """A rig by the edges of its pairs."""
     found: Estimate = estimate(pairs.gray, pairs.thermal)
-    count = f"{found.pairs} pair{'s' if found.pairs > 1 else ''}"
     if found.doubt:
         return Outcome(found.matrix, [f"The rig is not known: {found.doubt}."], found.doubt)
     sure = (
-        f"Estimated from {count}: two halves of them agree to {found.spread:.1f} pixels of RGB in "
-        f"the median, and to {found.far:.1f} in nine of ten places."
+        f"Estimated from {pair_count(found.pairs)}: two halves of them agree to "
+        f"{found.spread:.1f} pixels of RGB in the median, and to {found.far:.1f} in nine of ten "
+        "places."
     )
     return Outcome(found.matrix, [sure])
 
