@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,13 @@ def with_segments(picture: bytes, segments: list[tuple[int, bytes]]) -> bytes:
     return picture[:2] + b"".join(parts) + picture[2:]
 
 
-def fff(counts: Counts, payload: str = "plain", order: str = "<", headers: str = ">") -> bytes:
+def fff(
+    counts: Counts,
+    payload: str = "plain",
+    order: str = "<",
+    headers: str = ">",
+    planck: tuple[float, float, float, int, float] = PLANCK,
+) -> bytes:
     """An FFF file: the camera's record, then the image's.
 
     Args:
@@ -45,8 +52,8 @@ def fff(counts: Counts, payload: str = "plain", order: str = "<", headers: str =
         else (counts.astype(f"{order}u2").tobytes())
     )
     camera = bytearray(struct.pack(f"{order}HHH", 2, width, height).ljust(0x400, b"\0"))
-    struct.pack_into(f"{order}fff", camera, 0x58, *PLANCK[:3])
-    struct.pack_into(f"{order}if", camera, 0x308, *PLANCK[3:])
+    struct.pack_into(f"{order}fff", camera, 0x58, *planck[:3])
+    struct.pack_into(f"{order}if", camera, 0x308, *planck[3:])
     head = b"FFF\0" + b"TEST".ljust(16, b"\0") + struct.pack(f"{headers}III", 101, 64, 3)
     head, start, table, body = head.ljust(64, b"\0"), 64 + 3 * 32, b"", b""
     for kind, record in ((0, b""), (32, bytes(camera)), (1, image)):
@@ -55,7 +62,7 @@ def fff(counts: Counts, payload: str = "plain", order: str = "<", headers: str =
     return head + table + body
 
 
-def flir(counts: Counts, part: int = 2000, **options: str) -> bytes:
+def flir(counts: Counts, part: int = 2000, **options: Any) -> bytes:
     """FLIR's radiometric JPEG, its FFF file cut into parts."""
     content = fff(counts, **options)
     parts = [content[i : i + part] for i in range(0, len(content), part)]

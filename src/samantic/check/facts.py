@@ -188,7 +188,7 @@ def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
 
 
 def _inspect(data: PairedFolder, files: Files, align: bool) -> PairFacts:
-    rgb, thermal = read_pair(files)
+    rgb, thermal = read_pair(files, data.camera)
     if rgb is None:  # pragma: no cover - a split has it
         raise InputError(f"{files.name}: has no RGB image")
     counts = None

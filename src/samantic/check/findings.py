@@ -130,7 +130,8 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
         lines.append(
             f"{split.name}: RGB and thermal are misaligned by {np.median(distances):.0f} pixels "
             f"(median of {pair_count(len(distances))}, worst {max(distances):.0f}); calibrate the "
-            f"cameras to one another ({option('data.rig')}), or train with --augment.misalign"
+            f"cameras to one another (samantic calibrate, then {option('data.rig')}), or train "
+            "with --augment.misalign"
         )
     return lines + _mind_classes(split, classes)
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, class_options, data_card, file_options, rig_option
+from samantic.cli.options import (
+    LAYOUTS,
+    class_options,
+    data_card,
+    file_options,
+    inverted_option,
+    rig_option,
+)
 from samantic.errors import InputError
 
 HELP = "look at a data set before training on it"
@@ -24,6 +31,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         metavar="LOW,HIGH",
         help="range of the thermal values, in the unit of the files: do they fit it?",
     )
+    inverted_option(sub)
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
     sub.add_argument("--out", type=Path, help="default runs/check/NAME")
@@ -38,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     if options.layout is None or options.data.is_file():
         refuse_without_layout(options)
     spec = data_card(options)
-    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
+    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig, options.thermal_inverted)
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     made = {"data": str(options.data.resolve())}
     check_folder(out, made, "a check", ("check.json", "check.html"))

@@ -85,6 +85,7 @@ def run(options: argparse.Namespace) -> None:
             options.size,
             options.tta,
             options.frames,
+            thermal_inverted=options.thermal_inverted,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

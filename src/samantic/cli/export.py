@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> None:
         options.rig,
         None,
         options.panorama,
+        thermal_inverted=options.thermal_inverted,
     )
     assert predictor.folder is not None  # noqa: S101  # it was loaded from one
     out = ending_of(options.out or Path(model_name(predictor.folder)), options.format)

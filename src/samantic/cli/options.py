@@ -126,6 +126,7 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         metavar="8-bit|frame|[UNIT:]LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
     )
+    inverted_option(sub)
     rig_option(sub)
     sub.add_argument(
         "--panorama",
@@ -148,6 +149,14 @@ def view_options(sub: argparse.ArgumentParser) -> None:
         choices=get_args(TestTime),
         help="test-time augmentation: average the answers to the image and its mirror image (flip: "
         "2 passes), to it and a larger one (scales: 2), or to all four (all)",
+    )
+
+
+def inverted_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--thermal-inverted",
+        action=argparse.BooleanOptionalAction,
+        help="whether hot is dark in the thermal files (black-hot; default: as in training)",
     )
 
 

@@ -131,13 +131,14 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
         options.tta,
+        thermal_inverted=options.thermal_inverted,
     )
     only = None if options.only is None else words(options.only)
     threshold = None if options.threshold is None else parse_threshold(options.threshold)
     predictor.selection = selection_of(predictor.classes, only, threshold, "--")
     place = str(options.thermal or options.rgbt)
-    check_cameras(files, predictor.camera)
     check_unit(files, predictor.camera.scaling, place, TYPED)
+    check_cameras(files, predictor.camera)
     look = Look(options.ground, options.legend)
     summary = predict_files(predictor, files, options.out, kinds=kinds, look=look)
     problems = list(summary["failed"].values())

@@ -66,6 +66,8 @@ class DataConfig(Options, section="data"):
             refused), LOW,HIGH in the files' unit, UNIT:LOW,HIGH in degrees Celsius, dataset (a
             range estimated on the training split), frame (each image's own range) or, in a
             distillation, teacher (as the teacher learnt it); see docs/thermal-images.md.
+        thermal_inverted: Hot is dark in the thermal files (black-hot): they are turned over, and
+            the model remembers it.
         rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
             pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
             and two sizes; null for aligned images; see docs/own-data.md.
@@ -88,6 +90,7 @@ class DataConfig(Options, section="data"):
     val: str | None = "val"
     test: str | None = "test"
     thermal_scaling: str = "8-bit"
+    thermal_inverted: bool = False
     rig: str | list[list[float]] | None = None
     eval_size: int | None = None
     workers: int = 2

@@ -117,21 +117,25 @@ class Camera(NamedTuple):
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
     def changed(
-        self, scaling: str | tuple[float, float] | None, rig: str | list[list[float]] | None
+        self,
+        scaling: str | tuple[float, float] | None,
+        rig: str | list[list[float]] | None,
+        inverted: bool | None = None,
     ) -> Camera:
         """The same with another scaling or rig, where one is given.
 
         Args:
             scaling: `8-bit`, `frame` or `LOW,HIGH`.
             rig: `resize`, a matrix, or a YAML file that holds one.
+            inverted: Whether hot is dark in the files; None means as before.
 
         Raises:
             InputError: One of them is none of these.
         """
-        return Camera(
-            self.scaling if scaling is None else parse_scaling(scaling),
-            self.rig if rig is None else read_rig(rig),
-        )
+        changed = self.scaling if scaling is None else parse_scaling(scaling)
+        turned = changed.inverted or self.scaling.inverted if inverted is None else inverted
+        changed = changed._replace(inverted=turned)
+        return Camera(changed, self.rig if rig is None else read_rig(rig))
 
 
 def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: str) -> NoReturn:

@@ -19,9 +19,9 @@ from PIL import Image, ImageFile, ImageOps, ImageSequence
 
 from samantic.data.arrays import colours_of
 from samantic.data.headers import Header, read_header
-from samantic.data.radiometric import thermograms
+from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import Raster, gray_of, raster
-from samantic.data.thermal import RawThermal
+from samantic.data.thermal import PLANCK, RawThermal
 from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
@@ -174,18 +174,22 @@ def _refuse_others(image: object, name: str) -> None:
         )
 
 
-def thermal_array(image: ImageLike) -> RawThermal:
+def thermal_array(image: ImageLike, *, planck: bool = False) -> RawThermal:
     """A thermal image as (H, W) in its own depth, from one channel or three equal ones.
 
     Args:
         image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
             16-bit integers and floats are read as they are, and palettes of gray by their levels;
             of a camera's radiometric file the raw counts, see `radiometric`.
+        planck: Whether the counts become kelvin, by the constants in the file; see
+            `radiometric.Planck`. Arrays of floats are taken as kelvin then.
 
     Raises:
         InputError: It is no readable image of that kind, its channels differ (false colours), it
-            has transparent pixels, or no pixel that is a number.
+            has transparent pixels, or no pixel that is a number; or it holds no such constants.
     """
+    if planck:
+        return _kelvin(image)
     if isinstance(image, str | Path | Image.Image):
         if isinstance(image, str | Path) and (counts := _counts(Path(image))) is not None:
             return counts
@@ -204,8 +208,36 @@ def thermal_array(image: ImageLike) -> RawThermal:
     return gray_of(np.asarray(image, np.uint8), "thermal")
 
 
+def _kelvin(image: ImageLike) -> RawThermal:
+    """Temperatures of a radiometric file by its own constants, for an emissivity of 1.
+
+    Raises:
+        InputError: It holds no such constants.
+    """
+    if isinstance(image, np.ndarray) and image.dtype.kind == "f":
+        return thermal_array(image)
+    found = _thermogram(Path(image)) if isinstance(image, str | Path) else None
+    if found is None or found.planck is None:
+        name = image if isinstance(image, str | Path) else "thermal"
+        raise InputError(
+            f"{name}: holds no constants of Planck's law, which {PLANCK} needs; give FLIR's "
+            "radiometric files, or another scaling"
+        )
+    return _plain_depth(found.planck.kelvin(found.counts), str(image))
+
+
 def _counts(path: Path) -> RawThermal | None:
     """The raw counts of a radiometric file; None of any other, or of none at all.
+
+    Raises:
+        InputError: It is damaged, or holds several frames.
+    """
+    found = _thermogram(path)
+    return None if found is None else found.counts
+
+
+def _thermogram(path: Path) -> Thermogram | None:
+    """What a radiometric file measured; None of any other, or of none at all.
 
     Raises:
         InputError: It is damaged, or holds several frames.
@@ -222,7 +254,7 @@ def _counts(path: Path) -> RawThermal | None:
         raise InputError(
             f"{path}: {len(frames)} frames in one file; `samantic convert` writes each by itself"
         )
-    return frames[0].counts if frames else None
+    return frames[0] if frames else None
 
 
 def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from samantic.config.train import IGNORE
 from samantic.data.camera import Camera
+from samantic.data.kinds import refuse_mixed
 from samantic.data.labels import LabelCode
 from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.data.thermal import RawThermal, Scaling, refuse_unit
@@ -47,8 +48,8 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
     Raises:
         InputError: It is such a split.
     """
-    check_cameras(pairs.files, pairs.camera)
     check_unit(pairs.files, pairs.camera.scaling, f"{pairs.root}, {pairs.split}", keys)
+    check_cameras(pairs.files, pairs.camera)
     counts = np.zeros(256, np.int64)
     stride = max(1, len(pairs.files) // FRAMES)
     for labels in _labels([*pairs.files[::stride], *pairs.files], pairs.code):
@@ -74,7 +75,7 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
     first: InputError | None = None
     for pair in {place: files[place] for place in (0, len(files) // 2, -1) if files}.values():
         try:
-            rgb, raw = read_pair(pair)
+            rgb, raw = read_pair(pair, camera)
         except InputError:  # reported when it is needed
             continue
         if raw is None or not (depth or (rgb is not None and camera.misplaces(raw, rgb))):
@@ -89,7 +90,7 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse pairs whose thermal values lie beyond a range; see `thermal.refuse_unit`.
+    """Refuse pairs of several kinds, or beyond a range; see `kinds.refuse_mixed`, `refuse_unit`.
 
     Args:
         files: The pairs.
@@ -100,9 +101,11 @@ def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys)
     Raises:
         InputError: They do.
     """
-    if scaling.kind == "fixed":
+    if scaling.kind != "frame":
         stride = max(1, -(-len(files) // FRAMES))
-        refuse_unit(_thermal(files[::stride]), scaling, where, keys.scaling)
+        seen = [*_thermal(files[::stride], scaling)]
+        refuse_mixed(seen, scaling, where, keys.scaling)
+        refuse_unit(seen, scaling, where, keys.scaling)
 
 
 def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: Keys) -> None:
@@ -126,11 +129,11 @@ def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: K
         )
 
 
-def _thermal(files: Sequence[Files]) -> Iterator[tuple[str, RawThermal]]:
+def _thermal(files: Sequence[Files], scaling: Scaling) -> Iterator[tuple[str, RawThermal]]:
     for pair in files:
         try:
             alone = {n: path for n, path in pair.images.items() if path == pair.thermal}
-            thermal = read_pair(pair._replace(images=alone))[1]
+            thermal = read_pair(pair._replace(images=alone), Camera(scaling))[1]
         except InputError:  # reported when it is needed
             continue
         if thermal is not None:

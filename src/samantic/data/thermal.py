@@ -40,14 +40,33 @@ class Scaling(NamedTuple):
             `frame` each image's own percentiles.
         low: The value that becomes 0, in the unit of the files.
         high: The value that becomes 1.
+        planck: Whether counts become kelvin first, by the constants in each file; low and high
+            are kelvin then.
+        inverted: Whether hot is dark in the files, and is turned over.
     """
 
     kind: Literal["8-bit", "fixed", "frame"] = "8-bit"
     low: float = 0.0
     high: float = 255.0
+    planck: bool = False
+    inverted: bool = False
 
     def __str__(self) -> str:
-        return f"{self.low:.9g},{self.high:.9g}" if self.kind == "fixed" else self.kind
+        text: str = self.kind
+        if self.kind == "fixed":
+            off = ZERO if self.planck else 0
+            text = f"{self.low - off:.9g},{self.high - off:.9g}"
+        return INVERTED * self.inverted + f"{PLANCK}:" * self.planck + text
+
+
+INVERTED = "inverted:"
+"""Before a scaling of files in which hot is dark."""
+
+PLANCK = "flir-planck"
+"""The unit of counts that become temperatures by Planck's law, with the constants in the file."""
+
+ZERO = 273.15
+"""Of degrees Celsius, in kelvin."""
 
 
 UNITS = {
@@ -57,13 +76,19 @@ UNITS = {
     "centikelvin": (100.0, 27315.0),
     "lepton-tlinear": (100.0, 27315.0),
     "optris": (10.0, 1000.0),
+    PLANCK: (1.0, ZERO),
 }
 """Factor and offset that turn degrees Celsius into what files hold. FLIR's Lepton with TLinear
 writes hundredths of a kelvin (its datasheet's default), Optris (t + 100) x 10 (its SDK)."""
 
+COUNTS = ("counts", "boson")
+"""Units without a map to temperatures: LOW,HIGH are the files' own. A FLIR Boson sends such."""
+
 
 def parse_scaling(text: str | tuple[float, float]) -> Scaling:
     """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius; or two numbers.
+
+    A word `inverted:` before it says that hot is dark in the files.
 
     Raises:
         InputError: It is none of these.
@@ -74,6 +99,8 @@ def parse_scaling(text: str | tuple[float, float]) -> Scaling:
     """
     if not isinstance(text, str):
         text = ",".join(str(part) for part in np.ravel(text))
+    if text.startswith(INVERTED):
+        return parse_scaling(text.removeprefix(INVERTED))._replace(inverted=True)
     if text == "8-bit":
         return Scaling()
     if text == "frame":
@@ -84,13 +111,13 @@ def parse_scaling(text: str | tuple[float, float]) -> Scaling:
         low, high = (offset + factor * float(part) for part in bounds.split(","))
     except ValueError:
         low = high = 0.0
-    if not low < high < float("inf") or (separated and unit not in UNITS):
+    if not low < high < float("inf") or (separated and unit not in {*UNITS, *COUNTS}):
         raise InputError(
             f"thermal scaling {text!r}: give 8-bit, frame, LOW,HIGH in the files' unit, e.g. "
             "27315,31315, or UNIT:LOW,HIGH in degrees Celsius, e.g. centikelvin:0,40, of "
-            f"{', '.join(UNITS)}"
+            f"{', '.join(UNITS)}; {' and '.join(COUNTS)} take the files' own"
         )
-    return Scaling("fixed", low, high)
+    return Scaling("fixed", low, high, planck=unit == PLANCK)
 
 
 def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> NDArray[np.float32]:
@@ -109,13 +136,15 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
     """
     refuse_depth(raw, scaling, name)
     if scaling.kind == "8-bit":
-        return raw.astype(np.float32) / np.float32(255)
+        levels = raw.astype(np.float32) / np.float32(255)
+        return 1 - levels if scaling.inverted else levels
     values, _ = clean(raw)
     low, high = scaling.low, scaling.high
     if scaling.kind == "frame":
         low, high = np.percentile(values, PERCENTILES)
     scaled = (values - low) / max(high - low, 1e-12)
-    return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+    scaled = np.clip(scaled, 0.0, 1.0)
+    return (1 - scaled if scaling.inverted else scaled).astype(np.float32)
 
 
 def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> None:

@@ -65,7 +65,7 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
     """
     pixels = _plain(image, "thermal")
     if not isinstance(pixels, np.ndarray):
-        return thermal_array(pixels)
+        return thermal_array(pixels, planck=scaling.planck)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     levels = _is_tensor(image) and pixels.ndim == 2 and pixels.dtype.kind == "f"
@@ -77,7 +77,7 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
         and pixels.max() <= 1
     ):
         return np.rint(255 * pixels).astype(np.uint8)
-    return thermal_array(pixels)
+    return thermal_array(pixels, planck=scaling.planck)
 
 
 def _plain(image: Picture, name: str) -> ImageLike:

@@ -37,7 +37,8 @@ def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
     if scaling.kind == "8-bit":
         if raw.dtype != torch.uint8:
             raise ValueError(f"thermal scaling 8-bit: the images are {raw.dtype}; scale otherwise")
-        return raw[:, None].float() / 255
+        levels = raw[:, None].float() / 255
+        return 1 - levels if scaling.inverted else levels
     values = _clean(raw)
     low: Tensor | float
     high: Tensor | float
@@ -46,7 +47,8 @@ def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
         spread: Tensor | float = (high - low).clamp(min=1e-12)
     else:
         low, spread = scaling.low, max(scaling.high - scaling.low, 1e-12)
-    return ((values - low) / spread).clamp(0, 1).float()[:, None]
+    scaled = ((values - low) / spread).clamp(0, 1)
+    return (1 - scaled if scaling.inverted else scaled).float()[:, None]
 
 
 def _clean(raw: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
     files = splits.get("val", splits["train"]).files
     chosen = even_places(len(files), FRAMES)
     predictor = load(folder)
-    answers = predictor.predict_each(read_pair(files[place]) for place in chosen)
+    answers = predictor.predict_each(read_pair(files[p], predictor.camera) for p in chosen)
     means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]
     if len(means) > 1 and predictor.folder is not None:
         found = prediction_interval(means)
