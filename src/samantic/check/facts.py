@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.check.polarity import UNASKED, Polarity, estimate_polarity
 from samantic.config.train import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
 from samantic.data.camera import Camera
@@ -78,6 +79,7 @@ class SplitFacts:
         broken: Why the others could not.
         notes: What to know of its folders.
         problems: What is wrong with those that could.
+        polarity: Whether hot is bright in thermal images.
     """
 
     name: str
@@ -85,6 +87,7 @@ class SplitFacts:
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    polarity: Polarity = UNASKED
 
     def shares(self) -> NDArray[np.float64] | None:
         """(K,) share of each class of the pixels that count; None without labels."""
@@ -120,6 +123,7 @@ class SplitFacts:
             "thermal_depth": dict(Counter(pair.depth for pair in self.pairs if pair.depth)),
             "thermal_range": _span([p.thermal for p in self.pairs if p.thermal is not None]),
             "thermal_pixels_mended": sum(pair.mended for pair in self.pairs),
+            "hot_is": self.polarity.hot,
             "night": sum(pair.night for pair in self.pairs),
             "class_shares": None if shares is None else [round(float(s), 6) for s in shares],
             "ignored_share": None if ignored is None else round(ignored, 6),
@@ -164,6 +168,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
         except InputError as error:
             split.broken.append(str(error))
     split.problems += _problems(split, data)
+    split.polarity = estimate_polarity([p.files for p in split.pairs if p.depth], camera)
     return split
 
 

@@ -125,6 +125,13 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
         lines.append(f"{split.name}: {what} of one value, first {flat[0]}; is the camera covered?")
     if len(depths) > 1:
         lines.append(f"{split.name}: thermal images of several depths; convert them to one")
+    if split.polarity.hot == "dark":
+        cure = (
+            "leave --thermal-inverted out"
+            if scaling.inverted
+            else f"look, and say so with {option('data.thermal_inverted')}"
+        )
+        lines.append(f"{split.name}: hot seems to be dark in thermal (black-hot); {cure}")
     distances = [shift.distance for shift in split.shifts()]
     if distances and np.median(distances) >= APART:
         lines.append(
