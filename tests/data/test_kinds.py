@@ -13,10 +13,11 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data.camera import Camera, stored_camera
 from samantic.data.images import thermal_array
 from samantic.data.kinds import kind_of
-from samantic.data.thermal import Scaling, parse_scaling, scale_thermal
+from samantic.data.thermal import scale_thermal
 from samantic.errors import InputError
 from samantic.predict.scaling import scale_images
 from samantic.scenes.write import write_scenes

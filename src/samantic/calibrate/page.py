@@ -8,8 +8,9 @@ import numpy as np
 
 from samantic.calibrate.geometry import Floats, normalised
 from samantic.calibrate.pairs import RigPairs
+from samantic.config.scaling import Scaling
 from samantic.data.lists import even_places
-from samantic.data.thermal import Scaling, scale_thermal
+from samantic.data.thermal import scale_thermal
 from samantic.report.pages import render
 from samantic.report.pictures import picture
 

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from samantic.check.facts import SplitFacts, duplicates, find_splits, inspect_split
+from samantic.config.classes import MOST_CLASSES
+from samantic.config.scaling import Scaling
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
-from samantic.data.thermal import CLIPPED, Scaling
+from samantic.data.cards.card import DatasetSpec
+from samantic.data.thermal import CLIPPED
 from samantic.errors import InputError
 from samantic.measure.tables import pair_count
 from samantic.spelling import option

@@ -9,10 +9,10 @@ import numpy as np
 
 from samantic.check.facts import PairFacts, SplitFacts
 from samantic.check.findings import Findings
+from samantic.config.scaling import Scaling
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec
 from samantic.data.pairs import read_images
-from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.measure.tables import pair_count
 from samantic.report.pages import Section, write_sections

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import positive, unpaired_option, whole
+from samantic.cli.options import place, positive, unpaired_option, whole
 from samantic.errors import InputError
 
 HELP = (
@@ -15,12 +15,12 @@ HELP = (
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--rgb", type=Path, help="folder of RGB images")
-    sub.add_argument("--thermal", type=Path, help="folder of thermal images, their partners")
+    sub.add_argument("--rgb", type=place, help="folder of RGB images")
+    sub.add_argument("--thermal", type=place, help="folder of thermal images, their partners")
     sub.add_argument(
         "--from",
         dest="source",
-        type=Path,
+        type=place,
         metavar="FILE",
         help="read a calibration in place of estimating one: YAML of OpenCV or Kalibr (camera "
         "matrices, distortion, R and T), or a homography",
@@ -47,7 +47,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     unpaired_option(sub)
     sub.add_argument(
-        "--out", type=Path, default=Path("runs", "calibrate"), help="folder to write to"
+        "--out", type=place, default=Path("runs", "calibrate"), help="folder to write to"
     )
 
 

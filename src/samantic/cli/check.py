@@ -11,6 +11,7 @@ from samantic.cli.options import (
     data_card,
     file_options,
     inverted_option,
+    place,
     rig_option,
 )
 from samantic.errors import InputError
@@ -19,7 +20,7 @@ HELP = "look at a data set before training on it"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--data", type=place, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, help="needed, except for labels of a tool")
     sub.add_argument(
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
@@ -34,7 +35,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     inverted_option(sub)
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
-    sub.add_argument("--out", type=Path, help="default runs/check/NAME")
+    sub.add_argument("--out", type=place, help="default runs/check/NAME")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
     --help-all ends with all of them.
     """
     sub.add_argument(
-        "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
+        "config", type=place, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument(
         "--resume",
@@ -189,6 +189,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def place(text: str) -> Path:
+    """A path; an empty text, as a variable that is not set gives it, is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no path; give one, or leave the option out")
+    return Path(text)
 
 
 def positive(text: str) -> float:

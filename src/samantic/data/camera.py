@@ -7,16 +7,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
-from samantic.data.thermal import (
-    SCALE,
-    RawThermal,
-    Scaling,
-    is_too_deep,
-    parse_scaling,
-    refuse_depth,
-    scale_thermal,
-)
+from samantic.data.thermal import SCALE, RawThermal, is_too_deep, refuse_depth, scale_thermal
 from samantic.errors import InputError
 from samantic.spelling import remedy
 

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, ImageSequence
 
+from samantic.config.scaling import PLANCK
 from samantic.data.arrays import colours_of
 from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import Raster, gray_of, raster
-from samantic.data.thermal import PLANCK, RawThermal
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from samantic.data.thermal import RawThermal, Scaling
+from samantic.config.scaling import Scaling
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 Kind = Literal["agc", "counts", "kelvin", "celsius"]

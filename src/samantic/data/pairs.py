@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from samantic.config.scaling import Scaling
 from samantic.config.train import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
@@ -22,7 +23,7 @@ from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
-from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
+from samantic.data.thermal import RawThermal, dataset_scaling
 from samantic.errors import InputError
 from samantic.progress import progress
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samantic.config.options import quoted
+from samantic.config.scaling import Scaling
 from samantic.data.images import ImageLike, rgb_array, thermal_array
-from samantic.data.thermal import RawThermal, Scaling
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.data.thermal import OUTLIER, PERCENTILES, Scaling
+from samantic.config.scaling import Scaling
+from samantic.data.thermal import OUTLIER, PERCENTILES
 
 AROUND = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
 """Row and column of the eight neighbours of a pixel in a window of 3x3."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.data.camera import RawPair
-from samantic.data.thermal import PERCENTILES, RawThermal, Scaling
+from samantic.data.thermal import PERCENTILES, RawThermal
 from samantic.errors import InputError
 from samantic.predict.asking import PairPredictor
 from samantic.predict.blending import Blend, Floats, Places, blend_tiles
