@@ -24,10 +24,10 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from samantic.calibrate.estimate import estimate
 from samantic.calibrate.geometry import apart
+from samantic.data.images import rgb_array, thermal_array
 from samantic.scenes import draw_scene
 from samantic.scenes.rigs import draw_rig, other_contrast, seen_by_rig
 from samantic.scenes.worlds import draw_pinhole
@@ -52,13 +52,9 @@ def real(folder: Path, seed: int, count: int, other: bool) -> list[Pair]:
     files = sorted((folder / "rgb").iterdir())
     start = (seed * 53) % max(1, len(files) - count)
     late = len(files) // 2 if other else 0
+    heat = [folder / "thermal" / files[(i + late) % len(files)].name for i in range(len(files))]
     return [
-        (
-            np.asarray(Image.open(files[i]).convert("RGB")),
-            np.asarray(
-                Image.open(folder / "thermal" / files[(i + late) % len(files)].name).convert("L")
-            ),
-        )
+        (rgb_array(files[i]), np.asarray(thermal_array(heat[i]), np.uint8))
         for i in range(start, min(start + count, len(files)))
     ]
 

@@ -19,7 +19,7 @@ from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import is_there
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
-from samantic.data.preflight import TYPED, check_cameras, check_unit, refuse_masks
+from samantic.data.preflight import TYPED, check_cameras, check_kinds, check_unit, refuse_masks
 from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
 from samantic.progress import progress
@@ -176,7 +176,9 @@ def _problems(split: SplitFacts, data: PairedFolder) -> Iterator[str]:
     """What is wrong with thermal images and labels that can be read."""
     where = f"{data.root}, {split.name}"
     try:
-        check_unit([p.files for p in split.pairs], data.camera.scaling, where, TYPED)
+        files = [p.files for p in split.pairs]
+        check_kinds(files, data.camera.scaling, where, TYPED)
+        check_unit(files, data.camera.scaling, where, TYPED)
     except InputError as error:
         yield str(error)
     counted = [pair.counts for pair in split.pairs if pair.counts is not None]

@@ -10,6 +10,7 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
+from samantic.data.tiff import plain_pages
 from samantic.errors import InputError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
@@ -56,12 +58,13 @@ def decode(path: Path) -> Raster:
     Raises:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
+    if own := list(islice(_own_pages(path), 2)):
+        if len(own) > 1:
+            raise InputError(f"{path}: {SEVERAL}")
+        return _plain_raster(own[0], str(path))
     with _opened(path) as (image, header):
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise InputError(
-                f"{path}: several images in one file; save each by itself, as `samantic convert` "
-                "does of thermal ones"
-            )
+            raise InputError(f"{path}: {SEVERAL}")
         image.load()
         return raster(ImageOps.exif_transpose(image), str(path), header)
 
@@ -72,11 +75,44 @@ def pages(path: Path) -> Iterator[RawThermal]:
     Raises:
         InputError: It is not readable, or a page is no thermal image.
     """
+    found = 0
+    for found, samples in enumerate(_own_pages(path), 1):
+        yield _plain_depth(samples, f"{path}, page {found - 1}")
+    if found:
+        return
     with _opened(path) as (image, header):
         for page in ImageSequence.Iterator(image):
             page.load()
-            found = raster(page, f"{path}, page {image.tell()}", header)
-            yield _plain_depth(found.levels(), found.name)
+            one = raster(page, f"{path}, page {image.tell()}", header)
+            yield _plain_depth(one.levels(), one.name)
+
+
+SEVERAL = (
+    "several images in one file; save each by itself, as `samantic convert` does of thermal ones"
+)
+
+
+def _own_pages(path: Path) -> Iterator[NDArray[Any]]:
+    """The pages of a TIFF that Pillow does not read, or turns; none of any other file.
+
+    Raises:
+        UnreadableError: It is such a file, and damaged.
+    """
+    try:
+        if not path.is_file() or not read_header(path).own:
+            return
+    except (OSError, ValueError, struct.error):  # told when it is opened
+        return
+    try:
+        yield from plain_pages(path)
+    except _BROKEN as error:
+        raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
+
+
+def _plain_raster(samples: NDArray[Any], name: str) -> Raster:
+    """One channel of values."""
+    empty = np.zeros((0, 3), np.uint8)
+    return Raster(name, "gray", samples, 8 * samples.itemsize, empty, None, 1, 1, "")
 
 
 @contextmanager
@@ -272,6 +308,8 @@ def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:
         raise InputError(f"{name}: not a readable image ({error}); copy it anew") from None
     if header.problem:
         raise InputError(f"{name}: {header.problem}")
+    if header.own:
+        return decode(path)
     return raster(ImageOps.exif_transpose(image), name, header)
 
 

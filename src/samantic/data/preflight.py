@@ -49,7 +49,9 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
     Raises:
         InputError: It is such a split.
     """
-    check_unit(pairs.files, pairs.camera.scaling, f"{pairs.root}, {pairs.split}", keys)
+    where, scaling = f"{pairs.root}, {pairs.split}", pairs.camera.scaling
+    check_kinds(pairs.files, scaling, where, keys)
+    check_unit(pairs.files, scaling, where, keys)
     check_cameras(pairs.files, pairs.camera)
     counts = np.zeros(256, np.int64)
     stride = max(1, len(pairs.files) // FRAMES)
@@ -57,7 +59,7 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
         counts += np.bincount(labels.ravel(), minlength=256)
         if counts[1:IGNORE].any():
             return
-    refuse_masks(counts, pairs.code, f"{pairs.root}, {pairs.split}", keys)
+    refuse_masks(counts, pairs.code, where, keys)
 
 
 def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True) -> None:
@@ -91,7 +93,9 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse pairs of several kinds, or beyond a range; see `kinds.refuse_mixed`, `refuse_unit`.
+    """Refuse pairs of which no one range makes sense; see `refuse_mixed` and `refuse_unit`.
+
+    Gray levels that `8-bit` reads need no look: a deeper image is refused by itself.
 
     Args:
         files: The pairs.
@@ -102,11 +106,26 @@ def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys)
     Raises:
         InputError: They do.
     """
-    if scaling.kind != "frame":
-        stride = max(1, -(-len(files) // FRAMES))
-        seen = [*_thermal(files[::stride], scaling)]
+    if scaling.kind == "fixed":
+        seen = _seen(files, scaling)
         refuse_mixed(seen, scaling, where, keys.scaling)
         refuse_unit(seen, scaling, where, keys.scaling)
+
+
+def check_kinds(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
+    """Refuse a data set of several kinds of thermal values, `8-bit` or not; see `refuse_mixed`.
+
+    Raises:
+        InputError: It is one.
+    """
+    if scaling.kind != "frame":
+        refuse_mixed(_seen(files, scaling), scaling, where, keys.scaling)
+
+
+def _seen(files: Sequence[Files], scaling: Scaling) -> list[tuple[str, RawThermal]]:
+    """Thermal images of some pairs, evenly spaced, with their names."""
+    stride = max(1, -(-len(files) // FRAMES))
+    return [*_thermal(files[::stride], scaling)]
 
 
 def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: Keys) -> None:
