@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.calibrate.pairs import read_rig_pairs
     from samantic.predict.folders import find_files
     from samantic.provenance import check_folder, write_inputs
+    from samantic.report.pages import refuse_foreign
 
     there = [place for place in (options.rgb, options.thermal) if place is not None]
     if len(there) == 1 or not (there or options.source):
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     made = {key: place and str(place.resolve()) for key, place in _inputs(options).items()}
     check_folder(options.out, made, "a calibration", (FILE, PAGE, RECORD))
     refuse_corrected(options.out)
+    refuse_foreign(options.out / PAGE)
     pairs = None
     if there:
         files = find_files(options.rgb, options.thermal, None, options.allow_unpaired)

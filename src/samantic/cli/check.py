@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.convert.advice import conversion_advice
     from samantic.data.camera import ALIGNED_8_BIT
     from samantic.provenance import check_folder, write_inputs
+    from samantic.report.pages import refuse_foreign
 
     if options.layout is None or options.data.is_file():
         refuse_without_layout(options)
@@ -51,6 +52,7 @@ def run(options: argparse.Namespace) -> int:
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     made = {"data": str(options.data.resolve())}
     check_folder(out, made, "a check", ("check.json", "check.html"))
+    refuse_foreign(out / "check.html")
     findings = check(options.data, spec, options.split, camera)
     if findings.errors:
         advice = conversion_advice(options.data, spec.labels)
