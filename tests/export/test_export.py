@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import parse_scaling
 from samantic.data.camera import Camera
 from samantic.data.rig import Rig
-from samantic.data.thermal import parse_scaling
 from samantic.errors import InputError
 from samantic.export.job import ENDINGS, Order, export
 from samantic.export.module import Exported, thermal_type_of

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 import samantic
+from samantic.config.scaling import parse_scaling
 from samantic.data.pairs import PairedFolder, read_pair
-from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
+from samantic.data.thermal import RawThermal, scale_thermal
 from samantic.models import SARTM
 from samantic.predict.predictor import Predictor
 from samantic.predict.scaling import scale_images

@@ -16,6 +16,7 @@ import samantic
 from samantic.cli import (
     ablate,
     benchmark,
+    calibrate,
     check,
     convert,
     demo,
@@ -34,6 +35,7 @@ VERBS = {
     "demo": demo,
     "synthesize": synthesize,
     "check": check,
+    "calibrate": calibrate,
     "convert": convert,
     "train": train,
     "distill": distill,

@@ -135,6 +135,10 @@ class Options:
         return iter(())
 
 
+class Default(str):
+    """A text that nobody gave: what it is part of may have another default."""
+
+
 def refuse(wrong: list[str]) -> None:
     """Say everything that is wrong at once.
 

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.data.camera import RawPair
 from samantic.data.pairs import PairedFolder
-from samantic.data.thermal import RawThermal, Scaling
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 from samantic.measure.counting import truth_of
 from samantic.metrics import confusion_matrix, scores

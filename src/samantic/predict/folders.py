@@ -197,7 +197,7 @@ def _predict_pairs(
 def _read(camera: Camera, pair: Files) -> RawPair | InputError:
     """The images of a pair, or why they cannot be used."""
     try:
-        rgb, raw = read_pair(pair)
+        rgb, raw = read_pair(pair, camera)
         if raw is not None:
             camera.check(raw, rgb, str(pair.thermal), str(pair.rgb))
     except InputError as error:

@@ -46,7 +46,7 @@ def confidence_range(predictor: Predictor, files: Sequence[Files]) -> tuple[floa
         Lowest and highest; None where fewer than two can be predicted.
     """
     chosen = even_places(len(files), FRAMES)
-    answers = predictor.predict_each(read_pair(files[place]) for place in chosen)
+    answers = predictor.predict_each(read_pair(files[p], predictor.camera) for p in chosen)
     means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]
     return prediction_interval(means) if len(means) > 1 else None
 

@@ -110,6 +110,7 @@ def measure(
         panorama=split.panorama,
         size=split.size,
         tta=split.tta,
+        thermal_inverted=split.thermal_inverted,
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
