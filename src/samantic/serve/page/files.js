@@ -1,21 +1,19 @@
 // Which camera took a file: by its name, its header, and its pixels, in this order of trust.
 import { decodePng, pngHeader, pngOfChannels } from "./png.js";
+import { Problem } from "./state.js";
 
 const HEAD = 1 << 18; // bytes in which headers are looked for
 const THERMAL = /(^|[^a-z])(thermal|therm|ir|tir|lwir|infrared|flir|fl|th|t)([^a-z]|$)/i;
 const COLOUR = /(^|[^a-z])(rgb|vis|visible|color|colour|vi|eo|day)([^a-z]|$)/i;
 
-/** A message for the user about files that cannot be sent. */
-export class FileProblem extends Error {}
-
 /**
  * Files by camera: {rgb, thermal}, {rgb}, {thermal} or {rgbt}.
- * Throws FileProblem where they are no one, two or three of a pair.
+ * Throws Problem where they are no one, two or three of a pair.
  */
 export async function assign(files) {
-  if (files.length === 0) throw new FileProblem("No file came with that; drop picture files");
+  if (files.length === 0) throw new Problem("No file came with that; drop picture files");
   if (files.length > 2) {
-    throw new FileProblem(`${files.length} files; drop one RGB and one thermal picture, or one alone`);
+    throw new Problem(`${files.length} files; drop one RGB and one thermal picture, or one alone`);
   }
   const facts = await Promise.all([...files].map(look));
   if (facts.length === 1) {
@@ -33,9 +31,9 @@ async function look(file) {
   try {
     bytes = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
   } catch {
-    throw new FileProblem(`${file.name} cannot be read; drop picture files, not folders`);
+    throw new Problem(`${file.name} cannot be read; drop picture files, not folders`);
   }
-  if (bytes.length === 0) throw new FileProblem(`${file.name} is empty; drop a picture file`);
+  if (bytes.length === 0) throw new Problem(`${file.name} is empty; drop a picture file`);
   const channels = channelsOf(bytes);
   const stem = file.name.replace(/\.[^.]*$/, "");
   let score = (THERMAL.test(stem) ? 4 : 0) - (COLOUR.test(stem) ? 4 : 0);
@@ -127,7 +125,7 @@ export async function oneCamera(file, camera) {
   try {
     image = await decodePng(new Uint8Array(await file.arrayBuffer()));
   } catch {
-    throw new FileProblem(`${file.name} cannot be split here; drop its cameras as two files`);
+    throw new Problem(`${file.name} cannot be split here; drop its cameras as two files`);
   }
   const name = file.name.replace(/\.[^.]*$/, "");
   return pngOfChannels(image, camera === "rgb" ? [0, 1, 2] : [3], `${name}-${camera}.png`);

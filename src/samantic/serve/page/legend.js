@@ -1,16 +1,16 @@
 // Classes in the picture, with their shares, how sure the model is of them, and their switches.
+import { make } from "./state.js";
+
 const percent = (share) => (share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(1)} %`);
 
 function cell(row, content, kind = "td") {
-  const made = document.createElement(kind);
-  made.append(content);
+  const made = make(kind, {}, content);
   row.append(made);
   return made;
 }
 
 export function swatch(colour, clear) {
-  const made = document.createElement("i");
-  made.className = clear ? "swatch clear" : "swatch";
+  const made = make("i", { className: clear ? "swatch clear" : "swatch" });
   if (!clear) made.style.setProperty("background-color", colour);
   return made;
 }
@@ -23,44 +23,46 @@ export function fillLegend(table, results, hidden, changed) {
   const classes = new Map();
   for (const { answer } of results) for (const one of answer.classes) classes.set(one.name, one);
   const sorted = [...classes.values()].sort((a, b) => (a.id === 0) - (b.id === 0) || b.share - a.share);
-  table.replaceChildren(head(results), document.createElement("tbody"));
+  const shares = results.flatMap(({ answer }) => answer.classes.map((one) => (one.id ? one.share : 0)));
+  const most = Math.max(...shares);
+  table.replaceChildren(head(results), make("tbody"));
   for (const one of sorted) {
     const row = table.tBodies[0].insertRow();
     cell(row, nameOf(one, hidden, changed), "th").scope = "row";
     for (const { answer } of results) {
       const found = answer.classes.find(({ name }) => name === one.name);
       const share = cell(row, found ? percent(found.share) : "none");
+      share.style.setProperty("--share", found && one.id ? found.share / most : 0);
+      share.style.setProperty("--colour", one.color);
       share.className = "share";
-      share.style.setProperty("--share", found?.share ?? 0);
-      share.style.setProperty("--colour", one.id === 0 ? "var(--muted)" : one.color);
-      if (results.length === 1) cell(row, found ? `${Math.round(100 * found.confidence)} %` : "");
+      if (results.length === 1) cell(row, `${Math.round(100 * found.confidence)} %`);
     }
   }
 }
 
 function head(results) {
-  const made = document.createElement("thead");
+  const made = make("thead");
   const row = made.insertRow();
   const titles = results.length === 1 ? ["share", "sure"] : results.map(({ name }) => name);
   for (const title of ["class", ...titles]) cell(row, title, "th").scope = "col";
   return made;
 }
 
+/** The switch of a class; class 0 is clear, so there is nothing to switch. */
 function nameOf(one, hidden, changed) {
-  const label = document.createElement("label");
-  const box = document.createElement("input");
-  box.type = "checkbox";
-  box.checked = one.id !== 0 && !hidden.has(one.name);
-  box.disabled = one.id === 0;
+  if (one.id === 0) return make("span", { className: "name" }, swatch(one.color, true), `${one.name} (clear)`);
+  const box = make("input", { type: "checkbox", value: one.name, checked: !hidden.has(one.name) });
   box.addEventListener("change", () => {
     if (box.checked) hidden.delete(one.name);
     else hidden.add(one.name);
     changed();
   });
-  const name = document.createElement("span");
-  name.textContent = one.name + (one.id === 0 ? " (clear)" : "");
-  label.append(box, swatch(one.color, one.id === 0), name);
-  return label;
+  return make("label", { className: "name" }, box, swatch(one.color, false), one.name);
+}
+
+/** Set the switches as `hidden` says; the rows stay, and with them the focus. */
+export function setSwitches(table, hidden) {
+  for (const box of table.querySelectorAll("input")) box.checked = !hidden.has(box.value);
 }
 
 /** The share of the pixels of two results that have classes of one name. */

@@ -28,12 +28,3 @@ export function paintResult(result, hidden) {
   }
   result.layers = paintClasses(result.labels, colours);
 }
-
-/** A file's name without its ending and without what a path could be. */
-export const stemOf = (name) => name.replace(/\.[^.]*$/, "").replace(/[^\w.\-]+/g, "_") || "picture";
-
-export function saveAs(blob, name) {
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-}

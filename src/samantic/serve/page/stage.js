@@ -11,7 +11,7 @@ function element(name, className, attributes = {}) {
 }
 
 export class Stage {
-  /** `told` is called with {x, y, spoken} for a pixel, or null when the pointer leaves. */
+  /** `told` is called with {x, y, size, spoken} for a pixel, or null when the pointer leaves. */
   constructor(name, told, swiped) {
     this.told = told;
     this.place = null;
@@ -74,6 +74,7 @@ export class Stage {
     this.told({
       x: this.within((event.clientX - box.left) / box.width, this.size.width),
       y: this.within((event.clientY - box.top) / box.height, this.size.height),
+      size: this.size,
       spoken: false,
     });
   }
@@ -90,7 +91,7 @@ export class Stage {
     const { x, y } = this.place ?? { x: width >> 1, y: height >> 1 };
     const far = event.shiftKey ? 10 : 1;
     const moved = (at, by, length) => Math.min(length - 1, Math.max(0, at + by * far));
-    this.told({ x: moved(x, dx, width), y: moved(y, dy, height), spoken: true });
+    this.told({ x: moved(x, dx, width), y: moved(y, dy, height), size: this.size, spoken: true });
   }
 
   /** Mark a pixel; `text` and `colour` say what the model takes it for. Null removes the mark. */
