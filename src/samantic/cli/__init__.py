@@ -23,6 +23,7 @@ from samantic.cli import (
     evaluate,
     export,
     predict,
+    serve,
     synthesize,
     train,
 )
@@ -39,6 +40,7 @@ VERBS = {
     "distill": distill,
     "evaluate": evaluate,
     "predict": predict,
+    "serve": serve,
     "export": export,
     "benchmark": benchmark,
     "ablate": ablate,

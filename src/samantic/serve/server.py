@@ -1,0 +1,188 @@
+"""The process: a socket, uvicorn, and an end that finishes what was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from samantic.errors import InputError
+from samantic.serve.app import create_app
+from samantic.serve.settings import LOOPBACK, Settings
+
+BACKLOG = 128
+"""Connections that wait in the system to be taken."""
+
+HEADERS = 16 * 1024
+"""Bytes of the longest headers."""
+
+KEEP_ALIVE = 5
+"""Seconds that a connection stays open between requests."""
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that cuts off who sends the headers of a request, or reads its answer, too slowly.
+
+    Args:
+        stall: Seconds that either may take.
+    """
+
+    def __init__(self, *args: Any, stall: float, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._headers = _Timer(self.loop, stall, self._cut)
+        self._reader = _Timer(self.loop, stall, self._abort)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._headers.stop()
+        self._reader.stop()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader.start()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._reader.stop()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._reader.start()
+
+    def _watch(self) -> None:
+        """Wait for headers, not longer than is allowed, whatever trickles in."""
+        if self._is_idle():
+            self._headers.start()
+        else:
+            self._headers.stop()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _cut(self) -> None:
+        if self._is_idle():
+            self.transport.close()
+            self._reader.start()
+
+    def _abort(self) -> None:
+        """End a connection whose other side does not read what is left for it."""
+        self.transport.abort()
+
+
+class _Timer:
+    """Something that is done once after so many seconds, unless it is stopped before."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, do: Callable[[], None]
+    ) -> None:
+        self.loop, self.seconds, self.do = loop, seconds, do
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to wait; who waits already goes on."""
+        if self._handle is None:
+            self._handle = self.loop.call_later(self.seconds, self._ring)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _ring(self) -> None:
+        self._handle = None
+        self.do()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that ends at SIGTERM and Ctrl-C without raising them again: both are a usual end."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        kinds = (signal.SIGINT, signal.SIGTERM)
+        before = {kind: signal.signal(kind, self.handle_exit) for kind in kinds}
+        try:
+            yield
+        finally:
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; what was accepted by then is answered.
+
+    Raises:
+        InputError: The address cannot be had, or a model cannot be loaded.
+    """
+    listener = listen(settings.host, settings.port)
+    address = url_of(listener)
+    if settings.host not in LOOPBACK and settings.token is None:
+        print(
+            f"samantic: whoever reaches {address} may use it; --token-file asks for a token",
+            file=sys.stderr,
+        )
+    failures: list[BaseException] = []
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    def tell() -> None:
+        print(f"ready: {', '.join(settings.models)}", flush=True)
+
+    config = uvicorn.Config(
+        create_app(settings, tell, fail),
+        http=partial(PatientProtocol, stall=settings.stall),  # type: ignore[arg-type]
+        ws="none",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=HEADERS,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=round(settings.timeout + settings.stall),
+    )
+    server = _Server(config)
+    print(f"samantic serve: {address} (Ctrl-C ends it)", flush=True)
+    with listener:
+        server.run(sockets=[listener])
+    if failures:
+        raise failures[0]
+    print(f"ended: {server.server_state.total_requests} requests answered", flush=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at an address.
+
+    Raises:
+        InputError: There is no such address, or it is taken.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise InputError(
+            f"--host {host} --port {port}: cannot listen there ({error.strerror or error}); give "
+            "an address of this machine, and another --port, or 0 for a free one"
+        ) from None
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address of a socket for a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
