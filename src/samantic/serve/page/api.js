@@ -1,5 +1,6 @@
 // Requests to the server that the page came from. The token stays in this module's memory.
-const PATIENCE = 5; // how often a busy server is asked again
+const PATIENCE = 5; // how often a busy server is asked
+const LOADING = 120; // how often one that loads its models is asked
 const LONGEST = 10; // seconds between two tries
 
 let token = "";
@@ -60,7 +61,11 @@ function askForToken(problem) {
   });
 }
 
-export const models = async () => (await ask("models")).json();
+/** The models; while they are being loaded, `waiting` is told how many seconds the next try is off. */
+export function models(waiting) {
+  return patient(LOADING, waiting, async () => (await ask("models")).json());
+}
+
 export const scenes = async () => (await ask("scenes")).json();
 
 /** The picture of a scene as a file. */
@@ -74,20 +79,26 @@ export async function sceneFile(name, camera) {
  * What a model makes of files, by camera: {rgb, thermal} or {rgbt}.
  * While the server is busy it is asked again; `waiting` is told how many seconds from now.
  */
-export async function predict(files, model, signal, waiting) {
+export function predict(files, model, signal, waiting) {
   const cameras = files.rgbt ? ["rgb", "thermal"] : Object.keys(files);
+  const body = new FormData();
+  for (const [camera, file] of Object.entries(files)) body.set(camera, file, file.name);
+  body.set("model", model);
+  body.set("format", "json");
+  body.set("include", ["labels", "confidence", "ground", ...cameras].join());
+  const post = async () => (await ask("predict", { method: "POST", body, signal })).json();
+  return patient(PATIENCE, waiting, post, signal);
+}
+
+/** What `question` gives, which is put again, `most` times at most, while the server is busy. */
+async function patient(most, waiting, question, signal) {
   for (let tries = 1; ; tries++) {
-    const body = new FormData();
-    for (const [camera, file] of Object.entries(files)) body.set(camera, file, file.name);
-    body.set("model", model);
-    body.set("format", "json");
-    body.set("include", ["labels", "confidence", "ground", ...cameras].join());
     try {
-      return await (await ask("predict", { method: "POST", body, signal })).json();
+      return await question();
     } catch (error) {
-      if (error.kind !== "busy" || tries === PATIENCE) throw error;
+      if (error.kind !== "busy" || tries === most) throw error;
       const seconds = Math.min(error.wait, LONGEST);
-      waiting(seconds);
+      waiting(seconds, error);
       await pause(seconds, signal);
     }
   }
@@ -96,7 +107,7 @@ export async function predict(files, model, signal, waiting) {
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, 1000 * seconds);
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     }, { once: true });

@@ -10,6 +10,8 @@ import { showScenes } from "./scenes.js";
 import { Stage } from "./stage.js";
 import { $, chosen, complain, look, make, present, Problem, say, state } from "./state.js";
 
+const HINT = "Point at a pixel or tap it; by keys, go to the picture and use the arrows.";
+
 let running = new AbortController();
 let stages = [];
 
@@ -59,6 +61,7 @@ function take(files, scene = null) {
 /** Show results, or, where there are none, the input alone so that it can be mended. */
 function showResults(results) {
   tell(null);
+  $("readout").textContent = HINT;
   const names = (list) => list.map((one) => one.name).join("\n");
   const others = names(results) !== names(state.results);
   const away = $("result").hidden || $("result").getBoundingClientRect().bottom < 0;
@@ -141,7 +144,8 @@ function tell(place) {
 async function begin() {
   complain(null);
   try {
-    const found = await api.models();
+    const found = await api.models(() => say("The server is loading its models …"));
+    say("");
     state.models = found.models;
     $("model").replaceChildren(...found.models.map(({ name }) => new Option(name, name)));
     $("model").value = found.default;

@@ -53,7 +53,7 @@ export function pythonLines(asked, calls, look) {
     const opacity = look.outlines ? 0 : look.opacity;
     lines.push(
       "",
-      `model = samantic.load(${JSON.stringify(call.name)})`,
+      `model = samantic.load(${JSON.stringify(call.name)})  # its name or folder`,
       `prediction = model.predict(${given(asked, call).map(image).join(", ")})${select}`,
       `prediction.overlay(${opacity}, ground="${look.ground}").save(${JSON.stringify(outOf(calls, call))})`,
       "print(prediction.shares())",
