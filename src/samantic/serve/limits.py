@@ -19,7 +19,7 @@ from samantic.serve.settings import Settings
 RATE = 16 * 1024
 """Bytes a second that a sender must reach on average."""
 
-LINGER = 2.0
+LINGER = 1.0
 """Seconds in which the rest of a refused body is read and dropped, so that its sender sees why."""
 
 
