@@ -116,9 +116,7 @@ def canvas(page: Page, side: int, stage: int = 0) -> NDArray[np.uint8]:
     """What a canvas of a stage shows, (H, W, 3); side 0 is the right one, which lies beneath."""
     place = page.locator(".frame").nth(stage).locator("canvas").nth(side)
     shape = place.evaluate("e => [e.height, e.width]")
-    data = place.evaluate(
-        "e => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data]"
-    )
+    data = place.evaluate("e => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data]")
     return np.array(data, np.uint8).reshape(*shape, 4)[..., :3]
 
 

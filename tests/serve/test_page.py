@@ -197,7 +197,9 @@ def test_a_class_is_switched_off_and_on(page: Page, address: str) -> None:
     assert "select" not in page.locator("#python").inner_text()
 
 
-def expected_at(labels: np.ndarray, confidence: np.ndarray, x: int, y: int, names: list[str]) -> str:
+def expected_at(
+    labels: np.ndarray, confidence: np.ndarray, x: int, y: int, names: list[str]
+) -> str:
     return f"{names[labels[y, x]]} {round(100 * int(confidence[y, x]) / 255)} %"
 
 
@@ -219,7 +221,10 @@ def test_pixels_by_mouse_and_keys(
     labels, confidence, names = truth
     box = page.locator(".frame").bounding_box()
     assert box is not None
-    places = [np.argwhere(labels == one)[len(np.argwhere(labels == one)) // 2] for one in np.unique(labels)]
+    places = [
+        np.argwhere(labels == one)[len(np.argwhere(labels == one)) // 2]
+        for one in np.unique(labels)
+    ]
     for y, x in places:
         page.mouse.move(
             box["x"] + (x + 0.5) * box["width"] / SIZE[1],
@@ -293,9 +298,12 @@ def test_one_camera_of_four_channels(page: Page, address: str, camera: str) -> N
     whole = png(np.dstack([SCENE.rgb, SCENE.thermal]))
     drop(page, ("4.png", whole))
     assert page.locator("#inputs dt").all_inner_texts() == ["RGB + thermal"]
-    assert np.abs(
-        canvas(page, 0).astype(int) - pixels(ask(address, PAIR, format="overlay").content)
-    ).max() <= 1
+    assert (
+        np.abs(
+            canvas(page, 0).astype(int) - pixels(ask(address, PAIR, format="overlay").content)
+        ).max()
+        <= 1
+    )
     other = {"rgb": "Thermal", "thermal": "RGB"}[camera]
     page.get_by_role("switch", name=other).uncheck()
     answered(page)
@@ -324,7 +332,9 @@ def test_two_models_side_by_side(page: Page, address: str) -> None:
     agreed = f"They agree on {100 * (first == second).mean():.1f} % of the pixels."
     assert page.locator("#agreement").inner_text() == agreed
     page.get_by_role("slider", name="Border between left and right, nano-small").fill("20")
-    first_slider = page.get_by_role("slider", name="Border between left and right, nano", exact=True)
+    first_slider = page.get_by_role(
+        "slider", name="Border between left and right, nano", exact=True
+    )
     assert first_slider.input_value() == "20"
     page.locator(".frame").first.hover(position={"x": 30, "y": 30})
     assert page.locator(".bubble:visible").count() == 2
@@ -505,7 +515,9 @@ def test_downloads(page: Page, address: str, tmp_path: Path) -> None:
         download.value.save_as(tmp_path / "file")
         return (tmp_path / "file").read_bytes()
 
-    assert (pixels(saved("Labels PNG")) == pixels(ask(address, PAIR, format="labels").content)).all()
+    assert (
+        pixels(saved("Labels PNG")) == pixels(ask(address, PAIR, format="labels").content)
+    ).all()
     confidence = ask(address, PAIR, format="confidence").content
     assert (pixels(saved("Confidence PNG")) == pixels(confidence)).all()
     assert (pixels(saved("Overlay PNG"))[..., :3] == canvas(page, 0)).all()
@@ -518,7 +530,7 @@ def test_copied_lines_make_what_is_on_the_screen(
     page: Page, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    name = "it's a \"b\", c;d.png"
+    name = 'it\'s a "b", c;d.png'
     Path(name).write_bytes(PAIR["rgb"])
     Path("t.png").write_bytes(PAIR["thermal"])
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -532,7 +544,9 @@ def test_copied_lines_make_what_is_on_the_screen(
     if shutil.which("curl"):
         Path("overlay.png").unlink()
         lines = page.locator("#curl").inner_text()
-        environment = {name: text for name, text in os.environ.items() if "proxy" not in name.lower()}
+        environment = {
+            name: text for name, text in os.environ.items() if "proxy" not in name.lower()
+        }
         subprocess.run(["sh", "-c", lines], check=True, capture_output=True, env=environment)
         assert np.abs(pixels(Path("overlay.png").read_bytes()) - shown).max() <= 1
 
