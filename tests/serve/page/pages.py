@@ -8,23 +8,51 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
+import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from samantic.scenes import draw_scene
 from samantic.serve.app import create_app
 from samantic.serve.server import listen, url_of
 from samantic.serve.settings import Settings
+from tests.serve.servers import png
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM, reason="no chromium, chromium-browser or google-chrome here"),
+]
+
+SIZE = (120, 160)
+SCENE = draw_scene(7, 3, SIZE)
+PAIR = {"rgb": png(SCENE.rgb), "thermal": png(SCENE.thermal)}
+FILES = [("street_rgb.png", PAIR["rgb"]), ("street_thermal.png", PAIR["thermal"])]
+TITLE = "A street at night"
+REFUSED = "Failed to load resource: the server responded with a status of"
+"""What a browser says of every answer of 400 and more."""
+
+
+class Truth(NamedTuple):
+    """What a model makes of the pair: (H, W) labels, (H, W) confidence, names of its classes."""
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    names: list[str]
+
+    def at(self, x: int, y: int) -> str:
+        """What the page says of a pixel."""
+        return f"{self.names[self.labels[y, x]]} {round(100 * int(self.confidence[y, x]) / 255)} %"
 
 
 @contextmanager
@@ -84,6 +112,12 @@ def answered(page: Page) -> None:
     expect(page.locator("body")).to_have_attribute("aria-busy", "false", timeout=20_000)
 
 
+def choose_scene(page: Page) -> None:
+    page.get_by_role("button", name=TITLE).click()
+    expect(page.locator("#result")).to_be_visible()
+    answered(page)
+
+
 def drop(page: Page, *files: tuple[str, bytes]) -> None:
     """Drop files on the page, as from a window of the system."""
     given = [{"name": name, "bytes": list(content)} for name, content in files]
@@ -118,6 +152,11 @@ def canvas(page: Page, side: int, stage: int = 0) -> NDArray[np.uint8]:
     shape = place.evaluate("e => [e.height, e.width]")
     data = place.evaluate("e => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data]")
     return np.array(data, np.uint8).reshape(*shape, 4)[..., :3]
+
+
+def is_shown(page: Page, overlay: bytes, stage: int = 0) -> bool:
+    """Whether the right side of a stage is an overlay of the server; a browser may round."""
+    return bool(np.abs(canvas(page, 0, stage).astype(int) - pixels(overlay)).max() <= 1)
 
 
 def legend(page: Page) -> dict[str, str]:
