@@ -104,7 +104,8 @@ def opened(browser: Browser, address: str, *ignored: str, **options: Any) -> Ite
     page.goto(address)
     yield page
     context.close()
-    assert [one for one in problems if not any(part in one for part in ignored)] == []
+    told = [one for one in problems if not any(part in one for part in ignored)]
+    assert told == [], told
 
 
 def answered(page: Page) -> None:
@@ -150,7 +151,12 @@ def canvas(page: Page, side: int, stage: int = 0) -> NDArray[np.uint8]:
     """What a canvas of a stage shows, (H, W, 3); side 0 is the right one, which lies beneath."""
     place = page.locator(".frame").nth(stage).locator("canvas").nth(side)
     shape = place.evaluate("e => [e.height, e.width]")
-    data = place.evaluate("e => [...e.getContext('2d').getImageData(0, 0, e.width, e.height).data]")
+    data = place.evaluate("""e => {
+            const copy = new OffscreenCanvas(e.width, e.height);
+            const context = copy.getContext("2d", {willReadFrequently: true});
+            context.drawImage(e, 0, 0);
+            return [...context.getImageData(0, 0, e.width, e.height).data];
+        }""")
     return np.array(data, np.uint8).reshape(*shape, 4)[..., :3]
 
 

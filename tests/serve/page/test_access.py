@@ -45,6 +45,7 @@ def test_colours_follow_the_system_until_switched(page: Page) -> None:
     paper = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(paper)
     page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = page.evaluate(paper)
     assert light != dark
     switch = page.get_by_role("button", name="Dark colours")

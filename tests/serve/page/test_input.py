@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +144,7 @@ def test_a_busy_server_is_asked_again(browser: Browser, address: str) -> None:
 
         page.route("**/predict", once)
         page.get_by_role("button", name=TITLE).click()
-        expect(page.get_by_role("status")).to_contain_text("asking again in 1 s")
+        expect(page.locator("#status")).to_contain_text("asking again in 1 s")
         expect(page.locator("#result")).to_be_visible()
         answered(page)
         assert len(tries) == 2
@@ -163,9 +162,9 @@ def test_a_server_that_is_gone(browser: Browser, address: str) -> None:
         expect(page.locator(".work")).to_be_visible()
 
 
-def test_a_token_is_asked_for_once(browser: Browser, exported: Path) -> None:
+def test_a_token_is_asked_for_once(browser: Browser) -> None:
     word = "correct-horse-battery"
-    with site(str(exported), token=word) as address, opened(browser, address, REFUSED) as page:
+    with site("nano-small", token=word) as address, opened(browser, address, REFUSED) as page:
         dialog = page.get_by_role("dialog")
         expect(dialog).to_be_visible()
         assert told(page) == []

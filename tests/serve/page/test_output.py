@@ -58,7 +58,7 @@ def test_copied_lines_make_what_is_on_the_screen(
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     drop(page, (name, PAIR["rgb"]), ("t.png", PAIR["thermal"]))
     page.get_by_role("button", name="Copy the Python lines").click()
-    expect(page.get_by_role("status")).to_have_text("Copied.")
+    expect(page.locator("#status")).to_have_text("Copied.")
     lines = page.evaluate("navigator.clipboard.readText()")
     exec(compile(lines, "copied", "exec"), {})  # noqa: S102  # that is what the lines are for
     assert is_shown(page, Path("overlay.png").read_bytes())

@@ -55,7 +55,10 @@ function choose(camera) {
 }
 
 async function takeFiles(list, camera) {
-  if (state.models.length === 0) return; // the message that stands there says why
+  if (state.models.length === 0) {
+    state.early = () => takeFiles(list, camera); // the models are still to come
+    return;
+  }
   try {
     await take(camera ? { ...state.files, [camera]: list[0] } : await assign(list));
   } catch (error) {

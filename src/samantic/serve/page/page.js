@@ -151,6 +151,7 @@ async function begin() {
     $("model").value = found.default;
     $("model").disabled = $("files").disabled = $("open").disabled = false;
     offerOthers();
+    state.early();
     await showScenes(take);
   } catch (error) {
     complain(error);

@@ -13,6 +13,7 @@ export class Problem extends Error {}
 
 export const state = {
   models: [], // as the server lists them
+  early: () => {}, // takes files that came before the models
   files: null, // by camera: {rgb, thermal}, {rgb}, {thermal} or {rgbt}
   scene: null, // the name of the generated scene that the files are
   missing: null, // the camera that is left out
