@@ -1,6 +1,7 @@
 // Pictures out of numbers: class colours and outlines, confidence, and what lies beneath.
-const INSIDE = [255, 255, 255]; // the two lines of an outline: one of them is seen on any ground
-const OUTSIDE = [0, 0, 0];
+const packed = ([red, green, blue]) => 0xff000000 | (blue << 16) | (green << 8) | red; // for a canvas
+const INSIDE = packed([255, 255, 255]); // the two lines of an outline: one is seen on any ground
+const OUTSIDE = packed([0, 0, 0]);
 const LINE = 720; // one pixel of line for so many pixels of the shorter side, as in overlay files
 const RAMP = [[0, 32, 77], [66, 78, 108], [124, 123, 120], [187, 172, 105], [255, 234, 70]]; // cividis
 
@@ -8,19 +9,16 @@ export function canvasOf(width, height) {
   return Object.assign(document.createElement("canvas"), { width, height });
 }
 
-export const rgbOf = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+/** A colour "#rrggbb" as canvases hold it. */
+export const colourOf = (hex) => packed([1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
 
-/** A picture in which colour(pixel) is [r, g, b], or null for clear. */
+/** A picture in which colour(pixel) is packed, or 0 for clear. */
 function painted(width, height, colour) {
   const canvas = canvasOf(width, height);
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
-  for (let pixel = 0; pixel < width * height; pixel++) {
-    const found = colour(pixel);
-    if (!found) continue;
-    image.data.set(found, 4 * pixel);
-    image.data[4 * pixel + 3] = 255;
-  }
+  const words = new Uint32Array(image.data.buffer);
+  for (let pixel = 0; pixel < words.length; pixel++) words[pixel] = colour(pixel);
   context.putImageData(image, 0, 0);
   return canvas;
 }
@@ -29,7 +27,7 @@ export function paintConfidence({ width, height, data }) {
   const table = Array.from({ length: 256 }, (_, level) => {
     const place = Math.min((level / 255) * (RAMP.length - 1), RAMP.length - 1.001);
     const [low, high] = [RAMP[Math.floor(place)], RAMP[Math.floor(place) + 1]];
-    return low.map((part, i) => Math.round(part + (high[i] - part) * (place % 1)));
+    return packed(low.map((part, i) => Math.round(part + (high[i] - part) * (place % 1))));
   });
   return painted(width, height, (pixel) => table[data[pixel]]);
 }
@@ -37,23 +35,20 @@ export function paintConfidence({ width, height, data }) {
 /**
  * The layers of labels {width, height, data}: `fill` in class colours, `edges` as in overlay files,
  * and `lines`, outlines in class colours.
- * `colours` holds [r, g, b] by label id, and nothing for what stays clear.
+ * `colours` are packed, by label id; what has none stays clear.
  */
 export function paintClasses({ width, height, data }, colours) {
   const shown = data.map((label) => (colours[label] ? label : 0));
   const reach = 1 + Math.floor(Math.min(width, height) / LINE);
   const least = extreme(shown, width, height, reach, Math.min);
   const most = extreme(shown, width, height, reach, Math.max);
-  const wide = extreme(shown, width, height, 2 * reach, Math.min);
-  const wider = extreme(shown, width, height, 2 * reach, Math.max);
-  const outside = (pixel) => (most[pixel] > shown[pixel] ? OUTSIDE : null);
+  const border = shown.map((label, pixel) => Number(least[pixel] < label || most[pixel] > label));
+  const rim = extreme(border, width, height, reach, Math.max);
+  const outside = (pixel) => (most[pixel] > shown[pixel] ? OUTSIDE : 0);
   return {
-    fill: painted(width, height, (pixel) => colours[shown[pixel]]),
+    fill: painted(width, height, (pixel) => colours[shown[pixel]] ?? 0),
     edges: painted(width, height, (pixel) => (least[pixel] < shown[pixel] ? INSIDE : outside(pixel))),
-    lines: painted(width, height, (pixel) => {
-      const rim = shown[pixel] && (wide[pixel] !== shown[pixel] || wider[pixel] !== shown[pixel]);
-      return rim ? colours[shown[pixel]] : outside(pixel);
-    }),
+    lines: painted(width, height, (pixel) => (rim[pixel] && colours[shown[pixel]]) || outside(pixel)),
   };
 }
 

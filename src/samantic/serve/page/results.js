@@ -1,5 +1,5 @@
 // What the server answered, as pictures and numbers.
-import { paintClasses, paintConfidence, rgbOf } from "./paint.js";
+import { colourOf, paintClasses, paintConfidence } from "./paint.js";
 import { decodePng } from "./png.js";
 
 function blobOf(url) {
@@ -24,7 +24,7 @@ export async function decodeAnswer(answer) {
 export function paintResult(result, hidden) {
   const colours = [];
   for (const { id, name, color } of result.model.classes) {
-    if (id !== 0 && !hidden.has(name)) colours[id] = rgbOf(color);
+    if (id !== 0 && !hidden.has(name)) colours[id] = colourOf(color);
   }
   result.layers = paintClasses(result.labels, colours);
 }
