@@ -177,8 +177,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        known = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if known else error.strerror
+        number = error.errno or 0  # that of an unknown host is negative
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise InputError(
             f"--host {host} --port {port}: cannot listen there ({reason}); give "
             "an address of this machine, and another --port, or 0 for a free one"
