@@ -133,14 +133,15 @@ def main() -> int:
     parser.add_argument("--split", default="test")
     parser.add_argument("--format", default="labels")
     parser.add_argument("--queue", default="64")
-    parser.add_argument("--batch-size", default="4")
+    parser.add_argument("--batch-size", help="default: what suits the device")
     options = parser.parse_args()
     pairs = (
         generated(options.size)
         if options.data is None
         else real(options.data, options.layout, options.split)
     )
-    words = ["--port", "0", "--queue", options.queue, "--batch-size", options.batch_size]
+    words = ["--port", "0", "--queue", options.queue]
+    words += ["--batch-size", options.batch_size] if options.batch_size else []
     command = [sys.executable, "-m", "samantic", "serve", *options.models, *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         printed = cast(TextIO, process.stdout)

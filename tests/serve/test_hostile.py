@@ -6,11 +6,12 @@ import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import httpx
 import psutil
 
+from samantic.serve.connections import MOST
 from tests.serve.hostile import Attack, attacks, form, request
 from tests.serve.servers import Running, pair
 
@@ -118,6 +119,36 @@ def test_who_does_not_read_is_cut_off(server: Running) -> None:
         while any(c.raddr and c.raddr.port == mine for c in connections(server)):
             assert time.monotonic() < end
             time.sleep(0.1)
+
+
+def test_who_reads_slowly_but_reads_is_served(server: Running) -> None:
+    """Answers of some seconds, at a rate that is allowed."""
+    count = 150
+    raw = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * count
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(raw)
+        found, start = b"", time.monotonic()
+        while found.count(b"HTTP/1.1 200") < count:
+            more = connection.recv(32768)
+            assert more, found.count(b"HTTP/1.1 200")
+            found += more
+            time.sleep(0.01)
+        assert time.monotonic() - start > 1.5
+
+
+def test_there_is_a_most_of_connections(server: Running) -> None:
+    """Further ones are closed at once; when others go, there is room again."""
+    with ExitStack() as stack:
+        for _ in range(MOST):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        late = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        late.settimeout(5)
+        with suppress(ConnectionError):
+            assert late.recv(1) == b""
+    healthy(server)
 
 
 def connections(server: Running) -> list[psutil._common.pconn]:
