@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.server import ServerState
 
 from samantic.serve.connections import MOST, PatientProtocol
@@ -143,15 +144,19 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self.aborted = True
 
+    def close(self) -> None:
+        self.aborted = True
+
 
 def test_who_reads_slowly_but_reads_is_served() -> None:
     """At the least rate a reader may go on for ever; a byte slower, and the connection ends."""
 
     async def scenario() -> None:
-        config, state = uvicorn.Config(lambda: None), ServerState()
+        config, state = uvicorn.Config(FastAPI()), ServerState()
         protocol = PatientProtocol(config, state, {}, asyncio.get_running_loop(), stall=0.1)
         transport = Transport()
         protocol.connection_made(transport)
+        protocol._headers.stop()
         protocol.pause_writing()
         for _ in range(3):
             transport.unread -= int(0.1 * RATE) + 1
