@@ -34,6 +34,9 @@ from samantic.scenes import draw_scene
 ENDS = 200
 """Answers at the beginning, and at the end, whose memory is compared."""
 
+PARTS = 10
+"""Parts of a run whose mean memory is printed."""
+
 PAIRS = 16
 """Different pairs that are sent in turn."""
 
@@ -120,6 +123,8 @@ def report(seen: Seen, seconds: float) -> None:
     print(f"pairs a second    {len(seen.seconds) / seconds:.1f}")
     print(f"seconds           p50 {p50:.3f}, p95 {p95:.3f}")
     print(f"memory of server  first {ENDS}: {first:.0f} MB, last {ENDS}: {last:.0f} MB")
+    means = [f"{part.mean() / MB:.0f}" for part in np.array_split(np.array(seen.memory), PARTS)]
+    print(f"of each tenth     {' '.join(means)} MB")
 
 
 def main() -> int:
