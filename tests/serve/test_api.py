@@ -175,7 +175,7 @@ REFUSED: list[tuple[dict[str, bytes], dict[str, str], int, str, str]] = [
     ({"rgb": png(np.zeros((4, 4, 3), np.uint8))}, {}, 422, "size", "nothing smaller than 16x16"),
     ({"rgb": png(np.zeros((101, 100, 3), np.uint8))}, {}, 413, "too_large",
      "rgb: 100x101 pixels; send 10000 at most"),
-    ({"rgb": pair()["rgb"]}, {"format": "overlay", "ground": "thermal"}, 400, "unreadable",
+    ({"rgb": pair()["rgb"]}, {"format": "overlay", "ground": "thermal"}, 400, "missing",
      "thermal needs the thermal image"),
 ]  # fmt: skip
 

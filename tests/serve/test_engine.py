@@ -27,6 +27,7 @@ class Model:
     """Answers in batches, once it is let go; `seen` are their sizes."""
 
     info = info_of("paper")
+    batch_size = 2
 
     def __init__(self) -> None:
         self.camera = self.info.camera

@@ -59,9 +59,9 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--batch-size",
         type=whole(1, 64),
-        default=4,
         metavar="N",
-        help="waiting pairs of one size that go through the network together at most (default 4)",
+        help="waiting pairs of one size that go through the network together at most (default: "
+        "what suits the device; 1 for exported files)",
     )
     sub.add_argument(
         "--timeout",

@@ -188,7 +188,7 @@ def _image(record: bytes) -> Counts:
         try:
             with Image.open(io.BytesIO(payload), formats=("PNG",)) as image:
                 if image.width * image.height > MOST_PIXELS:
-                    raise ValueError("size")
+                    raise Image.DecompressionBombError
                 pixels = np.asarray(image).astype(np.uint16)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ValueError(f"its counts are no whole PNG ({type(error).__name__})") from None

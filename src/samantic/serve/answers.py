@@ -12,18 +12,36 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.responses import JSONResponse, Response
 
-from samantic.display.ground import ground_of
+from samantic.display.ground import check_ground, ground_of
 from samantic.display.palette import file_palette
+from samantic.errors import InputError
 from samantic.predict.domain import unlike, warning
 from samantic.predict.exchange import run_lengths
 from samantic.predict.prediction import Prediction
 from samantic.serve.models import Served
+from samantic.serve.refusals import RefusedError
 from samantic.serve.uploads import Asked
 
 COMPRESSION = 3
 """Of PNGs, 0..9: more costs time and saves little."""
 
 TITLES = {"rgb": "RGB", "thermal": "thermal"}
+
+
+def refuse_missing(asked: Asked, served: Served, given: set[str]) -> None:
+    """Refuse a request without an image that it needs.
+
+    Raises:
+        RefusedError: The model reads no image that was sent, or what is drawn needs another.
+    """
+    if not given & set(served.cameras):
+        needed = " or ".join(served.cameras)
+        raise RefusedError("missing", f"{served.name} reads {needed}, and none was sent; send it")
+    if {"overlay", "ground"} & {asked.format, *asked.include}:
+        try:
+            check_ground(asked.ground, "rgb" in given, "thermal" in given)
+        except InputError as error:
+            raise RefusedError("missing", str(error)) from None
 
 
 def respond(found: Prediction, asked: Asked, served: Served, given: set[str]) -> Response:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 import samantic
 from samantic.errors import InputError
 from samantic.serve import scenes
-from samantic.serve.answers import respond
+from samantic.serve.answers import refuse_missing, respond
 from samantic.serve.engine import Engine
 from samantic.serve.guard import SecurityHeaders, Token
 from samantic.serve.limits import Limits
@@ -118,11 +118,7 @@ class Service:
         given = {name for name, x in zip(("rgb", "thermal"), pair, strict=True) if x is not None}
         for name in set(served.cameras) - given:
             self.metrics.missing.labels(name).inc()
-        if not given & set(served.cameras):
-            needed = " or ".join(served.cameras)
-            raise RefusedError(
-                "missing", f"{served.name} reads {needed}, and none was sent; send it"
-            )
+        refuse_missing(asked, served, given)
         found = await self.engine.ask(served.name, pair, request.is_disconnected)
         with self.metrics.encode.time():
             answer: Response = await self.in_pool(partial(respond, found, asked, served, given))

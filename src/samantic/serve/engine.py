@@ -114,8 +114,7 @@ class Engine:
     async def _next(self) -> list[_Job]:
         """The jobs that are next, and still wanted."""
         jobs = [job for job in self._waiting if not job.answer.done()]
-        kind = jobs[0].kind if jobs else None
-        alike = [job for job in jobs if job.kind == kind][: self.settings.batch_size]
+        alike = [job for job in jobs if job.kind == jobs[0].kind][: self._most(jobs)]
         taken = set(map(id, alike))
         self._waiting = deque(job for job in jobs if id(job) not in taken)
         self.metrics.waiting.set(len(self._waiting))
@@ -131,6 +130,12 @@ class Engine:
         if batch:
             self.metrics.batch.observe(len(batch))
         return batch
+
+    def _most(self, jobs: Sequence[_Job]) -> int:
+        """Pairs that go together at most with the first."""
+        if self.settings.batch_size is not None or not jobs:
+            return self.settings.batch_size or 0
+        return self.models[jobs[0].model].model.batch_size
 
     def close(self) -> None:
         """Let the thread go."""

@@ -83,7 +83,8 @@ class _Body:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
         headers = dict(scope["headers"])
-        self.declared = int(headers.get(b"content-length", b"0"))
+        length = headers.get(b"content-length", b"")
+        self.declared = int(length) if length.isdigit() else 0
         self.open = self.declared > 0 or b"transfer-encoding" in headers
         self.answered = False
         self._receive, self._send, self._settings = receive, send, settings

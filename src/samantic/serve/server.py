@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from samantic.errors import InputError
 from samantic.serve.app import create_app
+from samantic.serve.connections import PatientProtocol
 from samantic.serve.settings import LOOPBACK, Settings
 
 BACKLOG = 128
@@ -27,87 +25,6 @@ HEADERS = 16 * 1024
 
 KEEP_ALIVE = 5
 """Seconds that a connection stays open between requests."""
-
-
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that cuts off who sends the headers of a request, or reads its answer, too slowly.
-
-    Args:
-        stall: Seconds that either may take.
-    """
-
-    def __init__(self, *args: Any, stall: float, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._headers = _Timer(self.loop, stall, self._cut)
-        self._reader = _Timer(self.loop, stall, self._abort)
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._headers.stop()
-        self._reader.stop()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._reader.start()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._reader.stop()
-
-    def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
-        self._reader.start()
-
-    def _watch(self) -> None:
-        """Wait for headers, not longer than is allowed, whatever trickles in."""
-        if self._is_idle():
-            self._headers.start()
-        else:
-            self._headers.stop()
-
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _cut(self) -> None:
-        if self._is_idle():
-            self.transport.close()
-            self._reader.start()
-
-    def _abort(self) -> None:
-        """End a connection whose other side does not read what is left for it."""
-        self.transport.abort()
-
-
-class _Timer:
-    """Something that is done once after so many seconds, unless it is stopped before."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, do: Callable[[], None]
-    ) -> None:
-        self.loop, self.seconds, self.do = loop, seconds, do
-        self._handle: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Begin to wait; who waits already goes on."""
-        if self._handle is None:
-            self._handle = self.loop.call_later(self.seconds, self._ring)
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _ring(self) -> None:
-        self._handle = None
-        self.do()
 
 
 class _Server(uvicorn.Server):
@@ -177,8 +94,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        known = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if known else error.strerror
+        number = error.errno or 0  # that of an unknown host is negative
+        reason = os.strerror(number) if number > 0 else error.strerror
         raise InputError(
             f"--host {host} --port {port}: cannot listen there ({reason}); give "
             "an address of this machine, and another --port, or 0 for a free one"

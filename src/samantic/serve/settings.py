@@ -29,7 +29,8 @@ class Settings:
         max_pixels: Of the largest image that is decoded.
         max_bytes: Of the largest request.
         queue: Requests that are held at once, from their first byte to their answer.
-        batch_size: Pairs of one size that go through the network together at most.
+        batch_size: Pairs of one size that go through the network together at most; None for what
+            suits the model's device.
         timeout: Seconds that a request may take from its headers to its answer.
         stall: Seconds that a sender may lag behind `limits.RATE`, or take for the headers.
         options: Of `samantic.load`, such as the device.
@@ -42,7 +43,7 @@ class Settings:
     max_pixels: int = 1 << 24
     max_bytes: int = 64 * MIB
     queue: int = 64
-    batch_size: int = 4
+    batch_size: int | None = None
     timeout: float = 60.0
     stall: float = 10.0
     options: dict[str, Any] = field(default_factory=dict)
