@@ -31,18 +31,22 @@ from tests.serve.servers import png
 pytestmark = MARKS
 
 
-def test_dropped_files_find_their_cameras(page: Page) -> None:
-    drop(page, ("b.png", PAIR["thermal"]), ("a.png", PAIR["rgb"]))
-    names = page.locator("#inputs dd")
-    assert names.all_inner_texts() == ["a.png", "b.png"]
-    before = legend(page)
-    page.get_by_role("button", name="Swap RGB and thermal").click()
-    answered(page)
-    assert names.all_inner_texts() == ["b.png", "a.png"]
-    page.get_by_role("button", name="Swap RGB and thermal").click()
-    answered(page)
-    assert names.all_inner_texts() == ["a.png", "b.png"]
-    assert legend(page) == before
+def test_dropped_files_find_their_cameras_and_can_be_swapped(
+    browser: Browser, address: str
+) -> None:
+    with opened(browser, address, REFUSED) as page:
+        drop(page, ("b.png", PAIR["thermal"]), ("a.png", PAIR["rgb"]))
+        names, swap = page.locator("#inputs dd"), page.get_by_role("button", name="Swap RGB and")
+        assert names.all_inner_texts() == ["a.png", "b.png"]
+        before = legend(page)
+        swap.click()
+        expect(page.get_by_role("alert")).to_contain_text("thermal: ")
+        assert names.all_inner_texts() == ["b.png", "a.png"]
+        assert not page.locator(".work").is_visible()
+        swap.click()
+        expect(page.locator(".work")).to_be_visible()
+        assert names.all_inner_texts() == ["a.png", "b.png"]
+        assert legend(page) == before
 
 
 @pytest.mark.parametrize(
