@@ -14,14 +14,16 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-SCENE = "A street at night"
+SCENE = "Riders and cars at night"
 VIEW = {"width": 1240, "height": 800}
+COLOURS = 176
+
 POINT = 0.73, 0.45
 """Where the pointer rests, as shares of the picture's width and height."""
 
 
 def main(address: str, out: Path) -> None:
-    """Click a scene, point at it, and keep what is seen in 256 colours."""
+    """Click a scene, point at it, and keep what is seen in few colours."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]
@@ -38,7 +40,7 @@ def main(address: str, out: Path) -> None:
         )
         seen = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         browser.close()
-    seen.quantize(256, method=Image.Quantize.MEDIANCUT).save(out, optimize=True)
+    seen.quantize(COLOURS, method=Image.Quantize.MEDIANCUT).save(out, optimize=True)
 
 
 if __name__ == "__main__":

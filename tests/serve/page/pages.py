@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from samantic.scenes import draw_scene
 from samantic.serve.app import create_app
+from samantic.serve.scenes import SCENES
 from samantic.serve.server import listen, url_of
 from samantic.serve.settings import Settings
 from tests.serve.servers import png
@@ -38,7 +39,7 @@ SIZE = (120, 160)
 SCENE = draw_scene(7, 3, SIZE)
 PAIR = {"rgb": png(SCENE.rgb), "thermal": png(SCENE.thermal)}
 FILES = [("street_rgb.png", PAIR["rgb"]), ("street_thermal.png", PAIR["thermal"])]
-TITLE = "A street at night"
+TITLE = SCENES["night-street"].title
 REFUSED = "Failed to load resource: the server responded with a status of"
 """What a browser says of every answer of 400 and more."""
 
