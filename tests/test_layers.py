@@ -24,7 +24,7 @@ LAYERS = [
     ["report"],
     ["run", "check", "convert", "calibrate"],
     ["export"],
-    ["ablation", "demo", "benchmark"],
+    ["ablation", "demo", "benchmark", "serve"],
     ["cli"],
     ["__main__"],
 ]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samantic.cli import main
+from samantic.data import radiometric
 from samantic.data.images import thermal_array
 from samantic.data.radiometric import thermograms
 from samantic.errors import InputError
@@ -180,6 +181,17 @@ def test_any_prefix_of_a_file_is_read_or_refused(
             path.write_bytes(content[:length])
             with suppress(InputError):
                 thermal_array(path)
+
+
+@pytest.mark.parametrize("payload", ["plain", "png"])
+def test_more_pixels_than_any_camera_has(
+    counts: NDArray[np.uint16], tmp_path: Path, payload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are refused by their number, before memory is taken for them."""
+    monkeypatch.setattr(radiometric, "MOST_PIXELS", counts.size - 1)
+    (tmp_path / "a.jpg").write_bytes(flir(counts, payload=payload))
+    with pytest.raises(InputError, match=r"64x48 counts|DecompressionBombError"):
+        thermal_array(tmp_path / "a.jpg")
 
 
 def test_a_picture_of_a_thermal_image_is_none(tmp_path: Path) -> None:

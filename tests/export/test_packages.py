@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from samantic.export import job
 from samantic.export.job import NEEDED
 from samantic.measure.cost import cost_of, told_miou
 from samantic.predict.model_folder import SHIPPED
+from samantic.runtime.quiet import SWITCH
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 
@@ -93,3 +95,12 @@ def test_nothing_is_told_over_the_network(tmp_path: Path, program: str, asked: b
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "asked").exists() == asked
+
+
+def test_onnx_runtime_tells_nothing(tmp_path: Path, exported: Path) -> None:
+    """Where it reports its use, it keeps a file with the id of its session."""
+    code = f"import samantic; samantic.load({str(exported)!r}).backend"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    environment.pop(SWITCH, None)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert list(tmp_path.iterdir()) == []

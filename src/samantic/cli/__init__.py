@@ -24,6 +24,7 @@ from samantic.cli import (
     evaluate,
     export,
     predict,
+    serve,
     synthesize,
     train,
 )
@@ -41,6 +42,7 @@ VERBS = {
     "distill": distill,
     "evaluate": evaluate,
     "predict": predict,
+    "serve": serve,
     "export": export,
     "benchmark": benchmark,
     "ablate": ablate,

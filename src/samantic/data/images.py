@@ -69,6 +69,24 @@ def decode(path: Path) -> Raster:
         return raster(ImageOps.exif_transpose(image), str(path), header)
 
 
+def extent_of(path: Path) -> tuple[int, int] | None:
+    """Width and height that an image's header claims, of which nothing is decoded.
+
+    Returns:
+        None where it is no image; `decode` says why.
+
+    Raises:
+        InputError: It claims more pixels than any image has that is read.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"{path}: {error}; cut it into parts") from None
+    except _BROKEN:
+        return None
+
+
 def pages(path: Path) -> Iterator[RawThermal]:
     """The thermal images of a file of several pages, one after the other, in their own depth.
 

@@ -22,8 +22,8 @@ from PIL import Image
 
 Counts = NDArray[np.uint16]
 
-MOST_PIXELS = 1 << 26
-"""Largest image that is read; a broken file may claim any size."""
+MOST_PIXELS = 1 << 24
+"""Largest image that is read, many times that of any camera; a broken file may claim any size."""
 
 _JPEG, _FFF, _FLIR = b"\xff\xd8", b"FFF\0", b"FLIR\0"
 _HEADER, _RECORD = 64, 32
@@ -188,6 +188,8 @@ def _image(record: bytes) -> Counts:
     if payload.startswith(b"\x89PNG"):
         try:
             with Image.open(io.BytesIO(payload), formats=("PNG",)) as image:
+                if image.width * image.height > MOST_PIXELS:
+                    raise Image.DecompressionBombError
                 pixels = np.asarray(image).astype(np.uint16)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ValueError(f"its counts are no whole PNG ({type(error).__name__})") from None

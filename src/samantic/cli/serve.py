@@ -1,0 +1,104 @@
+"""The verb `serve`."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from samantic.cli.options import MODEL, camera_options, whole
+from samantic.errors import InputError
+
+HELP = "answer over HTTP: a page to try pairs on, and an API"
+
+NEEDED = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
+"""Packages of the extra `serve`."""
+
+MOST_PIXELS = 178_956_970
+"""Largest image that Pillow opens."""
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("models", metavar="MODEL", nargs="+", help=f"{MODEL}; the first answers where "
+    "a request names none")  # fmt: skip
+    sub.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at (default 127.0.0.1, which only this machine reaches)",
+    )
+    sub.add_argument(
+        "--port", type=whole(0, 65535), default=8000, help="default 8000; 0 takes a free one"
+    )
+    sub.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="file with a secret word that clients send as `Authorization: Bearer WORD`",
+    )
+    sub.add_argument(
+        "--max-pixels",
+        type=whole(256, MOST_PIXELS),
+        default=1 << 24,
+        metavar="N",
+        help="largest image that is decoded (default 16777216)",
+    )
+    sub.add_argument(
+        "--max-mib",
+        type=whole(1, 4096),
+        default=64,
+        metavar="N",
+        help="largest request in MiB (default 64)",
+    )
+    sub.add_argument(
+        "--queue",
+        type=whole(1, 4096),
+        default=64,
+        metavar="N",
+        help="requests that are held at once; further ones get 503 (default 64)",
+    )
+    sub.add_argument(
+        "--batch-size",
+        type=whole(1, 64),
+        metavar="N",
+        help="waiting pairs of one size that go through the network together at most (default: "
+        "what suits the device; 1 for exported files)",
+    )
+    sub.add_argument(
+        "--timeout",
+        type=whole(1, 3600),
+        default=60,
+        metavar="SECONDS",
+        help="most that a request may take (default 60)",
+    )
+    sub.add_argument(
+        "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, ..."
+    )
+    camera_options(sub)
+
+
+def run(options: argparse.Namespace) -> None:
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(f"serve: needs {missing[0]}; pip install 'samantic[serve]'")
+    from samantic.files import MIB
+    from samantic.serve.server import serve
+    from samantic.serve.settings import Settings, read_token
+
+    settings = Settings(
+        models=tuple(options.models),
+        host=options.host,
+        port=options.port,
+        token=None if options.token_file is None else read_token(options.token_file),
+        max_pixels=options.max_pixels,
+        max_bytes=options.max_mib * MIB,
+        queue=options.queue,
+        batch_size=options.batch_size,
+        timeout=options.timeout,
+        options={
+            "device": options.device,
+            "thermal_scaling": options.thermal_scaling,
+            "rig": options.rig,
+            "panorama": options.panorama,
+        },
+    )
+    serve(settings)

@@ -1,0 +1,165 @@
+"""What is sent back of a prediction: PNGs, and JSON with masks as COCO's run lengths."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from starlette.responses import JSONResponse, Response
+
+from samantic.display.ground import check_ground, ground_of
+from samantic.display.palette import file_palette
+from samantic.errors import InputError
+from samantic.predict.domain import unlike, warning
+from samantic.predict.exchange import run_lengths
+from samantic.predict.prediction import Prediction
+from samantic.serve.models import Served
+from samantic.serve.refusals import RefusedError
+from samantic.serve.uploads import Asked
+
+COMPRESSION = 3
+"""Of PNGs, 0..9: more costs time and saves little."""
+
+TITLES = {"rgb": "RGB", "thermal": "thermal"}
+
+
+def refuse_missing(asked: Asked, served: Served, given: set[str]) -> None:
+    """Refuse a request without an image that it needs.
+
+    Raises:
+        RefusedError: The model reads no image that was sent, or what is drawn needs another.
+    """
+    if not given & set(served.cameras):
+        needed = " or ".join(served.cameras)
+        raise RefusedError("missing", f"{served.name} reads {needed}, and none was sent; send it")
+    if {"overlay", "ground"} & {asked.format, *asked.include}:
+        try:
+            check_ground(asked.ground, "rgb" in given, "thermal" in given)
+        except InputError as error:
+            raise RefusedError("missing", str(error)) from None
+
+
+def respond(found: Prediction, asked: Asked, served: Served, given: set[str]) -> Response:
+    """The answer to a request.
+
+    Args:
+        found: What the model found.
+        asked: What the request wants.
+        served: The model.
+        given: Cameras whose images were sent.
+
+    Raises:
+        InputError: The image to draw on was not sent.
+    """
+    if asked.format == "json":
+        return JSONResponse(as_json(found, asked, served, given))
+    picture = _labels(found) if asked.format == "labels" else _picture(asked.format, found, asked)
+    assert picture is not None  # noqa: S101  # every format has one
+    return Response(_png(picture), media_type="image/png")
+
+
+def as_json(found: Prediction, asked: Asked, served: Served, given: set[str]) -> dict[str, Any]:
+    """What an answer of JSON holds; see `respond`."""
+    pictures = {name: _picture(name, found, asked) for name in asked.include}
+    return {
+        "model": served.name,
+        "size": list(found.labels.shape),
+        "seconds": found.seconds,
+        "cameras": {name: "present" if name in given else "missing" for name in TITLES},
+        "notes": _notes(found, served, given),
+        "classes": _classes(found, served),
+        "images": {
+            name: f"data:image/png;base64,{base64.b64encode(_png(picture)).decode()}"
+            for name, picture in pictures.items()
+            if picture is not None
+        },
+    }
+
+
+def _classes(found: Prediction, served: Served) -> list[dict[str, Any]]:
+    """Pixels, share, mean confidence and mask of each class in the picture."""
+    flat = found.labels.ravel()
+    pixels = np.bincount(flat, minlength=256)
+    sums = np.bincount(flat, found.confidence.ravel(), minlength=256)
+    return [
+        {
+            **one,
+            "pixels": int(pixels[one["id"]]),
+            "share": float(pixels[one["id"]] / flat.size),
+            "confidence": float(sums[one["id"]] / pixels[one["id"]]),
+            "segmentation": run_lengths(found.labels == one["id"]),
+        }
+        for one in served.told["classes"]
+        if pixels[one["id"]]
+    ]
+
+
+def _notes(found: Prediction, served: Served, given: set[str]) -> list[str]:
+    """What one should know of an answer."""
+    notes = []
+    for name, title in TITLES.items():
+        if name in given and name not in served.cameras:
+            notes.append(f"{served.name} does not read {title}; it was left out")
+        if name not in given and name in served.cameras:
+            notes.append(f"{title} is missing; the labels are made without it")
+    seen, confidence = served.model.info.confidence, {"": float(found.confidence.mean())}
+    if told := warning(confidence, seen, unlike(confidence, seen)):
+        notes.append(told.replace("1 of 1 frames", "this frame"))
+    return notes
+
+
+def _picture(name: str, found: Prediction, asked: Asked) -> Image.Image | None:
+    """A picture by its name; None where its camera is missing."""
+    return PICTURES[name](found, asked)
+
+
+def _labels(found: Prediction) -> Image.Image:
+    """Ids with a palette to look at them, as `samantic predict` writes them."""
+    image = Image.fromarray(found.labels)
+    image.putpalette(file_palette(found.classes))
+    return image
+
+
+def _confidence(found: Prediction, asked: Asked) -> Image.Image:
+    return Image.fromarray((255 * found.confidence.clip(0, 1)).round().astype(np.uint8))
+
+
+def _overlay(found: Prediction, asked: Asked) -> Image.Image:
+    return found.overlay(ground=asked.ground)
+
+
+def _camera(name: str) -> Callable[[Prediction, Asked], Image.Image | None]:
+    def picture(found: Prediction, asked: Asked) -> Image.Image | None:
+        pixels = found.images.get(name)
+        return None if pixels is None else Image.fromarray(pixels).convert("RGB")
+
+    return picture
+
+
+def _ground(found: Prediction, asked: Asked) -> Image.Image:
+    images: Mapping[str, NDArray[np.uint8]] = found.images or {"rgb": found.background}
+    return Image.fromarray(ground_of(images.get("rgb"), images.get("thermal"), asked.ground))
+
+
+PICTURES: dict[str, Callable[[Prediction, Asked], Image.Image | None]] = {
+    "labels": lambda found, _: Image.fromarray(found.labels),
+    "confidence": _confidence,
+    "overlay": _overlay,
+    "rgb": _camera("rgb"),
+    "thermal": _camera("thermal"),
+    "ground": _ground,
+}
+"""Pictures of a prediction: 8-bit gray of ids and of confidence (255 is 1), RGB of the others."""
+
+
+def _png(picture: Image.Image) -> bytes:
+    file = io.BytesIO()
+    picture.save(
+        file, "PNG", compress_level=COMPRESSION, **({"bits": 8} if picture.mode == "P" else {})
+    )
+    return file.getvalue()

@@ -1,0 +1,206 @@
+"""From the form of a request to the images of a pair, read as `samantic predict` reads files."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, get_args
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from samantic.data.camera import Camera, RawPair
+from samantic.data.images import check_extent, extent_of, read_rgbt, rgb_array, thermal_array
+from samantic.data.thermal import is_too_deep, refuse_unit
+from samantic.display.ground import GROUNDS, Ground
+from samantic.errors import InputError
+from samantic.serve.refusals import RefusedError
+
+FILES = ("rgb", "thermal", "rgbt")
+FORMATS = ("json", "labels", "overlay", "confidence")
+INCLUDED = ("labels", "confidence", "overlay", "rgb", "thermal", "ground")
+
+CHOICES = {"format": FORMATS, "ground": GROUNDS}
+FIELDS = ("model", "format", "include", "ground")
+
+LONGEST = 4096
+"""Bytes of the longest field that is no file."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request wants.
+
+    Attributes:
+        files: What was sent, by its name in `FILES`.
+        model: Name of the model; None for the first.
+        format: Of the answer.
+        include: Pictures that go into an answer of JSON.
+        ground: What an overlay is drawn on.
+    """
+
+    files: Mapping[str, IO[bytes]]
+    model: str | None = None
+    format: str = "json"
+    include: tuple[str, ...] = ()
+    ground: Ground = "auto"
+
+
+@asynccontextmanager
+async def read_form(request: Request) -> AsyncIterator[Asked]:
+    """The form of a request; its files are closed, and gone, at the end of the block.
+
+    Raises:
+        RefusedError: It is no form, or asks for what there is not.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise RefusedError(
+            "unreadable", "send a form of multipart/form-data, as `curl -F` does", 415
+        )
+    try:
+        form = await request.form(
+            max_files=len(FILES), max_fields=len(FIELDS), max_part_size=LONGEST
+        )
+    except HTTPException as error:
+        raise RefusedError(
+            "unreadable", f"the form is broken ({error.detail}); send it anew"
+        ) from None
+    try:
+        yield _asked(form, request.headers.get("accept", ""))
+    finally:
+        await form.close()
+
+
+def _asked(form: FormData, accept: str) -> Asked:
+    """What a form asks for.
+
+    Raises:
+        RefusedError: There is no such field or value, or no image.
+    """
+    files: dict[str, IO[bytes]] = {}
+    words: dict[str, str] = {}
+    for name, value in form.multi_items():
+        known = FILES if isinstance(value, UploadFile) else FIELDS
+        if name not in known:
+            what = "file" if isinstance(value, UploadFile) else "field"
+            raise RefusedError(
+                "unreadable", f"a {what} of an unknown name; give {', '.join(known)}"
+            )
+        if name in files or name in words:
+            raise RefusedError("unreadable", f"{name}: given twice; give it once")
+        if isinstance(value, str):
+            words[name] = value
+        elif value.filename or value.size:  # a browser sends an empty one where none was chosen
+            files[name] = value.file
+    if not files:
+        raise RefusedError("missing", "no image; send the files rgb and/or thermal, or rgbt")
+    if "rgbt" in files and len(files) > 1:
+        raise RefusedError("unreadable", "rgbt: holds both cameras; send it alone")
+    return Asked(files, *_choices(words, accept))
+
+
+def _choices(
+    words: Mapping[str, str], accept: str
+) -> tuple[str | None, str, tuple[str, ...], Ground]:
+    """Model, format, pictures and ground.
+
+    Raises:
+        RefusedError: There is no such.
+    """
+    values = {name: text for name, text in words.items() if text}
+    for name, choices in CHOICES.items():
+        if values.get(name, choices[0]) not in choices:
+            raise RefusedError("unreadable", f"{name}: give one of {', '.join(choices)}")
+    include = tuple(part.strip() for part in values.get("include", "").split(",") if part.strip())
+    if not set(include) <= set(INCLUDED):
+        raise RefusedError("unreadable", f"include: give some of {','.join(INCLUDED)}")
+    usual = "labels" if "image/png" in accept and "json" not in accept else "json"
+    ground: Ground = next(g for g in get_args(Ground) if g == values.get("ground", "auto"))
+    return values.get("model"), values.get("format", usual), include, ground
+
+
+def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> RawPair:
+    """The images of a pair. They lie in a folder of their own while they are read.
+
+    Args:
+        files: What was sent, by its name in `FILES`.
+        camera: Of the model.
+        max_pixels: Of the largest image that is decoded.
+
+    Raises:
+        RefusedError: An image is too large or too small, or the two differ in size.
+        InputError: It is not readable, or no model can make anything of it.
+    """
+    with TemporaryDirectory(prefix="samantic-") as folder:
+        paths = {name: Path(folder, name) for name in files}
+        try:
+            for name, path in paths.items():
+                with path.open("wb") as copy:
+                    shutil.copyfileobj(files[name], copy)
+                _refuse_large(name, path, max_pixels)
+            pair = _read(paths)
+        except InputError as error:
+            line = str(error)
+            for name, path in paths.items():
+                line = line.replace(str(path), name)
+            raise InputError(line) from None
+    _check(pair, camera)
+    return pair
+
+
+def _refuse_large(name: str, path: Path, most: int) -> None:
+    """Refuse an image by its header.
+
+    Raises:
+        RefusedError: It says that it has too many pixels.
+    """
+    try:
+        wide, tall = extent_of(path) or (0, 0)
+    except InputError:
+        raise RefusedError("too_large", f"{name}: too many pixels; send {most} at most") from None
+    if wide * tall > most:
+        raise RefusedError("too_large", f"{name}: {wide}x{tall} pixels; send {most} at most")
+
+
+def _read(paths: Mapping[str, Path]) -> RawPair:
+    if "rgbt" in paths:
+        return read_rgbt(paths["rgbt"])
+    return (
+        rgb_array(paths["rgb"]) if "rgb" in paths else None,
+        thermal_array(paths["thermal"]) if "thermal" in paths else None,
+    )
+
+
+def _check(pair: RawPair, camera: Camera) -> None:
+    """Refuse images that do not fit each other or the model.
+
+    Raises:
+        RefusedError: One is too small, or they differ in size.
+        InputError: Thermal values are in a unit of which the model knows nothing.
+    """
+    rgb, raw = pair
+    for name, pixels in (("rgb", rgb), ("thermal", raw)):
+        if pixels is not None:
+            try:
+                check_extent(pixels, name)
+            except InputError as error:
+                raise RefusedError("size", str(error)) from None
+    if raw is None:
+        return
+    if rgb is not None and camera.misplaces(raw, rgb):
+        (h, w), (tall, wide) = raw.shape, rgb.shape[:2]
+        line = (
+            f"thermal: {w}x{h} pixels, but rgb has {wide}x{tall}; align the pair and send both in"
+        )
+        raise RefusedError("size", f"{line} one size, or start the server with --rig")
+    if is_too_deep(raw, camera.scaling):
+        line = f"thermal: {raw.dtype} values, but the model reads gray levels of 8 bits; send such,"
+        raise InputError(f"{line} or start the server with --thermal-scaling")
+    option = "--thermal-scaling of the server"
+    refuse_unit([("thermal", raw)], camera.scaling, "thermal", option)
