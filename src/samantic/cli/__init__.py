@@ -23,6 +23,7 @@ from samantic.cli import (
     evaluate,
     export,
     predict,
+    push,
     synthesize,
     train,
 )
@@ -40,6 +41,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "push": push,
     "benchmark": benchmark,
     "ablate": ablate,
 }
