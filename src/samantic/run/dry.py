@@ -104,7 +104,7 @@ def dry_run(config: Config) -> Measured:
     job = prepare(config, resume=False, quiet=False, dry=True)
     task, source = lessons(job)
     loaded = _load(source, config.train)
-    options = replace(config.train, devices=1)
+    options = replace(config.train, devices=1, log=None)
     pairs = options.batch_size * options.accumulate
     first = options if pairs == 1 else replace(options, batch_size=1, accumulate=1, steps=1)
     meter = _measure(task, source, first)
