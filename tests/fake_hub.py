@@ -68,7 +68,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         self.hub.asked.append(f"{self.command} {path}")
-        about = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path)
+        about = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(?:revision|tree)/([^/]+))?", path)
         file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
         match = about or file
         name, revision = (match[1], match[2] or "main") if match else ("", "")
@@ -80,6 +80,10 @@ class _Handler(BaseHTTPRequestHandler):
         if found is None:
             return self._missing("Revision")
         commit, files = found
+        if "/tree/" in path:
+            sizes = {part: len(content) for part, content in files.items()}
+            tree = [{"type": "file", "path": p, "size": n, "oid": p} for p, n in sizes.items()]
+            return self._json(tree)
         if about:
             siblings = [{"rfilename": part} for part in files]
             told = {"id": name, "sha": commit, "private": self.hub.private[name]}

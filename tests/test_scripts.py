@@ -121,3 +121,36 @@ def test_benchmark_of_the_context(trained: Path, mfnet: Path) -> None:
     assert "2 pairs" in told
     for scale in ("fine", "intermediate", "semantic"):
         assert re.search(rf"fusion\.{scale}\.fuse sum: \d+\.\d+ [01]\.\d+\n", told)
+
+
+@pytest.mark.slow
+def test_a_cell_of_the_rehearsal(tmp_path: Path) -> None:
+    """The paper's configuration at a tiny size: every verb once, and nothing is done twice."""
+    words = ["--tiny", "--cells", "fmb_paper", "--out", tmp_path]
+    told = run("benchmarks/rehearsal.py", *words)
+    assert [line for line in told.splitlines() if not line.startswith("|")] == [
+        f"fmb_paper micro: {verb}" for verb in ("dry run", "train", "evaluate", "predict")
+    ]
+    row = told.splitlines()[-1].split(" | ")
+    assert row[:3] == ["| fmb_paper", "micro", "800x800"]
+    assert all(re.fullmatch(r"[\d.]+", cell.strip(" |")) for cell in row[3:])
+    assert row[9] == "68625", "500 epochs of 1,098 pairs, 8 a step"
+    assert run("benchmarks/rehearsal.py", *words) == told[told.index("|") :]
+
+
+def test_a_command_that_takes_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from bounded import Bounds, run_bounded
+
+    code = "import time; x = bytearray({} << 20); print('here', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", code.format(300)]
+    large = run_bounded(command, Bounds(150e6, 50), ROOT)
+    assert large["status"] == "memory"
+    slow = run_bounded([sys.executable, "-c", code.format(1)], Bounds(1e9, 1), ROOT)
+    assert (slow["status"], slow["told"]) == ("time", "here\n")
+    done = run_bounded([sys.executable, "-c", "x = bytearray(200 << 20)"], Bounds(1e9, 50), ROOT)
+    assert done["status"] == "done"
+    assert 200 << 20 < done["peak"] < 400 << 20
+    assert run_bounded([sys.executable, "-c", "1 / 0"], Bounds(1e9, 50), ROOT)["told"].endswith(
+        "ZeroDivisionError: division by zero\n"
+    )

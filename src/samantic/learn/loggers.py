@@ -135,9 +135,9 @@ def _pixels(image: Tensor) -> NDArray[np.uint8]:
     return found
 
 
-def _show(logger: Logger, title: str, pixels: NDArray[np.uint8], step: int) -> None:
+def _show(logger: Any, title: str, pixels: NDArray[np.uint8], step: int) -> None:
     kind = type(logger).__name__
     if kind == "TensorBoardLogger":
         logger.experiment.add_image(title, pixels, step, dataformats="HWC")
     elif kind == "WandbLogger":
-        logger.log_image(title, [pixels], step)  # type: ignore[attr-defined]
+        logger.log_image(title, [pixels], step)

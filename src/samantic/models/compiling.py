@@ -1,4 +1,4 @@
-"""Parts of a network compiled by torch.compile: fewer, larger kernels, the same names of weights."""
+"""Parts of a network compiled by torch.compile: fewer, larger kernels, the same weights."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -73,7 +74,7 @@ def _tenths(losses: list[tuple[int, float]]) -> list[tuple[int, float]]:
     if len(losses) < LEAST_LOSSES:
         return []
     bounds = [round(i * len(losses) / TENTHS) for i in range(TENTHS + 1)]
-    parts = [losses[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    parts = [losses[a:b] for a, b in pairwise(bounds)]
     return [(part[-1][0], median(loss for _, loss in part)) for part in parts]
 
 
