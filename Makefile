@@ -1,12 +1,14 @@
 # make demo: install, then train, evaluate and predict on generated scenes (about 5 minutes).
 # make test: install, then the whole suite. make coverage: the same, and which lines it runs (a third
 # longer). make docs: the documentation site, in site/.
-# PIP_ARGS passes options to pip.
+# make rehearsal: the nine benchmark configurations at true size on generated data (hours).
+# PIP_ARGS passes options to pip, REHEARSAL to the rehearsal.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_ARGS ?=
+REHEARSAL ?=
 
-.PHONY: install demo test coverage lint docs
+.PHONY: install demo test coverage lint docs rehearsal
 
 install: .venv/installed
 
@@ -33,3 +35,6 @@ lint: install
 docs: install
 	$(BIN)/python -m tools.reference docs/reference
 	$(BIN)/python -m zensical build --strict
+
+rehearsal: install
+	$(BIN)/python benchmarks/rehearsal.py --out runs/rehearsal $(REHEARSAL)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
-MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or exported file"
+MODEL = (
+    "nano, nano-small, sartm-nano, run folder, model folder, hub id (owner/name, "
+    "owner/name@revision) or exported file"
+)
 """What may stand for a trained model."""
 
 

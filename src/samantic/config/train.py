@@ -268,6 +268,8 @@ class TrainConfig(Options, section="train"):
             accumulate pairs on a device in the memory of batch_size.
         checkpointing: Keep the inputs of the encoder's blocks alone and compute what is in them
             once more for the gradient: less memory, more time, the same steps; see docs/memory.md.
+        compile: Compile the network's parts by torch.compile, for each size of images: minutes at
+            the start, less time a step on a GPU; needs a C++ compiler on a CPU.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
         warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
@@ -293,6 +295,7 @@ class TrainConfig(Options, section="train"):
     batch_size: int = 8
     accumulate: int = 1
     checkpointing: bool = False
+    compile: bool = False
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float = 0.02
@@ -300,6 +303,7 @@ class TrainConfig(Options, section="train"):
     ema: float = 0.0
     validations: int = 20
     save_minutes: float = 10.0
+    log: list[Literal["tensorboard", "wandb"]] | None = None
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     devices: int | str = "auto"
     seed: int = 0

@@ -19,11 +19,13 @@ from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
 from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
+from samantic.learn.loggers import extra_loggers
 from samantic.learn.resume import newest
 from samantic.learn.state import KeepState, StateFiles
 from samantic.learn.steps import AllLearn, Replaced, SkipBroken, StepSeed, Validations
 from samantic.learn.trouble import explained
 from samantic.models.checkpointing import checkpoint_blocks
+from samantic.models.compiling import compile_parts
 from samantic.models.devices import check_count
 
 
@@ -65,6 +67,8 @@ def fit(
         average = Average(options.ema)
         callbacks = [average, *callbacks, PutBack(average)]
     trainer: Any = _trainer(out, options, callbacks)
+    if options.compile:
+        compile_parts(cast(nn.Module, task.network), trainer.strategy.root_device.type)
     devices = trainer.num_devices * trainer.num_nodes
     passes = devices * options.accumulate
     steps = options.steps or step_count(len(source), options.batch_size, passes, options.epochs)
@@ -118,6 +122,7 @@ def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
 
 def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
     """Lightning's trainer; the number of its steps is still to be set."""
+    csv = CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10)
     return L.Trainer(
         max_steps=1,
         val_check_interval=1,
@@ -126,7 +131,7 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         precision=_precision(options),
         devices=options.devices,
         use_distributed_sampler=False,  # the loaders share out the pairs themselves
-        logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
+        logger=[csv, *extra_loggers(out, options)],
         callbacks=callbacks,
         plugins=[StateFiles()],
         gradient_clip_val=options.clip,

@@ -181,4 +181,6 @@ def model_name(folder: Path) -> str:
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." is no name, a link is one
     if is_exported(folder):
         return folder.name
+    if folder.parent.name == "snapshots":  # of the hub's files that are kept: models--OWNER--NAME
+        return folder.parent.parent.name.rpartition("--")[2]
     return folder.parent.name if folder.name == "model" else folder.name

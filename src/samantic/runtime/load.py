@@ -33,8 +33,9 @@ def load(
     """Load a trained model for prediction.
 
     Args:
-        name_or_path: A run folder, a model folder, a hub id `owner/name`, or a file that `samantic
-            export` has written (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
+        name_or_path: A run folder, a model folder, a hub id `owner/name`, whose commit, tag or
+            branch `owner/name@revision` pins, or a file that `samantic export` has written
+            (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
             answers `predict`, `predict_batch` and `predict_each` without torch, on the CPU; of the
             options below it takes `panorama`, `only` and `threshold`, since the others are part of
             it.
