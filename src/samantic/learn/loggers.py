@@ -13,6 +13,7 @@ import lightning as L  # the name its documentation uses
 import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -69,6 +70,14 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
                 WandbLogger(out.name, out, id=_same_id(out), project=project, resume="allow")
             )
     return found
+
+
+def finish(loggers: Sequence[Logger]) -> None:
+    """End what was begun at Weights & Biases: the next run of this process is another."""
+    for logger in loggers:
+        if type(logger).__name__ == "WandbLogger" and rank_zero_only.rank == 0:
+            experiment: Any = logger.experiment  # type: ignore[attr-defined]
+            experiment.finish()
 
 
 def _same_id(out: Path) -> str:
