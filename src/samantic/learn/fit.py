@@ -81,7 +81,7 @@ def fit(
         with _quiet(), _explained(trainer, options):
             trainer.fit(task, learnt, val_batches, ckpt_path=path, weights_only=True)
     finally:
-        finish(trainer.loggers)
+        finish(trainer)
     return cast(L.Trainer, trainer)
 
 

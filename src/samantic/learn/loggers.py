@@ -13,7 +13,6 @@ import lightning as L  # the name its documentation uses
 import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -72,10 +71,10 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
     return found
 
 
-def finish(loggers: Sequence[Logger]) -> None:
+def finish(trainer: L.Trainer) -> None:
     """End what was begun at Weights & Biases: the next run of this process is another."""
-    for logger in loggers:
-        if type(logger).__name__ == "WandbLogger" and rank_zero_only.rank == 0:
+    for logger in trainer.loggers if trainer.is_global_zero else ():
+        if type(logger).__name__ == "WandbLogger":
             experiment: Any = logger.experiment  # type: ignore[attr-defined]
             experiment.finish()
 
