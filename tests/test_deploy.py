@@ -12,7 +12,7 @@ SLURM = Path(__file__).parents[1] / "deploy" / "slurm.sh"
 
 
 def test_slurm_is_a_script() -> None:
-    subprocess.run(["bash", "-n", str(SLURM)], check=True)
+    subprocess.run(["/bin/bash", "-n", str(SLURM)], check=True)
     head = SLURM.read_text()
     for word in ("--requeue", "--signal=TERM@120", "--ntasks-per-node=4", "--gres=gpu:4"):
         assert f"#SBATCH {word}" in head
@@ -30,7 +30,7 @@ def test_slurm_goes_on_where_there_is_a_state(
         (out / f"{kept}.ckpt").touch()
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", str(SLURM), "mine.yaml", str(out), "--data.root", "/data/my set"],
+        ["/bin/bash", str(SLURM), "mine.yaml", str(out), "--data.root", "/data/my set"],
         env=os.environ | {"PATH": path, "SLURM_NTASKS_PER_NODE": "2"},
         capture_output=True,
         text=True,

@@ -33,8 +33,12 @@ class SummaryWriter:
 """
 
 WANDB = """
+import sys
+from types import ModuleType
 told = []
 run = None
+__path__ = []
+class RunDisabled: pass
 class Image:
     def __init__(self, pixels, **_):
         self.pixels = pixels
@@ -46,8 +50,15 @@ class Run:
     def define_metric(self, *_, **__): pass
     def log(self, values, **_):
         told.append(values)
+    def finish(self):
+        globals()["run"] = None
 def init(**options):
-    return Run(**options)
+    globals()["run"] = Run(**options)
+    return run
+for name in ("sdk", "sdk.lib", "wandb_run"):
+    sys.modules["wandb." + name] = ModuleType("wandb." + name)
+sys.modules["wandb.sdk.lib"].RunDisabled = RunDisabled
+sys.modules["wandb.wandb_run"].Run = Run
 """
 
 
@@ -110,6 +121,9 @@ def test_wandb_goes_on_in_the_same_run(
     assert {one["project"] for one in runs} == {"mine"}
     assert len({one["id"] for one in runs}) == 1
     assert any("train/loss" in one for one in told)
+    assert sys.modules["wandb"].run is None, "the next run of this process begins its own"
+    for module in [module for module in sys.modules if module.startswith("wandb.")]:
+        del sys.modules[module]
     assert sum(key.startswith("val/0") for one in told for key in one) >= 4
 
 

@@ -19,7 +19,7 @@ from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
 from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
-from samantic.learn.loggers import extra_loggers
+from samantic.learn.loggers import extra_loggers, finish
 from samantic.learn.resume import newest
 from samantic.learn.state import KeepState, StateFiles
 from samantic.learn.steps import AllLearn, Replaced, SkipBroken, StepSeed, Validations
@@ -76,10 +76,12 @@ def fit(
     trainer.log_every_n_steps = min(10, steps)
     batches = [options.accumulate * count for count in (steps, start)]
     draws = Draws(len(source), options.batch_size, options.seed, *batches)
-    with _quiet(), _explained(trainer, options):
-        trainer.fit(
-            task, train_loader(source, draws), val_batches, ckpt_path=path, weights_only=True
-        )
+    learnt = train_loader(source, draws)
+    try:
+        with _quiet(), _explained(trainer, options):
+            trainer.fit(task, learnt, val_batches, ckpt_path=path, weights_only=True)
+    finally:
+        finish(trainer)
     return cast(L.Trainer, trainer)
 
 
@@ -94,6 +96,8 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         # `Draws` goes on where a run was stopped, which Lightning cannot know.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
+        # torch.compile of torch 2.13 looks at gradients that nobody wants.
+        warnings.filterwarnings("ignore", message=".*grad attribute of a Tensor that is not a leaf")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         yield

@@ -71,6 +71,14 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
     return found
 
 
+def finish(trainer: L.Trainer) -> None:
+    """End what was begun at Weights & Biases: the next run of this process is another."""
+    for logger in trainer.loggers if trainer.is_global_zero else ():
+        if type(logger).__name__ == "WandbLogger":
+            experiment: Any = logger.experiment  # type: ignore[attr-defined]
+            experiment.finish()
+
+
 def _same_id(out: Path) -> str:
     """The run's id, drawn once."""
     path = out / "logs" / "wandb.id"

@@ -207,7 +207,7 @@ def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     export the values of `present` are not looked at, since a graph has no such branch.
 
     Raises:
-        ValueError: `present` has another shape or type, or a pair has neither.
+        ValueError: `present` has another shape or type, or a pair has no image.
     """
     first = next(iter(images.values()))
     count, sensors = first.shape[0], len(MODALITIES)
@@ -220,11 +220,10 @@ def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
         )
     if present.shape[0] != count:
         raise ValueError(f"present is of {present.shape[0]} pairs, the images of {count}")
-    found = present[:, :sensors] & given
-    if not torch.compiler.is_compiling() and not bool(found.any(dim=1).all()):
-        alone = (~found.any(dim=1)).nonzero()[0].item()
-        raise ValueError(f"present: pair {alone} has neither RGB nor thermal; leave it out")
-    return found
+    if not torch.compiler.is_compiling() and not bool((some := present.any(dim=1)).all()):
+        empty = int((~some).nonzero()[0])
+        raise ValueError(f"present: pair {empty} has no image at all; leave it out")
+    return present[:, :sensors] & given
 
 
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
