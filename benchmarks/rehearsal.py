@@ -9,7 +9,7 @@ run are met once.
     python benchmarks/rehearsal.py --out runs/rehearsal
 
 What is done stands in OUT/cells.jsonl, a line a command, and is not done again: start it anew to go
-on. The table is written to OUT/table.md.
+on. Dry runs come first. The table is written to OUT/table.md.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,11 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="print what is recorded, run nothing")
     options = parser.parse_args()
     options.out = options.out.resolve()
-    cells = [(name, MICRO if options.tiny else CELLS[name]) for name in options.cells]
-    cells += [("mfnet", size) for size in options.sizes]
-    if not options.table:
+    cells = [("mfnet", size) for size in options.sizes]
+    cells += [(name, MICRO if options.tiny else CELLS[name]) for name in options.cells]
+    for verbs in () if options.table else (VERBS[:1], VERBS[1:]):  # dry runs fill the table first
         for name, size in cells:
-            rehearse(name, size, options)
+            rehearse(name, size, verbs, options)
     records = recorded(options.out)
     text = table(records)
     print(text)
@@ -78,26 +79,31 @@ def recorded(out: Path) -> list[dict[str, Any]]:
     return list({(one["cell"], one["verb"]): one for one in found}.values())
 
 
-def rehearse(name: str, size: str, options: argparse.Namespace) -> None:
+def rehearse(name: str, size: str, verbs: Sequence[str], options: argparse.Namespace) -> None:
     """Do what is not done yet of a cell, up to its first command that fails."""
     cell = f"{name} {size}"
     done = {(r["cell"], r["verb"]) for r in recorded(options.out) if r["status"] == "done"}
-    for verb in VERBS:
+    if verbs[0] != VERBS[0] and (cell, VERBS[0]) not in done:
+        return
+    for verb in verbs:
         if (cell, verb) in done:
             continue
-        command = words_of(verb, name, size, options)
         print(f"{cell}: {verb}", flush=True)
-        full = [*shlex.split(options.before), sys.executable, "-m", "samantic", *command]
-        bounds = Bounds(options.gigabytes * 1e9, 60 * options.minutes)
-        found = run_bounded(full, bounds, ROOT)
-        record = {"cell": cell, "verb": verb, "command": shlex.join(command), **found}
-        config = read_config(ROOT / "configs" / f"{name}.yaml", [])
-        record |= facts_of(verb, record.pop("output"), config)
+        record = once(verb, name, size, options)
         with (options.out / "cells.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps({"cell": cell, **record}) + "\n")
         if record["status"] != "done":
             print(f"{cell}: {verb}: {record['status']}: {record['told']}", flush=True)
             return
+
+
+def once(verb: str, name: str, size: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Do a command, and tell what came of it."""
+    command = words_of(verb, name, size, options)
+    full = [*shlex.split(options.before), sys.executable, "-m", "samantic", *command]
+    found = run_bounded(full, Bounds(options.gigabytes * 1e9, 60 * options.minutes), ROOT)
+    facts = facts_of(verb, found.pop("output"), read_config(ROOT / "configs" / f"{name}.yaml", []))
+    return {"verb": verb, "command": shlex.join(command), **found, **facts}
 
 
 VERBS = ("dry run", "train", "evaluate", "predict")

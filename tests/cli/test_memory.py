@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
 import pytest
 import torch
 
 from samantic.cli import main
 from samantic.measure import counting
 from samantic.predict.classifier import Classifier
+from samantic.runtime.exported import ExportedModel
 
 
 def runs_out(*_: Any, **__: Any) -> None:
@@ -56,6 +58,26 @@ def test_the_test_after_a_training(
         "samantic: out of memory; the trained model is kept: `samantic evaluate`"
     )
     assert (path.parent / "run" / "model" / "model.safetensors").exists()
+
+
+def test_an_exported_file(
+    exported: Path,
+    mfnet: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """onnxruntime's error is no RuntimeError."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise onnxruntime.capi.onnxruntime_pybind11_state.RuntimeException(
+            "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer"
+        )
+
+    monkeypatch.setattr(ExportedModel, "predict_each", fails)
+    words = ["--rgbt", str(mfnet / "images"), "--out", str(tmp_path / "out")]
+    assert main(["predict", str(exported), *words]) == 1
+    assert "samantic: out of memory; give a smaller --tile" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("little")

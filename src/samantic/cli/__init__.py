@@ -88,7 +88,7 @@ def main(words: list[str]) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
         return 1
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:  # each library has its own for memory that runs out
         from samantic.learn.trouble import is_memory, while_using
 
         if not is_memory(error):

@@ -280,6 +280,8 @@ class TrainConfig(Options, section="train"):
         validations: How many times the run is validated, evenly spaced, the last time at its end.
         save_minutes: Minutes between two saves of what --resume needs, which is saved after each
             validation too; 0 saves after every step.
+        log: Where the run is shown as it goes, with pairs of each validation, besides its own logs:
+            a list of tensorboard and wandb (extras of these names); null nowhere.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.

@@ -55,17 +55,7 @@ def fit(
         checkpoint_blocks(cast(nn.Module, task.network))
     task.to(memory_format=torch.channels_last)  # makes convolutions faster on CPUs
     path, start = newest(out, task) if resume else (None, 0)
-    always: list[L.Callback] = [
-        StepSeed(options.seed),
-        Validations(options.validations),
-        AllLearn(),
-        SkipBroken(),
-        Replaced(len(source)),
-    ]
-    callbacks = [*always, *callbacks, KeepState(out, options.save_minutes)]
-    if options.ema:
-        average = Average(options.ema)
-        callbacks = [average, *callbacks, PutBack(average)]
+    callbacks = _callbacks(out, options, len(source), callbacks)
     trainer: Any = _trainer(out, options, callbacks)
     if options.compile:
         compile_parts(cast(nn.Module, task.network), trainer.strategy.root_device.type)
@@ -83,6 +73,24 @@ def fit(
     finally:
         finish(trainer)
     return cast(L.Trainer, trainer)
+
+
+def _callbacks(
+    out: Path, options: TrainConfig, length: int, own: list[L.Callback]
+) -> list[L.Callback]:
+    """What every training does beside its steps, around what this one does; order matters."""
+    always: list[L.Callback] = [
+        StepSeed(options.seed),
+        Validations(options.validations),
+        AllLearn(),
+        SkipBroken(),
+        Replaced(length),
+    ]
+    callbacks = [*always, *own, KeepState(out, options.save_minutes)]
+    if not options.ema:
+        return callbacks
+    average = Average(options.ema)
+    return [average, *callbacks, PutBack(average)]
 
 
 @contextmanager

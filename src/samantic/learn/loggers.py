@@ -74,9 +74,9 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
 def finish(trainer: L.Trainer) -> None:
     """End what was begun at Weights & Biases: the next run of this process is another."""
     for logger in trainer.loggers if trainer.is_global_zero else ():
-        if type(logger).__name__ == "WandbLogger":
-            experiment: Any = logger.experiment  # type: ignore[attr-defined]
-            experiment.finish()
+        begun = getattr(logger, "_experiment", None)  # `experiment` would begin one
+        if type(logger).__name__ == "WandbLogger" and begun is not None:
+            begun.finish()
 
 
 def _same_id(out: Path) -> str:

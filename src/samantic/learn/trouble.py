@@ -7,7 +7,8 @@ import re
 from samantic.config.train import TrainConfig
 
 MEMORY = re.compile(
-    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|bad_alloc",
+    r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|bad_alloc|"
+    r"failed to allocate memory",  # PyTorch, the system, C++, onnxruntime
     re.IGNORECASE,
 )
 SHARED = re.compile(
