@@ -1,11 +1,14 @@
 # make demo: install, then train, evaluate and predict on generated scenes (about 5 minutes).
-# make test: install, then the whole suite. make docs: the documentation site, in site/.
-# PIP_ARGS passes options to pip.
+# make test: install, then the whole suite. make coverage: the same, and which lines it runs (a third
+# longer). make docs: the documentation site, in site/.
+# make rehearsal: the nine benchmark configurations at true size on generated data (hours).
+# PIP_ARGS passes options to pip, REHEARSAL to the rehearsal.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP_ARGS ?=
+REHEARSAL ?=
 
-.PHONY: install demo test lint docs
+.PHONY: install demo test coverage lint docs rehearsal
 
 install: .venv/installed
 
@@ -21,6 +24,9 @@ demo: install
 test: install lint
 	$(BIN)/python -m pytest
 
+coverage: install
+	$(BIN)/python -m pytest --cov=samantic --cov-report=term:skip-covered --cov-fail-under=90
+
 lint: install
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -29,3 +35,6 @@ lint: install
 docs: install
 	$(BIN)/python -m tools.reference docs/reference
 	$(BIN)/python -m zensical build --strict
+
+rehearsal: install
+	$(BIN)/python benchmarks/rehearsal.py --out runs/rehearsal $(REHEARSAL)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-from dataclasses import dataclass
 from time import perf_counter
 
 import torch
-from transformers import Sam2Config, Sam2Model
+from shapes import SHAPES, build_sam
 
 from samantic.config import AdaptConfig
 from samantic.losses import ohem_cross_entropy
@@ -22,48 +21,7 @@ from samantic.models import SARTM
 from samantic.models.checkpointing import checkpoint_blocks
 from samantic.run.dry import forget_peak, peak_of
 
-
-@dataclass(frozen=True)
-class Shape:
-    """Hiera of a SAM2.1: width and heads of its first stage, blocks, windows."""
-
-    width: int
-    heads: int
-    blocks: tuple[int, int, int, int]
-    everywhere: tuple[int, ...]
-    windows: tuple[int, int, int, int] = (8, 4, 14, 7)
-    background: tuple[int, int] = (7, 7)
-
-
-SHAPES = {
-    "tiny": Shape(96, 1, (1, 2, 7, 2), (5, 7, 9)),
-    "small": Shape(96, 1, (1, 2, 11, 2), (7, 10, 13)),
-    "base-plus": Shape(112, 2, (2, 3, 16, 3), (12, 16, 20), background=(14, 14)),
-    "large": Shape(144, 2, (2, 6, 36, 4), (23, 33, 43), windows=(8, 4, 16, 8)),
-}
-"""Source: the config.json files of facebook/sam2.1-hiera-*."""
-
 CLASSES = 9
-
-
-def build_sam(shape: Shape) -> Sam2Model:
-    """SAM2.1 of a size with random weights."""
-    widths = [shape.width * 2**stage for stage in range(4)]
-    trunk = {
-        "model_type": "sam2_hiera_det_model",
-        "hidden_size": shape.width,
-        "num_attention_heads": shape.heads,
-        "blocks_per_stage": list(shape.blocks),
-        "embed_dim_per_stage": widths,
-        "num_attention_heads_per_stage": [shape.heads * 2**stage for stage in range(4)],
-        "window_size_per_stage": list(shape.windows),
-        "global_attention_blocks": list(shape.everywhere),
-        "window_positional_embedding_background_size": list(shape.background),
-    }
-    vision = {"backbone_config": trunk, "backbone_channel_list": widths[::-1]}
-    config = Sam2Config(vision_config=vision)
-    config._attn_implementation = "sdpa"
-    return Sam2Model(config)
 
 
 def measure(name: str, size: tuple[int, int], batch: int, less: bool) -> tuple[float, float, float]:

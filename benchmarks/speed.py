@@ -3,16 +3,21 @@
     python benchmarks/speed.py make --folder speed --data mfnet_mini
     python benchmarks/speed.py time --folder speed --rounds 15 --threads 2
     python benchmarks/speed.py accuracy --folder speed --data mfnet_mini
+    python benchmarks/speed.py smooth --data mfnet_mini --count 20 --first sartm-nano
 
 `make` writes what takes part, once each: the models that ship as files of every precision, SARTM on
 SAM2's tiny layout, and a SegFormer-B0 of four channels. The last two have random weights, which
 change no time. int8 chooses its ranges by frames of the split train; `accuracy` measures on the
-split test.
+split test. `smooth` makes int8 files as NNCF does by default, as it does for transformers, and so
+with SmoothQuant, and compares them on the split val, whose frames choose the ranges too.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,7 @@ from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import find_model, save_model
 from samantic.run.split import Split
 from samantic.runtime.exported import ExportedModel
+from samantic.runtime.quiet import import_quietly
 
 SHIPPED = ("nano", "sartm-nano")
 FILES = (("onnx", "fp32"), ("openvino", "fp32"), ("openvino", "bf16"), ("openvino", "int8"))
@@ -84,10 +90,29 @@ def measure_accuracy(folder: Path, data: Path, count: int, names: list[str]) -> 
             )
 
 
+def compare_smooth(data: Path, count: int, names: list[str]) -> None:
+    """Print how int8 files of three ways of NNCF answer."""
+    nncf = import_quietly("nncf")
+    plain, kind = nncf.quantize, nncf.ModelType.TRANSFORMER
+    off = nncf.AdvancedSmoothQuantParameters(matmul=-1, convolution=-1)
+    advanced = nncf.AdvancedQuantizationParameters(smooth_quant_alphas=off)
+    ways: dict[str, dict[str, Any]] = {
+        "default": {},
+        "transformer": {"model_type": kind, "advanced_parameters": advanced},
+        "transformer and SmoothQuant": {"model_type": kind},
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (way, options) in product(names, ways.items()):
+            nncf.quantize = partial(plain, **options)
+            order = Order("openvino", "int8", data=Split(data, "mfnet", "val"), most=count)
+            proof = export(samantic.load(name, device="cpu"), order, Path(folder, "m.xml"))
+            print(f"{name}, {way}: {proof.agreement:.3%} of labels agree on {proof.source}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=("make", "time", "accuracy"))
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("step", choices=("make", "time", "accuracy", "smooth"))
+    parser.add_argument("--folder", type=Path, default=Path("speed"))
     parser.add_argument("--data", type=Path, help="MFNet's layout, with lists train and test")
     parser.add_argument("--count", type=int, default=100, help="pairs that are looked at, at most")
     parser.add_argument("--rounds", type=int, default=15)
@@ -100,6 +125,8 @@ def main() -> None:
         make(folder, options.data, options.count)
     elif options.step == "accuracy":
         measure_accuracy(folder, options.data, options.count, options.first)
+    elif options.step == "smooth":
+        compare_smooth(options.data, options.count, options.first)
     for name in options.first if options.step == "time" else ():
         files = [
             str(path)

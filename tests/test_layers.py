@@ -22,7 +22,7 @@ LAYERS = [
     ["runtime"],
     ["distill", "measure"],
     ["report"],
-    ["run", "check", "convert"],
+    ["run", "check", "convert", "calibrate"],
     ["export"],
     ["ablation", "demo", "benchmark", "serve"],
     ["cli"],

@@ -121,3 +121,70 @@ def test_benchmark_of_the_context(trained: Path, mfnet: Path) -> None:
     assert "2 pairs" in told
     for scale in ("fine", "intermediate", "semantic"):
         assert re.search(rf"fusion\.{scale}\.fuse sum: \d+\.\d+ [01]\.\d+\n", told)
+
+
+@pytest.mark.slow
+def test_benchmark_of_a_gpu_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """On the CPU at toy size: cells are measured once, and the table shows all."""
+    out = tmp_path / "gpu.jsonl"
+    words = ["--out", out, "--device", "cpu", "--sizes", "32x32", "--seconds", 0]
+    stopped = run("benchmarks/gpu.py", *words, "--networks", "random-micro", "--limit", 0)
+    assert "0 s are over; run it again to go on" in stopped
+    assert not out.exists()
+    words += ["--ways", "eager", "--batches", 1]
+    run("benchmarks/gpu.py", *words, "--networks", "random-micro")
+    before = out.read_text()
+    told = run("benchmarks/gpu.py", *words, "--networks", "random-micro", "nano")
+    assert out.read_text().startswith(before)
+    assert re.search(r"\| random-micro \| 32x32 \| 1 \| eager \| [\d.]+ \|  \| \d+ % \|", told)
+    assert re.search(r"\| nano \| 32x32 \| 1 \| eager \| [\d.]+ \|", told)
+    assert "cpu: " in told
+
+
+@pytest.mark.slow
+def test_benchmark_of_predict(tmp_path: Path) -> None:
+    write_scenes(tmp_path, "pairs", {"all": range(4)}, seed=3, size=(48, 64))
+    told = run(
+        "benchmarks/predict.py",
+        "nano",
+        "--rgb",
+        tmp_path / "rgb",
+        "--thermal",
+        tmp_path / "thermal",
+    )
+    for way in ("in threads", "one after the other"):
+        assert re.search(rf"{way}: 2 pairs, [\d.]+ pairs/s, outside the network [\d.]+ %", told)
+    assert re.search(r"overlay, level 4: [\d.]+ ms, \d+ kB", told)
+
+
+@pytest.mark.slow
+def test_a_cell_of_the_rehearsal(tmp_path: Path) -> None:
+    """The paper's configuration at a tiny size: every verb once, and nothing is done twice."""
+    words = ["--tiny", "--cells", "fmb_paper", "--out", tmp_path]
+    told = run("benchmarks/rehearsal.py", *words)
+    assert [line for line in told.splitlines() if not line.startswith("|")] == [
+        f"fmb_paper micro: {verb}" for verb in ("dry run", "train", "evaluate", "predict")
+    ]
+    row = told.splitlines()[-1].split(" | ")
+    assert row[:3] == ["| fmb_paper", "micro", "800x800"]
+    assert all(re.fullmatch(r"[\d.]+", cell.strip(" |")) for cell in row[3:])
+    assert row[9] == "68625", "500 epochs of 1,098 pairs, 8 a step"
+    assert run("benchmarks/rehearsal.py", *words) == told[told.index("|") :]
+
+
+def test_a_command_that_takes_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from bounded import Bounds, run_bounded
+
+    code = "import time; x = bytearray({} << 20); print('here', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", code.format(300)]
+    large = run_bounded(command, Bounds(150e6, 50), ROOT)
+    assert large["status"] == "memory"
+    slow = run_bounded([sys.executable, "-c", code.format(1)], Bounds(1e9, 1), ROOT)
+    assert (slow["status"], slow["told"]) == ("time", "here\n")
+    done = run_bounded([sys.executable, "-c", "x = bytearray(200 << 20)"], Bounds(1e9, 50), ROOT)
+    assert done["status"] == "done"
+    assert 200 << 20 < done["peak"] < 400 << 20
+    assert run_bounded([sys.executable, "-c", "1 / 0"], Bounds(1e9, 50), ROOT)["told"].endswith(
+        "ZeroDivisionError: division by zero\n"
+    )

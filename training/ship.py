@@ -1,11 +1,13 @@
 r"""Make a trained model or a base small enough to ship: half precision, and a card of its limits.
 
     python training/ship.py runs/nano --metrics runs/evaluate/nano-mfnet-test/metrics.json \
-        --limits training/nano_limits.md --out src/samantic/weights/nano
+        --limits training/nano_limits.md --unseen data/mfnet:test --out src/samantic/weights/nano
     python training/ship.py runs/sam/sam --limits training/sam_nano_card.md \
         --out src/samantic/weights/sam-nano
 
-Weights are read back in full precision. A base, which `pretrain_sam.py` made, has no metrics: its
+Weights are read back in full precision. With `--unseen`, images that the model has not learnt from
+say how sure it is of such, without their labels, so that `predict` and reports can warn of others.
+A base, which `pretrain_sam.py` made, has no metrics: its
 card is the file alone.
 """
 
@@ -13,13 +15,17 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import load_file
 
+from samantic.data.pairs import PairedFolder
 from samantic.files import read_json, write_tensors, write_text
 from samantic.predict.info import CONFIG, read_info
-from samantic.predict.model_folder import CARD, TEXT, WEIGHTS, find_model, write_card
+from samantic.predict.model_folder import CARD, TEXT, WEIGHTS, find_model, store_info, write_card
+from samantic.predict.predictor import load
+from samantic.run.domain import confidence_range
 
 SELECTED = "The model was selected on another split."
 
@@ -29,6 +35,7 @@ def main() -> None:
     parser.add_argument("model")
     parser.add_argument("--metrics", type=Path, help="of a model's one test evaluation")
     parser.add_argument("--limits", type=Path, required=True, help="Markdown for the card's end")
+    parser.add_argument("--unseen", metavar="FOLDER:SPLIT", help="in MFNet's layout")
     parser.add_argument("--last", action="store_true", help="no split selected it")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -41,6 +48,11 @@ def main() -> None:
     for name in (CONFIG, TEXT):
         if (source / name).exists():
             shutil.copy(source / name, out / name)
+    if options.unseen:
+        root, split = options.unseen.rsplit(":", 1)
+        files = PairedFolder(Path(root), "mfnet", split, labelled=False).files
+        seen = confidence_range(load(out, "cpu"), files)
+        store_info(out, replace(read_info(out), confidence=seen))
     card = options.limits.read_text()
     if options.metrics:
         write_card(out, read_info(out), read_json(options.metrics))

@@ -22,7 +22,7 @@ from samantic.ablation.results import Result, markdown, to_csv
 from samantic.ablation.tables import Row, Table, read_table
 from samantic.cli import main
 from samantic.config import TextConfig
-from samantic.data.cards.card import check_names
+from samantic.config.classes import check_names
 from samantic.measure.tables import in_columns, scores_table
 from samantic.models.text import class_vectors
 from samantic.report.figures import tsne

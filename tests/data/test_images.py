@@ -27,6 +27,10 @@ def test_the_size_in_a_header(tmp_path: Path) -> None:
     assert extent_of(tmp_path / "a") == (6, 4)
     (tmp_path / "a").write_bytes(b"hello")
     assert extent_of(tmp_path / "a") is None
+    for bits in (16, 64):  # Pillow does not read them
+        samples = LEVELS[..., None].astype(f"f{bits // 8}")
+        (tmp_path / "a").write_bytes(tiff(samples, bits, deflate=True))
+        assert extent_of(tmp_path / "a") == (6, 4)
     huge = bytearray(png(LEVELS[..., None], 8))
     huge[16:24] = bytes([0, 0, 200, 0] * 2)
     huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
@@ -130,18 +134,33 @@ def test_big_endian_compressed_values_are_not_turned(tmp_path: Path, kind: str) 
     path, values = tmp_path / "a.tif", (LEVELS[..., None] * 20).astype(kind)
     for order, deflate in (("<", False), ("<", True), (">", False), (">", True)):
         path.write_bytes(tiff(values, 8 * int(kind[1]), order, deflate=deflate))
-        if order == ">" and deflate:
-            with pytest.raises(InputError, match="big-endian TIFF of this depth"):
-                thermal_array(path)
-        else:
-            assert np.array_equal(thermal_array(path), values[..., 0])
+        assert np.array_equal(thermal_array(path), values[..., 0])
+        with Image.open(path) as image:
+            assert np.array_equal(thermal_array(image), values[..., 0])
+
+
+@pytest.mark.parametrize("kind", ["f2", "f8"])
+@pytest.mark.parametrize("rows", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("order", "deflate"), [("<", False), ("<", True), (">", False), (">", True)]
+)
+def test_floats_of_other_depths(
+    tmp_path: Path, kind: str, rows: int, order: str, deflate: bool
+) -> None:
+    path, values = tmp_path / "a.tif", (LEVELS[..., None] / 7 + 270).astype(kind)
+    whole = tiff(values, 8 * int(kind[1]), order, deflate=deflate, rows=rows)
+    path.write_bytes(whole)
+    found = thermal_array(path)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, values[..., 0].astype("f4"))
+    path.write_bytes(whole[: len(whole) - len(whole) // 8])
+    with pytest.raises(InputError, match="not a readable image"):
+        thermal_array(path)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (LEVELS.astype(np.float16), "floats of 16 bits; save floats of 32"),
-        (LEVELS.astype(np.float64), "floats of 64 bits; save floats of 32"),
         (LEVELS.astype(np.int8), "8 bits with a sign"),
         (LEVELS.astype(np.int16) - 300, "do not fit 16 bits"),
         (np.full((4, 6), np.nan, np.float32), "no pixel is a number"),

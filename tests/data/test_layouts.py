@@ -15,6 +15,7 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.config import DataConfig
+from samantic.config.scaling import Scaling
 from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import Camera
@@ -22,7 +23,6 @@ from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import filled, find_images, matched
 from samantic.data.instances import InstanceFolder
 from samantic.data.labels import LabelCode
-from samantic.data.thermal import Scaling
 from samantic.errors import InputError
 from samantic.scenes import draw_scene
 from samantic.scenes.write import COUNTS, DRAW, LABELS, write_scenes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from samantic.data import radiometric
 from samantic.data.images import thermal_array
 from samantic.data.radiometric import thermograms
 from samantic.errors import InputError
+from tests.encoders import tiff
 from tests.radiometric import PLANCK, dji, fff, flir, jpeg, with_segments
 
 
@@ -82,6 +84,56 @@ def test_a_recording_becomes_images(
     assert np.array_equal(thermal_array(tmp_path / "out" / "pages_00001.png"), counts + 1)
 
 
+def test_csq_is_a_recording_of_jpeg_ls(
+    counts: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three frames, known by their content whatever the file is called."""
+    frames = [counts, counts + 5, counts[::-1].copy()]
+    content = b"".join(fff(frame, payload="jpeg-ls") for frame in frames)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "drive.csq").write_bytes(content)
+    assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
+    assert "drive.csq: 3 frames" in capsys.readouterr().out
+    for i, frame in enumerate(frames):
+        assert np.array_equal(thermal_array(tmp_path / "out" / f"drive_{i:05d}.png"), frame)
+    alone = tmp_path / "one.jpg"
+    alone.write_bytes(fff(counts, payload="jpeg-ls"))
+    assert np.array_equal(thermal_array(alone), counts)
+
+
+def test_csq_without_its_decoder_says_what_to_install(
+    counts: NDArray[np.uint16], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.csq"
+    path.write_bytes(fff(counts, payload="jpeg-ls"))
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r"JPEG-LS \(CSQ\): pip install 'samantic\[csq\]'"):
+        thermal_array(path)
+
+
+def test_pages_of_half_floats_are_a_recording(tmp_path: Path) -> None:
+    """Two pages of big-endian float16, which Pillow knows nothing of."""
+    pages = [np.arange(24, dtype="f2").reshape(4, 6, 1) + more for more in (270, 300)]
+    first, second = (bytearray(tiff(page, 16, ">")) for page in pages)
+    count = int.from_bytes(first[8:10], "big")
+    shift = len(first)
+    for entry in range(count):  # places in the second file, once it lies behind the first
+        at = 10 + 12 * entry
+        if second[at : at + 2] == (273).to_bytes(2, "big"):
+            place = int.from_bytes(second[at + 8 : at + 12], "big")
+            second[at + 8 : at + 12] = (place + shift).to_bytes(4, "big")
+    first[10 + 12 * count : 14 + 12 * count] = (shift + 8).to_bytes(4, "big")
+    path = tmp_path / "in" / "a.tif"
+    path.parent.mkdir()
+    path.write_bytes(bytes(first + second))
+    with pytest.raises(InputError, match="several images in one file"):
+        thermal_array(path)
+    assert main(["convert", str(path), "--out", str(tmp_path / "out")]) == 0
+    for i, page in enumerate(pages):
+        found = thermal_array(tmp_path / "out" / f"a_{i:05d}.tiff")
+        assert np.array_equal(found, page[..., 0].astype("f4"))
+
+
 def broken(counts: NDArray[np.uint16]) -> dict[str, tuple[bytes, str]]:
     whole, alone = flir(counts), fff(counts)
     one = b"FLIR\0\x01\x01\x02" + alone[:100]
@@ -96,7 +148,7 @@ def broken(counts: NDArray[np.uint16]) -> dict[str, tuple[bytes, str]]:
         "head": (alone[:40], "its list of records is broken"),
         "none": (bytes(no_image), "no raw counts, only pictures"),
         "large": (bytes(large), "for 65535x65535 counts"),
-        "csq": (jpeg_ls, "compressed as JPEG-LS"),
+        "csq": (jpeg_ls, "are no whole JPEG-LS"),
         "png": (flir(counts, payload="png").replace(b"IDAT", b"IDAX"), "are no whole PNG"),
         "dji": (dji(counts[:, :-1], (48, 64)), "do not fill an image of 64:48"),
         "garbage": (whole[:4] + b"\xff" * 40, ""),

@@ -115,7 +115,9 @@ def _check_thermal(written: Written, path: Path) -> None:
     assert written.opaque
     if not written.lossy:
         assert gray
-        assert np.array_equal(read, levels if levels.ndim == 2 else levels[..., 0], equal_nan=True)
+        expected = levels if levels.ndim == 2 else levels[..., 0]
+        expected = expected.astype("f4") if expected.dtype.kind == "f" else expected
+        assert np.array_equal(read, expected, equal_nan=True)
 
 
 def _check_labels(written: Written, path: Path) -> None:

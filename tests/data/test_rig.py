@@ -13,10 +13,10 @@ from scipy import ndimage
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import Scaling
 from samantic.data.camera import Camera, stored_camera
 from samantic.data.rig import Rig, read_rig, rig_from
 from samantic.data.shifts import shifted
-from samantic.data.thermal import Scaling
 from samantic.errors import InputError
 from samantic.scenes.write import write_scenes
 

@@ -15,16 +15,11 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data import PairedFolder
 from samantic.data.camera import Camera
 from samantic.data.images import open_image, thermal_array
-from samantic.data.thermal import (
-    Scaling,
-    clean,
-    dataset_scaling,
-    parse_scaling,
-    scale_thermal,
-)
+from samantic.data.thermal import clean, dataset_scaling, scale_thermal
 from samantic.errors import InputError
 from samantic.scenes.write import write_scenes
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import Scaling
 from samantic.data import CATALOG
 from samantic.data.camera import Camera
-from samantic.data.thermal import Scaling
 from samantic.errors import InputError
 from samantic.scenes.write import write_scenes
 

@@ -17,18 +17,20 @@ from numpy.typing import NDArray
 
 import samantic
 from samantic.cli import main
+from samantic.config.scaling import parse_scaling
 from samantic.data.camera import Camera
 from samantic.data.rig import Rig
-from samantic.data.thermal import parse_scaling
 from samantic.errors import InputError
 from samantic.export.job import ENDINGS, Order, export
 from samantic.export.module import Exported, thermal_type_of
 from samantic.export.onnx_file import to_onnx
+from samantic.export.openvino_file import quantised
 from samantic.export.proof import Proof, refuse_unlike
 from samantic.measure.record import read_confusion
 from samantic.models import SARTM
 from samantic.predict.predictor import Predictor, load
 from samantic.runtime import ExportedModel
+from samantic.runtime.quiet import import_quietly
 from samantic.scenes.scene import draw_scene
 from tests.helpers import info_of
 
@@ -86,7 +88,7 @@ def test_a_file_answers_as_the_model(
         assert proof.agreement >= 0.999
         assert proof.confidence < 1e-3
         same_answers(model, ExportedModel(path), kind or "uint8")
-        told = json.loads(path.with_suffix(".json").read_text())
+        told = json.loads(path.with_name(f"{path.name}.json").read_text())
         assert told["proof"]["agreement"] == proof.agreement
         assert told["thermal_type"] == (kind or "uint8")
 
@@ -157,9 +159,13 @@ def quantised_order(mfnet: Path) -> list[str]:
     return ["--data", str(mfnet), "--layout", "mfnet", "--split", "train", "--count", "4"]
 
 
-@pytest.mark.parametrize("precision", ["fp16", "bf16", "int8"])
+@pytest.mark.parametrize(
+    ("precision", "more"),
+    [("fp16", []), ("bf16", []), ("int8", []), ("int8", ["--max-drop", "5"])],
+)
 def test_fewer_bits(
     precision: str,
+    more: list[str],
     exported: Path,
     mfnet: Path,
     tmp_path: Path,
@@ -169,15 +175,49 @@ def test_fewer_bits(
     monkeypatch.setattr("samantic.export.job.to_onnx", lambda *_: onnx.load(exported))
     out = tmp_path / "m.xml"
     words = ["export", "nano", "--format", "openvino", "--precision", precision, "--size", "48x64"]
-    assert main([*words, *quantised_order(mfnet), "--out", str(out)]) == 0
+    assert main([*words, *more, *quantised_order(mfnet), "--out", str(out)]) == 0
     told = capsys.readouterr().out
     assert f"{out}: openvino, {precision}" in told
     assert "mIoU " in told
-    proof = json.loads(out.with_suffix(".json").read_text())["proof"]
+    proof = json.loads(out.with_name(f"{out.name}.json").read_text())["proof"]
     assert proof["agreement"] > 0.9
     assert proof["miou"][1] == pytest.approx(proof["miou"][0], abs=0.05)
     half = {"fp16": 0.6, "bf16": 1.1, "int8": 0.35}[precision]
     assert out.with_suffix(".bin").stat().st_size < half * 27e6
+
+
+def test_a_layer_keeps_its_precision_where_8_bits_cost_too_much() -> None:
+    """A second channel a million times weaker than the first is lost in the range of both."""
+    ov = import_quietly("openvino")
+    opset = ov.opset13
+    x = opset.parameter([1, 2, 16, 16], np.float32)
+    x.output(0).get_tensor().set_names({"x"})
+    mixed = opset.convolution(
+        x, np.eye(2, dtype=np.float32)[:, :, None, None], [1, 1], [0, 0], [0, 0], [1, 1]
+    )
+    second = np.array([[[[0.0]], [[1e6]]]], np.float32)
+    weak = opset.convolution(mixed, second, [1, 1], [0, 0], [0, 0], [1, 1])
+    model = ov.Model([opset.result(weak)], [x])
+    rng = np.random.default_rng(0)
+    given = [
+        {"x": (rng.normal(size=(1, 2, 16, 16)) * [[[[1.0]], [[1e-6]]]]).astype(np.float32)}
+        for _ in range(4)
+    ]
+
+    def kept(compiled: Any, items: Any) -> float:
+        true = np.stack([1e6 * one["x"][0, 1] for one, _ in items])
+        found = np.stack([next(iter(compiled(one).values()))[0, 0] for one, _ in items])
+        return 1 - float(np.abs(found - true).mean() / np.abs(true).mean())
+
+    def measured(result: Any) -> float:
+        return kept(ov.compile_model(result, "CPU"), [(one, None) for one in given])
+
+    labels = np.zeros((16, 16), np.int64)
+    without = quantised(model.clone(), given)
+    bounded = quantised(model.clone(), given, [(one, labels) for one in given], kept, 0.01)
+    assert measured(model) > 0.99
+    assert measured(without) < 0.5
+    assert measured(bounded) > 0.98
 
 
 REFUSED = [
@@ -220,6 +260,10 @@ def test_a_file_that_answers_otherwise_is_none(tmp_path: Path) -> None:
         refuse_unlike(proof_of(0.998, (0.5, 0.5)), "fp32")
     with pytest.raises(InputError, match="answers car everywhere, the model does not"):
         refuse_unlike(proof_of(0.5, (0.5, 1.0)), "int8")
+    lower = proof_of(0.9, (0.5, 0.5))._replace(miou=(0.50, 0.49))
+    refuse_unlike(lower, "int8", 1.5)
+    with pytest.raises(InputError, match=r"--max-drop 0.5: the file loses 1.00 points of mIoU"):
+        refuse_unlike(lower, "int8", 0.5)
 
 
 def test_a_failed_proof_leaves_no_file(

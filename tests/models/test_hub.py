@@ -91,7 +91,7 @@ def test_what_the_hub_has_or_gave_before(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept" / "config.json"
-    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *_: str(kept))
+    monkeypatch.setattr(hub, "try_to_load_from_cache", lambda *_, **__: str(kept))
     assert hub.locate("owner/model", "base", "") == str(kept.parent)
     hub.no_answer.cache_clear()
     monkeypatch.setattr(hub, "get_hf_file_metadata", lambda *_, **__: None)

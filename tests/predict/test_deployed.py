@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 import samantic
+from samantic.config.scaling import parse_scaling
 from samantic.data.pairs import PairedFolder, read_pair
-from samantic.data.thermal import RawThermal, parse_scaling, scale_thermal
+from samantic.data.thermal import RawThermal, scale_thermal
 from samantic.models import SARTM
 from samantic.predict.predictor import Predictor
 from samantic.predict.scaling import scale_images
@@ -142,10 +143,13 @@ def test_a_network_of_one_camera_needs_no_other(
 
 
 @pytest.mark.parametrize(
-    ("name", "scaling", "size"),
-    [("nano", "frame", 64), ("nano", "8-bit", None), ("sartm-nano", "27500,36000", None)],
+    ("name", "scaling", "size", "masked"),
+    [
+        ("nano", "frame", 64, False),
+        ("nano", "8-bit", None, True),
+        ("sartm-nano", "27500,36000", None, True),
+    ],
 )
-@pytest.mark.parametrize("masked", [False, True])
 def test_it_can_be_exported(
     pairs: list[tuple[Any, Any]], name: str, scaling: str, size: int | None, masked: bool
 ) -> None:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import samantic
-from samantic.data.thermal import Scaling
+from samantic.config.scaling import Scaling
 from samantic.errors import InputError
 from samantic.predict.prediction import Prediction
 from samantic.predict.predictor import Predictor

@@ -93,3 +93,13 @@ def test_the_card_tells_the_truth(realdata: Path, name: str) -> None:
     assert told is not None
     assert miou == pytest.approx(float(told[1]), abs=1e-3)
     assert miou > 0.25
+
+
+@pytest.mark.parametrize("name", ["nano", "nano-small", "sartm-nano"])
+def test_it_knows_how_sure_it_is_of_its_own_kind(name: str) -> None:
+    _, info = load_model(name)
+    assert info.confidence is not None
+    low, high = info.confidence
+    assert 0.9 < low < high < 1
+    card = (SHIPPED / name / CARD).read_text()
+    assert f"between {low:.3f} and {high:.3f}" in card

@@ -284,7 +284,7 @@ def test_tile_must_be_a_number_of_pixels(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_memory_of_a_large_pair(tmp_path: Path) -> None:
-    """Two rows of tiles, 4000 pixels wide, largest built-in network; more rows add none."""
+    """Two rows of tiles, 2000 pixels wide, largest built-in network; more rows add none."""
     code = """
 import resource, numpy as np, torch
 from samantic.predict.info import ModelInfo
@@ -297,9 +297,9 @@ spec = CATALOG["mfnet"]
 info = ModelInfo(SartmConfig("random-nano"), AdaptConfig("full"), spec.classes, spec.palette, "")
 model = Predictor(SARTM(load_sam2("random-nano"), 9, adapt=info.adapt), info, "cpu", tile=1024)
 rng = np.random.default_rng(0)
-labels = model.predict(rng.integers(0, 256, (1500, 4000, 3), np.uint8),
-                       rng.integers(0, 256, (1500, 4000), np.uint8)).labels
-assert labels.shape == (1500, 4000)
+labels = model.predict(rng.integers(0, 256, (1500, 2000, 3), np.uint8),
+                       rng.integers(0, 256, (1500, 2000), np.uint8)).labels
+assert labels.shape == (1500, 2000)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
     done = subprocess.run(

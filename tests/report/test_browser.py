@@ -6,10 +6,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from samantic.calibrate.page import write_overlay
+from samantic.calibrate.pairs import RigPairs
+from samantic.data.rig import read_rig
 from tests.report_data import CLASSES, write_pages
 
 CHROMIUM = next(
@@ -298,3 +302,116 @@ def test_findings_are_coloured(browser: Browser, pages: Path) -> None:
     colours.add(page.locator("h2").first.evaluate("e => getComputedStyle(e).color"))
     assert len(colours) == 3
     page.close()
+
+
+@pytest.fixture(scope="module")
+def rig_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A rig of which thermal has half RGB's pixels and lies 12 right and 6 below."""
+    rng = np.random.default_rng(0)
+    rgb = [rng.integers(0, 255, (96, 128, 3), "u1") for _ in range(2)]
+    heat = [rng.random((48, 64), "f4") for _ in range(2)]
+    path = tmp_path_factory.mktemp("rig") / "calibrate.html"
+    matrix = np.array([[2.0, 0, 12], [0, 2, 6], [0, 0, 1]])
+    write_overlay(path, RigPairs(["a<1>", "b"], rgb, heat), matrix, ["Estimated."], doubt=False)
+    return path
+
+
+@pytest.fixture(params=[390, 1400])
+def overlay_page(
+    browser: Browser, rig_page: Path, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """The page of a rig on a phone and on a laptop; it must not complain."""
+    page = browser.new_page(viewport={"width": request.param, "height": 900})
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(rig_page.as_uri())
+    yield page
+    page.close()
+    assert problems == []
+
+
+def downloaded(page: Page, path: Path) -> np.ndarray:
+    with page.expect_download() as download:
+        page.get_by_role("button", name="download rig.yaml").click()
+    assert download.value.suggested_filename == "rig.yaml"
+    download.value.save_as(path)
+    return np.array(read_rig(str(path)).matrix)
+
+
+def corner(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=f"{name} corner of thermal")
+
+
+def test_a_rig_is_accepted_or_corrected(overlay_page: Page, tmp_path: Path) -> None:
+    page, path = overlay_page, tmp_path / "rig.yaml"
+    matrix = np.array([[2.0, 0, 12], [0, 2, 6], [0, 0, 1]])
+    assert np.allclose(downloaded(page, path), matrix), "untouched it is as it was given"
+    assert "as it was found" in path.read_text()
+    # all corners 5 to the right: the same homography, moved
+    names = ("top left", "top right", "bottom right", "bottom left")
+    for name in names:
+        corner(page, name).focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowRight")
+    assert page.get_by_role("status").inner_text().startswith("bottom left corner of thermal at 16")
+    moved = matrix + np.array([[0, 0, 5], [0, 0, 0], [0, 0, 0]])
+    assert np.allclose(downloaded(page, path), moved, atol=1e-6)
+    assert "corrected by hand" in path.read_text()
+    page.get_by_role("button", name="undo").click()
+    corner(page, "bottom left").press("Shift+ArrowDown")
+    corner(page, "bottom left").press("Control+ArrowUp")
+    found = downloaded(page, path)
+    there = found @ (-0.5, 47.5, 1)
+    assert np.allclose(there[:2] / there[2], (15, 110.9), atol=1e-6)
+    for other, wanted in (((-0.5, -0.5), (16, 5)), ((63.5, 47.5), (144, 101))):
+        there = found @ (*other, 1)
+        assert np.allclose(there[:2] / there[2], wanted, atol=1e-6)
+    page.get_by_role("button", name="reset").click()
+    assert np.allclose(downloaded(page, path), matrix)
+    assert "as it was found" in path.read_text()
+
+
+def test_a_corner_is_dragged_and_does_not_cross(overlay_page: Page, tmp_path: Path) -> None:
+    page = overlay_page
+    picture = page.locator(".stage img.rgb").bounding_box()
+    box = corner(page, "top left").bounding_box()
+    assert picture is not None
+    assert box is not None
+    scale = picture["width"] / 128
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert (x - picture["x"]) / scale - 0.5 == pytest.approx(11, abs=0.5 / scale)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 10 * scale, y + 4 * scale, steps=4)
+    page.mouse.up()
+    found = downloaded(page, tmp_path / "rig.yaml")
+    there = found @ (-0.5, -0.5, 1)
+    assert np.allclose(there[:2] / there[2], (21, 9), atol=1 / scale)
+    thermal = page.locator(".stage img.thermal").bounding_box()
+    moved = corner(page, "top left").bounding_box()
+    assert thermal is not None
+    assert moved is not None
+    assert moved["x"] + 14 == pytest.approx(x + 10 * scale, abs=1.5)
+    for _ in range(20):
+        corner(page, "top left").press("Shift+ArrowDown")
+    assert "the corners would cross" in page.get_by_role("status").inner_text()
+
+
+def test_the_overlay_can_be_looked_at(overlay_page: Page) -> None:
+    page = overlay_page
+    assert told(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
+    thermal = page.locator(".stage img.thermal")
+    assert thermal.get_attribute("alt") == "thermal of a<1>"
+    page.get_by_label("Pair").select_option("b")
+    assert thermal.get_attribute("alt") == "thermal of b"
+    page.get_by_label("Look").select_option("difference")
+    assert thermal.evaluate("e => e.style.mixBlendMode") == "difference"
+    blink = page.get_by_role("button", name="blink")
+    blink.click()
+    assert blink.get_attribute("aria-pressed") == "true"
+    blink.click()
+    assert thermal.evaluate("e => e.style.visibility") == ""
+    outline = page.evaluate("document.querySelectorAll('.corner').length")
+    assert outline == 4

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from samantic.cli import main
 from samantic.config import TrainConfig
-from samantic.run.dry import Measured, changes
+from samantic.learn.task import SegmentationTask
+from samantic.run import dry
+from samantic.run.dry import Measured, Need, changes
 
 WriteConfig = Callable[..., Path]
 
@@ -43,6 +46,38 @@ def test_a_dry_run_of_a_single_step_and_of_a_run_that_is_there(
     assert "to the end: 1 steps" in capsys.readouterr().out
     assert main(["train", str(path), "--dry-run", "--data.root", "nowhere"]) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_fit_is_told_from_one_pair(
+    mfnet: Path,
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A system without memory ends programs without a word, so the step is not tried."""
+    seen: list[int] = []
+    step = SegmentationTask.training_step
+
+    def watched(self: Any, batch: Any, index: int) -> Any:
+        seen.append(len(batch.names))
+        return step(self, batch, index)
+
+    monkeypatch.setattr(SegmentationTask, "training_step", watched)
+    monkeypatch.setattr(dry, "_total", lambda _: 10**8)
+    path = write_config(mfnet, train={"batch_size": 6, "devices": 1})
+    assert main(["train", str(path), "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert seen == [1]
+    assert "of 0.1 GB; this does not fit: estimated from one step with one pair" in told
+    assert "change: train.batch_size 3 and train.accumulate 2" in told
+    assert re.search(r"estimate: [\d.]+ GB, and [\d.]+ GB for each pair", told)
+
+
+def test_what_memory_grows_with() -> None:
+    need = Need.of(1000, 5000, trained=100)
+    assert need == (2200, 2800)
+    assert [need.at(batch) for batch in (1, 2)] == [5000, 7800]
+    assert Need.of(1000, 2000, trained=100) == (2000, 0), "never less than was measured"
 
 
 MEASURED = Measured(9000, 2.0, 10 * 2**30, 80 * 2**30, 8, 40.0, 4, "a GPU")

@@ -176,7 +176,7 @@ def _word(key: str, value: object) -> str:
 def _cell(config: Run, out: Path) -> Run:
     """The configuration of a cell, which trains on one device: processes run side by side."""
     config = replace(config, train=replace(config.train, devices="1"))
-    digest = hashlib.sha256(to_yaml(replace(config, out="")).encode()).hexdigest()[:10]
+    digest = hashlib.sha256(to_yaml(replace(config, out="cell")).encode()).hexdigest()[:10]
     config = replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
     if isinstance(config, DistillConfig) and config.masks.cache is None:  # cells share masks
         config = replace(config, masks=replace(config.masks, cache=str(out.parent / "masks")))

@@ -22,7 +22,7 @@ from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.predict.info import ModelInfo
 from samantic.predict.predictor import load
 from samantic.report.figures import tsne
-from samantic.report.pages import Section, write_sections
+from samantic.report.pages import Section, refuse_foreign, write_sections
 from samantic.report.pictures import Panel, side_by_side
 from samantic.strings import code, printable
 
@@ -58,6 +58,7 @@ def ablate(
     if jobs < 1:
         raise InputError(f"ablate: {jobs} jobs; give 1 or more")
     asked = [read_table(path) for path in tables]
+    _refuse_others(out, asked)
     grid = Grid(asked, config, overrides, seeds, out / "cells")
     failed = grid.run(jobs)
     for folder, problem in failed.items():
@@ -79,6 +80,18 @@ def ablate(
     write_sections(out / "report.html", "Ablations", facts, sections)
     print(f"report: {out / 'report.html'}")
     return failed
+
+
+def _refuse_others(out: Path, tables: list[Table]) -> None:
+    """Refuse a folder with files of somebody else's that the tables and the page would replace.
+
+    Raises:
+        InputError: There is one.
+    """
+    written = [f"{table.name}{ending}" for table in tables for ending in (".md", ".csv")]
+    if not (out / "cells").is_dir() and (found := [n for n in written if (out / n).exists()]):
+        raise InputError(f"{out}: holds {found[0]}, and no cells of a table; give another --out")
+    refuse_foreign(out / "report.html")
 
 
 def _facts(config: Run, words: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.check.polarity import UNASKED, Polarity, estimate_polarity
 from samantic.config.train import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
 from samantic.data.camera import Camera
@@ -18,7 +19,7 @@ from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import is_there
 from samantic.data.images import check_size
 from samantic.data.pairs import Files, PairedFolder, read_pair
-from samantic.data.preflight import TYPED, check_cameras, check_unit, refuse_masks
+from samantic.data.preflight import TYPED, check_cameras, check_kinds, check_unit, refuse_masks
 from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
 from samantic.progress import progress
@@ -78,6 +79,7 @@ class SplitFacts:
         broken: Why the others could not.
         notes: What to know of its folders.
         problems: What is wrong with those that could.
+        polarity: Whether hot is bright in thermal images.
     """
 
     name: str
@@ -85,6 +87,7 @@ class SplitFacts:
     broken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    polarity: Polarity = UNASKED
 
     def shares(self) -> NDArray[np.float64] | None:
         """(K,) share of each class of the pixels that count; None without labels."""
@@ -120,6 +123,7 @@ class SplitFacts:
             "thermal_depth": dict(Counter(pair.depth for pair in self.pairs if pair.depth)),
             "thermal_range": _span([p.thermal for p in self.pairs if p.thermal is not None]),
             "thermal_pixels_mended": sum(pair.mended for pair in self.pairs),
+            "hot_is": self.polarity.hot,
             "night": sum(pair.night for pair in self.pairs),
             "class_shares": None if shares is None else [round(float(s), 6) for s in shares],
             "ignored_share": None if ignored is None else round(ignored, 6),
@@ -164,6 +168,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
         except InputError as error:
             split.broken.append(str(error))
     split.problems += _problems(split, data)
+    split.polarity = estimate_polarity([p.files for p in split.pairs if p.depth], camera)
     return split
 
 
@@ -171,7 +176,9 @@ def _problems(split: SplitFacts, data: PairedFolder) -> Iterator[str]:
     """What is wrong with thermal images and labels that can be read."""
     where = f"{data.root}, {split.name}"
     try:
-        check_unit([p.files for p in split.pairs], data.camera.scaling, where, TYPED)
+        files = [p.files for p in split.pairs]
+        check_kinds(files, data.camera.scaling, where, TYPED)
+        check_unit(files, data.camera.scaling, where, TYPED)
     except InputError as error:
         yield str(error)
     counted = [pair.counts for pair in split.pairs if pair.counts is not None]
@@ -188,7 +195,7 @@ def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
 
 
 def _inspect(data: PairedFolder, files: Files, align: bool) -> PairFacts:
-    rgb, thermal = read_pair(files)
+    rgb, thermal = read_pair(files, data.camera)
     if rgb is None:  # pragma: no cover - a split has it
         raise InputError(f"{files.name}: has no RGB image")
     counts = None

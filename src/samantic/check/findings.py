@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from samantic.check.facts import SplitFacts, duplicates, find_splits, inspect_split
+from samantic.config.classes import MOST_CLASSES
+from samantic.config.scaling import Scaling
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.cards.card import MOST_CLASSES, DatasetSpec
-from samantic.data.thermal import CLIPPED, Scaling
+from samantic.data.cards.card import DatasetSpec
+from samantic.data.thermal import CLIPPED
 from samantic.errors import InputError
 from samantic.measure.tables import pair_count
 from samantic.spelling import option
@@ -125,12 +127,20 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
         lines.append(f"{split.name}: {what} of one value, first {flat[0]}; is the camera covered?")
     if len(depths) > 1:
         lines.append(f"{split.name}: thermal images of several depths; convert them to one")
+    if split.polarity.hot == "dark":
+        cure = (
+            "leave --thermal-inverted out"
+            if scaling.inverted
+            else f"look, and say so with {option('data.thermal_inverted')}"
+        )
+        lines.append(f"{split.name}: hot seems to be dark in thermal (black-hot); {cure}")
     distances = [shift.distance for shift in split.shifts()]
     if distances and np.median(distances) >= APART:
         lines.append(
             f"{split.name}: RGB and thermal are misaligned by {np.median(distances):.0f} pixels "
             f"(median of {pair_count(len(distances))}, worst {max(distances):.0f}); calibrate the "
-            f"cameras to one another ({option('data.rig')}), or train with --augment.misalign"
+            f"cameras to one another (samantic calibrate, then {option('data.rig')}), or train "
+            "with --augment.misalign"
         )
     return lines + _mind_classes(split, classes)
 

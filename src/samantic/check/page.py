@@ -9,10 +9,10 @@ import numpy as np
 
 from samantic.check.facts import PairFacts, SplitFacts
 from samantic.check.findings import Findings
+from samantic.config.scaling import Scaling
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec
 from samantic.data.pairs import read_images
-from samantic.data.thermal import Scaling
 from samantic.files import write_json
 from samantic.measure.tables import pair_count
 from samantic.report.pages import Section, write_sections
@@ -22,7 +22,7 @@ from samantic.strings import aligned, printable
 WORST = 6
 """Pairs of a split that the page shows: those that lie furthest apart."""
 
-HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "night"]
+HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "hot is", "night"]
 MISALIGNED = "misalignment (px)"
 
 
@@ -43,7 +43,7 @@ def _table(findings: Findings) -> list[list[str]]:
     """A header, and a line for each split; without thermal images there is nothing of them."""
     two = any(pair.depth for split in findings.splits for pair in split.pairs)
     header = [*HEADER, MISALIGNED]
-    keep = [True, True, True, True, two, two, True, two]
+    keep = [True, True, True, True, two, two, two, True, two]
     header[1] = "pairs" if two else "images"
     lines = [header, *(_line(split) for split in findings.splits)]
     return [[cell for cell, kept in zip(line, keep, strict=True) if kept] for line in lines]
@@ -59,6 +59,7 @@ def _line(split: SplitFacts) -> list[str]:
         ", ".join(facts["sizes"]) if len(facts["sizes"]) < 4 else f"{len(facts['sizes'])} sizes",
         ", ".join(facts["thermal_depth"]),
         f"{span[0]:g} to {span[1]:g}" if span else "",
+        facts["hot_is"],
         str(facts["night"]),
         _misaligned(facts["misalignment"]),
     ]

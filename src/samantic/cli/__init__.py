@@ -16,6 +16,7 @@ import samantic
 from samantic.cli import (
     ablate,
     benchmark,
+    calibrate,
     check,
     convert,
     demo,
@@ -23,6 +24,7 @@ from samantic.cli import (
     evaluate,
     export,
     predict,
+    push,
     serve,
     synthesize,
     train,
@@ -35,6 +37,7 @@ VERBS = {
     "demo": demo,
     "synthesize": synthesize,
     "check": check,
+    "calibrate": calibrate,
     "convert": convert,
     "train": train,
     "distill": distill,
@@ -42,6 +45,7 @@ VERBS = {
     "predict": predict,
     "serve": serve,
     "export": export,
+    "push": push,
     "benchmark": benchmark,
     "ablate": ablate,
 }
@@ -83,6 +87,13 @@ def main(words: list[str]) -> int:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        from samantic.learn.trouble import is_memory, while_using
+
+        if not is_memory(error):
+            raise
+        print(f"samantic: {while_using(options.verb)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("samantic: interrupted; what is written is whole", file=sys.stderr)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import config_keys, whole
+from samantic.cli.options import config_keys, place, whole
 from samantic.config.options import SEED, SHOWN
 
 HELP = "train the settings of tables, write the tables"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="YAML file of a table")
+    sub.add_argument("tables", type=place, nargs="+", metavar="TABLE", help="YAML file of a table")
     sub.add_argument(
         "--config",
-        type=Path,
+        type=place,
         required=True,
         help="configuration that the rows change; --key value changes it for all of them",
     )
@@ -24,7 +24,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--jobs", type=whole(1, 64), default=1, help="runs at a time (default 1)")
     sub.add_argument(
-        "--out", type=Path, default=Path("runs/ablate"), help="folder (default runs/ablate)"
+        "--out", type=place, default=Path("runs/ablate"), help="folder (default runs/ablate)"
     )
     sub.set_defaults(keys=_keys)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from samantic.cli.options import MODEL, sides, whole
+from samantic.cli.options import MODEL, place, sides, whole
 
 HELP = "time models beside each other, and beside what this machine can do"
 
@@ -56,8 +55,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="count reading the images and writing labels and overlays too",
     )
-    sub.add_argument("--out", type=Path, metavar="FILE", help="write all figures as JSON")
-    sub.add_argument("--plot", type=Path, metavar="FILE", help="draw latency against mIoU as SVG")
+    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
+    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
 
 
 def run(options: argparse.Namespace) -> None:

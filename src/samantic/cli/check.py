@@ -5,14 +5,22 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, class_options, data_card, file_options, rig_option
+from samantic.cli.options import (
+    LAYOUTS,
+    class_options,
+    data_card,
+    file_options,
+    inverted_option,
+    place,
+    rig_option,
+)
 from samantic.errors import InputError
 
 HELP = "look at a data set before training on it"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--data", type=place, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, help="needed, except for labels of a tool")
     sub.add_argument(
         "--split", action="append", help="split to look at, may be repeated (default: all of them)"
@@ -24,9 +32,10 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         metavar="LOW,HIGH",
         help="range of the thermal values, in the unit of the files: do they fit it?",
     )
+    inverted_option(sub)
     rig_option(sub)
     sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
-    sub.add_argument("--out", type=Path, help="default runs/check/NAME")
+    sub.add_argument("--out", type=place, help="default runs/check/NAME")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,14 +43,16 @@ def run(options: argparse.Namespace) -> int:
     from samantic.convert.advice import conversion_advice
     from samantic.data.camera import ALIGNED_8_BIT
     from samantic.provenance import check_folder, write_inputs
+    from samantic.report.pages import refuse_foreign
 
     if options.layout is None or options.data.is_file():
         refuse_without_layout(options)
     spec = data_card(options)
-    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig)
+    camera = ALIGNED_8_BIT.changed(options.thermal_scaling, options.rig, options.thermal_inverted)
     out = options.out or Path("runs", "check", options.data.resolve().name or "root")
     made = {"data": str(options.data.resolve())}
     check_folder(out, made, "a check", ("check.json", "check.html"))
+    refuse_foreign(out / "check.html")
     findings = check(options.data, spec, options.split, camera)
     if findings.errors:
         advice = conversion_advice(options.data, spec.labels)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from samantic.cli.options import place
 from samantic.errors import InputError
 
 HELP = "turn a tool's labels, or a thermal camera's recordings, into files of a data set"
@@ -13,20 +13,20 @@ HELP = "turn a tool's labels, or a thermal camera's recordings, into files of a 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "source",
-        type=Path,
+        type=place,
         metavar="IN",
         help="labels as a tool exports them, or a SEQ, FFF or TIFF of several pages; a file or a "
         "folder, known by its content",
     )
-    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--out", type=place, required=True, help="folder to write to")
     sub.add_argument(
         "--images",
-        type=Path,
+        type=place,
         help="folder of the images that were labelled, copied to OUT/rgb (default: those beside "
         "the labels)",
     )
     sub.add_argument(
-        "--thermal", type=Path, help="folder of their thermal images, copied to OUT/thermal"
+        "--thermal", type=place, help="folder of their thermal images, copied to OUT/thermal"
     )
     sub.add_argument(
         "--classes", help="names by label id, as background,car (default: those of the export)"
@@ -36,7 +36,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--map",
-        type=Path,
+        type=place,
         metavar="YAML",
         help="file that says what becomes what: lines as `van: car`, `7: road`, "
         "`'#ff0000': car`, `sky: ignore` or `car: [van, 13]`",

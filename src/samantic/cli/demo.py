@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import whole
+from samantic.cli.options import place, whole
 from samantic.config.options import SEED
 
 HELP = "the whole story on generated scenes, in minutes"
@@ -13,7 +13,7 @@ HELP = "the whole story on generated scenes, in minutes"
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--out", type=Path, default=Path("runs/demo"), help="folder (default runs/demo)"
+        "--out", type=place, default=Path("runs/demo"), help="folder (default runs/demo)"
     )
     sub.add_argument(
         "--seed", type=whole(0, SEED), default=0, help="seed of the training scenes and weights"

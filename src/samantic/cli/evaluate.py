@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from samantic.cli.options import (
     LAYOUTS,
@@ -12,6 +11,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    place,
     view_options,
     whole,
 )
@@ -30,7 +30,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help=f"{MODEL}; several are compared with the first",
     )
-    sub.add_argument("--data", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--data", type=place, required=True, help="folder of the data set")
     sub.add_argument("--layout", choices=LAYOUTS, required=True)
     sub.add_argument("--split", required=True)
     sub.add_argument(
@@ -50,7 +50,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on past pairs that cannot be read, and name them",
     )
-    sub.add_argument("--out", type=Path, help="default runs/evaluate/NAME-DATA-SPLIT")
+    sub.add_argument("--out", type=place, help="default runs/evaluate/NAME-DATA-SPLIT")
     class_options(sub)
     sub.add_argument(
         "--map",
@@ -85,6 +85,7 @@ def run(options: argparse.Namespace) -> None:
             options.size,
             options.tta,
             options.frames,
+            thermal_inverted=options.thermal_inverted,
         ),
         out=options.out,
         disturbances=tuple(SUITE) if options.robustness else (),

@@ -12,6 +12,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    place,
     sides,
     whole,
 )
@@ -44,8 +45,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--batch", type=whole(1, 1024), metavar="N", help="pairs at a time (default: any number)"
     )
-    sub.add_argument("--out", type=Path, help="file to write to (default NAME.onnx or NAME.xml)")
-    sub.add_argument("--data", type=Path, help="labelled data, for the proof and for int8")
+    sub.add_argument("--out", type=place, help="file to write to (default NAME.onnx or NAME.xml)")
+    sub.add_argument("--data", type=place, help="labelled data, for the proof and for int8")
     sub.add_argument("--layout", choices=LAYOUTS)
     sub.add_argument("--split")
     sub.add_argument(
@@ -82,6 +83,7 @@ def run(options: argparse.Namespace) -> None:
         options.rig,
         None,
         options.panorama,
+        thermal_inverted=options.thermal_inverted,
     )
     assert predictor.folder is not None  # noqa: S101  # it was loaded from one
     out = ending_of(options.out or Path(model_name(predictor.folder)), options.format)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 LAYOUTS = get_args(Layout)
 
-MODEL = "nano, nano-small, sartm-nano, run folder, model folder, hub id or exported file"
+MODEL = (
+    "nano, nano-small, sartm-nano, run folder, model folder, hub id (owner/name, "
+    "owner/name@revision) or exported file"
+)
 """What may stand for a trained model."""
 
 
@@ -29,7 +32,7 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
     --help-all ends with all of them.
     """
     sub.add_argument(
-        "config", type=Path, metavar="CONFIG", help="YAML file; --key value overrides a key"
+        "config", type=place, metavar="CONFIG", help="YAML file; --key value overrides a key"
     )
     sub.add_argument(
         "--resume",
@@ -126,6 +129,7 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
         metavar="8-bit|frame|[UNIT:]LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
     )
+    inverted_option(sub)
     rig_option(sub)
     sub.add_argument(
         "--panorama",
@@ -148,6 +152,14 @@ def view_options(sub: argparse.ArgumentParser) -> None:
         choices=get_args(TestTime),
         help="test-time augmentation: average the answers to the image and its mirror image (flip: "
         "2 passes), to it and a larger one (scales: 2), or to all four (all)",
+    )
+
+
+def inverted_option(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--thermal-inverted",
+        action=argparse.BooleanOptionalAction,
+        help="whether hot is dark in the thermal files (black-hot; default: as in training)",
     )
 
 
@@ -180,6 +192,24 @@ def whole(low: int, high: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def place(text: str) -> Path:
+    """A path; an empty text, as a variable that is not set gives it, is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no path; give one, or leave the option out")
+    return Path(text)
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is not a number above 0")
+    return number
 
 
 def sides(text: str) -> tuple[int, int]:

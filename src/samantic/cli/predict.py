@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from samantic.cli.options import (
     MODEL,
     camera_options,
+    place,
     unpaired_option,
     view_options,
     whole,
@@ -36,10 +36,10 @@ WRITTEN = {
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help=MODEL)
-    sub.add_argument("--rgb", type=Path, help="RGB image or folder")
-    sub.add_argument("--thermal", type=Path, help="thermal image or folder")
+    sub.add_argument("--rgb", type=place, help="RGB image or folder")
+    sub.add_argument("--thermal", type=place, help="thermal image or folder")
     sub.add_argument(
-        "--rgbt", type=Path, help="4-channel image or folder, instead of the other two"
+        "--rgbt", type=place, help="4-channel image or folder, instead of the other two"
     )
     sub.add_argument(
         "--tolerance",
@@ -48,7 +48,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="names are times: pair images that lie at most so far apart, as 0.05 or 50ms; what "
         "has no partner is named and left out (default: partners have equal names)",
     )
-    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--out", type=place, required=True, help="folder to write to")
     sub.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, mps, ..."
     )
@@ -131,13 +131,14 @@ def run(options: argparse.Namespace) -> int:
         options.panorama,
         options.size,
         options.tta,
+        thermal_inverted=options.thermal_inverted,
     )
     only = None if options.only is None else words(options.only)
     threshold = None if options.threshold is None else parse_threshold(options.threshold)
     predictor.selection = selection_of(predictor.classes, only, threshold, "--")
     place = str(options.thermal or options.rgbt)
-    check_cameras(files, predictor.camera)
     check_unit(files, predictor.camera.scaling, place, TYPED)
+    check_cameras(files, predictor.camera)
     look = Look(options.ground, options.legend)
     summary = predict_files(predictor, files, options.out, kinds=kinds, look=look)
     problems = list(summary["failed"].values())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from samantic.cli.options import LAYOUTS, sides, whole
+from samantic.cli.options import LAYOUTS, place, sides, whole
 from samantic.config.options import SEED
 from samantic.errors import InputError
 
@@ -14,7 +13,7 @@ HELP = "write generated labelled scenes"
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--layout", choices=LAYOUTS, required=True, help="data set to imitate")
-    sub.add_argument("--out", type=Path, required=True, help="folder to write to")
+    sub.add_argument("--out", type=place, required=True, help="folder to write to")
     sub.add_argument(
         "--count",
         type=whole(3, 100_000),

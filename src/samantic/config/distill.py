@@ -6,12 +6,12 @@ samantic distill configs/goodsam_panorama.yaml --data.root FOLDER --teacher.mode
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from samantic.config.networks import StudentConfig
-from samantic.config.options import Options
-from samantic.config.train import DataConfig, PhotometricConfig, TrainConfig
+from samantic.config.options import Default, Options
+from samantic.config.train import NO_FOLDER, DataConfig, PhotometricConfig, TrainConfig
 
 Window = int | tuple[int, int]
 """Width of a panorama's windows in pixels, as high as it; or their height and width."""
@@ -132,6 +132,15 @@ class ViewConfig(PhotometricConfig, section="augment"):
             )
 
 
+DISTILL_DEFAULTS: dict[str, Any] = {
+    "data.val": None,
+    "data.test": None,
+    "data.thermal_scaling": "teacher",
+}
+"""A distillation looks for labels only where its configuration names a split, and scales thermal
+images as its teacher does."""
+
+
 @dataclass(frozen=True)
 class DistillConfig(Options):
     """One distillation.
@@ -154,7 +163,16 @@ class DistillConfig(Options):
     augment: ViewConfig = field(default_factory=ViewConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
+    def __post_init__(self) -> None:
+        if isinstance(self.data, DataConfig):
+            own = {key.removeprefix("data."): value for key, value in DISTILL_DEFAULTS.items()}
+            left = {k: v for k, v in own.items() if isinstance(getattr(self.data, k), Default)}
+            object.__setattr__(self, "data", replace(self.data, **left))
+        super().__post_init__()
+
     def broken(self) -> Iterator[str]:
+        if not self.out.strip():
+            yield NO_FOLDER
         if self.train.teacher is not None:
             yield (
                 "train.teacher belongs to samantic train; name the teacher of a distillation in "

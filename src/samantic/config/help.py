@@ -115,6 +115,8 @@ def _entry(field: Field[Any], hint: Any, prefix: str, meaning: str, default: obj
 
 def _text(default: object) -> str:
     value = list(default) if isinstance(default, tuple) else default
+    if isinstance(value, str):
+        value = str(value)  # no subclass, which YAML does not know
     text: str = yaml.safe_dump(value, default_flow_style=True)
     return text.removesuffix("\n").removesuffix("\n...")
 

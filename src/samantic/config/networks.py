@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import InitVar, dataclass, field
 from typing import Any, ClassVar, Literal, get_args
 
-from samantic.config.options import Options, hints
+from samantic.config.options import Default, Options, hints
 from samantic.errors import InputError
 
 Fusion = Literal["paper", "figure", "average", "late", "rgb", "thermal"]
@@ -145,6 +145,9 @@ ModelConfig = SartmConfig | StudentConfig
 """The options of one network or another."""
 
 
+_LORA: Any = Default("lora")
+
+
 @dataclass(frozen=True)
 class AdaptConfig(Options, section="adapt"):
     """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
@@ -159,7 +162,7 @@ class AdaptConfig(Options, section="adapt"):
         random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
     """
 
-    method: Literal["lora", "full", "full-separate", "frozen"] = "lora"
+    method: Method = _LORA
     rank: int = 16
     alpha: float | None = None
     shared: bool = False

@@ -135,6 +135,10 @@ class Options:
         return iter(())
 
 
+class Default(str):
+    """A text that nobody gave: what it is part of may have another default."""
+
+
 def refuse(wrong: list[str]) -> None:
     """Say everything that is wrong at once.
 
@@ -230,6 +234,8 @@ def wanted(hint: Any, within: str = "") -> str:
         kind = "whole numbers" if int in members else "numbers"
         return f"{len(members)} {kind}{within}"
     if origin is list:
+        if get_origin(members[0]) is Literal:
+            return f"a list of some of {', '.join(get_args(members[0]))}"
         if members[0] is str:
             example = 'quote yes, no, on, off, null and numbers, e.g. "no"'
             return f"a list of texts such as [car, person]; {example}"

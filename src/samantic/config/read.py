@@ -9,21 +9,14 @@ from typing import Any, TypeVar
 
 import yaml
 
-from samantic.config.distill import DistillConfig
+from samantic.config.distill import DISTILL_DEFAULTS, DistillConfig
 from samantic.config.help import config_help, short_help
-from samantic.config.networks import ModelConfig
-from samantic.config.options import arms
 from samantic.config.train import Config
-from samantic.config.values import build, merged, network_kind, overridden, refuse_unknown
+from samantic.config.values import build, merged, overridden, refuse_unknown
 from samantic.errors import InputError
 from samantic.files import read_yaml
 
 Run = TypeVar("Run", Config, DistillConfig)
-
-DISTILL_DEFAULTS = {"data.val": None, "data.test": None, "data.thermal_scaling": "teacher"}
-"""A distillation looks for labels only where its configuration names a split, and scales thermal
-images as its teacher does."""
-
 
 FIRST = (
     "out",
@@ -116,20 +109,9 @@ def _read(kind: type[Run], path: Path, words: list[str]) -> Run:
                 part["adapt"] = {"method": part["adapt"]}
         values = merged(values, changes)
         refuse_unknown(values, kind)
-        return build(kind, merged(_defaults(kind, values), values))
+        return build(kind, values)
     except InputError as error:
         raise InputError(f"{path}: {error}; `samantic {verb} --help-all` lists every key") from None
-
-
-def _defaults(kind: type[Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Nested defaults that are other than the dataclasses'."""
-    if kind is DistillConfig:
-        return merged({}, DISTILL_DEFAULTS)
-    model = values.get("model")
-    if not isinstance(model, dict) or not isinstance(values.get("adapt"), dict):
-        return {}
-    # a mapping without a method takes the network's
-    return {"adapt": {"method": network_kind(arms(ModelConfig), model, "model").methods[0]}}
 
 
 def to_yaml(config: Config | DistillConfig) -> str:

@@ -7,12 +7,16 @@ A configuration is a YAML file; `--key value` on the command line overrides a ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from samantic.config.classes import check_colours, check_names
+from samantic.config.matrix import check_matrix
 from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, adapt_misfit
-from samantic.config.options import RANGES, Options, quoted
+from samantic.config.options import RANGES, Default, Options, quoted
+from samantic.config.scaling import parse_scaling
+from samantic.errors import InputError
 
 Layout = Literal[
     "mfnet",
@@ -33,6 +37,8 @@ IGNORE = 255
 TILE = 1536
 """Images with a longer side than this many pixels are predicted in tiles of this side, unless the
 model saw more of an image at once in training."""
+
+NO_FOLDER = "out is empty; give the run folder"
 
 MOST_TILE = 65536
 """Largest side of a tile in pixels."""
@@ -66,9 +72,13 @@ class DataConfig(Options, section="data"):
             refused), LOW,HIGH in the files' unit, UNIT:LOW,HIGH in degrees Celsius, dataset (a
             range estimated on the training split), frame (each image's own range) or, in a
             distillation, teacher (as the teacher learnt it); see docs/thermal-images.md.
+        thermal_inverted: Hot is dark in the thermal files (black-hot): they are turned over, and
+            the model remembers it.
         rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
             pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
             and two sizes; null for aligned images; see docs/own-data.md.
+        panorama: Images of the layout pairs go all around, so that their left and right edge meet;
+            null means that they do not.
         eval_size: Images are brought to this short side in pixels, their aspect kept, before the
             network sees them in validation, test and prediction; labels come in the images' own
             size, and so do metrics. null leaves images as they are.
@@ -85,12 +95,44 @@ class DataConfig(Options, section="data"):
     allow_unpaired: bool = False
     colors: list[str] | None = None
     train: str = "train"
-    val: str | None = "val"
-    test: str | None = "test"
-    thermal_scaling: str = "8-bit"
+    val: str | None = Default("val")
+    test: str | None = Default("test")
+    thermal_scaling: str = Default("8-bit")
+    thermal_inverted: bool = False
     rig: str | list[list[float]] | None = None
+    panorama: bool | None = None
     eval_size: int | None = None
     workers: int = 2
+
+    def broken(self) -> Iterator[str]:
+        if not self.root.strip():
+            yield "data.root is empty; give the folder of the data set"
+        checks: list[Callable[[], None]] = [
+            lambda: _check_scaling(self.thermal_scaling),
+            lambda: check_matrix(self.rig),
+        ]
+        if self.classes is not None:
+            checks.append(lambda: check_names(self.classes or [], "data.classes"))
+        if self.colors is not None:
+            checks.append(lambda: check_colours(self.colors or [], self.classes, "data.colors"))
+        for look in checks:
+            try:
+                look()
+            except InputError as error:
+                yield str(error)
+
+
+def _check_scaling(text: str) -> None:
+    """Refuse what is no scaling.
+
+    Raises:
+        InputError: It is so.
+    """
+    if text not in ("dataset", "teacher"):
+        try:
+            parse_scaling(text)
+        except InputError as error:
+            raise InputError(f"data.thermal_scaling: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -226,6 +268,8 @@ class TrainConfig(Options, section="train"):
             accumulate pairs on a device in the memory of batch_size.
         checkpointing: Keep the inputs of the encoder's blocks alone and compute what is in them
             once more for the gradient: less memory, more time, the same steps; see docs/memory.md.
+        compile: Compile the network's parts by torch.compile, for each size of images: minutes at
+            the start, less time a step on a GPU; needs a C++ compiler on a CPU.
         learning_rate: Peak learning rate of AdamW.
         weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
         warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
@@ -251,6 +295,7 @@ class TrainConfig(Options, section="train"):
     batch_size: int = 8
     accumulate: int = 1
     checkpointing: bool = False
+    compile: bool = False
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
     warmup: float = 0.02
@@ -258,6 +303,7 @@ class TrainConfig(Options, section="train"):
     ema: float = 0.0
     validations: int = 20
     save_minutes: float = 10.0
+    log: list[Literal["tensorboard", "wandb"]] | None = None
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     devices: int | str = "auto"
     seed: int = 0
@@ -292,12 +338,16 @@ class Config(Options):
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
+        methods = getattr(self.model, "methods", SartmConfig.methods)
         if self.adapt is None:
-            methods = getattr(self.model, "methods", SartmConfig.methods)
             object.__setattr__(self, "adapt", AdaptConfig(methods[0]))
+        elif isinstance(self.adapt, AdaptConfig) and isinstance(self.adapt.method, Default):
+            object.__setattr__(self, "adapt", replace(self.adapt, method=methods[0]))
         super().__post_init__()
 
     def broken(self) -> Iterator[str]:
+        if not self.out.strip():
+            yield NO_FOLDER
         yield from adapt_misfit(self.model, self.adapt)
         if self.loss.language and not self.text.source:
             yield "loss.language needs text.source, e.g. openai/clip-vit-base-patch32"

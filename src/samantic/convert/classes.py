@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from samantic.config.classes import MOST_CLASSES, check_names
 from samantic.config.train import IGNORE
 from samantic.convert.export import VOID, Export
 from samantic.convert.request import IGNORED, Request
-from samantic.data.cards.card import MOST_CLASSES, check_names
 from samantic.errors import InputError
 from samantic.strings import normal
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from samantic.data.cards.card import check_names, colours_of
+from samantic.config.classes import check_names, colours_of
 from samantic.errors import InputError
 from samantic.files import read_yaml
 

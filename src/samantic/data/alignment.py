@@ -59,8 +59,8 @@ def estimate_shift(rgb: NDArray[np.uint8], thermal: NDArray[np.floating], reach:
     height, width = thermal.shape
     window = np.outer(np.hanning(height), np.hanning(width))
     agreement = np.zeros((height, width))
-    ours = _directions(rgb @ np.array([0.299, 0.587, 0.114]))
-    for a, b in zip(ours, _directions(thermal.astype(np.float64)), strict=True):
+    ours = edge_directions(rgb @ np.array([0.299, 0.587, 0.114]))
+    for a, b in zip(ours, edge_directions(thermal.astype(np.float64)), strict=True):
         spectrum = np.conj(np.fft.rfft2(a * window)) * np.fft.rfft2(b * window)
         agreement += np.fft.irfft2(spectrum, (height, width))
     reach = min(reach, (min(height, width) - 1) // 2)
@@ -74,7 +74,7 @@ def estimate_shift(rgb: NDArray[np.uint8], thermal: NDArray[np.floating], reach:
     return Shift(x - reach, y - reach, float(peak / max(rest.max() - floor, 1e-12)))
 
 
-def _directions(gray: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def edge_directions(gray: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cosine and sine of the doubled angle of the gradient, weighed by its relative strength."""
     dx = ndimage.gaussian_filter(gray, SMOOTHING, order=(0, 1))
     dy = ndimage.gaussian_filter(gray, SMOOTHING, order=(1, 0))

@@ -7,16 +7,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
-from samantic.data.thermal import (
-    SCALE,
-    RawThermal,
-    Scaling,
-    is_too_deep,
-    parse_scaling,
-    refuse_depth,
-    scale_thermal,
-)
+from samantic.data.thermal import SCALE, RawThermal, is_too_deep, refuse_depth, scale_thermal
 from samantic.errors import InputError
 from samantic.spelling import remedy
 
@@ -117,21 +110,25 @@ class Camera(NamedTuple):
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
     def changed(
-        self, scaling: str | tuple[float, float] | None, rig: str | list[list[float]] | None
+        self,
+        scaling: str | tuple[float, float] | None,
+        rig: str | list[list[float]] | None,
+        inverted: bool | None = None,
     ) -> Camera:
         """The same with another scaling or rig, where one is given.
 
         Args:
             scaling: `8-bit`, `frame` or `LOW,HIGH`.
             rig: `resize`, a matrix, or a YAML file that holds one.
+            inverted: Whether hot is dark in the files; None means as before.
 
         Raises:
             InputError: One of them is none of these.
         """
-        return Camera(
-            self.scaling if scaling is None else parse_scaling(scaling),
-            self.rig if rig is None else read_rig(rig),
-        )
+        changed = self.scaling if scaling is None else parse_scaling(scaling)
+        turned = changed.inverted or self.scaling.inverted if inverted is None else inverted
+        changed = changed._replace(inverted=turned)
+        return Camera(changed, self.rig if rig is None else read_rig(rig))
 
 
 def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: str) -> NoReturn:

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from samantic.data.tiff import is_plain
+
 LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34887: "LERC", 34892: "JPEG", 50001: "WebP", 50002: "JPEG XL"}
 """Compressions of TIFF that change values, or may."""
 
@@ -32,6 +34,7 @@ class Header(NamedTuple):
         lossy: The kind of lossy compression; "" where every value is kept.
         premultiplied: Whether colours were multiplied by their opacity.
         problem: Why the file cannot be read as it is meant; "" if it can.
+        own: Whether it is a TIFF that is read by `tiff.plain_pages`, and not by Pillow.
     """
 
     bits: int = 8
@@ -39,6 +42,7 @@ class Header(NamedTuple):
     lossy: str = ""
     premultiplied: bool = False
     problem: str = ""
+    own: bool = False
 
 
 def read_header(path: Path) -> Header:
@@ -104,10 +108,15 @@ def _tiff(path: Path, start: bytes) -> Header:
         kinds = tuple(tags.get(_FORMAT, (_UNSIGNED,)))
         channels, extra = int(tags.get(_CHANNELS, 1)), tuple(tags.get(_EXTRA, ()))
         compression = tags.get(_COMPRESSION, _PLAIN)
-        problem = _too_deep(max(bits), channels) or _unknown_samples(bits, kinds)
+        deep, swapped = _too_deep(max(bits), channels), start[:2] == b"MM"
+        swapped = swapped and _swapped(max(bits), max(kinds), compression)
+        half = max(kinds) == _FLOAT and max(bits) in (16, 64)
+        if not deep and (half or swapped) and is_plain(tags):
+            return Header(max(bits), channels, own=True)
+        problem = deep or _unknown_samples(bits, kinds)
         lossy = LOSSY_TIFF.get(compression, "")
         colours = tags.get(_COLOUR_MAP, (0,))
-        if not problem and start[:2] == b"MM" and _swapped(max(bits), max(kinds), compression):
+        if not problem and swapped:
             problem = "big-endian TIFF of this depth; save it little-endian, or as PNG of 16 bits"
         elif not problem and tags.get(_PHOTOMETRIC, 0) == 0:
             problem = "its zero is white (TIFF's WhiteIsZero); save it with black as zero"
@@ -125,7 +134,7 @@ def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
     if len(set(bits)) > 1 or len(set(kinds)) > 1:
         return "its channels differ in depth; save them alike"
     if kind == _FLOAT and depth != 32:
-        return f"floats of {depth} bits; save floats of 32 bits"
+        return f"floats of {depth} bits in no plain strips; save floats of 32 bits"
     if kind == _SIGNED and depth == 8:
         return "8 bits with a sign; save them without, or as floats of 32 bits"
     if kind > _FLOAT:

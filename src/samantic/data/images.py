@@ -6,22 +6,26 @@ are known by their content, and a line says of each that cannot be used what to 
 
 from __future__ import annotations
 
+import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, ImageSequence
 
+from samantic.config.scaling import PLANCK
 from samantic.data.arrays import colours_of
 from samantic.data.headers import Header, read_header
-from samantic.data.radiometric import thermograms
+from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
+from samantic.data.tiff import plain_extents, plain_pages
 from samantic.errors import InputError, LargeError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
@@ -35,6 +39,8 @@ Pillow knows many more, and one of them (EPS) starts a program.
 
 SMALLEST = 16
 """Least side of an image in pixels."""
+
+T = TypeVar("T")
 
 _BROKEN = (
     OSError,
@@ -55,12 +61,13 @@ def decode(path: Path) -> Raster:
     Raises:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
+    if own := list(islice(_own(path, plain_pages), 2)):
+        if len(own) > 1:
+            raise InputError(f"{path}: {SEVERAL}")
+        return _plain_raster(own[0], str(path))
     with _opened(path) as (image, header):
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-            raise InputError(
-                f"{path}: several images in one file; save each by itself, as `samantic convert` "
-                "does of thermal ones"
-            )
+            raise InputError(f"{path}: {SEVERAL}")
         image.load()
         return raster(ImageOps.exif_transpose(image), str(path), header)
 
@@ -75,6 +82,8 @@ def extent_of(path: Path) -> tuple[int, int] | None:
         InputError: It cannot be taken as it is.
     """
     try:
+        if own := list(islice(_own(path, plain_extents), 2)):
+            return max(own, key=math.prod)
         with _opened(path) as (image, _):
             return image.size
     except UnreadableError:
@@ -87,11 +96,44 @@ def pages(path: Path) -> Iterator[RawThermal]:
     Raises:
         InputError: It is not readable, or a page is no thermal image.
     """
+    found = 0
+    for found, samples in enumerate(_own(path, plain_pages), 1):
+        yield _plain_depth(samples, f"{path}, page {found - 1}")
+    if found:
+        return
     with _opened(path) as (image, header):
         for page in ImageSequence.Iterator(image):
             page.load()
-            found = raster(page, f"{path}, page {image.tell()}", header)
-            yield _plain_depth(found.levels(), found.name)
+            one = raster(page, f"{path}, page {image.tell()}", header)
+            yield _plain_depth(one.levels(), one.name)
+
+
+SEVERAL = (
+    "several images in one file; save each by itself, as `samantic convert` does of thermal ones"
+)
+
+
+def _own(path: Path, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
+    """What is read of the pages of a TIFF that Pillow does not read, or turns; of others nothing.
+
+    Raises:
+        UnreadableError: It is such a file, and damaged.
+    """
+    try:
+        if not path.is_file() or not read_header(path).own:
+            return
+    except (OSError, ValueError, struct.error):  # told when it is opened
+        return
+    try:
+        yield from read(path)
+    except _BROKEN as error:
+        raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
+
+
+def _plain_raster(samples: NDArray[Any], name: str) -> Raster:
+    """One channel of values."""
+    empty = np.zeros((0, 3), np.uint8)
+    return Raster(name, "gray", samples, 8 * samples.itemsize, empty, None, 1, 1, "")
 
 
 @contextmanager
@@ -190,18 +232,22 @@ def _refuse_others(image: object, name: str) -> None:
         )
 
 
-def thermal_array(image: ImageLike) -> RawThermal:
+def thermal_array(image: ImageLike, *, planck: bool = False) -> RawThermal:
     """A thermal image as (H, W) in its own depth, from one channel or three equal ones.
 
     Args:
         image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
             16-bit integers and floats are read as they are, and palettes of gray by their levels;
             of a camera's radiometric file the raw counts, see `radiometric`.
+        planck: Whether the counts become kelvin, by the constants in the file; see
+            `radiometric.Planck`. Arrays of floats are taken as kelvin then.
 
     Raises:
         InputError: It is no readable image of that kind, its channels differ (false colours), it
-            has transparent pixels, or no pixel that is a number.
+            has transparent pixels, or no pixel that is a number; or it holds no such constants.
     """
+    if planck:
+        return _kelvin(image)
     if isinstance(image, str | Path | Image.Image):
         if isinstance(image, str | Path) and (counts := _counts(Path(image))) is not None:
             return counts
@@ -220,8 +266,36 @@ def thermal_array(image: ImageLike) -> RawThermal:
     return gray_of(np.asarray(image, np.uint8), "thermal")
 
 
+def _kelvin(image: ImageLike) -> RawThermal:
+    """Temperatures of a radiometric file by its own constants, for an emissivity of 1.
+
+    Raises:
+        InputError: It holds no such constants.
+    """
+    if isinstance(image, np.ndarray) and image.dtype.kind == "f":
+        return thermal_array(image)
+    found = _thermogram(Path(image)) if isinstance(image, str | Path) else None
+    if found is None or found.planck is None:
+        name = image if isinstance(image, str | Path) else "thermal"
+        raise InputError(
+            f"{name}: holds no constants of Planck's law, which {PLANCK} needs; give FLIR's "
+            "radiometric files, or another scaling"
+        )
+    return _plain_depth(found.planck.kelvin(found.counts), str(image))
+
+
 def _counts(path: Path) -> RawThermal | None:
     """The raw counts of a radiometric file; None of any other, or of none at all.
+
+    Raises:
+        InputError: It is damaged, or holds several frames.
+    """
+    found = _thermogram(path)
+    return None if found is None else found.counts
+
+
+def _thermogram(path: Path) -> Thermogram | None:
+    """What a radiometric file measured; None of any other, or of none at all.
 
     Raises:
         InputError: It is damaged, or holds several frames.
@@ -238,7 +312,7 @@ def _counts(path: Path) -> RawThermal | None:
         raise InputError(
             f"{path}: {len(frames)} frames in one file; `samantic convert` writes each by itself"
         )
-    return frames[0].counts if frames else None
+    return frames[0] if frames else None
 
 
 def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:
@@ -255,6 +329,8 @@ def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:
         raise InputError(f"{name}: not a readable image ({error}); copy it anew") from None
     if header.problem:
         raise InputError(f"{name}: {header.problem}")
+    if header.own:
+        return decode(path)
     return raster(ImageOps.exif_transpose(image), name, header)
 
 

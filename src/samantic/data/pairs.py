@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from samantic.config.scaling import Scaling
 from samantic.config.train import Layout
 from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
@@ -22,7 +23,7 @@ from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
-from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
+from samantic.data.thermal import RawThermal, dataset_scaling
 from samantic.errors import InputError
 from samantic.progress import progress
 
@@ -247,8 +248,12 @@ class PairedFolder(Dataset[Sample]):
         ]
 
 
-def read_pair(files: Files) -> RawPair:
+def read_pair(files: Files, camera: Camera = ALIGNED_8_BIT) -> RawPair:
     """Read RGB (H, W, 3) uint8 and raw thermal (h, w) of a pair; None for a missing modality.
+
+    Args:
+        files: The pair.
+        camera: Whether its scaling is of temperatures by Planck's law: then thermal is in kelvin.
 
     Raises:
         InputError: A file is broken, or too small.
@@ -259,7 +264,9 @@ def read_pair(files: Files) -> RawPair:
         rgb, thermal = read_rgbt(files.rgb)
     else:
         rgb = None if files.rgb is None else rgb_array(files.rgb)
-        thermal = None if files.thermal is None else thermal_array(files.thermal)
+        planck = camera.scaling.planck
+        heat = files.thermal
+        thermal = None if heat is None else thermal_array(heat, planck=planck)
     for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
         if pixels is not None:
             check_extent(pixels, str(path))
@@ -274,7 +281,7 @@ def read_images(
     Raises:
         InputError: A file is broken or too small, or the thermal image does not fit the camera.
     """
-    return _seen(files, read_pair(files), camera)
+    return _seen(files, read_pair(files, camera), camera)
 
 
 def _seen(
@@ -294,7 +301,7 @@ def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
         InputError: A file is broken, sizes differ, a label stands for no class, or the thermal
             image does not fit the camera.
     """
-    return make_sample(files, read_pair(files), code, camera)
+    return make_sample(files, read_pair(files, camera), code, camera)
 
 
 def make_sample(files: Files, raw: RawPair, code: LabelCode, camera: Camera) -> Sample:

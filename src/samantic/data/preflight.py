@@ -8,11 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.config.train import IGNORE
 from samantic.data.camera import Camera
+from samantic.data.kinds import refuse_mixed
 from samantic.data.labels import LabelCode
 from samantic.data.pairs import Files, PairedFolder, read_pair
-from samantic.data.thermal import RawThermal, Scaling, refuse_unit
+from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
 
 FRAMES = 32
@@ -47,15 +49,17 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
     Raises:
         InputError: It is such a split.
     """
+    where, scaling = f"{pairs.root}, {pairs.split}", pairs.camera.scaling
+    check_kinds(pairs.files, scaling, where, keys)
+    check_unit(pairs.files, scaling, where, keys)
     check_cameras(pairs.files, pairs.camera)
-    check_unit(pairs.files, pairs.camera.scaling, f"{pairs.root}, {pairs.split}", keys)
     counts = np.zeros(256, np.int64)
     stride = max(1, len(pairs.files) // FRAMES)
     for labels in _labels([*pairs.files[::stride], *pairs.files], pairs.code):
         counts += np.bincount(labels.ravel(), minlength=256)
         if counts[1:IGNORE].any():
             return
-    refuse_masks(counts, pairs.code, f"{pairs.root}, {pairs.split}", keys)
+    refuse_masks(counts, pairs.code, where, keys)
 
 
 def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True) -> None:
@@ -74,7 +78,7 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
     first: InputError | None = None
     for pair in {place: files[place] for place in (0, len(files) // 2, -1) if files}.values():
         try:
-            rgb, raw = read_pair(pair)
+            rgb, raw = read_pair(pair, camera)
         except InputError:  # reported when it is needed
             continue
         if raw is None or not (depth or (rgb is not None and camera.misplaces(raw, rgb))):
@@ -89,7 +93,9 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse pairs whose thermal values lie beyond a range; see `thermal.refuse_unit`.
+    """Refuse pairs of which no one range makes sense; see `refuse_mixed` and `refuse_unit`.
+
+    Gray levels that `8-bit` reads need no look: a deeper image is refused by itself.
 
     Args:
         files: The pairs.
@@ -101,8 +107,25 @@ def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys)
         InputError: They do.
     """
     if scaling.kind == "fixed":
-        stride = max(1, -(-len(files) // FRAMES))
-        refuse_unit(_thermal(files[::stride]), scaling, where, keys.scaling)
+        seen = _seen(files, scaling)
+        refuse_mixed(seen, scaling, where, keys.scaling)
+        refuse_unit(seen, scaling, where, keys.scaling)
+
+
+def check_kinds(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
+    """Refuse a data set of several kinds of thermal values, `8-bit` or not; see `refuse_mixed`.
+
+    Raises:
+        InputError: It is one.
+    """
+    if scaling.kind != "frame":
+        refuse_mixed(_seen(files, scaling), scaling, where, keys.scaling)
+
+
+def _seen(files: Sequence[Files], scaling: Scaling) -> list[tuple[str, RawThermal]]:
+    """Thermal images of some pairs, evenly spaced, with their names."""
+    stride = max(1, -(-len(files) // FRAMES))
+    return [*_thermal(files[::stride], scaling)]
 
 
 def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: Keys) -> None:
@@ -126,11 +149,11 @@ def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: K
         )
 
 
-def _thermal(files: Sequence[Files]) -> Iterator[tuple[str, RawThermal]]:
+def _thermal(files: Sequence[Files], scaling: Scaling) -> Iterator[tuple[str, RawThermal]]:
     for pair in files:
         try:
             alone = {n: path for n, path in pair.images.items() if path == pair.thermal}
-            thermal = read_pair(pair._replace(images=alone))[1]
+            thermal = read_pair(pair._replace(images=alone), Camera(scaling))[1]
         except InputError:  # reported when it is needed
             continue
         if thermal is not None:

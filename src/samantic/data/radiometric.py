@@ -2,8 +2,9 @@
 
 Such a JPEG shows a coloured picture and holds what the sensor measured beside it. FLIR puts an FFF
 file into segments of the JPEG: a header, a list of records, and one of them is the image, plain or
-as PNG. A SEQ is FFF files one after the other. DJI puts plain counts into segments of their own.
-The places of the fields are those that ExifTool's documentation of FLIR's and DJI's tags gives.
+as PNG. A SEQ is FFF files one after the other, and a CSQ such ones with images of JPEG-LS. DJI puts
+plain counts into segments of their own. The places of the fields are those that ExifTool's
+documentation of FLIR's and DJI's tags gives.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,7 @@ def _image(record: bytes) -> Counts:
     width, height = struct.unpack_from(f"{order}HH", record, 2)
     payload = record[_RECORD:]
     if payload.startswith(_JPEG_LS):
-        raise ValueError("its frames are compressed as JPEG-LS (CSQ); export them as TIFF or SEQ")
+        return _jpeg_ls(payload, height, width)
     if payload.startswith(b"\x89PNG"):
         try:
             with Image.open(io.BytesIO(payload), formats=("PNG",)) as image:
@@ -198,6 +199,32 @@ def _image(record: bytes) -> Counts:
         raise ValueError(f"{len(payload)} bytes for {width}x{height} counts")
     counts = np.frombuffer(payload, f"{order}u2", width * height)
     return counts.reshape(height, width).astype(np.uint16)
+
+
+def _jpeg_ls(payload: bytes, height: int, width: int) -> Counts:
+    """The frame of a CSQ, decoded by PyAV.
+
+    Raises:
+        ValueError: PyAV is not installed, or it is damaged or of another size.
+    """
+    try:
+        import av
+    except ImportError:
+        raise ValueError(
+            "its frames are compressed as JPEG-LS (CSQ): pip install 'samantic[csq]', or export "
+            "them as TIFF or SEQ"
+        ) from None
+    if struct.unpack_from(">HH", payload, 7) != (height, width) or height * width > MOST_PIXELS:
+        raise ValueError(f"its JPEG-LS is not of {width}x{height} counts")
+    decoder = av.CodecContext.create("jpegls", "r")
+    try:
+        frames = [*decoder.decode(av.Packet(payload)), *decoder.decode(None)]
+        counts: NDArray[Any] = frames[0].to_ndarray()
+    except (av.FFmpegError, IndexError, ValueError) as error:
+        raise ValueError(f"its counts are no whole JPEG-LS ({type(error).__name__})") from None
+    if counts.shape != (height, width) or counts.dtype != np.uint16:
+        raise ValueError(f"{counts.dtype} {counts.shape} for {width}x{height} counts")
+    return counts.astype(np.uint16)
 
 
 def _roughness(pixels: Counts) -> float:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.matrix import NEEDED, check_matrix
 from samantic.errors import InputError
 from samantic.files import read_yaml
 from samantic.spelling import option
@@ -85,11 +86,7 @@ def rig_from(matrix: Any, name: str) -> Rig:
     if numbers.shape == (2, 3):
         numbers = np.vstack([numbers, [0, 0, 1]])
     if numbers.shape != (3, 3) or not np.isfinite(numbers).all():
-        raise InputError(
-            f"{name}: needs thermal_to_rgb, a 3x3 homography or a 2x3 affine matrix that "
-            "takes thermal pixels to RGB pixels"
-        )
-    if abs(np.linalg.det(numbers)) < 1e-9:
-        raise InputError(f"{name}: thermal_to_rgb is singular; calibrate anew")
+        raise InputError(f"{name}: {NEEDED}")
+    check_matrix(numbers.tolist(), name)
     a, b, c = (tuple(float(v) for v in row) for row in numbers)
     return Rig((a, b, c))  # type: ignore[arg-type]

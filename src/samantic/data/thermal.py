@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.errors import InputError
 from samantic.spelling import remedy
 
@@ -32,67 +32,6 @@ FEW = 0.25
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 
 
-class Scaling(NamedTuple):
-    """How thermal values become 0..1.
-
-    Attributes:
-        kind: `8-bit` reads gray levels 0..255 and refuses anything deeper, `fixed` maps low..high,
-            `frame` each image's own percentiles.
-        low: The value that becomes 0, in the unit of the files.
-        high: The value that becomes 1.
-    """
-
-    kind: Literal["8-bit", "fixed", "frame"] = "8-bit"
-    low: float = 0.0
-    high: float = 255.0
-
-    def __str__(self) -> str:
-        return f"{self.low:.9g},{self.high:.9g}" if self.kind == "fixed" else self.kind
-
-
-UNITS = {
-    "celsius": (1.0, 0.0),
-    "kelvin": (1.0, 273.15),
-    "decikelvin": (10.0, 2731.5),
-    "centikelvin": (100.0, 27315.0),
-    "lepton-tlinear": (100.0, 27315.0),
-    "optris": (10.0, 1000.0),
-}
-"""Factor and offset that turn degrees Celsius into what files hold. FLIR's Lepton with TLinear
-writes hundredths of a kelvin (its datasheet's default), Optris (t + 100) x 10 (its SDK)."""
-
-
-def parse_scaling(text: str | tuple[float, float]) -> Scaling:
-    """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius; or two numbers.
-
-    Raises:
-        InputError: It is none of these.
-
-    Example:
-        >>> str(parse_scaling("centikelvin:0,40"))
-        '27315,31315'
-    """
-    if not isinstance(text, str):
-        text = ",".join(str(part) for part in np.ravel(text))
-    if text == "8-bit":
-        return Scaling()
-    if text == "frame":
-        return Scaling("frame")
-    unit, separated, bounds = text.rpartition(":")
-    factor, offset = UNITS.get(unit, (1.0, 0.0))
-    try:
-        low, high = (offset + factor * float(part) for part in bounds.split(","))
-    except ValueError:
-        low = high = 0.0
-    if not low < high < float("inf") or (separated and unit not in UNITS):
-        raise InputError(
-            f"thermal scaling {text!r}: give 8-bit, frame, LOW,HIGH in the files' unit, e.g. "
-            "27315,31315, or UNIT:LOW,HIGH in degrees Celsius, e.g. centikelvin:0,40, of "
-            f"{', '.join(UNITS)}"
-        )
-    return Scaling("fixed", low, high)
-
-
 def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> NDArray[np.float32]:
     """Map a thermal image to (H, W) float32 in 0..1; values beyond the range are cut off.
 
@@ -109,13 +48,15 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
     """
     refuse_depth(raw, scaling, name)
     if scaling.kind == "8-bit":
-        return raw.astype(np.float32) / np.float32(255)
+        levels = raw.astype(np.float32) / np.float32(255)
+        return 1 - levels if scaling.inverted else levels
     values, _ = clean(raw)
     low, high = scaling.low, scaling.high
     if scaling.kind == "frame":
         low, high = np.percentile(values, PERCENTILES)
     scaled = (values - low) / max(high - low, 1e-12)
-    return np.clip(scaled, 0.0, 1.0).astype(np.float32)
+    scaled = np.clip(scaled, 0.0, 1.0)
+    return (1 - scaled if scaling.inverted else scaled).astype(np.float32)
 
 
 def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> None:

@@ -71,7 +71,7 @@ class Order(NamedTuple):
 
 
 def export(predictor: Predictor, order: Order, out: Path) -> Proof:
-    """Write a model as one file, proved on the way; beside it NAME.json says how it did.
+    """Write a model as one file, proved on the way; beside it, FILE.json says how it did.
 
     Args:
         predictor: The model, loaded from a folder.
@@ -97,8 +97,8 @@ def export(predictor: Predictor, order: Order, out: Path) -> Proof:
             model = _of_8_bits(model, ExportedModel(temporary), sampled, order)
             _save(model, temporary, made)
         proof = prove(predictor, ExportedModel(temporary), sampled)
-        refuse_unlike(proof, order.precision)
-    write_json(out.with_suffix(".json"), made | {"proof": proof._asdict()})
+        refuse_unlike(proof, order.precision, order.most_drop)
+    write_json(out.with_name(f"{out.name}.json"), made | {"proof": proof._asdict()})
     return proof
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from samantic.data.thermal import Scaling
+from samantic.config.scaling import Scaling
 from samantic.errors import InputError
 from samantic.predict.predictor import Predictor
 

@@ -38,14 +38,7 @@ def quantised(
     nncf = import_quietly("nncf")
     nncf.set_log_level("ERROR")
     data = nncf.Dataset(calibration)
-    options: dict[str, Any] = {
-        "preset": nncf.QuantizationPreset.MIXED,
-        "subset_size": len(calibration),
-        # both views of a SAM2 encoder share their weights, which SmoothQuant would change twice
-        "advanced_parameters": nncf.AdvancedQuantizationParameters(
-            smooth_quant_alphas=nncf.AdvancedSmoothQuantParameters(matmul=-1, convolution=-1)
-        ),
-    }
+    options = {"preset": nncf.QuantizationPreset.MIXED, "subset_size": len(calibration)}
     if most_drop is None:
         return nncf.quantize(model, data, **options)
     return nncf.quantize_with_accuracy_control(
@@ -54,7 +47,5 @@ def quantised(
         nncf.Dataset(check, lambda item: item[0]),
         validation_fn=measure,
         max_drop=most_drop,
-        preset=options["preset"],
-        subset_size=options["subset_size"],
-        advanced_quantization_parameters=options["advanced_parameters"],
+        **options,
     )

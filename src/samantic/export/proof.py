@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.data.camera import RawPair
 from samantic.data.pairs import PairedFolder
-from samantic.data.thermal import RawThermal, Scaling
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 from samantic.measure.counting import truth_of
 from samantic.metrics import confusion_matrix, scores
@@ -128,11 +129,17 @@ def _only(model: PairPredictor, pair: RawPair) -> Any:
     return answer
 
 
-def refuse_unlike(proof: Proof, precision: str) -> None:
+def refuse_unlike(proof: Proof, precision: str, most_drop: float | None = None) -> None:
     """Refuse a file that does not answer as its model.
 
+    Args:
+        proof: How it answers.
+        precision: Its precision.
+        most_drop: By how many points its mIoU may be lower; None lets it.
+
     Raises:
-        InputError: Full precision labels too few pixels alike, or the file answers one class alone.
+        InputError: Full precision labels too few pixels alike, the file answers one class alone, or
+            its mIoU is lower than it may be.
     """
     if precision == "fp32" and proof.agreement < LEAST_AGREEMENT:
         raise InputError(
@@ -144,4 +151,11 @@ def refuse_unlike(proof: Proof, precision: str) -> None:
         raise InputError(
             f"export: the file answers {name} everywhere, the model does not; nothing is written; "
             "take a higher --precision"
+        )
+    drop = 0.0 if proof.miou is None else 100 * (proof.miou[0] - proof.miou[1])
+    if most_drop is not None and drop > most_drop:
+        raise InputError(
+            f"--max-drop {most_drop:g}: the file loses {drop:.2f} points of mIoU on "
+            f"{proof.source}; nothing is written; give more pairs with --count, or take "
+            "--precision bf16"
         )

@@ -19,11 +19,13 @@ from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
 from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
+from samantic.learn.loggers import extra_loggers, finish
 from samantic.learn.resume import newest
 from samantic.learn.state import KeepState, StateFiles
 from samantic.learn.steps import AllLearn, Replaced, SkipBroken, StepSeed, Validations
 from samantic.learn.trouble import explained
 from samantic.models.checkpointing import checkpoint_blocks
+from samantic.models.compiling import compile_parts
 from samantic.models.devices import check_count
 
 
@@ -65,6 +67,8 @@ def fit(
         average = Average(options.ema)
         callbacks = [average, *callbacks, PutBack(average)]
     trainer: Any = _trainer(out, options, callbacks)
+    if options.compile:
+        compile_parts(cast(nn.Module, task.network), trainer.strategy.root_device.type)
     devices = trainer.num_devices * trainer.num_nodes
     passes = devices * options.accumulate
     steps = options.steps or step_count(len(source), options.batch_size, passes, options.epochs)
@@ -72,10 +76,12 @@ def fit(
     trainer.log_every_n_steps = min(10, steps)
     batches = [options.accumulate * count for count in (steps, start)]
     draws = Draws(len(source), options.batch_size, options.seed, *batches)
-    with _quiet(), _explained(trainer, options):
-        trainer.fit(
-            task, train_loader(source, draws), val_batches, ckpt_path=path, weights_only=True
-        )
+    learnt = train_loader(source, draws)
+    try:
+        with _quiet(), _explained(trainer, options):
+            trainer.fit(task, learnt, val_batches, ckpt_path=path, weights_only=True)
+    finally:
+        finish(trainer)
     return cast(L.Trainer, trainer)
 
 
@@ -90,6 +96,8 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
         # `Draws` goes on where a run was stopped, which Lightning cannot know.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
+        # torch.compile of torch 2.13 looks at gradients that nobody wants.
+        warnings.filterwarnings("ignore", message=".*grad attribute of a Tensor that is not a leaf")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         yield
@@ -118,6 +126,7 @@ def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
 
 def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
     """Lightning's trainer; the number of its steps is still to be set."""
+    csv = CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10)
     return L.Trainer(
         max_steps=1,
         val_check_interval=1,
@@ -126,7 +135,7 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         precision=_precision(options),
         devices=options.devices,
         use_distributed_sampler=False,  # the loaders share out the pairs themselves
-        logger=CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10),
+        logger=[csv, *extra_loggers(out, options)],
         callbacks=callbacks,
         plugins=[StateFiles()],
         gradient_clip_val=options.clip,

@@ -60,6 +60,15 @@ class ScoredTask(L.LightningModule):
             module.training = mode
         return all(bool(out.probabilities(head).isfinite().all()) for head in self.network.heads)
 
+    @torch.no_grad()
+    def predicted(self, batch: Batch) -> Tensor:
+        """The labels (N, H, W) that the answering head gives to a batch of the validation."""
+        size = batch.labels.shape[-2:]
+        scale = network_scale(size, self.eval_size)
+        with self.trainer.precision_plugin.forward_context():
+            out: Output = self.network(**{n: magnify(x, scale) for n, x in batch.images.items()})
+        return resize_to(out.probabilities(self.answer), size).argmax(1)
+
     def on_validation_epoch_start(self) -> None:
         """Nothing has been answered yet."""
         self.answers_finite = True

@@ -30,7 +30,7 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
     """
     text = f"{type(error).__name__}: {error}"
     where = f"after step {step}: "
-    if isinstance(error, MemoryError) or MEMORY.search(text):
+    if is_memory(error):
         return f"{where}out of memory; {savings(options)}"
     if (silent := SILENT.search(text)) is not None:
         return (
@@ -52,6 +52,28 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
             "does where memory is short; lower data.workers; --resume goes on"
         )
     return None
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether an error means that there is not enough memory, of the GPU or of the machine."""
+    return isinstance(error, MemoryError) or bool(MEMORY.search(f"{type(error).__name__}: {error}"))
+
+
+WHILE_USING = {
+    "train": "the trained model is kept: `samantic evaluate` measures it, with a smaller --size",
+    "distill": "the student is kept: `samantic evaluate` measures it, with a smaller --size",
+    "evaluate": "give a smaller --size, or leave out --tta and --robustness",
+    "predict": "give a smaller --tile or --size, or leave out --tta",
+    "export": "give a smaller --size or --batch",
+    "benchmark": "give a smaller --size",
+}
+"""What needs less memory in a verb that uses a model; a training says so itself."""
+
+
+def while_using(verb: str) -> str:
+    """The line for memory that ran out in a verb."""
+    cure = WHILE_USING.get(verb, "use smaller images")
+    return f"out of memory; {cure}, or end other programs that use it"
 
 
 def savings(options: TrainConfig) -> str:

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.constants import is_offline_mode
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from samantic.config.values import similar
 from samantic.errors import InputError
@@ -25,7 +30,13 @@ OWN_FOLDERS = ("runs", "run", "models", "model", "data", "out", "output", "weigh
 """Names of folders on a user's disk, which are no owners on the hub."""
 
 
-def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+"""A repository's name on the hub: owner/name."""
+
+
+def locate(
+    name: str, what: str, cure: str, known: Iterable[str] = (), revision: str | None = None
+) -> str:
     """The local folder or hub id that a name stands for.
 
     `owner/name` is asked of the hub only where no folder `owner` is here, `hf://owner/name` always,
@@ -36,6 +47,7 @@ def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
         what: Its key or kind, for the error.
         cure: What to do, for the error.
         known: Names that stand for something without a folder, one of which may be meant.
+        revision: Commit, tag or branch of the repository; None for its main branch.
 
     Returns:
         A folder, or the id of a repository that the hub has.
@@ -46,7 +58,7 @@ def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
     asked, repository = name.startswith(SCHEME), name.removeprefix(SCHEME)
     if not asked and Path(name).is_dir():
         return name
-    plain = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repository, re.ASCII)
+    plain = REPOSITORY.fullmatch(repository)
     owner = repository.partition("/")[0]
     own = not asked and (owner.lower() in OWN_FOLDERS or Path(owner).exists())
     if plain is None or own or (not asked and Path(name).exists()):
@@ -56,10 +68,10 @@ def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
             f"{what} {name}: no such folder{guess}, and not asked of the hub, whose names are "
             f"owner/name or {SCHEME}owner/name; {cure}"
         )
-    reason = no_answer(repository)
+    reason = no_answer(repository, revision)
     if reason is None:
         return repository
-    kept = try_to_load_from_cache(repository, "config.json")
+    kept = try_to_load_from_cache(repository, "config.json", revision=revision)
     if isinstance(kept, str):
         return str(Path(kept).parent)
     raise InputError(
@@ -68,7 +80,7 @@ def locate(name: str, what: str, cure: str, known: Iterable[str] = ()) -> str:
 
 
 @cache
-def no_answer(repository: str) -> str | None:
+def no_answer(repository: str, revision: str | None = None) -> str | None:
     """Why the hub does not give a repository's config.json; None if it does. It is asked once."""
     if is_offline_mode():
         return "HF_HUB_OFFLINE is set"
@@ -76,10 +88,13 @@ def no_answer(repository: str) -> str | None:
 
     def ask() -> None:
         try:
-            get_hf_file_metadata(hf_hub_url(repository, "config.json"), timeout=PATIENCE / 3)
+            url = hf_hub_url(repository, "config.json", revision=revision)
+            get_hf_file_metadata(url, timeout=PATIENCE / 3)
             reasons.append(None)
         except RepositoryNotFoundError:
             reasons.append("it has no such repository, or a private one")
+        except RevisionNotFoundError:
+            reasons.append(f"the repository has no revision {revision}")
         except EntryNotFoundError:
             reasons.append("the repository has no config.json")
         except HfHubHTTPError as error:

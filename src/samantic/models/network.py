@@ -203,13 +203,27 @@ def freeze_unused(network: nn.Module, answer: Tensor) -> None:
 def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
     """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden.
 
-    Columns of further sensors in `present` are for other networks.
+    Columns of further sensors in `present` are for other networks. In a network that is traced for
+    export the values of `present` are not looked at, since a graph has no such branch.
+
+    Raises:
+        ValueError: `present` has another shape or type, or a pair has no image.
     """
     first = next(iter(images.values()))
+    count, sensors = first.shape[0], len(MODALITIES)
     given = torch.tensor([name in images for name in MODALITIES], device=first.device)
     if present is None:
-        return given.expand(first.shape[0], len(MODALITIES))
-    return present[:, : len(MODALITIES)] & given
+        return given.expand(count, sensors)
+    if present.dtype != torch.bool or present.ndim != 2 or present.shape[1] < sensors:
+        raise ValueError(
+            f"present must be (N, {sensors}) bool, got {tuple(present.shape)} {present.dtype}"
+        )
+    if present.shape[0] != count:
+        raise ValueError(f"present is of {present.shape[0]} pairs, the images of {count}")
+    if not torch.compiler.is_compiling() and not bool((some := present.any(dim=1)).all()):
+        empty = int((~some).nonzero()[0])
+        raise ValueError(f"present: pair {empty} has no image at all; leave it out")
+    return present[:, :sensors] & given
 
 
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:

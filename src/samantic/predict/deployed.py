@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from samantic.config.networks import Head
+from samantic.config.scaling import Scaling
 from samantic.data.resize import magnify, network_scale, resize_to
-from samantic.data.thermal import Scaling
 from samantic.models import Network, Output
 from samantic.predict.info import ModelInfo
 from samantic.predict.scaling import scale_images

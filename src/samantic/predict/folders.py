@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from samantic.data.camera import Camera, RawPair
 from samantic.data.folders import stems, tell
-from samantic.data.images import open_image
 from samantic.data.lists import count_names
 from samantic.data.pairing import partners
 from samantic.data.pairs import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
+from samantic.predict.ahead import ahead
 from samantic.predict.asking import PairPredictor
-from samantic.predict.prediction import class_shares
-from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
+from samantic.predict.prediction import Prediction
+from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.predict.timestamps import by_time
 from samantic.progress import progress
-from samantic.provenance import digest, files_digest, png_mark
+from samantic.provenance import png_mark
 
 
 def find_files(
@@ -82,23 +80,6 @@ def find_files(
     ]
 
 
-class _Found(NamedTuple):
-    """A predicted pair: labels (H, W), and their mean confidence."""
-
-    labels: NDArray[np.uint8]
-    confidence: float
-
-
-class _Job(NamedTuple):
-    """What a folder is predicted with."""
-
-    predictor: PairPredictor
-    out: Path
-    made: dict[str, Any]
-    kinds: tuple[str, ...]
-    look: Look
-
-
 def predict_files(
     predictor: PairPredictor,
     files: list[Files],
@@ -138,17 +119,13 @@ def predict_files(
         _check_alike(out, read_json(summary_path), made)
     _check_own(out)
     write_json(summary_path, {**made, "complete": False})
-    frames, failed = {}, {}
-    job = _Job(predictor, out, made, kinds_of(kinds), look)
-    for pair, found in _predict_pairs(job, files, batch_size):
-        if isinstance(found, InputError):
-            failed[pair.name] = str(found)
-            continue
-        frames[pair.name] = {
-            "size": list(found.labels.shape),
-            "shares": class_shares(found.labels, predictor.info.classes),
-            "confidence": found.confidence,
-        }
+    job = Job(predictor, out, made, kinds_of(kinds), look)
+    found = kept(job, files)
+    todo = [pair for pair in files if pair.name not in found]
+    found |= _predict_pairs(job, todo, predictor.batch_size if batch_size is None else batch_size)
+    frames = {pair.name: found[pair.name] for pair in files}
+    failed = {name: str(why) for name, why in frames.items() if isinstance(why, InputError)}
+    frames = {name: frame for name, frame in frames.items() if name not in failed}
     summary = {
         **made,
         "complete": not failed,
@@ -202,36 +179,25 @@ def _check_own(out: Path) -> None:
 
 
 def _predict_pairs(
-    job: _Job, files: list[Files], batch_size: int | None
-) -> Iterator[tuple[Files, _Found | InputError]]:
-    """Each pair with its labels: those in `out` if they were made alike, or else new ones, saved.
+    job: Job, files: list[Files], batch_size: int
+) -> Iterator[tuple[str, Frame | InputError]]:
+    """Predict and save pairs; images are read and written while the network is at work.
 
-    Why there are none in their place.
+    Yields:
+        The name of each pair and what the summary says of it, or why it cannot be predicted.
     """
-    predictor, out = job.predictor, job.out
-    probabilities = "probabilities" in job.kinds
-    pairs = iter(progress(files, "predict", noun(files[0].images)))
-    while ahead := list(islice(pairs, batch_size or predictor.batch_size)):
-        marks = [_forget(pair, out, job.made) for pair in ahead]
-        kept = [_kept(job, pair, mark) for pair, mark in zip(ahead, marks, strict=True)]
-        todo = [pair for pair, found in zip(ahead, kept, strict=True) if found is None]
-        images = (_read(pair, predictor.camera) for pair in todo)
-        answers = predictor.predict_each(images, batch_size, probabilities)
-        for pair, mark, found in zip(ahead, marks, kept, strict=True):
-            if found is not None:
-                yield pair, found
-            elif isinstance(answer := next(answers), InputError):
-                yield pair, answer
-            else:
-                made_from = mark or _mark(pair, job.made)
-                save_prediction(answer, out, pair.name, made_from, job.kinds, job.look)
-                yield pair, _Found(answer.labels, float(answer.confidence.mean()))
+    if not files:
+        return
+    images = ahead(partial(_read, job.predictor.camera), files, max(batch_size, 2))
+    answers = job.predictor.predict_each(images, batch_size, "probabilities" in job.kinds)
+    saved = ahead(partial(_save, job), zip(files, answers, strict=True), max(batch_size, 2))
+    yield from progress(saved, "predict", noun(files[0].images), total=len(files))
 
 
-def _read(pair: Files, camera: Camera) -> RawPair | InputError:
+def _read(camera: Camera, pair: Files) -> RawPair | InputError:
     """The images of a pair, or why they cannot be used."""
     try:
-        rgb, raw = read_pair(pair)
+        rgb, raw = read_pair(pair, camera)
         if raw is not None:
             camera.check(raw, rgb, str(pair.thermal), str(pair.rgb))
     except InputError as error:
@@ -239,52 +205,16 @@ def _read(pair: Files, camera: Camera) -> RawPair | InputError:
     return rgb, raw
 
 
-def _forget(pair: Files, out: Path, made: dict[str, Any]) -> str | None:
-    """Remove what was made of other images, should these not be readable.
-
-    A file that bears no mark is as old as the labels beside it, which are written after it.
-
-    Returns:
-        What a prediction of the pair is made from; None where there is no old one to compare, or
-        the images cannot be read.
-    """
-    paths = {name: kind.path(out, pair.name) for name, kind in KINDS.items()}
-    if not any(path.exists() for path in paths.values()):
-        return None
-    try:
-        mark = _mark(pair, made)
-    except InputError:
-        return None
-    current = png_mark(paths["labels"]) == mark
-    for path in paths.values():
-        if not (png_mark(path) == mark if path.suffix == ".png" else current):
-            path.unlink(missing_ok=True)
-    return mark
-
-
-def _mark(pair: Files, made: dict[str, Any]) -> str:
-    """What a prediction is made from: the model and its options, and the images' content."""
-    return files_digest(pair.paths, digest(made))
-
-
-def _kept(job: _Job, pair: Files, mark: str | None) -> _Found | None:
-    """What lies in the folder of a pair; None where a file is missing, damaged or out of date."""
-    paths = {name: KINDS[name].path(job.out, pair.name) for name in job.kinds}
-    if mark is None or "labels" not in paths:
-        return None
-    try:
-        for name, path in paths.items():
-            if path.suffix != ".png":
-                if not KINDS[name].whole(path):
-                    return None
-            elif png_mark(path) != mark:
-                return None
-            else:
-                pixels = open_image(path)
-    except InputError:  # cut off: it is made anew
-        return None
-    confidence = png_mark(paths["labels"], CONFIDENCE.encode())
-    return None if not confidence else _Found(pixels, float(confidence))  # labels come last
+def _save(
+    job: Job, answered: tuple[Files, Prediction | InputError]
+) -> tuple[str, Frame | InputError]:
+    """Write the files of a prediction."""
+    pair, answer = answered
+    if isinstance(answer, InputError):
+        return pair.name, answer
+    save_prediction(answer, job.out, pair.name, mark_of(pair, job.made), job.kinds, job.look)
+    confidence = float(answer.confidence.mean())
+    return pair.name, frame_of(answer.labels, confidence, answer.classes)
 
 
 def _images(path: Path) -> dict[str, Path]:

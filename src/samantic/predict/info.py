@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import samantic
+from samantic.config.classes import MOST_CLASSES
 from samantic.config.networks import AdaptConfig, ModelConfig
 from samantic.config.options import fits, numbers
 from samantic.config.values import section
 from samantic.data.camera import ALIGNED_8_BIT, Camera, stored_camera
-from samantic.data.cards.card import MOST_CLASSES, Projection
+from samantic.data.cards.card import Projection
 from samantic.data.cards.catalog import CATALOG
 from samantic.errors import InputError
 from samantic.files import MIB, read_json

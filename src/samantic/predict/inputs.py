@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samantic.config.options import quoted
+from samantic.config.scaling import Scaling
 from samantic.data.images import ImageLike, rgb_array, thermal_array
-from samantic.data.thermal import RawThermal, Scaling
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
     """
     pixels = _plain(image, "thermal")
     if not isinstance(pixels, np.ndarray):
-        return thermal_array(pixels)
+        return thermal_array(pixels, planck=scaling.planck)
     if pixels.ndim == 3 and pixels.shape[-1] == 1:
         pixels = pixels[..., 0]
     levels = _is_tensor(image) and pixels.ndim == 2 and pixels.dtype.kind == "f"
@@ -77,7 +78,7 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
         and pixels.max() <= 1
     ):
         return np.rint(255 * pixels).astype(np.uint8)
-    return thermal_array(pixels)
+    return thermal_array(pixels, planck=scaling.planck)
 
 
 def _plain(image: Picture, name: str) -> ImageLike:

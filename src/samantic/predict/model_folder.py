@@ -69,6 +69,11 @@ def store_info(folder: Path, info: ModelInfo) -> None:
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:
     """Write the model card, with the figures of an evaluation where there is one."""
+    write_text(folder / CARD, card_text(info, metrics))
+
+
+def card_text(info: ModelInfo, metrics: dict[str, Any] | None = None) -> str:
+    """The model card, in Markdown."""
     from jinja2 import Environment, PackageLoader
 
     templates = Environment(
@@ -77,8 +82,7 @@ def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = N
         autoescape=False,  # noqa: S701  # Markdown, not HTML: names pass through these filters
     )
     templates.filters.update(text=escaped, code=code)
-    template = templates.get_template("card.md")
-    write_text(folder / CARD, template.render(info=info, metrics=metrics))
+    return templates.get_template("card.md").render(info=info, metrics=metrics)
 
 
 def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
@@ -86,7 +90,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
 
     Args:
         name_or_path: A run folder, a model folder, nano or sartm-nano (which ship), or a hub id
-            `owner/name`.
+            `owner/name`, whose commit, tag or branch `owner/name@revision` pins.
 
     Raises:
         InputError: There is no model, or its files do not fit together.
@@ -179,27 +183,37 @@ def find_model(name_or_path: str | Path) -> Path:
     return _from_hub(str(name_or_path), cure)
 
 
-def _from_hub(name: str, cure: str) -> Path:
+def _from_hub(full: str, cure: str) -> Path:
     """The folder into which the model of a hub id is downloaded, or a folder found by it.
+
+    Args:
+        full: `owner/name`, or `owner/name@revision`: a commit, a tag or a branch.
+        cure: What to do, for the error.
 
     Raises:
         InputError: There is none, or the hub does not answer.
     """
+    from httpx import HTTPError  # by which huggingface_hub talks
     from huggingface_hub import snapshot_download  # not needed for a model on this disk
 
     from samantic.models.hub import locate
 
-    found = locate(name, "model", cure, (folder.name for folder in SHIPPED.iterdir()))
+    name, _, revision = full.partition("@")
+    known = (folder.name for folder in SHIPPED.iterdir())
+    if "/" not in name:  # no repository, whatever follows
+        name, revision = full, ""
+    found = locate(name, "model", cure, known, revision or None)
     try:
         there = Path(found)
         if not there.is_dir():
-            there = Path(snapshot_download(found, allow_patterns=[WEIGHTS, CONFIG, TEXT]))
-    except (OSError, ValueError) as error:
+            wanted = [WEIGHTS, CONFIG, TEXT]
+            there = Path(snapshot_download(found, revision=revision or None, allow_patterns=wanted))
+    except (HTTPError, OSError, ValueError) as error:
         raise InputError(
-            f"{name}: the hub stopped answering ({type(error).__name__}); try again"
+            f"{full}: the hub stopped answering ({type(error).__name__}); try again"
         ) from None
     if not (there / WEIGHTS).is_file():
-        raise InputError(f"{name}: its repository holds no {WEIGHTS}; {cure}")
+        raise InputError(f"{full}: its repository holds no {WEIGHTS}; {cure}")
     return there
 
 

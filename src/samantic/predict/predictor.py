@@ -112,6 +112,7 @@ def load(
     panorama: bool | None = None,
     size: int | None = None,
     tta: TestTime | None = None,
+    thermal_inverted: bool | None = None,
 ) -> Predictor:
     """Load a trained model from its folder, in PyTorch; `samantic.load` explains the arguments.
 
@@ -123,7 +124,7 @@ def load(
     tile_of(tile, None), size_of(size, None), views_of(tta)  # before any file is read
     folder = find_model(name_or_path)
     network, info = load_model(folder)
-    camera = info.camera.changed(thermal_scaling, rig)
+    camera = info.camera.changed(thermal_scaling, rig, thermal_inverted)
     predictor = Predictor(network, info, device, camera, tile, panorama, size, tta)
     predictor.folder = folder
     return predictor

@@ -27,6 +27,10 @@ CONFIDENCE = "samantic confidence"
 """Keyword of the PNG text that holds the mean confidence of a label file."""
 
 
+OVERLAY_LEVEL = 4
+"""Of zlib for overlays: 2.5 times as fast as Pillow's 6, 1 % larger (`benchmarks/predict.py`)."""
+
+
 class Look(NamedTuple):
     """How overlays are drawn; see `Prediction.overlay`."""
 
@@ -40,7 +44,8 @@ Write = Callable[["Prediction", Path, str | None, Look], None]
 
 def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
     picture = found.overlay(ground=look.ground, legend=look.legend)
-    picture.save(path, pnginfo=None if made_from is None else mark_png(made_from))
+    info = None if made_from is None else mark_png(made_from)
+    picture.save(path, pnginfo=info, compress_level=OVERLAY_LEVEL)
 
 
 def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.data.thermal import OUTLIER, PERCENTILES, Scaling
+from samantic.config.scaling import Scaling
+from samantic.data.thermal import OUTLIER, PERCENTILES
 
 AROUND = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
 """Row and column of the eight neighbours of a pixel in a window of 3x3."""
@@ -37,7 +38,8 @@ def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
     if scaling.kind == "8-bit":
         if raw.dtype != torch.uint8:
             raise ValueError(f"thermal scaling 8-bit: the images are {raw.dtype}; scale otherwise")
-        return raw[:, None].float() / 255
+        levels = raw[:, None].float() / 255
+        return 1 - levels if scaling.inverted else levels
     values = _clean(raw)
     low: Tensor | float
     high: Tensor | float
@@ -46,7 +48,8 @@ def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
         spread: Tensor | float = (high - low).clamp(min=1e-12)
     else:
         low, spread = scaling.low, max(scaling.high - scaling.low, 1e-12)
-    return ((values - low) / spread).clamp(0, 1).float()[:, None]
+    scaled = ((values - low) / spread).clamp(0, 1)
+    return (1 - scaled if scaling.inverted else scaled).float()[:, None]
 
 
 def _clean(raw: Tensor) -> Tensor:

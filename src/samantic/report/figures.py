@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from samantic.data.lists import even_places
 from samantic.display.palette import display_colours
+from samantic.report.trend import Trend, trend_of
 
 Floats = NDArray[np.floating[Any]]
 
@@ -27,26 +28,33 @@ _BLUE, _ORANGE = "#4a86c5", "#d9822b"  # to be seen on a light and on a dark pag
 
 
 def curves(history: list[dict[str, float]]) -> list[Markup]:
-    """Training curves: the loss terms, and the validation mIoU of each head."""
-    figures = []
+    """Training curves: the loss terms, and the validation mIoU of each head.
+
+    A line marks where a plateau, overfitting or divergence begins; see `trend_of`.
+    """
+    figures, trend = [], trend_of(history)
     for prefix, label in (("train/", "loss"), ("val/miou", "validation mIoU")):
         keys = sorted({key for row in history for key in row if key.startswith(prefix)})
         if keys:
-            figures.append(_curves(history, keys, label))
+            figures.append(_curves(history, keys, label, trend))
     return figures
 
 
-def _curves(history: list[dict[str, float]], keys: list[str], label: str) -> Markup:
+def _curves(history: list[dict[str, float]], keys: list[str], label: str, trend: Trend) -> Markup:
     figure = _figure(WIDTH, 3.0)
     axes = figure.subplots()
     for key in keys:
         points = [(row["step"], row[key]) for row in history if key in row]
         axes.plot(*zip(*points, strict=True), label=key.split("/")[1], linewidth=1.2)
+    marked = ""
+    if trend.step is not None:
+        axes.axvline(trend.step, color="gray", linestyle="--", linewidth=1.2, label=trend.kind)
+        marked = f", {trend.kind} since step {trend.step}"
     axes.set_xlabel("step")
     axes.set_ylabel(label)
     axes.legend(frameon=False, fontsize="small")
     axes.spines[["top", "right"]].set_visible(False)
-    return _svg(figure, f"{label} by training step")
+    return _svg(figure, f"{label} by training step{marked}")
 
 
 def misalignment_curve(miou: dict[int, float | None]) -> Markup:

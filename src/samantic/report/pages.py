@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from samantic.display.confidence import STOPS
 from samantic.display.palette import display_colours
+from samantic.errors import InputError
 from samantic.files import write_text
 from samantic.predict.info import ModelInfo
 from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
@@ -48,8 +49,32 @@ def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int] | None]]:
     return [(info.classes[0], None), *zip(info.classes[1:], colours[1:], strict=True)]
 
 
+OURS = (
+    '<meta name="generator" content="samantic">',
+    "/* Type, colours and tables of every page. */",
+)
+"""What a page of this package holds; older versions wrote the second alone."""
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse to write a page over a file that this package has not written.
+
+    Raises:
+        InputError: It is such a file.
+    """
+    if path.is_file() and not any(mark in path.read_text("utf-8", "replace") for mark in OURS):
+        raise InputError(
+            f"{path}: not a page of samantic, and would be lost; give another --out, or move it"
+        )
+
+
 def render(template: str, path: Path, **content: Any) -> None:
-    """Write a page from a template; every text in it is escaped."""
+    """Write a page from a template; every text in it is escaped.
+
+    Raises:
+        InputError: There is a file of somebody else's.
+    """
+    refuse_foreign(path)
     page = _templates().get_template(template).render(**content)
     # file names that are no text stand with question marks
     write_text(path, page.encode("utf-8", "replace").decode())

@@ -159,9 +159,9 @@ def sensor_pictures(frame: Frame) -> list[Picture]:
     return [picture(SENSORS[name].title, pixels) for name, pixels in frame.images.items()]
 
 
-def picture(title: str, pixels: NDArray[np.uint8]) -> Picture:
+def picture(title: str, pixels: NDArray[np.uint8], widest: int = WIDTH) -> Picture:
     """A photograph, (H, W) or (H, W, 3) uint8, as a small JPEG."""
-    image = _shrunk(Image.fromarray(pixels), Image.Resampling.LANCZOS)
+    image = _shrunk(Image.fromarray(pixels), Image.Resampling.LANCZOS, widest)
     return _encoded(title, image, "jpeg", quality=QUALITY)
 
 
@@ -205,10 +205,10 @@ def _hatched(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.
     return np.where(where[..., None], np.array(HATCH, np.uint8)[stripes], pixels)
 
 
-def _shrunk(image: Image.Image, method: Image.Resampling) -> Image.Image:
-    if image.width <= WIDTH:
+def _shrunk(image: Image.Image, method: Image.Resampling, widest: int = WIDTH) -> Image.Image:
+    if image.width <= widest:
         return image
-    return image.resize((WIDTH, round(image.height * WIDTH / image.width)), method)
+    return image.resize((widest, round(image.height * widest / image.width)), method)
 
 
 def _encoded(title: str, image: Image.Image, kind: str, **options: int) -> Picture:

@@ -17,6 +17,7 @@ from samantic.report.figures import curves, similarity_matrices
 from samantic.report.pages import Section, legend, render
 from samantic.report.pictures import run_panels
 from samantic.report.robustness import robustness_of
+from samantic.report.trend import trend_of
 
 
 def write_report(
@@ -56,6 +57,7 @@ def write_report(
         panels=run_panels(evaluation.frames, subsets, info, strange),
         warning=warning(confidence, info.confidence, strange),
         own=metrics.get("dataset") == PAIRS.title,
+        trend=trend_of(history).text,
         figures=[*curves(history), *similarity_matrices(similarity, info.classes)],
         facts=_facts(info, metrics),
         config=config.read_text(encoding="utf-8") if config.exists() else None,

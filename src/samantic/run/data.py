@@ -40,7 +40,7 @@ def open_splits(
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
     for part in splits.values():
-        part.camera = camera.changed(wanted, data.rig)
+        part.camera = camera.changed(wanted, data.rig, data.thermal_inverted or None)
         check_split(part, CONFIGURED)
     return splits
 

@@ -28,6 +28,7 @@ from samantic.errors import InputError
 from samantic.files import holds_json, write_json, write_text
 from samantic.learn.callbacks import KeepRun, ProgressBar
 from samantic.learn.fit import fit
+from samantic.learn.loggers import check_loggers, panels
 from samantic.models import Network
 from samantic.models.build import build
 from samantic.models.devices import choose_device
@@ -118,6 +119,7 @@ class _Job(NamedTuple):
 def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     """Load and check everything, and find the masks."""
     out = Path(config.out)
+    check_loggers(config.train)
     claim(out, resume)
     L.seed_everything(config.train.seed, verbose=False)
     teacher = load_teacher(config.teacher.model)
@@ -172,7 +174,11 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
         config.train,
         Source(lessons, workers, collate_lessons),
         eval_loader(job.splits["val"], workers) if "val" in job.splits else None,
-        [KeepRun(job.out, keep), ProgressBar(f"distill {job.out.name}", line)],
+        [
+            KeepRun(job.out, keep),
+            ProgressBar(f"distill {job.out.name}", line),
+            *panels(config.train, job.info.classes),
+        ],
         resume,
     )
     return trainer.is_global_zero

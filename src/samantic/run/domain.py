@@ -10,11 +10,11 @@ import numpy as np
 from scipy.special import expit, logit, stdtrit
 
 from samantic.data.lists import even_places
-from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.pairs import Files, PairedFolder, read_pair
 from samantic.predict.info import CONFIG
 from samantic.predict.model_folder import store_info
 from samantic.predict.prediction import Prediction
-from samantic.predict.predictor import load
+from samantic.predict.predictor import Predictor, load
 
 FRAMES = 40
 """At most so many frames are predicted for it, evenly chosen."""
@@ -33,14 +33,22 @@ def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
     """
     if not (folder / "model" / CONFIG).is_file():
         return  # the run was stopped before a model was kept, and had no step left
-    files = splits.get("val", splits["train"]).files
-    chosen = even_places(len(files), FRAMES)
     predictor = load(folder)
-    answers = predictor.predict_each(read_pair(files[place]) for place in chosen)
-    means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]
-    if len(means) > 1 and predictor.folder is not None:
-        found = prediction_interval(means)
+    found = confidence_range(predictor, splits.get("val", splits["train"]).files)
+    if found is not None and predictor.folder is not None:
         store_info(predictor.folder, replace(predictor.info, confidence=found))
+
+
+def confidence_range(predictor: Predictor, files: Sequence[Files]) -> tuple[float, float] | None:
+    """Where the mean confidence of the next frame lies, by an even choice of `FRAMES` of these.
+
+    Returns:
+        Lowest and highest; None where fewer than two can be predicted.
+    """
+    chosen = even_places(len(files), FRAMES)
+    answers = predictor.predict_each(read_pair(files[p], predictor.camera) for p in chosen)
+    means = [float(a.confidence.mean()) for a in answers if isinstance(a, Prediction)]
+    return prediction_interval(means) if len(means) > 1 else None
 
 
 def prediction_interval(means: Sequence[float]) -> tuple[float, float]:

@@ -33,6 +33,31 @@ FULL, EMPTY = 0.85, 0.4
 """Shares of a device's memory: beyond the first a step is too large, below the second small."""
 
 
+class Need(NamedTuple):
+    """Memory of a step by its pairs, from a step with one pair.
+
+    What a step adds grows with the pairs, but for the gradients and AdamW's two moments, which are
+    three float32 numbers for each trained weight.
+
+    Attributes:
+        fixed: Bytes without a pair: libraries, weights, gradients and moments.
+        pair: Bytes of a pair.
+    """
+
+    fixed: int
+    pair: int
+
+    @classmethod
+    def of(cls, before: int, peak: int, trained: int) -> Need:
+        """From the bytes before the step and at its peak, and the number of trained weights."""
+        fixed = min(before + 12 * trained, peak)
+        return cls(fixed, peak - fixed)
+
+    def at(self, batch: int) -> int:
+        """Bytes at the peak of a step whose passes see so many pairs."""
+        return self.fixed + batch * self.pair
+
+
 class Measured(NamedTuple):
     """What a step of a training needs.
 
@@ -45,6 +70,8 @@ class Measured(NamedTuple):
         loaded: Pairs that the loading processes give in a second.
         workers: Processes that load.
         device: Where it was measured.
+        need: What memory is estimated to grow with.
+        fits: Whether the steps were done; else `seconds` and `peak` are estimates.
     """
 
     steps: int
@@ -55,6 +82,8 @@ class Measured(NamedTuple):
     loaded: float
     workers: int
     device: str
+    need: Need = Need(0, 0)
+    fits: bool = True
 
     @property
     def hours(self) -> float:
@@ -65,6 +94,9 @@ class Measured(NamedTuple):
 def dry_run(config: Config) -> Measured:
     """Do a few steps of a training, print what they need and what to change, and keep nothing.
 
+    The first step has one pair. Where the estimate from it exceeds the memory that there is, no
+    other follows: a system that runs out of memory ends programs without a word.
+
     Raises:
         InputError: The data, the base or an option cannot be used.
         StoppedError: Memory runs out; the line says what needs less of it.
@@ -72,27 +104,37 @@ def dry_run(config: Config) -> Measured:
     job = prepare(config, resume=False, quiet=False, dry=True)
     task, source = lessons(job)
     loaded = _load(source, config.train)
-    meter, options = _Meter(), replace(config.train, devices=1)
-    with TemporaryDirectory() as folder, suppress(_EnoughError):
-        fit(task, Path(folder), options, source, None, [meter])
+    options = replace(config.train, devices=1, log=None)
+    pairs = options.batch_size * options.accumulate
+    first = options if pairs == 1 else replace(options, batch_size=1, accumulate=1, steps=1)
+    meter = _measure(task, source, first)
+    need, total = _need(meter, task), _total(task.device)
+    peak, seconds = need.at(options.batch_size), pairs * meter.middle
+    if fits := peak < total:
+        meter = meter if pairs == 1 else _measure(task, source, options)
+        peak, seconds = meter.peak, meter.middle
     devices = max(1, len(available_gpus()))
     if config.train.devices != "auto":
         devices = int(config.train.devices)
-    pairs = options.batch_size * options.accumulate
     steps = options.steps or step_count(len(source), pairs, devices, options.epochs)
-    device = task.device
-    found = Measured(
-        steps,
-        sorted(meter.seconds)[len(meter.seconds) // 2],
-        meter.peak,
-        _total(device),
-        pairs,
-        loaded,
-        source.workers,
-        _name(device),
-    )
+    about = source.workers, _name(task.device), need, fits
+    found = Measured(steps, seconds, peak, total, pairs, loaded, *about)
     print("\n".join([*_facts(found), *(f"change: {line}" for line in changes(found, options))]))
     return found
+
+
+def _measure(task: L.LightningModule, source: Source, options: TrainConfig) -> _Meter:
+    """Do the first steps of a training."""
+    meter = _Meter()
+    with TemporaryDirectory() as folder, suppress(_EnoughError):
+        fit(task, Path(folder), options, source, None, [meter])
+    return meter
+
+
+def _need(meter: _Meter, task: L.LightningModule) -> Need:
+    """What memory grows with, from the measured steps of one pair."""
+    trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
+    return Need.of(meter.before, meter.peak, trained)
 
 
 class _EnoughError(Exception):
@@ -104,13 +146,19 @@ class _Meter(L.Callback):
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
-        self.peak, self.start = 0, 0.0
+        self.before, self.peak, self.start = 0, 0, 0.0
+
+    @property
+    def middle(self) -> float:
+        """The median of the steps' seconds."""
+        return sorted(self.seconds)[len(self.seconds) // 2]
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         if batch_idx % trainer.accumulate_grad_batches == 0:
             forget_peak(pl_module.device)
+            self.before = self.before or peak_of(pl_module.device)
             self.start = perf_counter()
 
     def on_train_batch_end(
@@ -148,10 +196,14 @@ def _until(batches: Iterator[Any], end: float, most: int) -> Iterator[Any]:
 
 
 def _facts(found: Measured) -> list[str]:
-    eaten = found.pairs / found.seconds
+    eaten, need = found.pairs / found.seconds, found.need
+    told = "" if found.fits else "; this does not fit: estimated from one step with one pair"
     return [
         f"device: {found.device}",
-        f"memory: {found.peak / 1e9:.2f} GB at the peak of a step, of {found.total / 1e9:.1f} GB",
+        f"memory: {found.peak / 1e9:.2f} GB at the peak of a step, of {found.total / 1e9:.1f} GB"
+        f"{told}",
+        f"estimate: {need.fixed / 1e9:.2f} GB, and {need.pair / 1e9:.3f} GB for each pair of "
+        "train.batch_size",
         f"step: {found.seconds:.3g} s for {found.pairs} pairs, {eaten:.3g} pairs/s; loading gives "
         f"{found.loaded:.3g} pairs/s with data.workers {found.workers}",
         f"to the end: {found.steps} steps, {found.hours:.3g} hours, validations apart",

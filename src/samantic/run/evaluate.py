@@ -110,6 +110,7 @@ def measure(
         panorama=split.panorama,
         size=split.size,
         tta=split.tta,
+        thermal_inverted=split.thermal_inverted,
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
@@ -180,4 +181,6 @@ def model_name(folder: Path) -> str:
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." is no name, a link is one
     if is_exported(folder):
         return folder.name
+    if folder.parent.name == "snapshots":  # of the hub's files that are kept: models--OWNER--NAME
+        return folder.parent.parent.name.rpartition("--")[2]
     return folder.parent.name if folder.name == "model" else folder.name

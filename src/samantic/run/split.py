@@ -44,6 +44,7 @@ class Split(NamedTuple):
             are, None means as in the model's evaluation after training.
         tta: Test-time augmentation of the model: flip, scales or all.
         frames: At most so many pairs, evenly chosen; None means all.
+        thermal_inverted: Whether hot is dark in thermal images; None means as in training.
     """
 
     root: str | Path
@@ -56,6 +57,7 @@ class Split(NamedTuple):
     size: int | None = None
     tta: TestTime | None = None
     frames: int | None = None
+    thermal_inverted: bool | None = None
 
     @property
     def spec(self) -> DatasetSpec:
@@ -64,7 +66,7 @@ class Split(NamedTuple):
 
     def inputs(self) -> dict[str, Any]:
         """All that figures depend on besides the model, as JSON has it."""
-        spec = self.spec
+        spec, inverted = self.spec, self.thermal_inverted
         return {
             "data": str(Path(self.root).resolve()),
             "split": self.name,
@@ -78,7 +80,7 @@ class Split(NamedTuple):
             "size": self.size,
             "tta": self.tta,
             "frames": self.frames,
-        }
+        } | ({} if inverted is None else {"thermal-inverted": inverted})
 
     @property
     def title(self) -> str:

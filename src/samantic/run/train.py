@@ -21,6 +21,7 @@ from samantic.errors import InputError
 from samantic.files import write_text
 from samantic.learn.callbacks import KeepRun, KeepSimilarity, ProgressBar
 from samantic.learn.fit import fit
+from samantic.learn.loggers import check_loggers, panels
 from samantic.learn.task import SegmentationTask
 from samantic.losses import similarity
 from samantic.models import Network
@@ -102,6 +103,7 @@ class Job(NamedTuple):
 def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job:
     """Load and check everything, and say what is about to be trained; where `dry`, no more."""
     out, options = Path(config.out), config.train
+    check_loggers(options)
     if not dry:
         claim(out, resume)
     if resume:
@@ -144,6 +146,7 @@ def _fit(job: Job, resume: bool, line: int) -> bool:
     callbacks: list[L.Callback] = [
         KeepRun(out, lambda: save_model(out / "model", job.network, job.info, text)),
         ProgressBar(f"train {out.name}", line),
+        *panels(config.train, job.info.classes),
     ]
     if text is not None:
         callbacks.append(KeepSimilarity(out, similarity(text.vectors, text.known)))

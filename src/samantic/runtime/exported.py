@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.scaling import Scaling
 from samantic.data.camera import RawPair
-from samantic.data.thermal import PERCENTILES, RawThermal, Scaling
+from samantic.data.thermal import PERCENTILES, RawThermal
 from samantic.errors import InputError
 from samantic.predict.asking import PairPredictor
 from samantic.predict.blending import Blend, Floats, Places, blend_tiles
@@ -225,10 +226,11 @@ class ExportedModel(PairPredictor):
 def _gray(thermal: RawThermal, scaling: Scaling) -> NDArray[np.uint8]:
     """A thermal image to draw on, (H, W): by a fixed range, or by its own."""
     if thermal.dtype == np.uint8:
-        return thermal.astype(np.uint8)
+        levels = thermal.astype(np.uint8)
+        return 255 - levels if scaling.inverted else levels
     low, high = scaling.low, scaling.high
     if scaling.kind != "fixed":
         low, high = np.nanpercentile(thermal, PERCENTILES)
     scaled = np.nan_to_num((thermal - low) / max(high - low, 1e-12))
     gray: NDArray[np.uint8] = np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)
-    return gray
+    return 255 - gray if scaling.inverted else gray

@@ -28,12 +28,14 @@ def load(
     tta: TestTime | None = None,
     only: Sequence[str] | None = None,
     threshold: Threshold | None = None,
+    thermal_inverted: bool | None = None,
 ) -> Predictor:
     """Load a trained model for prediction.
 
     Args:
-        name_or_path: A run folder, a model folder, a hub id `owner/name`, or a file that `samantic
-            export` has written (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
+        name_or_path: A run folder, a model folder, a hub id `owner/name`, whose commit, tag or
+            branch `owner/name@revision` pins, or a file that `samantic export` has written
+            (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
             answers `predict`, `predict_batch` and `predict_each` without torch, on the CPU; of the
             options below it takes `panorama`, `only` and `threshold`, since the others are part of
             it.
@@ -52,6 +54,8 @@ def load(
         only: Names of the classes that are wanted; pixels of others become 255, unknown.
         threshold: Least confidence in 0..1, of all classes or by name, as {"person": 0.6}; pixels
             below it become 255, unknown.
+        thermal_inverted: Whether hot is dark in thermal images, and is turned over; None means as
+            in training.
 
     Raises:
         InputError: There is no such model, its files do not fit together, the device is not there,
@@ -68,6 +72,7 @@ def load(
         "tile": tile,
         "size": size,
         "tta": tta,
+        "thermal_inverted": thermal_inverted,
     }
     if not is_exported(name_or_path):
         from samantic.predict.predictor import load as load_folder

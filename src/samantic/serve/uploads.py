@@ -144,7 +144,7 @@ def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> R
                 with path.open("wb") as copy:
                     shutil.copyfileobj(files[name], copy)
                 _refuse_large(name, path, max_pixels)
-            pair = _read(paths)
+            pair = _read(paths, camera)
         except InputError as error:
             line = str(error)
             for name, path in paths.items():
@@ -168,12 +168,14 @@ def _refuse_large(name: str, path: Path, most: int) -> None:
         raise RefusedError("too_large", f"{name}: {wide}x{tall} pixels; send {most} at most")
 
 
-def _read(paths: Mapping[str, Path]) -> RawPair:
+def _read(paths: Mapping[str, Path], camera: Camera) -> RawPair:
     if "rgbt" in paths:
         return read_rgbt(paths["rgbt"])
     return (
         rgb_array(paths["rgb"]) if "rgb" in paths else None,
-        thermal_array(paths["thermal"]) if "thermal" in paths else None,
+        thermal_array(paths["thermal"], planck=camera.scaling.planck)
+        if "thermal" in paths
+        else None,
     )
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from samantic.config.classes import MOST_CLASSES, check_names
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
-from samantic.strings import is_control, normal, printable, substitute
-
-MOST_CLASSES = 254
+from samantic.strings import substitute
 
 Projection = Literal["perspective", "equirectangular"]
 """How a camera maps directions to pixels. An equirectangular image goes all around: its left and
@@ -107,71 +105,6 @@ def named(
         )
     check_names(names, key)
     return replace(spec, classes=names, palette=spec.palette or palette(len(names)))
-
-
-def check_names(names: Sequence[str], key: str) -> None:
-    """Refuse class names that cannot be told apart, or seen.
-
-    Raises:
-        InputError: A name is empty, has blanks at an end or control characters in it, or is given
-            twice, be it in another letter case or Unicode form.
-    """
-    seen: dict[str, int] = {}
-    for label, name in enumerate(names):
-        if not name.strip():
-            raise InputError(f"{key}: the name of class {label} is empty; give it one")
-        if name != name.strip():
-            raise InputError(
-                f"{key}: {printable(name)!r} (class {label}) has a blank at an end; write "
-                f"{printable(name.strip())!r}"
-            )
-        if any(map(is_control, name)):
-            raise InputError(
-                f"{key}: the name of class {label}, {printable(name)}, has control characters; "
-                "take them out"
-            )
-        other = seen.setdefault(normal(name).casefold(), label)
-        if other != label:
-            first = names[other]
-            what = "are one name" if normal(first) == normal(name) else "differ in letter case only"
-            raise InputError(
-                f"{key}: {first!r} (class {other}) and {name!r} (class {label}) {what}; rename one"
-            )
-
-
-def colours_of(
-    texts: Sequence[str], classes: Sequence[str], key: str = "data.colors"
-) -> tuple[tuple[int, int, int], ...]:
-    """The colours of classes from #rrggbb; `key` is what the user calls them, for errors.
-
-    Raises:
-        InputError: One is no colour, their number differs, or two classes have the same.
-    """
-    colours = tuple(colour(text, key) for text in texts)
-    if len(colours) != len(classes):
-        raise InputError(f"{key}: {len(colours)} colours for {len(classes)} classes; give one each")
-    seen: dict[tuple[int, int, int], str] = {}
-    for name, text, value in zip(classes, texts, colours, strict=True):
-        if value in seen:
-            raise InputError(
-                f"{key}: {text} is the colour of {seen[value]} and of {name}; give each its own"
-            )
-        seen[value] = name
-    return colours
-
-
-def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
-    """Red, green and blue of #rrggbb; `key` is what the user calls it, for errors.
-
-    Raises:
-        InputError: It is no colour.
-    """
-    if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
-        raise InputError(
-            f"{key}: {printable(text)!r} is no colour; write red, green and blue as #rrggbb"
-        )
-    red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    return red, green, blue
 
 
 def palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from samantic.config.classes import colours_of
 from samantic.config.train import DataConfig, Layout
-from samantic.data.cards.card import DatasetSpec, colours_of, named
+from samantic.data.cards.card import DatasetSpec, Projection, named
 from samantic.data.cards.rgb import CITYSCAPES, DENSEPASS, STANFORD2D3D, WILDPASS
 from samantic.data.cards.rgbt import CART, FMB, MFNET, MSRS, PAIRS, PST900
 from samantic.errors import InputError
@@ -37,6 +38,14 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
         raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
     spec = own_files(config.layout, config.rgb, config.thermal, config.labels, config.rgbt)
     spec = replace(spec, unpaired=config.allow_unpaired)
+    if config.panorama is not None:
+        around: Projection = "equirectangular" if config.panorama else "perspective"
+        if spec.projection not in (None, around):
+            raise InputError(
+                f"data.panorama: images of layout {config.layout} are {spec.projection}; leave it "
+                "out, or use layout pairs"
+            )
+        spec = replace(spec, projection=around)
     if config.layout != "pairs":
         check_layout_classes(config.layout, config.classes, "data.classes")
         return spec

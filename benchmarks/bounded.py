@@ -1,0 +1,69 @@
+"""A command within bounds of memory and time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
+
+TOLD = 2000
+"""Characters of a failed command's output that are kept."""
+
+
+class Bounds(NamedTuple):
+    """Bytes of resident memory of all processes of a command together, and seconds."""
+
+    memory: float
+    seconds: float
+
+
+def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, Any]:
+    """Run a command in a session of its own, which ends with it.
+
+    Returns:
+        `status`: done, failed, memory or time; `seconds` on the clock; `peak`: resident bytes of
+        its largest process; `output`, and `told`, the end of it, if it failed.
+    """
+    start, status = time.monotonic(), ""
+    with TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            while True:
+                ended, code, usage = os.wait4(process.pid, os.WNOHANG)
+                if ended:
+                    break
+                if not status and resident(process.pid) > bounds.memory:
+                    status = "memory"
+                elif not status and time.monotonic() - start > bounds.seconds:
+                    status = "time"
+                if status:
+                    os.killpg(process.pid, signal.SIGKILL)
+                time.sleep(0.2)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
+        output.seek(0)
+        text = output.read()
+    status = status or ("done" if code == 0 else "failed")
+    found = {"status": status, "seconds": time.monotonic() - start, "output": text}
+    found["peak"] = 1024 * usage.ru_maxrss
+    return found if status == "done" else found | {"told": text[-TOLD:]}
+
+
+def resident(session: int) -> int:
+    """Resident bytes of all processes of a session; 0 on systems without /proc."""
+    page, found = os.sysconf("SC_PAGE_SIZE"), 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                found += page * int((process / "statm").read_text().split()[1])
+        except OSError:  # it has ended
+            continue
+    return found

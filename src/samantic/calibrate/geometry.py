@@ -1,0 +1,124 @@
+"""Homographies of image planes: of scaled images, through points, and how far two lie apart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+TUKEY = 4.685
+"""Residuals beyond so many deviations weigh nothing (Beaton and Tukey, 1974)."""
+
+
+def scaled(by: float, by_y: float | None = None) -> Floats:
+    """From pixels of an image to those of the same image resized, centres at whole numbers."""
+    by_y = by if by_y is None else by_y
+    return np.array([[by, 0, (by - 1) / 2], [0, by_y, (by_y - 1) / 2], [0, 0, 1.0]])
+
+
+def mapped(matrix: Floats, points: Floats) -> Floats:
+    """Points (N, 2) under a homography; NaN behind the camera."""
+    there = np.column_stack([points, np.ones(len(points))]) @ matrix.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(there[:, 2:] > 0, there[:, :2] / there[:, 2:], np.nan)
+    return found
+
+
+def normalised(matrix: Floats) -> Floats:
+    """The same homography with 1 at its last place."""
+    found: Floats = matrix / matrix[2, 2]
+    return found
+
+
+def grid(size: tuple[int, ...], count: int = 9) -> Floats:
+    """Points (count², 2) that are spread evenly over an image of (height, width)."""
+    ys, xs = (np.linspace(0, side - 1, count) for side in size[:2])
+    return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+
+
+def apart(one: Floats, other: Floats, thermal: tuple[int, ...], rgb: tuple[int, ...]) -> Floats:
+    """Distances in RGB pixels between two homographies, at places of thermal that RGB sees.
+
+    Args:
+        one: From thermal pixels to RGB pixels.
+        other: Another such.
+        thermal: Height and width.
+        rgb: Height and width.
+
+    Returns:
+        A distance for each point of a grid that either sends into RGB's image; infinite where the
+        other sends it behind the camera, and (1,) infinite if there is no such point.
+    """
+    points = grid(thermal, 21)
+    a, b = mapped(one, points), mapped(other, points)
+    limit = np.array([rgb[1] - 1, rgb[0] - 1])
+    inside = (((a >= 0) & (a <= limit)) | ((b >= 0) & (b <= limit))).all(axis=1)
+    distances = np.nan_to_num(np.linalg.norm(a - b, axis=1), nan=np.inf)[inside]
+    return distances if inside.any() else np.array([np.inf])
+
+
+def fitted(source: Floats, target: Floats, weights: Floats) -> Floats:
+    """The homography through weighted points (N, 2), by the normalised direct linear transform.
+
+    Hartley and Zisserman, Multiple View Geometry, 2nd edition, algorithm 4.2.
+    """
+    to, back = _centred(source), _centred(target)
+    a, b = mapped(to, source), mapped(back, target)
+    one, zero = np.ones(len(a)), np.zeros((len(a), 3))
+    rows = np.column_stack([a, one])
+    upper = np.hstack([rows, zero, -b[:, :1] * rows])
+    lower = np.hstack([zero, rows, -b[:, 1:] * rows])
+    system = np.vstack([upper, lower]) * np.sqrt(np.tile(weights, 2))[:, None]
+    matrix = np.linalg.svd(system, full_matrices=False)[2][-1].reshape(3, 3)
+    return normalised(np.linalg.inv(back) @ matrix @ to)
+
+
+def affine(source: Floats, target: Floats, weights: Floats) -> Floats:
+    """The affine map through weighted points (N, 2), by least squares."""
+    root = np.sqrt(weights)[:, None]
+    rows = np.column_stack([source, np.ones(len(source))])
+    found = np.linalg.lstsq(rows * root, target * root, rcond=None)[0]
+    return np.vstack([found.T, [0, 0, 1]])
+
+
+def robust(source: Floats, target: Floats, weights: Floats, model: str) -> tuple[Floats, Floats]:
+    """A map through points of which some are wrong, by reweighted least squares (Tukey).
+
+    The first fit is an affine map through the sample of three, of 200, that leaves the least median
+    residual; the others begin there.
+
+    Args:
+        source: Points (N, 2).
+        target: Where each goes.
+        weights: How much each can be relied on.
+        model: `affine` or `homography`.
+
+    Returns:
+        The map, and each point's residual in pixels.
+    """
+    rng, best = np.random.default_rng(0), np.inf
+    matrix: Floats = np.eye(3)
+    share = weights / weights.sum()
+    for _ in range(200):
+        chosen = rng.choice(len(source), 3, replace=False, p=share)
+        sample = affine(source[chosen], target[chosen], np.ones(3))
+        middle = float(np.median(np.linalg.norm(mapped(sample, source) - target, axis=1)))
+        if middle < best:
+            best, matrix = middle, sample
+    residuals = np.linalg.norm(mapped(matrix, source) - target, axis=1)
+    fit = affine if model == "affine" else fitted
+    for _ in range(15):
+        deviation = max(1.4826 * float(np.median(residuals)), 0.25)
+        kept = np.clip(1 - (residuals / (TUKEY * deviation)) ** 2, 0, None) ** 2
+        matrix = fit(source, target, weights * kept + 1e-9)
+        there = np.linalg.norm(mapped(matrix, source) - target, axis=1)
+        residuals = np.nan_to_num(there, nan=1e6)
+    return matrix, residuals
+
+
+def _centred(points: Floats) -> Floats:
+    """What moves points to their mean, and makes their mean distance from it the root of 2."""
+    middle = points.mean(axis=0)
+    by = np.sqrt(2) / max(float(np.linalg.norm(points - middle, axis=1).mean()), 1e-9)
+    return np.array([[by, 0, -by * middle[0]], [0, by, -by * middle[1]], [0, 0, 1]])

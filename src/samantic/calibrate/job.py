@@ -1,0 +1,102 @@
+"""One calibration: a rig estimated or read, its file and its page written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from samantic.calibrate.cameras import Found, read_calibration
+from samantic.calibrate.estimate import Estimate, estimate
+from samantic.calibrate.geometry import Floats, normalised
+from samantic.calibrate.page import write_overlay
+from samantic.calibrate.pairs import RigPairs
+from samantic.errors import InputError
+from samantic.files import write_json, write_text
+from samantic.measure.tables import pair_count
+
+FILE, PAGE, RECORD = "rig.yaml", "calibrate.html", "calibrate.json"
+
+BENT = 2.0
+"""Pixels by which a homography may miss what lenses do, without a word."""
+
+
+class Outcome(NamedTuple):
+    """What a calibration came to.
+
+    Attributes:
+        matrix: From thermal pixels to RGB pixels.
+        facts: Sentences on how it came about.
+        doubt: Why it is not to be relied on; "" where it is.
+    """
+
+    matrix: Floats
+    facts: list[str]
+    doubt: str = ""
+
+
+def estimated(pairs: RigPairs) -> Outcome:
+    """A rig by the edges of its pairs."""
+    found: Estimate = estimate(pairs.gray, pairs.thermal)
+    if found.doubt:
+        return Outcome(found.matrix, [f"The rig is not known: {found.doubt}."], found.doubt)
+    sure = (
+        f"Estimated from {pair_count(found.pairs)}: two halves of them agree to "
+        f"{found.spread:.1f} pixels of RGB in the median, and to {found.far:.1f} in nine of ten "
+        "places."
+    )
+    return Outcome(found.matrix, [sure])
+
+
+def read(path: Path, first: str, distance: float | None, pairs: RigPairs | None) -> Outcome:
+    """A rig that another tool has calibrated.
+
+    Raises:
+        InputError: The file is no calibration.
+    """
+    thermal = None if pairs is None else pairs.thermal[0].shape
+    found: Found = read_calibration(path, first=first, distance=distance, thermal=thermal)
+    facts = [f"Read from {path.name}."]
+    if found.residual > BENT:
+        facts.append(
+            f"The lenses distort: the homography misses them by up to {found.residual:.1f} pixels "
+            "of RGB; undistort the images first if that is too much."
+        )
+    if found.parallax:
+        facts.append(
+            "The cameras stand apart: it is exact for things far away, and things at distance 1 "
+            f"lie {found.parallax:.0f} pixels off, at 10 a tenth of that (unit of T); --distance "
+            "makes another one exact."
+        )
+    return Outcome(found.matrix, facts)
+
+
+def write_calibration(out: Path, outcome: Outcome, pairs: RigPairs | None) -> None:
+    """Write the rig's file, where it is known, and with pairs the page."""
+    matrix = normalised(outcome.matrix).tolist()
+    if pairs is not None:
+        write_overlay(out / PAGE, pairs, outcome.matrix, outcome.facts, bool(outcome.doubt))
+    record = {"thermal_to_rgb": matrix, "facts": outcome.facts, "known": not outcome.doubt}
+    write_json(out / RECORD, record)
+    if outcome.doubt:
+        (out / FILE).unlink(missing_ok=True)
+    else:
+        write_text(out / FILE, rig_text(outcome.matrix))
+
+
+def rig_text(matrix: Floats) -> str:
+    """The content of a rig's file."""
+    rows = [", ".join(f"{float(v):.12g}" for v in row) for row in normalised(matrix)]
+    lines = "".join(f"  - [{row}]\n" for row in rows)
+    said = "# a thermal pixel (x, y, 1) times this is an RGB pixel; as it was found\n"
+    return f"{said}thermal_to_rgb:\n{lines}"
+
+
+def refuse_corrected(out: Path) -> None:
+    """Refuse to replace a file that somebody has corrected by hand.
+
+    Raises:
+        InputError: It is such a file.
+    """
+    path = out / FILE
+    if path.exists() and "as it was found" not in path.read_text("utf-8", "replace"):
+        raise InputError(f"{path}: corrected by hand; give another --out, or move it away")

@@ -1,0 +1,114 @@
+"""Whether hot is bright in thermal images, or dark: by what the model that ships makes of them.
+
+`nano` reads RGB alone, and thermal alone, as it is and turned over. What it sees in RGB is what it
+expects in thermal; the way round that answers it more likely is the right one. The measure is the
+mean log-likelihood of RGB's probabilities under thermal's, as it is less turned over. It is
+believed where its mean over the pairs stands four standard errors from zero, and thermal's own
+confidence has the same sign: nano knows streets, and says little of other scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samantic.config.scaling import Scaling
+from samantic.data.camera import Camera
+from samantic.data.lists import even_places
+from samantic.data.pairs import Files, read_pair
+from samantic.errors import InputError
+from samantic.predict.prediction import Prediction
+from samantic.predict.predictor import Predictor, load
+
+FRAMES = 16
+"""Pairs that are looked at, evenly spaced."""
+
+FEWEST = 6
+"""Pairs below which nothing is said."""
+
+SIDE = 240
+"""Short side in pixels at which they are seen."""
+
+SMALLEST = 120
+"""Short side of images of which nothing is said."""
+
+SURE = 4.0
+"""Standard errors from zero."""
+
+Hot = Literal["bright", "dark", "unknown"]
+
+
+class Polarity(NamedTuple):
+    """What the pairs of a split say.
+
+    Attributes:
+        hot: What hot is in thermal images, once they are scaled.
+        deviations: By how many standard errors; positive for bright.
+        pairs: How many were looked at.
+    """
+
+    hot: Hot = "unknown"
+    deviations: float = 0.0
+    pairs: int = 0
+
+
+UNASKED = Polarity()
+
+
+def estimate_polarity(files: Sequence[Files], camera: Camera) -> Polarity:
+    """Whether hot is bright, from pairs with both images.
+
+    Args:
+        files: The pairs.
+        camera: Its rig is applied, and images are turned over if it says that hot is dark.
+    """
+    if len(files) < FEWEST:
+        return UNASKED
+    chosen = [files[place] for place in even_places(len(files), FRAMES)]
+    model: Predictor | None = None
+    found = []
+    for pair in chosen:
+        try:
+            rgb, raw = read_pair(pair)
+            if rgb is None or raw is None or min(rgb.shape[:2]) < SMALLEST:
+                continue
+            kind: Literal["8-bit", "frame"] = "8-bit" if raw.dtype == np.uint8 else "frame"
+            scaling = Scaling(kind, inverted=camera.scaling.inverted)
+            heat = camera._replace(scaling=scaling).see(raw, rgb)
+        except InputError:  # told by the check itself
+            continue
+        model = model or load("nano", size=SIDE)
+        found.append(preference(model, rgb, np.rint(255 * heat).astype(np.uint8)))
+    return judged(found)
+
+
+def preference(
+    model: Predictor, rgb: NDArray[np.uint8], gray: NDArray[np.uint8]
+) -> tuple[float, float]:
+    """By how much thermal as it is answers RGB better than turned over, and more surely."""
+    expected = _probabilities(model.predict(rgb, probabilities=True))
+    ways = (gray, 255 - gray)
+    both = [_probabilities(model.predict(None, way, probabilities=True)) for way in ways]
+    likely = [float((expected * np.log(p + 1e-4)).sum(axis=0).mean()) for p in both]
+    sure = [float(p.max(axis=0).mean()) for p in both]
+    return likely[0] - likely[1], sure[0] - sure[1]
+
+
+def judged(found: Sequence[tuple[float, float]]) -> Polarity:
+    """The verdict of several pairs."""
+    if len(found) < FEWEST:
+        return Polarity(pairs=len(found))
+    likely, sure = np.array(found).T
+    deviations = float(likely.mean() / max(likely.std(ddof=1) / np.sqrt(len(likely)), 1e-9))
+    hot: Hot = "unknown"
+    if abs(deviations) >= SURE and deviations * sure.mean() > 0:
+        hot = "bright" if deviations > 0 else "dark"
+    return Polarity(hot, deviations, len(found))
+
+
+def _probabilities(answer: Prediction) -> NDArray[np.floating]:
+    assert answer.probabilities is not None  # noqa: S101  # they were asked for
+    return answer.probabilities

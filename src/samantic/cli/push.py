@@ -1,0 +1,33 @@
+"""The verb `push`."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "put a trained model on the model hub, with a card"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "model", metavar="MODEL", help="run folder, model folder, nano, nano-small or sartm-nano"
+    )
+    sub.add_argument(
+        "repository", metavar="OWNER/NAME", help="repository of the hub; made if it is not there"
+    )
+    sub.add_argument(
+        "--private", action="store_true", help="make it a repository that only its owner sees"
+    )
+    sub.add_argument(
+        "--base",
+        metavar="OWNER/NAME",
+        help="hub id of the base, where the model was trained on a folder with the same files",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    from samantic.run.push import push
+    from samantic.strings import printable
+
+    done = push(options.model, options.repository, private=options.private, base=options.base)
+    print(printable(f"{done.url}, commit {done.commit}"))
+    print(f'samantic.load("{options.repository}@{done.commit}") loads this very state')

@@ -1,0 +1,55 @@
+"""Parts of a network compiled by torch.compile: fewer, larger kernels, the same weights."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+from torch import nn
+
+from samantic.errors import InputError
+
+BACKEND = "inductor"
+"""Of torch.compile."""
+
+COMPILERS = ("g++", "clang++", "c++", "cl")
+"""Of C++, one of which it needs on a CPU."""
+
+
+def compile_parts(network: nn.Module, device: str) -> None:
+    """Let a network's parts compile themselves when they are called first, for each size of images.
+
+    They are compiled in place: no weight changes its name, so that a run resumes, and a model is
+    exported, as without it.
+
+    Args:
+        network: Its children are compiled; of a list or dictionary of modules, each.
+        device: Type of the device, such as cpu or cuda.
+
+    Raises:
+        InputError: There is no compiler for the device.
+    """
+    check_compiler(device)
+    for child in network.children():
+        inner = isinstance(child, nn.ModuleDict | nn.ModuleList)
+        for part in child.children() if inner else (child,):
+            part.compile(backend=BACKEND)
+
+
+def check_compiler(device: str) -> None:
+    """Refuse a device that torch.compile cannot write for.
+
+    Raises:
+        InputError: It is so.
+    """
+    if BACKEND != "inductor":
+        return
+    if device == "cuda" and importlib.util.find_spec("triton") is None:
+        raise InputError("train.compile: needs triton on a GPU; install it, or set it false")
+    names = (os.environ["CXX"],) if "CXX" in os.environ else COMPILERS
+    if device == "cpu" and not any(map(shutil.which, names)):
+        raise InputError(
+            f"train.compile: needs a C++ compiler on a CPU ({', '.join(names)}), and there is "
+            "none; install one, or set it false"
+        )
