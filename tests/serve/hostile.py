@@ -101,6 +101,9 @@ def bombs() -> Iterator[Attack]:
         yield Attack(f"TIFF of {wide}x{tall}", request(form(tiff(wide, tall))))
     for wide in (9_000, 16_383):
         yield Attack(f"WEBP of {wide}", request(form(webp(wide))))
+    for side in (102, 11_000):
+        content = tiff(side, side, data=packed, bits=64, compression=8)
+        yield Attack(f"TIFF of {side}x{side} floats", request(form(content, "thermal")))
     yield Attack("TIFF whose pages go round", request(form(tiff(64, 48, next_page=8))))
 
 
@@ -109,11 +112,19 @@ def bmp(wide: int, tall: int) -> bytes:
     return b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + head
 
 
-def tiff(wide: int, tall: int, next_page: int = 0) -> bytes:
-    tags = {256: wide, 257: tall, 258: 8, 259: 1, 262: 1, 273: 200, 277: 1, 278: tall, 279: 4}
+def tiff(
+    wide: int,
+    tall: int,
+    next_page: int = 0,
+    data: bytes = b"data",
+    bits: int = 8,
+    compression: int = 1,
+) -> bytes:
+    tags = {256: wide, 257: tall, 258: bits, 259: compression, 262: 1, 273: 200, 277: 1}
+    tags |= {278: tall, 279: len(data), 339: 3 if bits > 32 else 1}
     rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + rows + struct.pack("<I", next_page)
-    return head.ljust(200, b"\0") + b"data"
+    return head.ljust(200, b"\0") + data
 
 
 def webp(side: int) -> bytes:

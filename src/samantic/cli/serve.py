@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from importlib.util import find_spec
-from pathlib import Path
 
-from samantic.cli.options import MODEL, camera_options, whole
+from samantic.cli.options import MODEL, camera_options, place, whole
 from samantic.errors import InputError
 
 HELP = "answer over HTTP: a page to try pairs on, and an API"
@@ -31,7 +30,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--token-file",
-        type=Path,
+        type=place,
         metavar="FILE",
         help="file with a secret word that clients send as `Authorization: Bearer WORD`",
     )
@@ -97,6 +96,7 @@ def run(options: argparse.Namespace) -> None:
         options={
             "device": options.device,
             "thermal_scaling": options.thermal_scaling,
+            "thermal_inverted": options.thermal_inverted,
             "rig": options.rig,
             "panorama": options.panorama,
         },

@@ -6,13 +6,14 @@ are known by their content, and a line says of each that cannot be used what to 
 
 from __future__ import annotations
 
+import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
-from samantic.data.tiff import plain_pages
-from samantic.errors import InputError, UnreadableError
+from samantic.data.tiff import plain_extents, plain_pages
+from samantic.errors import InputError, LargeError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
@@ -38,6 +39,8 @@ Pillow knows many more, and one of them (EPS) starts a program.
 
 SMALLEST = 16
 """Least side of an image in pixels."""
+
+T = TypeVar("T")
 
 _BROKEN = (
     OSError,
@@ -58,7 +61,7 @@ def decode(path: Path) -> Raster:
     Raises:
         InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
     """
-    if own := list(islice(_own_pages(path), 2)):
+    if own := list(islice(_own(path, plain_pages), 2)):
         if len(own) > 1:
             raise InputError(f"{path}: {SEVERAL}")
         return _plain_raster(own[0], str(path))
@@ -76,14 +79,14 @@ def extent_of(path: Path) -> tuple[int, int] | None:
         None where it is no image; `decode` says why.
 
     Raises:
-        InputError: It claims more pixels than any image has that is read.
+        InputError: It cannot be taken as it is.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        if own := list(islice(_own(path, plain_extents), 2)):
+            return max(own, key=math.prod)
+        with _opened(path) as (image, _):
             return image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path}: {error}; cut it into parts") from None
-    except _BROKEN:
+    except UnreadableError:
         return None
 
 
@@ -94,7 +97,7 @@ def pages(path: Path) -> Iterator[RawThermal]:
         InputError: It is not readable, or a page is no thermal image.
     """
     found = 0
-    for found, samples in enumerate(_own_pages(path), 1):
+    for found, samples in enumerate(_own(path, plain_pages), 1):
         yield _plain_depth(samples, f"{path}, page {found - 1}")
     if found:
         return
@@ -110,8 +113,8 @@ SEVERAL = (
 )
 
 
-def _own_pages(path: Path) -> Iterator[NDArray[Any]]:
-    """The pages of a TIFF that Pillow does not read, or turns; none of any other file.
+def _own(path: Path, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
+    """What is read of the pages of a TIFF that Pillow does not read, or turns; of others nothing.
 
     Raises:
         UnreadableError: It is such a file, and damaged.
@@ -122,7 +125,7 @@ def _own_pages(path: Path) -> Iterator[NDArray[Any]]:
     except (OSError, ValueError, struct.error):  # told when it is opened
         return
     try:
-        yield from plain_pages(path)
+        yield from read(path)
     except _BROKEN as error:
         raise UnreadableError(f"{path}: not a readable image ({error}); copy it anew") from None
 
@@ -156,8 +159,8 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
         raise UnreadableError(f"{path}: may not be read; change its permissions") from None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: {error}; cut it into parts") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LargeError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is; cut it into parts") from None
     except InputError:

@@ -214,6 +214,8 @@ def _jpeg_ls(payload: bytes, height: int, width: int) -> Counts:
             "its frames are compressed as JPEG-LS (CSQ): pip install 'samantic[csq]', or export "
             "them as TIFF or SEQ"
         ) from None
+    if struct.unpack_from(">HH", payload, 7) != (height, width) or height * width > MOST_PIXELS:
+        raise ValueError(f"its JPEG-LS is not of {width}x{height} counts")
     decoder = av.CodecContext.create("jpegls", "r")
     try:
         frames = [*decoder.decode(av.Packet(payload)), *decoder.decode(None)]

@@ -51,6 +51,18 @@ def plain_pages(path: Path) -> Iterator[NDArray[Any]]:
         ValueError: A page has another form than the first, or is cut off.
         OSError: It cannot be read.
     """
+    for file, tags, order in _directories(path):
+        yield _page(file, tags, order)
+
+
+def plain_extents(path: Path) -> Iterator[tuple[int, int]]:
+    """Width and height of the pages of a file, of which nothing is decoded; see `plain_pages`."""
+    for _, tags, _ in _directories(path):
+        yield int(tags[WIDTH]), int(tags[HEIGHT])
+
+
+def _directories(path: Path) -> Iterator[tuple[Any, ImageFileDirectory_v2, str]]:
+    """The tags of the pages of a file, with the file and the order of its bytes."""
     with path.open("rb") as file:
         start = file.read(16)
         big = b"\x2b" in start[2:4]
@@ -64,7 +76,7 @@ def plain_pages(path: Path) -> Iterator[NDArray[Any]]:
             if not is_plain(tags):
                 raise ValueError(f"page {count} has another form than plain strips of one channel")
             place, count = tags.next, count + 1
-            yield _page(file, tags, order)
+            yield file, tags, order
 
 
 def _kind(tags: Mapping[int, Any]) -> str:

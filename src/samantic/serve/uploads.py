@@ -18,7 +18,7 @@ from samantic.data.camera import Camera, RawPair
 from samantic.data.images import check_extent, extent_of, read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import is_too_deep, refuse_unit
 from samantic.display.ground import GROUNDS, Ground
-from samantic.errors import InputError
+from samantic.errors import InputError, LargeError
 from samantic.serve.refusals import RefusedError
 
 FILES = ("rgb", "thermal", "rgbt")
@@ -144,7 +144,7 @@ def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> R
                 with path.open("wb") as copy:
                     shutil.copyfileobj(files[name], copy)
                 _refuse_large(name, path, max_pixels)
-            pair = _read(paths)
+            pair = _read(paths, camera)
         except InputError as error:
             line = str(error)
             for name, path in paths.items():
@@ -162,18 +162,20 @@ def _refuse_large(name: str, path: Path, most: int) -> None:
     """
     try:
         wide, tall = extent_of(path) or (0, 0)
-    except InputError:
+    except LargeError:
         raise RefusedError("too_large", f"{name}: too many pixels; send {most} at most") from None
     if wide * tall > most:
         raise RefusedError("too_large", f"{name}: {wide}x{tall} pixels; send {most} at most")
 
 
-def _read(paths: Mapping[str, Path]) -> RawPair:
+def _read(paths: Mapping[str, Path], camera: Camera) -> RawPair:
     if "rgbt" in paths:
         return read_rgbt(paths["rgbt"])
     return (
         rgb_array(paths["rgb"]) if "rgb" in paths else None,
-        thermal_array(paths["thermal"]) if "thermal" in paths else None,
+        thermal_array(paths["thermal"], planck=camera.scaling.planck)
+        if "thermal" in paths
+        else None,
     )
 
 
