@@ -23,6 +23,10 @@ class UnreadableError(InputError):
     """An image file that is missing or damaged; a training goes on without it."""
 
 
+class LargeError(InputError):
+    """An image of more pixels than are decoded."""
+
+
 class StoppedError(RuntimeError):
     """The machine, not the input, ended the work: no memory, a process that was killed.
 

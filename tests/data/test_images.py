@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,26 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
-from samantic.data.images import FORMATS, read_rgbt, rgb_array, thermal_array
-from samantic.errors import InputError
+from samantic.data.images import FORMATS, extent_of, read_rgbt, rgb_array, thermal_array
+from samantic.errors import InputError, LargeError
 from tests.encoders import png, tiff
 
 ROOT = Path(__file__).parents[2]
 LEVELS = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
+
+
+def test_the_size_in_a_header(tmp_path: Path) -> None:
+    """It is read without decoding; of what is no image there is none."""
+    (tmp_path / "a").write_bytes(png(LEVELS[..., None], 8)[:60])
+    assert extent_of(tmp_path / "a") == (6, 4)
+    (tmp_path / "a").write_bytes(b"hello")
+    assert extent_of(tmp_path / "a") is None
+    huge = bytearray(png(LEVELS[..., None], 8))
+    huge[16:24] = bytes([0, 0, 200, 0] * 2)
+    huge[29:33] = zlib.crc32(huge[12:29]).to_bytes(4, "big")
+    (tmp_path / "a").write_bytes(huge)
+    with pytest.raises(LargeError, match="cut it into parts"):
+        extent_of(tmp_path / "a")
 
 
 def test_one_door() -> None:

@@ -22,7 +22,7 @@ from samantic.data.headers import Header, read_header
 from samantic.data.radiometric import thermograms
 from samantic.data.raster import Raster, gray_of, raster
 from samantic.data.thermal import RawThermal
-from samantic.errors import InputError, UnreadableError
+from samantic.errors import InputError, LargeError, UnreadableError
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
@@ -72,14 +72,12 @@ def extent_of(path: Path) -> tuple[int, int] | None:
         None where it is no image; `decode` says why.
 
     Raises:
-        InputError: It claims more pixels than any image has that is read.
+        InputError: It cannot be taken as it is.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with _opened(path) as (image, _):
             return image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path}: {error}; cut it into parts") from None
-    except _BROKEN:
+    except UnreadableError:
         return None
 
 
@@ -119,8 +117,8 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
         raise UnreadableError(f"{path}: may not be read; change its permissions") from None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: {error}; cut it into parts") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise LargeError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
         raise InputError(f"{path}: needs more memory than there is; cut it into parts") from None
     except InputError:

@@ -18,7 +18,7 @@ from samantic.data.camera import Camera, RawPair
 from samantic.data.images import check_extent, extent_of, read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import is_too_deep, refuse_unit
 from samantic.display.ground import GROUNDS, Ground
-from samantic.errors import InputError
+from samantic.errors import InputError, LargeError
 from samantic.serve.refusals import RefusedError
 
 FILES = ("rgb", "thermal", "rgbt")
@@ -162,7 +162,7 @@ def _refuse_large(name: str, path: Path, most: int) -> None:
     """
     try:
         wide, tall = extent_of(path) or (0, 0)
-    except InputError:
+    except LargeError:
         raise RefusedError("too_large", f"{name}: too many pixels; send {most} at most") from None
     if wide * tall > most:
         raise RefusedError("too_large", f"{name}: {wide}x{tall} pixels; send {most} at most")
