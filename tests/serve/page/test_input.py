@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.radiometric import dji, flir, jpeg
 from tests.serve.page.pages import (
     FILES,
     MARKS,
@@ -56,6 +59,36 @@ def test_names_tell_the_cameras_of_pictures_alike(page: Page, rgb: str, thermal:
     gray = png(np.dstack(3 * [SCENE.thermal]))
     drop(page, (thermal, gray), (rgb, gray))
     assert page.locator("#inputs dd").all_inner_texts() == [rgb, thermal]
+
+
+def tiff(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "TIFF")
+    return file.getvalue()
+
+
+COUNTS = (300 + 10 * SCENE.thermal.astype(np.uint16))[:60, :80]
+
+
+@pytest.mark.parametrize(
+    ("content", "camera"),
+    [
+        (flir(COUNTS), "thermal"),
+        (dji(COUNTS, (60, 80)), "thermal"),
+        (jpeg((60, 80)), "rgb"),
+        (png(COUNTS), "thermal"),
+        (tiff(COUNTS), "thermal"),
+        (tiff(SCENE.rgb), "rgb"),
+        (tiff(np.dstack([SCENE.rgb, SCENE.thermal])), "rgbt"),
+    ],
+    ids=["flir", "dji", "jpeg", "png16", "tiff16", "tiff", "tiff4"],
+)
+def test_what_a_file_holds_tells_its_camera(
+    browser: Browser, address: str, content: bytes, camera: str
+) -> None:
+    with opened(browser, address, REFUSED) as page:  # nano refuses counts
+        drop(page, ("file", content))
+        assert page.get_by_label("Read as").input_value() == camera
 
 
 def test_one_camera_alone(page: Page, address: str) -> None:

@@ -88,7 +88,7 @@ def test_views_of_both_sides(page: Page) -> None:
     assert (canvas(page, 0) == SCENE.rgb).all()
     right.get_by_role("radio", name="Confidence").check()
     assert canvas(page, 0)[..., 0].max() > 200
-    assert page.locator(".tag").all_inner_texts() == ["Thermal", "Confidence"]
+    assert page.locator(".tag").all_inner_texts() == ["Thermal", "Confidence, 0 to 100 %"]
 
 
 def test_opacity_outlines_and_ground(page: Page, address: str) -> None:

@@ -65,6 +65,7 @@ function tiffChannels(bytes) {
   const little = bytes[0] === 0x49 && bytes[1] === 0x49;
   if (bytes.length < 8 || (!little && !(bytes[0] === 0x4d && bytes[1] === 0x4d))) return 3;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (view.getUint16(2, little) !== 42) return 3; // BigTIFF has its directory elsewhere
   const start = view.getUint32(4, little);
   if (start + 2 > bytes.length) return 3; // the directory stands at the end of a long file
   for (let at = start + 2, left = view.getUint16(start, little); left > 0; left--, at += 12) {
@@ -74,14 +75,17 @@ function tiffChannels(bytes) {
   return 1; // the default of the format
 }
 
-/** Whether a JPEG holds what a thermal camera of FLIR measured. */
+/** Whether a JPEG holds what a thermal camera measured: FLIR's in APP1, DJI's in APP3. */
 function radiometric(bytes) {
+  let dji = false;
   for (let at = 2; at + 9 < bytes.length && bytes[0] === 0xff && bytes[at] === 0xff; ) {
-    if (bytes[at + 1] === 0xda) return false;
-    if (bytes[at + 1] === 0xe1 && String.fromCharCode(...bytes.subarray(at + 4, at + 8)) === "FLIR") {
-      return true;
-    }
-    at += 2 + bytes[at + 2] * 256 + bytes[at + 3];
+    const [kind, length] = [bytes[at + 1], bytes[at + 2] * 256 + bytes[at + 3]];
+    const text = String.fromCharCode(...bytes.subarray(at + 4, at + 4 + Math.min(length, 512)));
+    if (kind === 0xda) return false;
+    if (kind === 0xe1 && text.startsWith("FLIR")) return true;
+    if (kind === 0xe1) dji ||= text.includes("DJI");
+    if (kind === 0xe3 && dji) return true;
+    at += 2 + length;
   }
   return false;
 }

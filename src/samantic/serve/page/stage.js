@@ -62,7 +62,8 @@ export class Stage {
     [[this.left, look.left], [this.right, look.right]].forEach(([canvas, view], side) => {
       Object.assign(canvas, { width, height });
       canvas.setAttribute("aria-label", `${VIEWS[view]}, ${side ? "right" : "left"} of the border`);
-      this.tags[side].textContent = VIEWS[view];
+      this.tags[side].textContent = view === "confidence" ? "Confidence, 0 to 100 %" : VIEWS[view];
+      this.tags[side].classList.toggle("ramp", view === "confidence");
       const context = canvas.getContext("2d");
       if (view === "labels") drawLabels(context, result.layers, result.pictures, look);
       else context.drawImage(result.pictures[view] ?? result.pictures.ground, 0, 0, width, height);
