@@ -121,7 +121,8 @@ def run_recording(
             file=sys.stderr,
         )
     factor = summary["seconds"] / max(summary["took"], 1e-9)
-    written = ", ".join(WRITTEN[kind] for kind in WRITTEN if kind in kinds)
+    files = WRITTEN | {"labels": "labels"}  # a video
+    written = ", ".join(files[kind] for kind in files if kind in kinds)
     print(
         f"{summary['count']} frames of {summary['seconds']:.1f} s in {summary['took']:.1f} s "
         f"({factor:.2f} x real time): {written} and summary.json in {options.out}"

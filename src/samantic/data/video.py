@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice, pairwise
 from pathlib import Path
+from statistics import median
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +22,9 @@ VIDEOS = (
     *(".wmv", ".mxf", ".ogv", ".flv", ".3gp", ".nut"),
 )
 """Endings of files that are taken for videos."""
+
+FIRST = 100
+"""Frames whose times tell the rate."""
 
 TICKS = 1000
 """Parts of a second in which written frames have their time."""
@@ -65,7 +70,7 @@ class Video:
         thermal: Whether it is the thermal camera's: one channel in its own depth, or gray levels.
 
     Attributes:
-        rate: Frames a second on average; None if the file does not say.
+        rate: Frames a second, by the times of the first ones; None if they have none.
         count: Frames, as far as the file says; 0 if it does not.
 
     Raises:
@@ -76,7 +81,8 @@ class Video:
         self.path, self.thermal = path, thermal
         with self._opened() as container:
             stream = container.streams.video[0]
-            self.rate = float(stream.average_rate) if stream.average_rate else None
+            said = float(stream.average_rate) if stream.average_rate else None
+            self.rate = _rate(pyav(path), container, stream) or said
             length = container.duration / 1e6 if container.duration else 0.0
             self.count = int(stream.frames or round(length * (self.rate or 0)))
 
@@ -137,6 +143,17 @@ class Video:
         pixels = np.ascontiguousarray(np.rot90(pixels, turns))
         check_extent(pixels, str(self.path))
         return pixels
+
+
+def _rate(av: ModuleType, container: Any, stream: Any) -> float | None:
+    """Frames a second by the median interval of the first ones, which are not decoded.
+
+    What a file says of its rate may be what a recorder was asked for, and not what it did.
+    """
+    packets = islice(_packets(av, container, stream), FIRST)
+    times = sorted({float(p.pts * p.time_base) for p in packets if p.pts is not None})
+    steps = [later - sooner for sooner, later in pairwise(times)]
+    return 1 / median(steps) if steps else None
 
 
 def _packets(av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
