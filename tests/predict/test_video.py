@@ -124,9 +124,9 @@ def test_frozen_black_and_doubled(
     paths = write(tmp_path / "a.mkv", rgb, "rgb24"), write(tmp_path / "b.mkv", thermal, "gray")
     assert predict(*paths, tmp_path / "out", "--save", "labels") == 0
     told = capsys.readouterr().err
-    assert "thermal: 1 frames doubled: 3" in told
+    assert "thermal: 1 frame doubled: 3" in told
     assert "thermal: 6 frames frozen: 6-11" in told
-    assert "rgb: 1 frames black: 15" in told
+    assert "rgb: 1 frame black: 15" in told
     gated = [line["cameras"] for line in lines(tmp_path / "out")]
     assert gated[15] == {"rgb": "black", "thermal": "ok"}
     assert predict(*paths, tmp_path / "open", "--save", "labels", "--no-gate") == 0

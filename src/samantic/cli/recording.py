@@ -146,4 +146,4 @@ def _troubles(summary: dict[str, Any]) -> Iterator[str]:
             count = sum(last - first + 1 for first, last, _ in runs)
             shown = [f"{a}-{b}" if b > a else f"{a}" for a, b, _ in runs[:MOST_LINES]]
             more = ", ..." if len(runs) > MOST_LINES else ""
-            yield f"{name}: {count} frames {state}: {', '.join(shown)}{more}"
+            yield f"{name}: {count} frame{'s' * (count > 1)} {state}: {', '.join(shown)}{more}"
