@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
+import torch
 from numpy.typing import NDArray
 
 import samantic
@@ -103,25 +104,26 @@ def record(world: World, folder: Path, frames: int, rates: tuple[float, float]) 
     return paths
 
 
+class Watched(Recording):
+    """A recording that notes the memory in use at each pair, in MiB."""
+
+    def __iter__(self) -> Iterator[Any]:
+        self.memory: list[float] = []
+        process = psutil.Process()
+        for meeting in super().__iter__():
+            self.memory.append(process.memory_info().rss / 2**20)
+            yield meeting
+
+
 def videos(model: Any, world: World, folder: Path, frames: int) -> None:
     """Two frame rates through `predict`."""
     for rates in ((30.0, 9.0), (25.0, 25.0)):
         paths = record(world, folder, frames, rates)
-        recording = Recording(*open_sources(paths[0], paths[1], None))
-        memory: list[float] = []
-        process = psutil.Process()
-
-        class Watched(Recording):
-            def __iter__(self) -> Iterator[Any]:
-                for meeting in recording:
-                    memory.append(process.memory_info().rss / 2**20)
-                    yield meeting
-
-        watched = Watched(*open_sources(paths[0], paths[1], None))
-        watched.cameras = recording.cameras
+        recording = Watched(*open_sources(paths[0], paths[1], None))
         order = Order(("overlay", "labels"), Look())
         out = folder / f"out_{rates[0]:g}_{rates[1]:g}"
-        summary = predict_recording(model, watched, out, order, [str(path) for path in paths])
+        summary = predict_recording(model, recording, out, order, [str(path) for path in paths])
+        memory = recording.memory
         tenth = max(1, len(memory) // 10)
         print(
             f"{rates[0]:g} and {rates[1]:g} frames a second: {summary['count']} pairs of "
@@ -164,7 +166,7 @@ def faulty(shots: list[Shot], camera: str) -> Iterator[tuple[Any, Any]]:
 
 
 def score(matrix: NDArray[np.int64]) -> float:
-    return 100 * float(np.nanmean(iou(matrix)))
+    return 100 * float(np.nanmean(iou(torch.from_numpy(matrix)).numpy()))
 
 
 def count(matrix: NDArray[np.int64], truth: NDArray[Any], found: NDArray[Any]) -> None:

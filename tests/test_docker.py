@@ -70,15 +70,8 @@ def test_it_runs_as_a_user_without_rights(steps: list[tuple[str, str]]) -> None:
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert "RUN" not in names[names.index("USER") :]
     entry, command = (json.loads(dict(steps)[name]) for name in ("ENTRYPOINT", "CMD"))
-    assert [*entry, *command] == [
-        "samantic",
-        "serve",
-        "nano",
-        "--host",
-        "0.0.0.0",
-        "--port",
-        "8000",
-    ]
+    assert [*entry, *command][:3] == ["samantic", "serve", "nano"]
+    assert " ".join(command[2:]) == "--host 0.0.0.0 --port 8000"
     check = dict(steps)["HEALTHCHECK"]
     probe = json.loads(check[check.index("[") :])
     assert "http://127.0.0.1:8000/health" in probe[-1]
