@@ -183,6 +183,29 @@ def test_smoothing_of_folders_and_an_exported_model(
     assert main(["predict", str(exported), *data[:4], "--out", str(pictures)]) == 0
     assert main(["predict", str(exported), *data, "--out", str(pictures)]) == 2
     assert "holds predictions of images; give another --out" in capsys.readouterr().err
+    assert main(["predict", str(exported), *data[:4], "--out", str(tmp_path / "out1")]) == 2
+    assert "holds predictions of a recording; give another --out" in capsys.readouterr().err
+
+
+def test_a_folder_that_holds_more(
+    videos: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an earlier run wrote is replaced; what the user has there stays."""
+    every = ("--save", "labels,overlay,confidence,contours", "--legend")
+    assert predict(*videos, tmp_path / "out", *every) == 0
+    (tmp_path / "out" / "contours" / "000099.json").write_text("{}")
+    assert predict(*videos, tmp_path / "out", "--save", "labels") == 0
+    left = {path.name for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert left == {"labels.mkv", "frames.jsonl", "summary.json"}
+    mine = tmp_path / "mine" / "labels.mkv"
+    mine.parent.mkdir()
+    mine.write_bytes(videos[1].read_bytes())
+    capsys.readouterr()
+    for out in (mine.parent, tmp_path / "out"):
+        thermal = mine if out == mine.parent else out / "labels.mkv"
+        assert predict(videos[0], thermal, out) == 2
+        assert "labels.mkv: is there already; give another --out" in capsys.readouterr().err
+    assert mine.read_bytes() == videos[1].read_bytes()
 
 
 def test_pairs_are_those_of_files_by_time() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.video import VideoWriter
+from samantic.display.legend import with_legend
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.predict.asking import PairPredictor
@@ -21,7 +22,7 @@ from samantic.predict.domain import unlike
 from samantic.predict.health import Gate
 from samantic.predict.prediction import Prediction, class_shares
 from samantic.predict.recording import Meeting, Recording
-from samantic.predict.saving import Look, save_prediction
+from samantic.predict.saving import KINDS, Look, save_prediction
 from samantic.predict.smoothing import Smoother
 from samantic.predict.stream import Shot, stream
 from samantic.progress import open_progress
@@ -29,6 +30,9 @@ from samantic.provenance import digest
 
 NAMES = {"overlay": "overlay.mp4", "labels": "labels.mkv", "confidence": "confidence.mkv"}
 """Kinds that become a video; those of others are a file a frame."""
+
+RECORDING = "recording"
+"""The key that tells the summary of a recording from that of images."""
 
 MOST_RUNS = 1000
 """At most so many runs of frames are listed."""
@@ -111,11 +115,10 @@ def predict_recording(
         InputError: `out` holds something else, no pair was found, or one cannot be predicted.
     """
     summary_path = out / "summary.json"
-    if summary_path.exists() and "recording" not in (read_json(summary_path) or {}):
-        raise InputError(f"{out}: holds predictions of images; give another --out")
+    _make_way(out, summary_path, made_from)
     options = predictor.options | predictor.selection.stored() | order._asdict()
     made = json.loads(json.dumps({"model": predictor.fingerprint, **options}))
-    made = {"recording": made_from, **made, "look": order.look._asdict()}
+    made = {RECORDING: made_from, **made, "look": order.look._asdict()}
     write_json(summary_path, {**made, "complete": False})
     began = time.perf_counter()
     gate, runs = Gate(predictor.camera, act=order.gate), Runs()
@@ -150,6 +153,28 @@ def predict_recording(
     }
     write_json(summary_path, summary)
     return summary
+
+
+def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:
+    """Remove what an earlier run has written, which may be longer or of other kinds.
+
+    Raises:
+        InputError: The folder holds something else.
+    """
+    names = [out / name for name in (*NAMES.values(), "frames.jsonl")]
+    if summary_path.exists() and RECORDING not in (read_json(summary_path) or {}):
+        raise InputError(f"{out}: holds predictions of images; give another --out")
+    there = [path for path in names if path.exists()]
+    given = [path for path in there if any(path.samefile(one) for one in made_from)]
+    if given or (there and not summary_path.exists()):
+        path = (given or there)[0]
+        raise InputError(f"{path}: is there already; give another --out")
+    for path in there:
+        path.unlink()
+    for name, kind in KINDS.items():
+        if name not in NAMES:
+            for path in (out / kind.folder).glob(f"{6 * '[0-9]'}{kind.suffix}"):
+                path.unlink()
 
 
 def _answers(
@@ -229,7 +254,11 @@ class _Writer:
         # a camera that fails takes its picture away, so that `auto` may draw on the other one
         look = self.order.look
         ground = look.ground if found.images.keys() >= {"rgb", "thermal"} else "auto"
-        return np.asarray(found.overlay(ground=ground, legend=look.legend))
+        picture = found.overlay(ground=ground)
+        if look.legend:  # of all classes, since the frames of a video have one size
+            every = np.arange(len(found.classes), dtype=np.uint8)
+            picture = with_legend(picture, every, found.classes)
+        return np.asarray(picture)
 
     def _video(self, kind: str, like: NDArray[np.uint8]) -> VideoWriter:
         if kind not in self.videos:
