@@ -243,6 +243,26 @@ def test_recordings_of_any_rate_are_paired_within_a_frame() -> None:
         assert all(None not in pair for pair in pairs)
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.3, 0.5, 0.9])
+def test_equal_cameras_lose_no_pair_by_jitter(phase: float) -> None:
+    """Each frame's nearest is now the one before, now the one after, half an interval away."""
+    rng = np.random.default_rng(0)
+
+    class Jittered:
+        rate, count = 30.0, 300
+
+        def __init__(self, start: float) -> None:
+            self.start = start
+
+        def __iter__(self) -> Iterator[Frame]:
+            for i in range(self.count):
+                yield Frame(self.start + i / 30 + 0.002 * rng.normal(), np.zeros(1))
+
+    recording = Recording(Jittered(0.0), Jittered(phase / 30))
+    assert sum(None not in pair for pair in recording) >= 297
+    assert recording.apart <= 1 / 30
+
+
 def test_a_video_that_is_cut_off(videos: tuple[Path, Path], tmp_path: Path) -> None:
     torn = tmp_path / "a.mkv"
     torn.write_bytes(videos[0].read_bytes()[: videos[0].stat().st_size * 2 // 3])

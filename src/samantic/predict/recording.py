@@ -1,6 +1,7 @@
 """Recordings of two cameras that run by themselves: their frames paired by time, one by one.
 
-The pairs are those of `timestamps.by_time`, found without reading ahead more than a frame.
+The pairs are those of `timestamps.by_time`, found without reading ahead more than a frame; of two
+equally fast cameras none are lost by jitter.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ GAP = 1.5
 
 LONG = 10_000
 """Lost frames of a gap that are stood for one by one; a longer one is a break."""
+
+EVEN = 1.2
+"""Cameras are equally fast whose rates differ by less than this factor."""
 
 KNOWN = 5
 """Intervals from which their median says more than the file does."""
@@ -188,7 +192,7 @@ class Camera:
 
 
 def meet(
-    rgb: Iterable[Frame], thermal: Iterable[Frame], tolerance: float
+    rgb: Iterable[Frame], thermal: Iterable[Frame], tolerance: float, even: bool = False
 ) -> Iterator[tuple[Frame | None, Frame | None]]:
     """Pair frames that are each other's nearest in time, and near enough; others come alone.
 
@@ -198,6 +202,8 @@ def meet(
         rgb: In the order of time.
         thermal: In the order of time.
         tolerance: Most seconds between the frames of a pair.
+        even: Whether both cameras are equally fast: then a frame is given up for the next one only
+            if that is less than half as far, so that cameras half an interval apart lose none.
     """
     sides = (iter(rgb), iter(thermal))
     heads = [next(side, None) for side in sides]
@@ -216,9 +222,10 @@ def meet(
         mine, other, following = heads[early], heads[late], after[early]
         assert mine is not None and other is not None  # noqa: S101, PT018
         apart = other.seconds - mine.seconds
-        nearer = following is not None and abs(following.seconds - other.seconds) < apart
+        far = apart / 2 if even else apart
+        nearer = following is not None and abs(following.seconds - other.seconds) < far
         past = before[late]
-        taken = past is not None and mine.seconds - past <= apart
+        taken = not even and past is not None and mine.seconds - past <= apart
         if nearer or taken or apart > tolerance:
             frame = step(early)
             yield (frame, None) if early == 0 else (None, frame)
@@ -252,6 +259,11 @@ class Recording:
         rates = [camera.source.rate for camera in self.cameras.values()]
         fastest = max((rate for rate in rates if rate), default=25.0)
         self.tolerance = 1 / fastest if tolerance is None else tolerance
+        self.even = (
+            len(rates) == 2
+            and None not in rates
+            and fastest < EVEN * min(rate for rate in rates if rate)
+        )
         self.rate = min((rate for rate in rates if rate), default=25.0)
         self.count = min(camera.source.count for camera in self.cameras.values())
         self.apart = 0.0
@@ -263,7 +275,8 @@ class Recording:
             for frame in camera:
                 yield Meeting(frame, None) if name == "rgb" else Meeting(None, frame)
             return
-        for rgb, thermal in meet(self.cameras["rgb"], self.cameras["thermal"], self.tolerance):
+        both = self.cameras["rgb"], self.cameras["thermal"]
+        for rgb, thermal in meet(*both, self.tolerance, self.even):
             if rgb is not None and thermal is not None:
                 if rgb.image is not None and thermal.image is not None:
                     self.apart = max(self.apart, abs(rgb.seconds - thermal.seconds))
