@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from samantic.cli.options import (
     MODEL,
@@ -14,30 +15,27 @@ from samantic.cli.options import (
     whole,
     words,
 )
+from samantic.cli.recording import (
+    MOST_LINES,
+    WRITTEN,
+    recording_of,
+    recording_options,
+    run_recording,
+)
 from samantic.config.options import SHOWN
 from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
+if TYPE_CHECKING:
+    from samantic.data.pairs import Files
+
 HELP = "segment pairs: label PNGs, overlays and a page of both"
-
-MOST_LINES = 10
-"""At most this many bad pairs are printed."""
-
-
-WRITTEN = {
-    "labels": "label PNGs",
-    "overlay": "overlays",
-    "confidence": "confidence",
-    "probabilities": "probabilities",
-    "contours": "contours",
-}
-"""What the last line calls the kinds of `--save`."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help=MODEL)
-    sub.add_argument("--rgb", type=place, help="RGB image or folder")
-    sub.add_argument("--thermal", type=place, help="thermal image or folder")
+    sub.add_argument("--rgb", type=place, help="RGB image, folder or video")
+    sub.add_argument("--thermal", type=place, help="thermal image, folder or video")
     sub.add_argument(
         "--rgbt", type=place, help="4-channel image or folder, instead of the other two"
     )
@@ -46,7 +44,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         type=_seconds,
         metavar="SECONDS",
         help="names are times: pair images that lie at most so far apart, as 0.05 or 50ms; what "
-        "has no partner is named and left out (default: partners have equal names)",
+        "has no partner is named and left out (default: partners have equal names; of videos, the "
+        "time between two frames of the faster camera)",
     )
     sub.add_argument("--out", type=place, required=True, help="folder to write to")
     sub.add_argument(
@@ -85,6 +84,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="least confidence in 0..1, of all classes or by class; pixels below become 255, "
         "unknown",
     )
+    recording_options(sub)
     camera_options(sub)
     view_options(sub)
     unpaired_option(sub)
@@ -101,25 +101,32 @@ def _seconds(text: str) -> float:
         ) from None
 
 
-def run(options: argparse.Namespace) -> int:
-    from samantic.data.preflight import TYPED, check_cameras, check_unit
-    from samantic.display.ground import check_ground
-    from samantic.measure.tables import pair_count
-    from samantic.predict.domain import unlike, warning
-    from samantic.predict.folders import find_files, predict_files
-    from samantic.predict.saving import Look, kinds_of
-    from samantic.predict.selection import parse_threshold, selection_of
-    from samantic.report.predictions import write_predictions
-    from samantic.runtime.load import load
+def _files(options: argparse.Namespace) -> list[Files]:
+    from samantic.predict.folders import find_files
 
-    kinds = kinds_of(options.save, "--save")
-    files = find_files(
+    return find_files(
         options.rgb,
         options.thermal,
         options.rgbt,
         unpaired=options.allow_unpaired,
         tolerance=options.tolerance,
     )
+
+
+def run(options: argparse.Namespace) -> int:
+    from samantic.data.preflight import TYPED, check_cameras, check_unit
+    from samantic.display.ground import check_ground
+    from samantic.measure.tables import pair_count
+    from samantic.predict.domain import unlike, warning
+    from samantic.predict.folders import predict_files
+    from samantic.predict.saving import Look, kinds_of
+    from samantic.predict.selection import parse_threshold, selection_of
+    from samantic.report.predictions import write_predictions
+    from samantic.runtime.load import load
+
+    kinds = kinds_of(options.save, "--save")
+    recording = recording_of(options)
+    files = [] if recording else _files(options)
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = load(
@@ -136,6 +143,8 @@ def run(options: argparse.Namespace) -> int:
     only = None if options.only is None else words(options.only)
     threshold = None if options.threshold is None else parse_threshold(options.threshold)
     predictor.selection = selection_of(predictor.classes, only, threshold, "--")
+    if recording is not None:
+        return run_recording(options, recording, predictor, kinds)
     place = str(options.thermal or options.rgbt)
     check_unit(files, predictor.camera.scaling, place, TYPED)
     check_cameras(files, predictor.camera)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast, overload
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.camera import Camera, RawPair
 from samantic.data.thermal import refuse_unit
-from samantic.errors import InputError
+from samantic.errors import InputError, UnreadableError
 from samantic.predict.batches import in_batches
+from samantic.predict.health import Gate
 from samantic.predict.info import ModelInfo
 from samantic.predict.inputs import Channels, Picture, colour_of, heat_of, paired, several
 from samantic.predict.prediction import Prediction
 from samantic.predict.selection import Selection
+from samantic.predict.smoothing import Smoother
+from samantic.predict.stream import Shot, stream
+
+Image = TypeVar("Image")
 
 
 class PairPredictor(ABC):
@@ -178,6 +183,82 @@ class PairPredictor(ABC):
 
         for found in in_batches(pairs, count, _kind, answer):
             yield found if isinstance(found, InputError) else found[1]
+
+    def stream(
+        self,
+        pairs: Iterable[tuple[Picture | None, Picture | None]],
+        *,
+        gate: bool | Gate = True,
+        smooth: float = 0.0,
+        ahead: int = 4,
+        batch_size: int = 1,
+        channels: Channels = "rgb",
+        probabilities: bool = False,
+    ) -> Iterator[Prediction]:
+        """Segment the pairs of a stream as they come, in their order, without end if need be.
+
+        A thread reads the next pairs while the network computes. Each prediction says in `cameras`
+        how the cameras are; a sick one counts as missing, see `predict.health`. Where none is well,
+        all labels are 255 (unknown).
+
+        Args:
+            pairs: RGB and thermal of each pair, as `predict` takes them, in the order of time.
+            gate: Whether the cameras are watched; or a `Gate` of your own, with its counts.
+            smooth: Share of the past in each label, 0 to below 1, see `predict.smoothing`; it costs
+                the probabilities of all classes.
+            ahead: Most pairs that are read before they are asked for; 0 reads without a thread.
+            batch_size: Pairs that go through the network together: 1 answers at once, more are
+                faster on a GPU.
+            channels: As `predict` takes it.
+            probabilities: Whether predictions keep those of all classes.
+
+        Raises:
+            InputError: A pair cannot be used or predicted, though its cameras are well.
+
+        Example:
+            >>> for prediction in model.stream(zip(rgb_frames, thermal_frames)):
+            ...     if prediction.cameras["thermal"] != "ok":
+            ...         print("thermal camera:", prediction.cameras["thermal"])
+        """
+        watching = (Gate(self.camera) if gate else None) if isinstance(gate, bool) else gate
+        smoother = Smoother(smooth) if smooth else None
+        shots = (self._shot(pair, number, channels, watching) for number, pair in enumerate(pairs))
+        return stream(self, shots, watching, smoother, ahead, batch_size, probabilities)
+
+    def _shot(
+        self,
+        pair: tuple[Picture | None, Picture | None],
+        number: int,
+        channels: Channels,
+        gate: Gate | None,
+    ) -> Shot:
+        """The images of a pair of a stream; a damaged file is a sick camera, if these are watched.
+
+        Raises:
+            InputError: It cannot be used.
+        """
+        known: dict[str, str] = {}
+
+        def read(
+            name: str, image: Picture | None, reader: Callable[[Picture], Image]
+        ) -> Image | None:
+            try:
+                return None if image is None else reader(image)
+            except UnreadableError:
+                if gate is None:
+                    raise
+                known[name] = "unreadable"
+                return None
+
+        try:
+            rgb, thermal = _two(pair)
+            colour = read("rgb", rgb, lambda image: colour_of(image, channels))
+            raw = read("thermal", thermal, lambda image: heat_of(image, self.camera.scaling))
+            if raw is not None:
+                self.camera.check(raw, colour)
+        except InputError as error:
+            raise InputError(f"pair {number}: {error}") from error
+        return Shot((colour, raw), known)
 
     def _answer_pairs(
         self, pairs: list[RawPair], probabilities: bool

@@ -141,6 +141,8 @@ def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
     """Refuse a folder whose predictions were made by another model or with other options."""
     if not isinstance(before, dict) or "model" not in before:
         raise InputError(f"{out}: holds a summary.json of something else; give another --out")
+    if "recording" in before:
+        raise InputError(f"{out}: holds predictions of a recording; give another --out")
     if before["model"] != made["model"]:
         raise InputError(f"{out}: holds another model's predictions; give another --out")
     if before.get("panorama", False) != made["panorama"]:

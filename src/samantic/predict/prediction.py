@@ -46,6 +46,7 @@ class Prediction:
         rig: Where the thermal camera stood, if not on RGB's pixels.
         again: Asks the model about the same pair for the probabilities, where they were not kept.
         seconds: From images in memory to labels; of a batch, its share.
+        cameras: How each camera was, of `predict.health.STATES`; empty where they are not watched.
     """
 
     labels: NDArray[np.uint8]
@@ -59,6 +60,7 @@ class Prediction:
     rig: Rig | None = None
     again: Callable[[], NDArray[np.float32]] | None = field(default=None, compare=False)
     seconds: float = 0.0
+    cameras: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:

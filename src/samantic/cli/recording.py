@@ -1,0 +1,149 @@
+"""Videos, and folders of frames that are one recording, in the verb `predict`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from samantic.config.options import SHOWN
+from samantic.errors import InputError
+from samantic.strings import printable
+
+if TYPE_CHECKING:
+    from samantic.predict.asking import PairPredictor
+    from samantic.predict.recording import Recording
+
+MOST_LINES = 10
+"""At most this many bad pairs are printed."""
+
+
+WRITTEN = {
+    "labels": "label PNGs",
+    "overlay": "overlays",
+    "confidence": "confidence",
+    "probabilities": "probabilities",
+    "contours": "contours",
+}
+"""What the last line calls the kinds of `--save`."""
+
+
+def recording_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--fps",
+        type=_positive,
+        metavar="N",
+        help="folders hold the numbered frames of one recording, N a second",
+    )
+    sub.add_argument(
+        "--smooth",
+        type=_share,
+        nargs="?",
+        const=0.5,
+        metavar="SHARE",
+        help="steady the labels of a recording: share of the past in each, 0 to below 1 (0.5 if "
+        "none is given; default: off)",
+    )
+    sub.add_argument(
+        "--gate",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether a camera of a recording that is frozen, black, saturated, ... counts as "
+        "missing (default: yes; it is listed in any case)",
+    )
+
+
+def _number(text: str, low: float, high: float, what: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value < high:
+        raise argparse.ArgumentTypeError(f"{text[:SHOWN]!r} is no {what}")
+    return value
+
+
+def _positive(text: str) -> float:
+    return _number(text, 1e-3, 1e5, "number of frames a second; give one as 30 or 8.6")
+
+
+def _share(text: str) -> float:
+    return _number(text, 0.0, 1.0, "share of the past; give 0 to below 1, as 0.5")
+
+
+def recording_of(options: argparse.Namespace) -> Recording | None:
+    """What is recorded in the videos, or the folders that are to be taken for one; None if neither.
+
+    Raises:
+        InputError: Options do not fit one another, or a file is no recording.
+    """
+    from samantic.data.video import is_video
+    from samantic.predict.recording import Recording, open_sources
+
+    given = [path for path in (options.rgb, options.thermal) if path is not None]
+    if options.rgbt is not None and is_video(options.rgbt):
+        raise InputError(f"{options.rgbt}: a video has no 4 channels; give --rgb and --thermal")
+    asked = [name for name in ("fps", "smooth") if getattr(options, name) is not None]
+    if not asked and not any(map(is_video, given)):
+        return None
+    if options.rgbt is not None or not given:
+        option = (asked or ["fps"])[0]
+        raise InputError(f"--{option}: is for recordings; give --rgb and/or --thermal")
+    if options.allow_unpaired:
+        raise InputError("--allow-unpaired: frames of a recording are paired by time; leave it out")
+    sources = open_sources(options.rgb, options.thermal, options.fps)
+    return Recording(sources[0], sources[1], options.tolerance)
+
+
+def run_recording(
+    options: argparse.Namespace,
+    recording: Recording,
+    predictor: PairPredictor,
+    kinds: tuple[str, ...],
+) -> int:
+    """Predict videos, or folders of frames, as one recording."""
+    from samantic.predict.domain import ALLOWED
+    from samantic.predict.saving import Look
+    from samantic.predict.videos import Order, predict_recording
+
+    look = Look(options.ground, options.legend)
+    order = Order(kinds, look, options.smooth or 0.0, options.gate)
+    names = [str(path) for path in (options.rgb, options.thermal) if path is not None]
+    summary = predict_recording(predictor, recording, options.out, order, names)
+    for line in _troubles(summary):
+        print(f"samantic: {printable(line)}", file=sys.stderr)
+    if summary["unlike"] > ALLOWED * summary["count"]:
+        print(
+            f"samantic: {summary['unlike']} of {summary['count']} frames may be unlike those that "
+            "the model learnt from; look at them before you rely on their labels",
+            file=sys.stderr,
+        )
+    factor = summary["seconds"] / max(summary["took"], 1e-9)
+    files = WRITTEN | {"labels": "labels"}  # a video
+    written = ", ".join(files[kind] for kind in files if kind in kinds)
+    print(
+        f"{summary['count']} frames of {summary['seconds']:.1f} s in {summary['took']:.1f} s "
+        f"({factor:.2f} x real time): {written} and summary.json in {options.out}"
+    )
+    return 0
+
+
+def _troubles(summary: dict[str, Any]) -> Iterator[str]:
+    """A line on each kind of frames that were not well."""
+    for name, camera in summary["frames"].items():
+        if camera["lone"]:
+            yield f"{name}: {camera['lone']} of {camera['frames']} frames have no partner in time"
+        if camera["repeated"]:
+            yield f"{name}: {camera['repeated']} frames are no later than the one before; left out"
+        for first, last in camera["breaks"]:
+            yield f"{name}: nothing from {first:.3f} s to {last:.3f} s"
+    for name, states in summary["runs"].items():
+        for state, runs in states.items():
+            if not runs:
+                continue
+            count = sum(last - first + 1 for first, last, _ in runs)
+            shown = [f"{a}-{b}" if b > a else f"{a}" for a, b, _ in runs[:MOST_LINES]]
+            more = ", ..." if len(runs) > MOST_LINES else ""
+            yield f"{name}: {count} frame{'s' * (count > 1)} {state}: {', '.join(shown)}{more}"

@@ -1,0 +1,286 @@
+"""Recordings of two cameras that run by themselves: their frames paired by time, one by one.
+
+The pairs are those of `timestamps.by_time`, found without reading ahead more than a frame; of two
+equally fast cameras none are lost by jitter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple, Protocol
+
+from samantic.data.folders import stems
+from samantic.data.images import check_extent, rgb_array, thermal_array
+from samantic.data.video import Frame, Video, is_video
+from samantic.errors import InputError, UnreadableError
+from samantic.predict.timestamps import seconds_of
+
+GAP = 1.5
+"""Frames are lost where the next one comes after so many intervals, or more."""
+
+LONG = 10_000
+"""Lost frames of a gap that are stood for one by one; a longer one is a break."""
+
+EVEN = 1.2
+"""Cameras are equally fast whose rates differ by less than this factor."""
+
+KNOWN = 5
+"""Intervals from which their median says more than the file does."""
+
+
+class Source(Protocol):
+    """The frames of one camera.
+
+    Attributes:
+        rate: Frames a second, if known.
+        count: How many, if known; else 0.
+    """
+
+    rate: float | None
+    count: int
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+class FolderFrames:
+    """The images of a folder as frames.
+
+    Args:
+        path: The folder.
+        thermal: Whether they are the thermal camera's.
+        fps: Frames a second of numbered names; None for times in names.
+
+    Attributes:
+        start: The number or time that becomes 0, of the first frame.
+
+    Raises:
+        InputError: There is none, or a name holds no time.
+    """
+
+    def __init__(self, path: Path, thermal: bool, fps: float | None) -> None:
+        found = stems(path)
+        if not found:
+            raise InputError(f"{path}: no images in this folder")
+        times = {name: _number(name) if fps else seconds_of(name) for name in found}
+        lone = next((name for name, time in times.items() if time is None), None)
+        if lone is not None:
+            what = "number" if fps else "time"
+            cure = "" if fps else "; of numbered frames say how many come in a second, as --fps 30"
+            raise InputError(f"{found[lone]}: no {what} in its name{cure}")
+        order = sorted((time, name) for name, time in times.items() if time is not None)
+        self.thermal, self.files = (
+            thermal,
+            [(time / (fps or 1), found[name]) for time, name in order],
+        )
+        self.start, self.count = self.files[0][0], len(order)
+        steps = [b[0] - a[0] for a, b in zip(self.files, self.files[1:], strict=False)]
+        self.rate = fps or (1 / max(median(steps), 1e-9) if steps else None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        read = thermal_array if self.thermal else rgb_array
+        for seconds, path in self.files:
+            try:
+                pixels = read(path)
+                check_extent(pixels, str(path))
+            except UnreadableError:
+                yield Frame(seconds - self.start, None, "unreadable")
+            else:
+                yield Frame(seconds - self.start, pixels)
+
+
+def _number(stem: str) -> float | None:
+    """The last whole number in a name."""
+    found = re.findall(r"\d+", stem)
+    return float(found[-1]) if found else None
+
+
+def open_source(path: Path, thermal: bool, fps: float | None) -> Source:
+    """A video, or a folder of frames.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if is_video(path):
+        return Video(path, thermal)
+    if path.is_file():
+        raise InputError(f"{path}: one image; beside a video give a video or a folder of frames")
+    return FolderFrames(path, thermal, fps)
+
+
+def open_sources(rgb: Path | None, thermal: Path | None, fps: float | None) -> list[Source | None]:
+    """Both cameras' frames; two folders count time from the earlier one's first frame.
+
+    Raises:
+        InputError: One is no recording.
+    """
+    found = [
+        None if path is None else open_source(path, name == "thermal", fps)
+        for name, path in (("rgb", rgb), ("thermal", thermal))
+    ]
+    folders = [source for source in found if isinstance(source, FolderFrames)]
+    if len(folders) == 2:
+        folders[0].start = folders[1].start = min(folder.start for folder in folders)
+    return found
+
+
+class Meeting(NamedTuple):
+    """Frames of both cameras that belong together; None of a camera that there is not.
+
+    Attributes:
+        rgb: The RGB camera's.
+        thermal: The thermal camera's.
+    """
+
+    rgb: Frame | None
+    thermal: Frame | None
+
+    @property
+    def seconds(self) -> float:
+        """The time of RGB, or else of thermal."""
+        return next(frame.seconds for frame in self if frame is not None)
+
+
+class Camera:
+    """Goes through a camera's frames; what is lost gets a frame without an image.
+
+    Attributes:
+        frames: Frames so far, without the lost ones.
+        repeated: Frames that are no later than the one before, and are left out.
+        breaks: Gaps too long to be filled: their first and last second.
+        lone: Frames without a partner.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.frames = self.repeated = self.lone = 0
+        self.breaks: list[tuple[float, float]] = []
+
+    def stored(self) -> dict[str, Any]:
+        """The counts, for JSON."""
+        names = ("frames", "repeated", "lone")
+        return {name: getattr(self, name) for name in names} | {"breaks": self.breaks}
+
+    def __iter__(self) -> Iterator[Frame]:
+        steps: deque[float] = deque(maxlen=31)
+        last: float | None = None
+        usual = 1 / self.source.rate if self.source.rate else 0.0
+        for frame in self.source:
+            self.frames += 1
+            if last is not None and frame.seconds <= last:
+                self.repeated += 1
+                continue
+            if last is not None:
+                step = frame.seconds - last
+                interval = median(steps) if len(steps) >= KNOWN else usual or step
+                yield from self._lost(last, step, interval)
+                steps.append(step)
+            last = frame.seconds
+            yield frame
+
+    def _lost(self, last: float, step: float, interval: float) -> Iterator[Frame]:
+        """Frames that stand for those of a gap after a time."""
+        count = round(step / interval) - 1 if step > GAP * interval else 0
+        if count > LONG:
+            self.breaks.append((last, last + step))
+            return
+        for i in range(1, count + 1):
+            yield Frame(last + i * step / (count + 1), None, "dropped")
+
+
+def meet(
+    rgb: Iterable[Frame], thermal: Iterable[Frame], tolerance: float, even: bool = False
+) -> Iterator[tuple[Frame | None, Frame | None]]:
+    """Pair frames that are each other's nearest in time, and near enough; others come alone.
+
+    Of two that are equally near, the earlier is taken.
+
+    Args:
+        rgb: In the order of time.
+        thermal: In the order of time.
+        tolerance: Most seconds between the frames of a pair.
+        even: Whether both cameras are equally fast: then a frame is given up for the next one only
+            if that is less than half as far, so that cameras half an interval apart lose none.
+    """
+    sides = (iter(rgb), iter(thermal))
+    heads = [next(side, None) for side in sides]
+    after = [next(side, None) for side in sides]
+    before: list[float | None] = [None, None]
+
+    def step(i: int) -> Frame:
+        frame = heads[i]
+        assert frame is not None  # noqa: S101  # called where there is one
+        before[i], heads[i], after[i] = frame.seconds, after[i], next(sides[i], None)
+        return frame
+
+    while heads[0] is not None and heads[1] is not None:
+        early = 0 if heads[0].seconds <= heads[1].seconds else 1
+        late = 1 - early
+        mine, other, following = heads[early], heads[late], after[early]
+        assert mine is not None and other is not None  # noqa: S101, PT018
+        apart = other.seconds - mine.seconds
+        far = apart / 2 if even else apart
+        nearer = following is not None and abs(following.seconds - other.seconds) < far
+        past = before[late]
+        taken = not even and past is not None and mine.seconds - past <= apart
+        if nearer or taken or apart > tolerance:
+            frame = step(early)
+            yield (frame, None) if early == 0 else (None, frame)
+        else:
+            yield step(0), step(1)
+    for i in (0, 1):
+        while heads[i] is not None:
+            frame = step(i)
+            yield (frame, None) if i == 0 else (None, frame)
+
+
+class Recording:
+    """The pairs of a recording, in the order of time.
+
+    Args:
+        rgb: RGB camera's frames, or None.
+        thermal: Thermal camera's frames, or None.
+        tolerance: Most seconds between the frames of a pair; None for the interval of the faster
+            camera.
+
+    Attributes:
+        cameras: Both cameras' counts.
+        apart: Most seconds between the frames of a pair so far.
+    """
+
+    def __init__(
+        self, rgb: Source | None, thermal: Source | None, tolerance: float | None = None
+    ) -> None:
+        given = {"rgb": rgb, "thermal": thermal}
+        self.cameras = {n: Camera(source) for n, source in given.items() if source is not None}
+        rates = [camera.source.rate for camera in self.cameras.values()]
+        fastest = max((rate for rate in rates if rate), default=25.0)
+        self.tolerance = 1 / fastest if tolerance is None else tolerance
+        self.even = (
+            len(rates) == 2
+            and None not in rates
+            and fastest < EVEN * min(rate for rate in rates if rate)
+        )
+        self.rate = min((rate for rate in rates if rate), default=25.0)
+        self.count = min(camera.source.count for camera in self.cameras.values())
+        self.apart = 0.0
+
+    def __iter__(self) -> Iterator[Meeting]:
+        """Pairs with an image at least; of a single camera its frames."""
+        if len(self.cameras) == 1:
+            ((name, camera),) = self.cameras.items()
+            for frame in camera:
+                yield Meeting(frame, None) if name == "rgb" else Meeting(None, frame)
+            return
+        both = self.cameras["rgb"], self.cameras["thermal"]
+        for rgb, thermal in meet(*both, self.tolerance, self.even):
+            if rgb is not None and thermal is not None:
+                if rgb.image is not None and thermal.image is not None:
+                    self.apart = max(self.apart, abs(rgb.seconds - thermal.seconds))
+                yield Meeting(rgb, thermal)
+                continue
+            for name, lone in (("rgb", rgb), ("thermal", thermal)):
+                self.cameras[name].lone += lone is not None and lone.image is not None

@@ -1,0 +1,192 @@
+"""Pairs of a stream: read ahead, cameras watched, labels steadied in time."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
+from queue import Empty, Full, Queue
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from samantic.data.camera import RawPair
+from samantic.data.thermal import RawThermal
+from samantic.errors import InputError
+from samantic.predict.health import WELL, Gate
+from samantic.predict.prediction import Prediction
+from samantic.predict.smoothing import Smoother
+
+if TYPE_CHECKING:
+    from samantic.predict.asking import PairPredictor
+
+Item = TypeVar("Item")
+
+WAIT = 0.1
+"""Seconds between two looks at whether a stream has ended."""
+
+
+class Shot(NamedTuple):
+    """What the cameras of a stream gave at one time.
+
+    Attributes:
+        pair: The images.
+        known: Why there is no image, by camera: `dropped` or `unreadable`.
+    """
+
+    pair: RawPair
+    known: Mapping[str, str] = {}
+
+
+class _Asked(NamedTuple):
+    """A pair that is on its way through the network."""
+
+    shot: Shot
+    states: dict[str, str]
+
+
+def stream(
+    model: PairPredictor,
+    shots: Iterable[Shot],
+    gate: Gate | None,
+    smoother: Smoother | None,
+    ahead: int,
+    batch_size: int | None,
+    probabilities: bool,
+) -> Iterator[Prediction]:
+    """Predict a stream in its order; see `PairPredictor.stream`.
+
+    Args:
+        model: The model.
+        shots: What the cameras gave; they are read by a thread of their own.
+        gate: Watches the cameras; None takes images as they are.
+        smoother: Steadies labels in time; None leaves them.
+        ahead: Most pairs that are read before they are asked for.
+        batch_size: As `predict_each` takes it.
+        probabilities: Whether predictions keep those of all classes.
+
+    Raises:
+        InputError: A pair cannot be predicted, though its cameras are well.
+    """
+    asked: deque[_Asked] = deque()
+
+    def watched() -> Iterator[_Asked]:
+        for shot in shots:
+            yield _Asked(shot, {} if gate is None else gate.check(shot.pair, shot.known))
+
+    def pairs() -> Iterator[RawPair | InputError]:
+        size: tuple[int, int] | None = None
+        for one in reading:
+            asked.append(one)
+            pair = one.shot.pair if gate is None else gate.healthy(one.shot.pair, one.states)
+            size = size if one.shot.pair[0] is None else one.shot.pair[0].shape[:2]
+            blind = pair[0] is None and pair[1] is None
+            yield InputError("no camera is well") if blind else _placed(model, pair, size)
+
+    reading = read_ahead(watched(), ahead)
+    try:
+        keep = probabilities or smoother is not None
+        size: tuple[int, ...] = (1, 1)
+        for number, answer in enumerate(model.predict_each(pairs(), batch_size, keep)):
+            one = asked.popleft()
+            if isinstance(answer, InputError):
+                if _well(one.states):
+                    raise InputError(f"pair {number}: {answer}") from answer
+                found = _unknown(model, one.shot.pair, size)
+            else:
+                found, size = answer, answer.labels.shape
+            found = replace(found, cameras=one.states)
+            yield found if smoother is None else smoother.steady(found, model.selection)
+    finally:
+        reading.close()
+
+
+def _well(states: Mapping[str, str]) -> bool:
+    """Whether no camera is sick, as far as is known; one that is missing from the first is not."""
+    return all(state in (*WELL, "missing") for state in states.values())
+
+
+def _placed(model: PairPredictor, pair: RawPair, size: tuple[int, int] | None) -> RawPair:
+    """A thermal image that is left alone, on the pixels of RGB, as all others of its stream."""
+    rgb, thermal = pair
+    rig = model.camera.rig
+    if rgb is not None or thermal is None or rig is None or size is None:
+        return pair
+    warped = rig.warp(thermal.astype(np.float32), size)
+    if thermal.dtype.kind == "u":
+        warped = np.rint(warped)
+    return None, cast("RawThermal", warped.astype(thermal.dtype))
+
+
+def _unknown(model: PairPredictor, pair: RawPair, size: tuple[int, ...]) -> Prediction:
+    """The answer where no camera is well: 255 everywhere, with no confidence."""
+    rgb, thermal = pair
+    given = next((x for x in pair if x is not None), None)
+    tall, wide = (size if given is None or size != (1, 1) else given.shape)[:2]
+    background = np.zeros((tall, wide, 3), np.uint8)
+    if rgb is not None and rgb.shape == background.shape:
+        background = rgb
+    return Prediction(
+        np.full((tall, wide), 255, np.uint8),
+        np.zeros((tall, wide), np.float32),
+        model.info.classes,
+        model.info.palette,
+        background,
+        np.zeros((len(model.classes), tall, wide), np.float32),
+        {"rgb": background},
+        thermal,
+        model.camera.rig,
+    )
+
+
+def read_ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
+    """Go through items that a thread reads, `count` ahead at most; 0 reads without a thread.
+
+    Where the iteration is left, the thread ends with the item that it reads.
+
+    Raises:
+        Exception: What reading raises, in its place.
+    """
+    if count < 1:
+        yield from items
+        return
+    line: Queue[tuple[Item | None, BaseException | None, bool]] = Queue(count)
+    left = threading.Event()
+
+    def put(item: Item | None, error: BaseException | None = None, last: bool = False) -> None:
+        while not left.is_set():
+            try:
+                line.put((item, error, last), timeout=WAIT)
+            except Full:
+                continue
+            return
+
+    def read() -> None:
+        try:
+            for item in items:
+                put(item)
+                if left.is_set():
+                    return
+            put(None, last=True)
+        except BaseException as error:  # raised where the items are taken
+            put(None, error)
+
+    thread = threading.Thread(target=read, name="samantic-read-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error, last = line.get()
+            if error is not None:
+                raise error
+            if last:
+                return
+            yield item  # type: ignore[misc]  # an item, of which None may be one
+    finally:
+        left.set()
+        while not line.empty():
+            try:
+                line.get_nowait()
+            except Empty:
+                break
+        thread.join(timeout=1.0)

@@ -1,0 +1,272 @@
+"""Predictions of recordings: labelled videos, and a list of what was wrong with the frames."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from samantic.data.video import VideoWriter
+from samantic.display.legend import with_legend
+from samantic.errors import InputError
+from samantic.files import read_json, replacing, write_json
+from samantic.predict.asking import PairPredictor
+from samantic.predict.domain import unlike
+from samantic.predict.health import Gate
+from samantic.predict.prediction import Prediction, class_shares
+from samantic.predict.recording import Meeting, Recording
+from samantic.predict.saving import KINDS, Look, save_prediction
+from samantic.predict.smoothing import Smoother
+from samantic.predict.stream import Shot, stream
+from samantic.progress import open_progress
+from samantic.provenance import digest
+
+NAMES = {"overlay": "overlay.mp4", "labels": "labels.mkv", "confidence": "confidence.mkv"}
+"""Kinds that become a video; those of others are a file a frame."""
+
+RECORDING = "recording"
+"""The key that tells the summary of a recording from that of images."""
+
+MOST_RUNS = 1000
+"""At most so many runs of frames are listed."""
+
+AHEAD = 4
+"""Pairs that are read ahead."""
+
+
+class Order(NamedTuple):
+    """What is made of a recording.
+
+    Attributes:
+        kinds: What to write of each frame; see `saving.KINDS`.
+        look: How overlays are drawn.
+        smooth: Share of the past in each label; see `smoothing`.
+        gate: Whether a sick camera counts as missing; it is listed in any case.
+    """
+
+    kinds: tuple[str, ...]
+    look: Look
+    smooth: float = 0.0
+    gate: bool = True
+
+
+class Runs:
+    """Runs of frames in which a camera was not well.
+
+    Attributes:
+        found: By camera and state: first and last frame, and the second of the first.
+        left_out: Runs beyond `MOST_RUNS`.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+        self.left_out = 0
+        self._last: dict[str, str] = {}
+
+    def add(self, number: int, seconds: float, states: dict[str, str]) -> None:
+        """Count the states of a frame; equal images before a frozen one are frozen too."""
+        for camera, state in states.items():
+            before, self._last[camera] = self._last.get(camera), state
+            if state in ("ok", "missing"):
+                continue
+            runs = self.found[camera]
+            if state == "frozen" and before == "doubled" and runs["doubled"]:
+                runs["frozen"].append(runs["doubled"].pop())
+            elif state != before:
+                self._begin(runs[state], number, seconds)
+            if runs[state]:
+                runs[state][-1][1] = number
+
+    def _begin(self, runs: list[list[float]], number: int, seconds: float) -> None:
+        count = sum(len(part) for camera in self.found.values() for part in camera.values())
+        if count < MOST_RUNS:
+            runs.append([number, number, round(seconds, 3)])
+        else:
+            self.left_out += 1
+
+
+def predict_recording(
+    predictor: PairPredictor, recording: Recording, out: Path, order: Order, made_from: list[str]
+) -> dict[str, Any]:
+    """Predict a recording into a folder, with the memory of a few frames.
+
+    Written are overlay.mp4 (H.264), labels.mkv and confidence.mkv (FFV1, gray: class ids, and 255
+    for 1), a file a frame of other kinds, frames.jsonl with a line a frame (time, cameras, shares,
+    mean confidence), and summary.json.
+
+    Args:
+        predictor: The model.
+        recording: The pairs.
+        out: Folder to write to.
+        order: What to write.
+        made_from: Names of the recordings.
+
+    Returns:
+        The summary.
+
+    Raises:
+        InputError: `out` holds something else, no pair was found, or one cannot be predicted.
+    """
+    summary_path = out / "summary.json"
+    _make_way(out, summary_path, made_from)
+    options = predictor.options | predictor.selection.stored() | order._asdict()
+    made = json.loads(json.dumps({"model": predictor.fingerprint, **options}))
+    made = {RECORDING: made_from, **made, "look": order.look._asdict()}
+    write_json(summary_path, {**made, "complete": False})
+    began = time.perf_counter()
+    gate, runs = Gate(predictor.camera, act=order.gate), Runs()
+    count = strange = 0
+    first = last = 0.0
+    with ExitStack() as stack:
+        writer = _Writer(out, order, recording.rate, digest(made), stack)
+        for meeting, found in _answers(predictor, recording, gate, order):
+            last = meeting.seconds
+            runs.add(count, last, dict(found.cameras))
+            mean = writer.write(count, last, found)
+            strange += len(unlike({"": mean}, predictor.info.confidence))
+            first, count = (first if count else last), count + 1
+        if not count:
+            raise InputError(
+                f"no RGB and thermal frame lie within {recording.tolerance:g} s; start both "
+                "recordings together, or raise --tolerance"
+            )
+    summary = {
+        **made,
+        "complete": True,
+        "count": count,
+        "seconds": round(last - first + 1 / recording.rate, 3),
+        "took": round(time.perf_counter() - began, 3),
+        "apart": round(recording.apart, 6),
+        "tolerance": recording.tolerance,
+        "frames": {name: camera.stored() for name, camera in recording.cameras.items()},
+        "states": {n: dict(gate.counts[n]) for n in recording.cameras},
+        "runs": {name: dict(found) for name, found in runs.found.items()},
+        "runs_left_out": runs.left_out,
+        "unlike": strange,
+    }
+    write_json(summary_path, summary)
+    return summary
+
+
+def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:
+    """Remove what an earlier run has written, which may be longer or of other kinds.
+
+    Raises:
+        InputError: The folder holds something else.
+    """
+    names = [out / name for name in (*NAMES.values(), "frames.jsonl")]
+    if summary_path.exists() and RECORDING not in (read_json(summary_path) or {}):
+        raise InputError(f"{out}: holds predictions of images; give another --out")
+    there = [path for path in names if path.exists()]
+    given = [path for path in there if any(path.samefile(one) for one in made_from)]
+    if given or (there and not summary_path.exists()):
+        path = (given or there)[0]
+        raise InputError(f"{path}: is there already; give another --out")
+    for path in there:
+        path.unlink()
+    for name, kind in KINDS.items():
+        if name not in NAMES:
+            for path in (out / kind.folder).glob(f"{6 * '[0-9]'}{kind.suffix}"):
+                path.unlink()
+
+
+def _answers(
+    predictor: PairPredictor, recording: Recording, gate: Gate, order: Order
+) -> Iterator[tuple[Meeting, Prediction]]:
+    """Each pair with its prediction; a bar shows how far it is."""
+    asked: deque[Meeting] = deque()
+
+    def shots() -> Iterator[Shot]:
+        for meeting in recording:
+            asked.append(meeting._replace(**{n: _bare(f) for n, f in _frames(meeting).items()}))
+            known = {n: f.why for n, f in _frames(meeting).items() if f.why}
+            images = (None if frame is None else frame.image for frame in meeting)
+            rgb, thermal = images
+            if thermal is not None:
+                predictor.camera.check(thermal, rgb)
+            yield Shot((rgb, thermal), known)
+
+    smoother = Smoother(order.smooth) if order.smooth else None
+    keep = "probabilities" in order.kinds
+    found = stream(predictor, shots(), gate, smoother, AHEAD, predictor.batch_size, keep)
+    bar = open_progress("predict", "frame", total=recording.count or None)
+    with bar:
+        for prediction in found:
+            yield asked.popleft(), prediction
+            bar.update(1)
+
+
+def _frames(meeting: Meeting) -> dict[str, Any]:
+    return {name: f for name, f in meeting._asdict().items() if f is not None}
+
+
+def _bare(frame: Any) -> Any:
+    """A frame's time without its image, which need not wait for the answer."""
+    return frame._replace(image=None)
+
+
+class _Writer:
+    """Writes what is wanted of each frame; every file is whole or absent."""
+
+    def __init__(
+        self, out: Path, order: Order, rate: float, made_from: str, stack: ExitStack
+    ) -> None:
+        self.out, self.order, self.rate, self.made_from = out, order, rate, made_from
+        self.stack = stack
+        self.videos: dict[str, VideoWriter] = {}
+        self.single = tuple(kind for kind in order.kinds if kind not in NAMES)
+        lines = stack.enter_context(replacing(out / "frames.jsonl"))
+        self.lines = stack.enter_context(lines.open("w", encoding="utf-8"))
+
+    def write(self, number: int, seconds: float, found: Prediction) -> float:
+        """Write a frame; return its mean confidence."""
+        for kind in self.order.kinds:
+            if kind in NAMES:
+                pixels = self._pixels(kind, found)
+                self._video(kind, pixels).write(pixels, seconds)
+        if self.single:
+            name = f"{number:06d}"
+            look = self.order.look
+            save_prediction(found, self.out, name, self.made_from, self.single, look)
+        mean = float(found.confidence.mean())
+        line = {
+            "frame": number,
+            "seconds": round(seconds, 6),
+            "cameras": dict(found.cameras),
+            "confidence": round(mean, 4),
+            "shares": {k: round(v, 5) for k, v in _shares(found).items() if v},
+        }
+        self.lines.write(json.dumps(line) + "\n")
+        return mean
+
+    def _pixels(self, kind: str, found: Prediction) -> NDArray[np.uint8]:
+        if kind == "labels":
+            return found.labels
+        if kind == "confidence":
+            return (255 * found.confidence.clip(0, 1)).round().astype(np.uint8)
+        # a camera that fails takes its picture away, so that `auto` may draw on the other one
+        look = self.order.look
+        ground = look.ground if found.images.keys() >= {"rgb", "thermal"} else "auto"
+        picture = found.overlay(ground=ground)
+        if look.legend:  # of all classes, since the frames of a video have one size
+            every = np.arange(len(found.classes), dtype=np.uint8)
+            picture = with_legend(picture, every, found.classes)
+        return np.asarray(picture)
+
+    def _video(self, kind: str, like: NDArray[np.uint8]) -> VideoWriter:
+        if kind not in self.videos:
+            path = self.stack.enter_context(replacing(self.out / NAMES[kind]))
+            video = VideoWriter(path, like, self.rate)
+            self.videos[kind] = self.stack.enter_context(video)
+        return self.videos[kind]
+
+
+def _shares(found: Prediction) -> dict[str, float]:
+    return class_shares(found.labels, found.classes)
