@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import samantic
 from samantic.cli import (
     ablate,
+    batch,
     benchmark,
     check,
     convert,
@@ -39,6 +40,7 @@ VERBS = {
     "distill": distill,
     "evaluate": evaluate,
     "predict": predict,
+    "batch": batch,
     "export": export,
     "benchmark": benchmark,
     "ablate": ablate,

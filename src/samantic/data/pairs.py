@@ -17,7 +17,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
-from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
+from samantic.data.images import check_size, read_both
 from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
@@ -253,17 +253,7 @@ def read_pair(files: Files) -> RawPair:
     Raises:
         InputError: A file is broken, or too small.
     """
-    rgb: NDArray[np.uint8] | None = None
-    thermal: RawThermal | None = None
-    if files.rgb is not None and files.rgb == files.thermal:
-        rgb, thermal = read_rgbt(files.rgb)
-    else:
-        rgb = None if files.rgb is None else rgb_array(files.rgb)
-        thermal = None if files.thermal is None else thermal_array(files.thermal)
-    for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
-        if pixels is not None:
-            check_extent(pixels, str(path))
-    return rgb, thermal
+    return read_both(files.rgb, files.thermal)
 
 
 def read_images(

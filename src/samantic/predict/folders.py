@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -22,7 +21,15 @@ from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.asking import PairPredictor
 from samantic.predict.prediction import class_shares
-from samantic.predict.saving import CONFIDENCE, KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.predict.saving import (
+    CONFIDENCE,
+    KINDS,
+    USUAL,
+    Look,
+    kinds_of,
+    made_with,
+    save_prediction,
+)
 from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
@@ -132,8 +139,7 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    options = predictor.options | predictor.selection.stored() | (look := look or Look())._asdict()
-    made = {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
+    made = made_with(predictor, look := look or Look())
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
     _check_own(out)
