@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,14 +133,14 @@ def run(options: argparse.Namespace) -> int:
     order = _order(options)
     model = pack_model(options.model)
     if options.dry_run:
-        from samantic.cluster.dryrun import dry_run
+        from samantic.cluster.dryrun import dry_run, gpus_here
 
+        if options.gpus_per_actor is None:
+            order = replace(order, gpus=gpus_here(options.model))
         print(dry_run(order, source, model, options.nodes, options.price, options.pairs))
         return 0
     with session(options.address) as ray:
         if options.gpus_per_actor is None and resources(ray)[1] >= 1:
-            from dataclasses import replace
-
             order = replace(order, gpus=1.0)
         totals = run_job(ray, order, source, model)
     for line in totals.first:
@@ -167,8 +168,7 @@ def _order(options: argparse.Namespace) -> Order:
     views = {name: getattr(options, name) for name in ("tile", "panorama", "size", "tta")}
     cameras = {name: getattr(options, name) for name in ("thermal_scaling", "rig")}
     output = open_place(options.output, "--output")
-    device = "cpu"
-    predictor = load(options.model, device, **cameras, **views)
+    predictor = load(options.model, "cpu", **cameras, **views)
     only = None if options.only is None else words(options.only)
     threshold = None if options.threshold is None else parse_threshold(options.threshold)
     predictor.selection = selection_of(predictor.classes, only, threshold, "--")

@@ -17,7 +17,7 @@ import pyarrow as pa
 from samantic.cluster.storage import Place, open_place, read_bytes
 from samantic.data.images import RawPair, read_both
 from samantic.errors import InputError
-from samantic.provenance import content_digest, digest, file_digest
+from samantic.provenance import digest, file_digest
 
 REQUESTS = 16
 """Requests to an object store at a time, of one process."""
@@ -89,8 +89,8 @@ class Decoder:
                 return read_both(*paths), digests
             except InputError as error:
                 line = str(error)
-                for path, name in shown.items():
-                    line = line.replace(path, name)
+                for there, name in shown.items():
+                    line = line.replace(there, name)
                 raise InputError(line) from None
 
     def _file(self, row: dict[str, Any], sensor: str, folder: Path) -> tuple[Path | None, str]:

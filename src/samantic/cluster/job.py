@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,8 +59,8 @@ def pool_of(order: Order, cpus: float, gpus: float) -> Pool:
     if room < 1:
         what = f"{order.gpus:g} GPUs" if order.gpus else f"{order.cpus} CPUs"
         raise InputError(
-            f"one model takes {what}, and there are {cpus:g} CPUs and {gpus:g} GPUs; give less with "
-            f"{'--gpus-per-actor' if order.gpus else '--cpus-per-actor'}"
+            f"one model takes {what}, and there are {cpus:g} CPUs and {gpus:g} GPUs; give less "
+            f"with {'--gpus-per-actor' if order.gpus else '--cpus-per-actor'}"
         )
     low, high = order.concurrency or (1, room)
     tasks = max(2, int(cpus - high * model_cpus if order.gpus else cpus))
@@ -141,9 +140,7 @@ def _stream(
     return states, first
 
 
-def stages(
-    ray: Any, order: Order, source: Source, model: Any, finished: Any, pool: Pool
-) -> Any:
+def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, pool: Pool) -> Any:
     """The stream from the parts of an input to tables of `writing.RESULT`."""
     task = ray.data.TaskPoolStrategy(size=pool.tasks)
     share = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
@@ -215,13 +212,10 @@ def _one_line(error: Exception) -> InputError | StoppedError:
     """What has ended the workers, in one line."""
     cause: BaseException | None = error
     while cause is not None:
-        inner = getattr(cause, "cause", None)
-        cause = inner if isinstance(inner, BaseException) and inner is not cause else cause.__cause__
         if isinstance(cause, InputError):
             return InputError(str(cause))
         if isinstance(cause, OSError):
             return StoppedError(f"a worker: {cause}; rerun the command to go on")
+        cause = getattr(cause, "cause", None) or cause.__cause__
     line = str(error).strip().splitlines()[-1]
     return StoppedError(f"the workers have failed: {line}; rerun the command to go on")
-
-

@@ -72,7 +72,9 @@ class Labeller:
         with tempfile.TemporaryDirectory() as folder:
             for name, content in model[1].items():
                 (Path(folder) / name).write_bytes(content)
-            self.predictor: PairPredictor = load(Path(folder) / model[0], **order.options)
+            device = "auto" if order.gpus else "cpu"
+            place = Path(folder) / model[0]
+            self.predictor: PairPredictor = load(place, device, **order.options)
         if torch := sys.modules.get("torch"):
             torch.set_num_threads(order.cpus)
 

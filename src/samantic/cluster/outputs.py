@@ -220,4 +220,3 @@ def read_table(place: Place, columns: list[str] | None = None) -> pa.Table:
     """A file of Parquet."""
     with place.files.open_input_file(place.path) as file:
         return parquet.ParquetFile(file).read(columns)
-

@@ -22,7 +22,6 @@ def import_ray() -> Any:
         InputError: It is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports nothing of its use
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
         import ray.data
@@ -65,7 +64,9 @@ def session(address: str) -> Iterator[Any]:
         raise StoppedError(f"--address {address}: no Ray answers there ({why})") from None
     except (ValueError, ImportError) as error:
         why = str(error).splitlines()[0]
-        raise InputError(f"--address {address}: {why}; give local, auto or ray://HOST:PORT") from None
+        raise InputError(
+            f"--address {address}: {why}; give local, auto or ray://HOST:PORT"
+        ) from None
     try:
         _quiet(ray)
         yield ray

@@ -78,7 +78,9 @@ def write_summary(order: Order, totals: Totals) -> None:
             sums.add(rows)
             writer.write_table(rows)
     values = {
-        **{name: value for name, value in totals._asdict().items() if name not in ("first", "held")},
+        **{
+            name: value for name, value in totals._asdict().items() if name not in ("first", "held")
+        },
         "complete": totals.problem is None and not totals.failed,
         "output": sums.values() | {"labels": len(finished)},
         **order.made,

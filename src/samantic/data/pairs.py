@@ -22,7 +22,7 @@ from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
-from samantic.data.thermal import RawThermal, Scaling, dataset_scaling
+from samantic.data.thermal import Scaling, dataset_scaling
 from samantic.errors import InputError
 from samantic.progress import progress
 
