@@ -23,7 +23,7 @@ LAYERS = [
     ["distill", "measure"],
     ["report"],
     ["run", "check", "convert"],
-    ["export"],
+    ["export", "cluster"],
     ["ablation", "demo", "benchmark"],
     ["cli"],
     ["__main__"],

@@ -20,6 +20,7 @@ import pytest
 pytest.importorskip("ray.data", reason="the extra ray is not installed")
 
 from pyarrow import parquet
+from pyarrow.fs import FileSelector, FileSystem
 
 from samantic.cli import main
 from samantic.cluster.outputs import labels_of
@@ -131,6 +132,46 @@ def test_other_forms_hold_the_same_labels(cluster: Any, trained: Path, tmp_path:
                 assert file is not None
                 members[member.name.partition("/")[2]] = file.read()
     assert {k: v for k, v in members.items() if k.endswith(".png")} == expected
+
+
+def test_an_object_store_in_and_out(
+    cluster: Any, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an exported file, whose workers need no torch; a second run does nothing."""
+    server = pytest.importorskip("moto.server")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3 = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    s3.start()
+    try:
+        host, port = s3.get_host_and_port()
+        where = f"endpoint_override=http://{host}:{port}&region=us-east-1"
+        files, _ = FileSystem.from_uri(f"s3://k:s@fleet?{where}")
+        for bucket in ("fleet", "labels"):
+            files.create_dir(bucket)
+        pairs = write_pairs(tmp_path / "in", 10, (48, 64))
+        bad = pairs / "rgb" / "00004.png"
+        bad.write_bytes(bad.read_bytes()[:80])
+        for path in pairs.rglob("*.png"):
+            with files.open_output_stream(f"fleet/day 1/{path.relative_to(pairs)}") as stream:
+                stream.write(path.read_bytes())
+        log = tmp_path / "log"
+        words = ["--input", f"s3://k:s@fleet/day 1?{where}", "--block", 4, "--write-log", log]
+        words += ["--output", f"s3://k:s@labels/out?{where}"]
+        assert batch(exported, *words) == 1
+        assert batch(exported, *words) == 1
+        assert Counter(written(log)) == Counter(f"{i:05d}" for i in range(10) if i != 4)
+        found = {
+            info.base_name: files.open_input_stream(info.path).read()
+            for info in files.get_file_info(FileSelector("labels/out/labels"))
+        }
+        assert found == predicted(exported, pairs, tmp_path / "one")
+        with files.open_input_file("labels/out/summary.parquet") as file:
+            rows = parquet.read_table(file).to_pylist()
+        (failed,) = (row["error"] for row in rows if row["error"])
+        assert "s3://fleet/day 1/rgb/00004.png: not a readable image" in failed
+        assert len(rows) == 10
+    finally:
+        s3.stop()
 
 
 def test_a_node_is_killed_in_the_middle(trained: Path, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """How many machines a job takes: what each resource bears, and which gives out first.
 
-    rate = min(devices x pairs/s, cores / CPU seconds of a pair, bytes/s / bytes of a pair, ...)
-    hours = pairs / rate / 3600,  cost = hours x nodes x price
+rate = min(devices x pairs/s, cores / CPU seconds of a pair, bytes/s / bytes of a pair, ...)
+hours = pairs / rate / 3600,  cost = hours x nodes x price
 """
 
 from __future__ import annotations

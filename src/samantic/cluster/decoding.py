@@ -9,12 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
 
-from samantic.cluster.storage import Place, open_place, read_bytes
+from samantic.cluster.storage import STORES, Place, open_place, read_bytes
 from samantic.data.images import RawPair, read_both
 from samantic.errors import InputError
 from samantic.provenance import digest, file_digest
@@ -116,10 +116,11 @@ def located(base: Place, text: str) -> Place:
     if "://" not in text:
         return base.beside(text) if text.startswith("/") else base.at(text)
     address = urlsplit(text)
-    if base.shown.startswith(f"{address.scheme}://"):
-        return Place(base.files, f"{address.netloc}{address.path}", text.partition("?")[0])
+    path, machine = unquote(address.path), address.netloc.rpartition("@")[2]
+    if base.files.type_name in STORES and base.shown.startswith(f"{address.scheme}://"):
+        return base.beside(f"{machine}{path}")
     root = _root(f"{address.scheme}://{address.netloc}/", address.query)
-    return Place(root.files, f"{root.path}{address.path}", text.partition("?")[0])
+    return root.beside(f"{root.path}{path}")
 
 
 @cache

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
@@ -17,6 +19,9 @@ from samantic.errors import InputError
 
 STORES = ("s3", "gcs", "abfs")
 """Kinds of file systems in which a file appears whole, at the end of its one write."""
+
+SAFE = "/:@%+=&$,;~!()'*"
+"""Characters of a URI besides letters and digits that stay as they are."""
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 """What a disk answers that knows no hard links."""
@@ -63,17 +68,23 @@ def open_place(uri: str, option: str) -> Place:
     """
     if "://" not in uri:
         path = Path(uri).expanduser().absolute().as_posix()
-        return Place(LocalFileSystem(), path, uri.rstrip("/") or "/")
-    shown = uri.partition("?")[0].rstrip("/")
+        return Place(LocalFileSystem(), path, path)
+    body, mark, options = uri.partition("?")
+    scheme, _, rest = body.partition("://")
+    machine, _, below = rest.rpartition("@")[2].partition("/")  # a secret may stand before the @
     try:
-        files, path = FileSystem.from_uri(uri)
+        files, path = FileSystem.from_uri(f"{quote(body, safe=SAFE)}{mark}{options}")
     except (ArrowException, OSError, ValueError) as error:
-        why = str(error).splitlines()[0]
+        why = re.sub(r"://[^/@]*@", "://", str(error).splitlines()[0])
+        shown = f"{scheme}://{machine}/{below}".rstrip("/")
         raise InputError(
             f"{option}: {shown}: {why}; give a path, or a URI that pyarrow reads, such as s3://, "
             "gs:// or hdfs://"
         ) from None
-    return Place(files, path.rstrip("/"), shown)
+    path = path.rstrip("/")
+    if isinstance(files, LocalFileSystem):
+        return Place(files, path, path)
+    return Place(files, path, f"{scheme}://{path if files.type_name in STORES else machine + path}")
 
 
 def read_bytes(place: Place) -> bytes:
