@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # 127.0.0.1 stays 127.0.0.1
 
 STORE = 80 * 2**20
 """Bytes of shared memory of each node."""

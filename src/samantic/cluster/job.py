@@ -143,12 +143,13 @@ def _stream(
 def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, pool: Pool) -> Any:
     """The stream from the parts of an input to tables of `writing.RESULT`."""
     task = ray.data.TaskPoolStrategy(size=pool.tasks)
+    reading = ray.data.TaskPoolStrategy(size=min(pool.tasks, len(source.parts)))
     share = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
     light = share | {"num_cpus": pool.task_cpus}
     parts = ray.data.from_arrow(pa.table({"part": source.parts}))
     return (
         parts.repartition(target_num_rows_per_block=1)
-        .map_batches(Reader(source, finished, order.block), compute=task, **light)
+        .map_batches(Reader(source, finished, order.block), compute=reading, **light)
         .repartition(target_num_rows_per_block=order.block)
         .map_batches(Decoder(source.base, order.made), compute=task, **light)
         .map_batches(

@@ -22,6 +22,7 @@ def import_ray() -> Any:
         InputError: It is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports nothing of its use
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # on a terminal; its files have all
     try:
         import ray
         import ray.data
