@@ -29,7 +29,6 @@ from samantic.files import read_json
 from tests.cluster_helpers import label_bytes, short_folder, two_nodes, write_pairs, written
 
 pytestmark = [
-    pytest.mark.xdist_group("ray"),
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::UserWarning:ray.*"),
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tarfile
 from io import BytesIO
 from pathlib import Path
@@ -131,6 +132,29 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "100,000,000 pairs on 100 nodes" in told
     assert "bottleneck: " in told
     assert not out.exists()
+
+
+def test_an_exported_file_needs_no_torch(exported: Path, tmp_path: Path) -> None:
+    """Neither where the command is typed, nor on any worker."""
+    write_pairs(tmp_path / "in", 2, (48, 64))
+    program = f"""
+import sys
+from samantic.cli import build_parser
+from samantic.cli.batch import _order
+from samantic.cluster.decoding import Decoder
+from samantic.cluster.inputs import open_source, rows_of, tables_of
+from samantic.cluster.job import Reader
+from samantic.cluster.labelling import Labeller, pack_model
+from samantic.cluster.writing import Writer
+words = ["batch", {str(exported)!r}, "--input", "in", "--output", "out", "--form", "parquet"]
+order, source = _order(build_parser().parse_args(words)), open_source("in")
+(block,) = tables_of(rows_of(source, source.parts[0]), 64)
+decoded = Decoder(source.base, order.made)(block)
+result = Writer(order)(Labeller(order, pack_model(order.model))(decoded))
+assert result["state"].to_pylist() == ["done", "done"]
+assert "torch" not in sys.modules and "ray" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
 
 
 def test_capacity_is_that_of_the_scarcest() -> None:
