@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_pro
 from samantic.cluster.inputs import open_source, rows_of
 from samantic.cluster.patterns import expanded, image_pattern, split_uri
 from samantic.cluster.storage import files_below, open_place, put_new
+from samantic.errors import InputError
 from tests.cluster_helpers import write_pairs
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +175,23 @@ def test_capacity_is_that_of_the_scarcest() -> None:
     assert max(found.use().values()) == 1
     assert decoders(load, node) == 2
     assert saturation(load, node)["storage requests"] == pytest.approx(1100 / 200)
+
+
+def test_who_works_where(tmp_path: Path) -> None:
+    """A model for each GPU, or for each few CPUs, as far as there is room or machines come."""
+    from samantic.cluster.job import pool_of
+    from samantic.cluster.order import Order
+
+    order = Order("nano", {}, {}, ("a",), open_place(str(tmp_path), "--output"))
+    assert pool_of(order, 8, 0).models == (1, 8)
+    assert pool_of(replace(order, cpus=4), 8, 0).models == (1, 2)
+    assert pool_of(replace(order, gpus=0.5, concurrency=(3, 30)), 8, 2).models == (3, 4)
+    few = replace(order, gpus=1.0, concurrency=(4, 400))
+    assert pool_of(few, 0, 0, grows=True).models == (1, 400)
+    with pytest.raises(InputError, match="one model takes 1 GPUs, and there are 8 CPUs and 0 GPUs"):
+        pool_of(few, 8, 0)
+    pool = pool_of(order, 1, 0)
+    assert pool.model_cpus + 2 * pool.task_cpus <= 1  # one CPU holds a model and its tasks
 
 
 def test_the_files_for_clusters_are_what_their_readers_take() -> None:

@@ -124,7 +124,7 @@ def _share(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     from samantic.cluster.session import import_ray, resources, session
 
-    import_ray()  # before anything is read
+    import_ray(options.address)  # before anything is read
     from samantic.cluster.inputs import open_source
     from samantic.cluster.job import run_job
     from samantic.cluster.labelling import pack_model
@@ -142,7 +142,7 @@ def run(options: argparse.Namespace) -> int:
     with session(options.address) as ray:
         if options.gpus_per_actor is None and resources(ray)[1] >= 1:
             order = replace(order, gpus=1.0)
-        totals = run_job(ray, order, source, model)
+        totals = run_job(ray, order, source, model, grows=options.address != "local")
     for line in totals.first:
         print(f"samantic: {printable(line)}", file=sys.stderr)
     rest = totals.failed - len(totals.first)

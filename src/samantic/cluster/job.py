@@ -34,40 +34,48 @@ class Pool(NamedTuple):
     Attributes:
         models: Models, at least and at most.
         model_cpus: CPUs that each claims.
-        tasks: Tasks of a stage that decodes or writes, at most at a time.
+        tasks: Tasks of a stage that decodes or writes, at most at a time; None as there is room.
         task_cpus: CPUs that each claims.
     """
 
     models: tuple[int, int]
     model_cpus: float
-    tasks: int
+    tasks: int | None
     task_cpus: float
 
 
-def pool_of(order: Order, cpus: float, gpus: float) -> Pool:
+def pool_of(order: Order, cpus: float, gpus: float, grows: bool = False) -> Pool:
     """Who works on machines with so many CPUs and GPUs.
+
+    Args:
+        order: The job.
+        cpus: Of all machines that are there now.
+        gpus: Of all machines that are there now.
+        grows: Whether more machines may come.
 
     Raises:
         InputError: There is no room for one model.
     """
-    if order.gpus:
-        room = int(gpus / order.gpus)
-        model_cpus, task_cpus = 1.0, 1.0
-    else:
-        room = int(cpus / order.cpus)
-        model_cpus, task_cpus = order.cpus * ACTOR_SHARE, TASK_CPUS
-    if room < 1:
+    room = int(gpus / order.gpus if order.gpus else cpus / order.cpus)
+    if room < 1 and not (grows and order.concurrency):
         what = f"{order.gpus:g} GPUs" if order.gpus else f"{order.cpus} CPUs"
+        fewer = "--gpus-per-actor" if order.gpus else "--cpus-per-actor"
+        more = "; if machines are yet to come, give --concurrency A:B" if grows else ""
         raise InputError(
             f"one model takes {what}, and there are {cpus:g} CPUs and {gpus:g} GPUs; give less "
-            f"with {'--gpus-per-actor' if order.gpus else '--cpus-per-actor'}"
+            f"with {fewer}{more}"
         )
     low, high = order.concurrency or (1, room)
-    tasks = max(2, int(cpus - high * model_cpus if order.gpus else cpus))
-    return Pool((min(low, room), max(low, min(high, room))), model_cpus, tasks, task_cpus)
+    models = max(1, min(low, room)), high if grows else max(1, min(high, room))
+    if order.gpus:
+        return Pool(models, 1.0, None, 1.0)
+    share = order.cpus * ACTOR_SHARE
+    return Pool(models, share, None if grows else max(2, int(cpus)), TASK_CPUS)
 
 
-def run_job(ray: Any, order: Order, source: Source, model: tuple[str, Files]) -> Totals:
+def run_job(
+    ray: Any, order: Order, source: Source, model: tuple[str, Files], grows: bool = False
+) -> Totals:
     """Label all pairs of an input that have no labels yet.
 
     Args:
@@ -75,6 +83,7 @@ def run_job(ray: Any, order: Order, source: Source, model: tuple[str, Files]) ->
         order: The job.
         source: The input.
         model: From `labelling.pack_model`.
+        grows: Whether more machines may come while it runs.
 
     Raises:
         InputError: The output holds what another model has made, or the input cannot be read.
@@ -83,7 +92,7 @@ def run_job(ray: Any, order: Order, source: Source, model: tuple[str, Files]) ->
     check_workers(ray)
     check_settings(order)
     cpus, gpus = resources(ray)
-    pool = pool_of(order, cpus, gpus)
+    pool = pool_of(order, cpus, gpus, grows)
     clear_failures(order)
     try:
         finished = ray.put(output_of(order).finished())
@@ -143,7 +152,8 @@ def _stream(
 def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, pool: Pool) -> Any:
     """The stream from the parts of an input to tables of `writing.RESULT`."""
     task = ray.data.TaskPoolStrategy(size=pool.tasks)
-    reading = ray.data.TaskPoolStrategy(size=min(pool.tasks, len(source.parts)))
+    most = len(source.parts) if pool.tasks is None else min(pool.tasks, len(source.parts))
+    reading = ray.data.TaskPoolStrategy(size=most)
     share = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
     light = share | {"num_cpus": pool.task_cpus}
     parts = ray.data.from_arrow(pa.table({"part": source.parts}))

@@ -15,13 +15,18 @@ STORE = 2**30
 """Bytes of shared memory for what is on its way on this machine; 64 pairs of 480x640 take 0.1."""
 
 
-def import_ray() -> Any:
+def import_ray(address: str = "auto") -> Any:
     """Ray with Ray Data.
+
+    Args:
+        address: What will be joined; see `session`.
 
     Raises:
         InputError: It is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports nothing of its use
+    if address == "local":  # else Ray turns 127.0.0.1 into an address that others reach
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # on a terminal; its files have all
     try:
         import ray
@@ -45,7 +50,7 @@ def session(address: str) -> Iterator[Any]:
         InputError: Ray is not installed, or the address is none.
         StoppedError: No Ray answers there.
     """
-    ray = import_ray()
+    ray = import_ray(address)
     if ray.is_initialized():
         _quiet(ray)
         yield ray
@@ -109,4 +114,4 @@ def worker_version() -> str:
 def resources(ray: Any) -> tuple[float, float]:
     """CPUs and GPUs of all machines."""
     found = ray.cluster_resources()
-    return float(found.get("CPU", 1)), float(found.get("GPU", 0))
+    return float(found.get("CPU", 0)), float(found.get("GPU", 0))
