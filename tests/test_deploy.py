@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-SLURM = Path(__file__).parents[1] / "deploy" / "slurm.sh"
+SLURM = Path(__file__).parents[1] / "deploy" / "train_slurm.sh"
 
 
 def test_slurm_is_a_script() -> None:

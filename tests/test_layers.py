@@ -23,7 +23,7 @@ LAYERS = [
     ["distill", "measure"],
     ["report"],
     ["run", "check", "convert", "calibrate"],
-    ["export"],
+    ["export", "cluster"],
     ["ablation", "demo", "benchmark", "serve"],
     ["cli"],
     ["__main__"],

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import samantic
 from samantic.cli import (
     ablate,
+    batch,
     benchmark,
     calibrate,
     check,
@@ -44,6 +45,7 @@ VERBS = {
     "evaluate": evaluate,
     "predict": predict,
     "serve": serve,
+    "batch": batch,
     "export": export,
     "push": push,
     "benchmark": benchmark,

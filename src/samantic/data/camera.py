@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.config.scaling import Scaling, parse_scaling
+from samantic.data.images import RawPair as RawPair
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
 from samantic.data.thermal import SCALE, RawThermal, is_too_deep, refuse_depth, scale_thermal
 from samantic.errors import InputError
@@ -15,9 +16,6 @@ from samantic.spelling import remedy
 
 PLACE = "say where the cameras look: a calibration file, or resize where both see the same"
 """What to do about two cameras of different sizes."""
-
-RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
-"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
 
 
 class Camera(NamedTuple):

@@ -28,6 +28,9 @@ from samantic.data.thermal import RawThermal
 from samantic.data.tiff import plain_extents, plain_pages
 from samantic.errors import InputError, LargeError, UnreadableError
 
+RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
+"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
+
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
 
@@ -313,6 +316,31 @@ def _thermogram(path: Path) -> Thermogram | None:
             f"{path}: {len(frames)} frames in one file; `samantic convert` writes each by itself"
         )
     return frames[0] if frames else None
+
+
+def read_both(rgb: Path | None, thermal: Path | None, *, planck: bool = False) -> RawPair:
+    """Read RGB (H, W, 3) uint8 and raw thermal (h, w); None for a missing one.
+
+    Args:
+        rgb: The RGB image.
+        thermal: The thermal image; the same file is a 4-channel image of both.
+        planck: As `thermal_array` takes it.
+
+    Raises:
+        InputError: A file is broken, or too small.
+    """
+    if rgb is not None and rgb == thermal:
+        colour, heat = read_rgbt(rgb)
+        check_extent(colour, str(rgb))
+        return colour, heat
+    pair = (
+        None if rgb is None else rgb_array(rgb),
+        None if thermal is None else thermal_array(thermal, planck=planck),
+    )
+    for pixels, path in zip(pair, (rgb, thermal), strict=True):
+        if pixels is not None:
+            check_extent(pixels, str(path))
+    return pair
 
 
 def _raster_of(image: str | Path | Image.Image, name: str) -> Raster:

@@ -18,12 +18,12 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
-from samantic.data.images import check_extent, check_size, read_rgbt, rgb_array, thermal_array
+from samantic.data.images import check_size, read_both
 from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.sensors import SENSORS, given, noun
 from samantic.data.splits import find_split
-from samantic.data.thermal import RawThermal, dataset_scaling
+from samantic.data.thermal import dataset_scaling
 from samantic.errors import InputError
 from samantic.progress import progress
 
@@ -258,19 +258,7 @@ def read_pair(files: Files, camera: Camera = ALIGNED_8_BIT) -> RawPair:
     Raises:
         InputError: A file is broken, or too small.
     """
-    rgb: NDArray[np.uint8] | None = None
-    thermal: RawThermal | None = None
-    if files.rgb is not None and files.rgb == files.thermal:
-        rgb, thermal = read_rgbt(files.rgb)
-    else:
-        rgb = None if files.rgb is None else rgb_array(files.rgb)
-        planck = camera.scaling.planck
-        heat = files.thermal
-        thermal = None if heat is None else thermal_array(heat, planck=planck)
-    for pixels, path in ((rgb, files.rgb), (thermal, files.thermal)):
-        if pixels is not None:
-            check_extent(pixels, str(path))
-    return rgb, thermal
+    return read_both(files.rgb, files.thermal, planck=camera.scaling.planck)
 
 
 def read_images(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from samantic.predict.ahead import ahead
 from samantic.predict.asking import PairPredictor
 from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
 from samantic.predict.prediction import Prediction
-from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
+from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, made_with, save_prediction
 from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import png_mark
@@ -113,8 +112,7 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    options = predictor.options | predictor.selection.stored() | (look := look or Look())._asdict()
-    made = {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
+    made = made_with(predictor, look := look or Look())
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
     _check_own(out)

@@ -7,9 +7,10 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -21,6 +22,7 @@ from samantic.predict.contours import contours
 from samantic.provenance import mark_png
 
 if TYPE_CHECKING:
+    from samantic.predict.asking import PairPredictor
     from samantic.predict.prediction import Prediction
 
 CONFIDENCE = "samantic confidence"
@@ -38,6 +40,12 @@ class Look(NamedTuple):
     legend: bool = False
 
 
+def made_with(predictor: PairPredictor, look: Look) -> dict[str, Any]:
+    """What all files of a model's predictions are made with, as JSON has it."""
+    options = predictor.options | predictor.selection.stored() | look._asdict()
+    return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
+
+
 Write = Callable[["Prediction", Path, str | None, Look], None]
 """Writes a prediction to a path; the text says what it was made from."""
 
@@ -48,13 +56,32 @@ def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: L
     picture.save(path, pnginfo=info, compress_level=OVERLAY_LEVEL)
 
 
-def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
-    """Ids with a palette to look at them; 8 bits whatever the number of classes."""
-    image = Image.fromarray(found.labels)
-    image.putpalette(file_palette(found.classes))
+def write_label_png(
+    file: Path | BinaryIO,
+    labels: NDArray[np.uint8],
+    classes: tuple[str, ...],
+    confidence: float,
+    made_from: str | None,
+) -> None:
+    """Write ids with a palette to look at them; 8 bits whatever the number of classes.
+
+    Args:
+        file: Path, or an open file.
+        labels: (H, W).
+        classes: Names by label id.
+        confidence: Mean over the pixels, 0..1.
+        made_from: What the labels were made from; None where nobody asks.
+    """
+    image = Image.fromarray(labels)
+    image.putpalette(file_palette(classes))
     info = PngInfo() if made_from is None else mark_png(made_from)
-    info.add_text(CONFIDENCE, repr(float(found.confidence.mean())))
-    image.save(path, pnginfo=info, bits=8)
+    info.add_text(CONFIDENCE, repr(confidence))
+    image.save(file, "PNG", pnginfo=info, bits=8)
+
+
+def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
+    confidence = float(found.confidence.mean())
+    write_label_png(path, found.labels, found.classes, confidence, made_from)
 
 
 def _write_confidence(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:

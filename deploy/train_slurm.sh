@@ -1,7 +1,7 @@
 #!/bin/bash
 # A training as a SLURM job on the GPUs of one node, which goes on when it is put back in the queue.
 #
-#   sbatch deploy/slurm.sh configs/mfnet.yaml runs/mfnet --data.root /data/mfnet
+#   sbatch deploy/train_slurm.sh configs/mfnet.yaml runs/mfnet --data.root /data/mfnet
 #
 # The job gets SIGTERM two minutes before its end, saves its state, and is begun anew.
 #SBATCH --job-name=samantic

@@ -1,0 +1,190 @@
+"""The verb `batch`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from samantic.cli.options import MODEL, camera_options, view_options, whole, words
+from samantic.config.train import MOST_TILE
+from samantic.strings import printable
+
+if TYPE_CHECKING:
+    from samantic.cluster.order import Order
+
+HELP = "segment pairs on all CPUs and GPUs of a machine, or of a Ray cluster, each once"
+
+
+def add_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("model", metavar="MODEL", help=MODEL)
+    sub.add_argument(
+        "--input",
+        required=True,
+        metavar="URI",
+        help="folder with rgb and thermal in it at any depth, pattern '*/{rgb,thermal}/*.png', "
+        "manifest (.csv or .parquet with columns rgb, thermal and perhaps name), or WebDataset "
+        "shards ('*.tar'); a path, s3://, gs:// or hdfs://",
+    )
+    sub.add_argument("--output", required=True, metavar="URI", help="folder to write to")
+    sub.add_argument(
+        "--form",
+        choices=("png", "shards", "parquet"),
+        default="png",
+        help="labels as a tree of PNGs, WebDataset shards, or Parquet with run lengths "
+        "(default png)",
+    )
+    sub.add_argument(
+        "--address",
+        default="local",
+        metavar="local|auto|ray://HOST:PORT",
+        help="start Ray on this machine, join the one that runs here, or another (default local)",
+    )
+    sub.add_argument(
+        "--concurrency",
+        type=_range,
+        metavar="A:B",
+        help="models at work, at least and at most (default: as many as there is room for)",
+    )
+    sub.add_argument(
+        "--batch-size",
+        type=whole(1, 1024),
+        metavar="N",
+        help="pairs that go through the network together (default: 1 on CPUs, 8 on GPUs)",
+    )
+    sub.add_argument(
+        "--gpus-per-actor",
+        type=_share,
+        metavar="G",
+        help="GPUs, or a share of one, for each model (default 1 where there are GPUs, else 0)",
+    )
+    sub.add_argument(
+        "--cpus-per-actor",
+        type=whole(1, 256),
+        default=1,
+        metavar="K",
+        help="threads of each model (default 1)",
+    )
+    sub.add_argument(
+        "--block",
+        type=whole(1, 10_000),
+        default=64,
+        metavar="N",
+        help="pairs that travel, and are written, together (default 64)",
+    )
+    sub.add_argument(
+        "--tile", type=whole(64, MOST_TILE), metavar="N", help="as of `samantic predict`"
+    )
+    sub.add_argument("--only", metavar="CLASS,CLASS", help="as of `samantic predict`")
+    sub.add_argument("--threshold", metavar="N|CLASS=N,...", help="as of `samantic predict`")
+    sub.add_argument(
+        "--write-log",
+        type=Path,
+        metavar="FILE",
+        help="append a line for each label that is written, to a file that all machines see",
+    )
+    sub.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="time a few pairs; print hours, cost and the bottleneck, and write nothing",
+    )
+    sub.add_argument(
+        "--price", type=float, default=1.0, metavar="P", help="of a node for an hour (default 1)"
+    )
+    sub.add_argument(
+        "--nodes", type=whole(1, 100_000), default=1, metavar="N", help="of --dry-run (default 1)"
+    )
+    sub.add_argument(
+        "--pairs", type=whole(1, 10**15), metavar="N", help="of --dry-run (default: as there are)"
+    )
+    camera_options(sub)
+    view_options(sub)
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})(?::(\d{1,6}))?", text)
+    low, high = (0, 0) if match is None else (int(match[1]), int(match[2] or match[1]))
+    if not 1 <= low <= high:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not A:B with 1 <= A <= B, as in 2:8")
+    return low, high
+
+
+def _share(text: str) -> float:
+    value = float(text) if re.fullmatch(r"\d{1,3}(\.\d{1,6})?", text) else -1.0
+    if value < 0 or (value > 1 and value != int(value)):
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is neither a whole number of GPUs nor a share below 1"
+        )
+    return value
+
+
+def run(options: argparse.Namespace) -> int:
+    from samantic.cluster.session import import_ray, resources, session
+
+    import_ray(options.address)  # before anything is read
+    from samantic.cluster.inputs import open_source
+    from samantic.cluster.job import run_job
+    from samantic.cluster.labelling import pack_model
+
+    source = open_source(options.input)
+    order = _order(options)
+    model = pack_model(options.model)
+    if options.dry_run:
+        from samantic.cluster.dryrun import dry_run, gpus_here
+
+        if options.gpus_per_actor is None:
+            order = replace(order, gpus=gpus_here(options.model))
+        print(dry_run(order, source, model, options.nodes, options.price, options.pairs))
+        return 0
+    with session(options.address) as ray:
+        if options.gpus_per_actor is None and resources(ray)[1] >= 1:
+            order = replace(order, gpus=1.0)
+        totals = run_job(ray, order, source, model, grows=options.address != "local")
+    for line in totals.first:
+        print(f"samantic: {printable(line)}", file=sys.stderr)
+    rest = totals.failed - len(totals.first)
+    place = order.output.shown
+    if rest > 0:
+        print(f"samantic: {rest} more in {place}/summary.parquet", file=sys.stderr)
+    if totals.problem:
+        print(f"samantic: {totals.problem}", file=sys.stderr)
+    before = f", {totals.skipped} before" if totals.skipped else ""
+    failed = f", {totals.failed} failed" if totals.failed else ""
+    print(f"{totals.done} pairs labelled{before}{failed}: labels and summary in {place}")
+    return 1 if totals.failed or totals.problem else 0
+
+
+def _order(options: argparse.Namespace) -> Order:
+    """What the job is asked to do; the model is loaded once, to know what it is."""
+    from samantic.cluster.order import Order
+    from samantic.cluster.storage import open_place
+    from samantic.predict.saving import Look, made_with
+    from samantic.predict.selection import parse_threshold, selection_of
+    from samantic.runtime.load import load
+
+    views = {name: getattr(options, name) for name in ("tile", "panorama", "size", "tta")}
+    cameras = {name: getattr(options, name) for name in ("thermal_scaling", "rig")}
+    output = open_place(options.output, "--output")
+    predictor = load(options.model, "cpu", **cameras, **views)
+    only = None if options.only is None else words(options.only)
+    threshold = None if options.threshold is None else parse_threshold(options.threshold)
+    predictor.selection = selection_of(predictor.classes, only, threshold, "--")
+    if options.rig is not None and options.rig != "resize":
+        cameras["rig"] = predictor.camera.stored()["rig"]  # the file is on this machine alone
+    return Order(
+        model=str(options.model),
+        options={**cameras, **views, "only": only, "threshold": threshold},
+        made=made_with(predictor, Look()),
+        classes=predictor.classes,
+        output=output,
+        form=options.form,
+        block=options.block,
+        batch_size=options.batch_size,
+        cpus=options.cpus_per_actor,
+        gpus=options.gpus_per_actor or 0.0,
+        concurrency=options.concurrency,
+        write_log=None if options.write_log is None else str(options.write_log.absolute()),
+    )

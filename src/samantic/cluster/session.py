@@ -1,0 +1,117 @@
+"""Ray: started on this machine, or joined."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import samantic
+from samantic.errors import InputError, StoppedError
+
+STORE = 2**30
+"""Bytes of shared memory for what is on its way on this machine; 64 pairs of 480x640 take 0.1."""
+
+
+def import_ray(address: str = "auto") -> Any:
+    """Ray with Ray Data.
+
+    Args:
+        address: What will be joined; see `session`.
+
+    Raises:
+        InputError: It is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports nothing of its use
+    if address == "local":  # else Ray turns 127.0.0.1 into an address that others reach
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # on a terminal; its files have all
+    try:
+        import ray
+        import ray.data
+    except ModuleNotFoundError as error:
+        if error.name not in ("ray", "pyarrow", "pandas"):
+            raise
+        raise InputError("batch: needs Ray; pip install samantic[ray]") from None
+    return ray
+
+
+@contextmanager
+def session(address: str) -> Iterator[Any]:
+    """A connection to Ray; one that is there already in this process is taken, and stays.
+
+    Args:
+        address: `local` starts Ray on this machine, for this machine alone; `auto` joins the one
+            that runs here; HOST:PORT joins another.
+
+    Raises:
+        InputError: Ray is not installed, or the address is none.
+        StoppedError: No Ray answers there.
+    """
+    ray = import_ray(address)
+    if ray.is_initialized():
+        _quiet(ray)
+        yield ray
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address == "local":
+        options |= {
+            "num_cpus": len(os.sched_getaffinity(0)),
+            "include_dashboard": False,
+            "object_store_memory": STORE,
+            "_node_ip_address": "127.0.0.1",
+        }
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, TimeoutError) as error:
+        why = str(error).splitlines()[0]
+        raise StoppedError(f"--address {address}: no Ray answers there ({why})") from None
+    except (ValueError, ImportError) as error:
+        why = str(error).splitlines()[0]
+        raise InputError(
+            f"--address {address}: {why}; give local, auto or ray://HOST:PORT"
+        ) from None
+    try:
+        _quiet(ray)
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _quiet(ray: Any) -> None:
+    """Leave the terminal to our own bar and lines."""
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def check_workers(ray: Any) -> None:
+    """Refuse a cluster whose machines have another samantic, or none.
+
+    Raises:
+        StoppedError: It is one.
+    """
+    try:
+        theirs = ray.get(ray.remote(num_cpus=0.1)(worker_version).remote())
+    except ray.exceptions.RayError as error:
+        why = str(error).strip().splitlines()[-1]
+        raise StoppedError(f"the workers have no samantic ({why}); install it there") from None
+    if theirs != samantic.__version__:
+        raise StoppedError(
+            f"the workers have samantic {theirs}, here is {samantic.__version__}; install the same"
+        )
+
+
+def worker_version() -> str:
+    """The version of samantic where this is called."""
+    return samantic.__version__
+
+
+def resources(ray: Any) -> tuple[float, float]:
+    """CPUs and GPUs of all machines."""
+    found = ray.cluster_resources()
+    return float(found.get("CPU", 0)), float(found.get("GPU", 0))

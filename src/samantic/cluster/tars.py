@@ -1,0 +1,82 @@
+"""WebDataset shards: tar files in which the files of one pair follow each other."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from pyarrow import ArrowException
+
+from samantic.cluster.storage import Place
+from samantic.data.folders import SUFFIXES
+from samantic.data.pairing import WORDS
+
+MOST = 2**30
+"""Bytes of the largest file of a shard that is read."""
+
+SENSORS = {word: name for name in ("rgb", "thermal") for word in WORDS[name].split()}
+"""The camera by the word in an ending such as `.rgb.png`."""
+
+
+def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
+    """The pairs of a shard: KEY.rgb.png and KEY.thermal.png, or other words and endings of images.
+
+    A pair is called SHARD/KEY. A shard that ends too early, or is none, gives an error of its own.
+    """
+    shard = PurePosixPath(place.path).stem
+    key, refused, images, count = "", "", dict[str, bytes](), 0
+    try:
+        with (
+            place.files.open_input_stream(place.path, compression=None) as stream,
+            tarfile.open(fileobj=stream, mode="r|*") as archive,
+        ):
+            for member in archive:
+                stem, sensor = _parts(member.name)
+                if sensor is None or not member.isfile() or stem == refused:
+                    continue
+                if stem != key and images:
+                    yield _row(shard, key, images)
+                    images, count = {}, count + 1
+                key = stem
+                if member.size > MOST:
+                    error = f"{place.shown}: {member.name}: {member.size / 2**20:.0f} MiB; too much"
+                    yield {"name": f"{shard}/{key}", "error": error}
+                    images, refused = {}, stem
+                    continue
+                file = archive.extractfile(member)
+                images[sensor] = file.read() if file is not None else b""
+    except (tarfile.TarError, OSError, EOFError, ArrowException) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = f"{place.shown}: cannot be read on after {count} pairs ({why}); copy it anew"
+        yield {"name": f"{shard}/{key or 'shard'}", "error": problem}
+        return
+    if images:
+        yield _row(shard, key, images)
+
+
+def _parts(path: str) -> tuple[str, str | None]:
+    """The key of a file, up to the first dot of its name, and the camera, if it is an image."""
+    folder, _, name = path.removeprefix("./").rpartition("/")
+    stem, _, ending = name.partition(".")
+    word, _, last = ending.lower().rpartition(".")
+    key = f"{folder}/{stem}" if folder else stem
+    return key, SENSORS.get(word) if f".{last}" in SUFFIXES else None
+
+
+def _row(shard: str, key: str, images: dict[str, bytes]) -> dict[str, Any]:
+    read = {f"{sensor}_bytes": content for sensor, content in images.items()}
+    return {"name": f"{shard}/{key}", **read}
+
+
+def tar_of(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """A tar of files; the same files give the same bytes."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in members:
+            about = tarfile.TarInfo(name)
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    return file.getvalue()

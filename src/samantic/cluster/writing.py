@@ -1,0 +1,71 @@
+"""The last stage: labels and parts of the summary, by workers that need no model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from samantic.cluster.identity import block_of
+from samantic.cluster.order import Order
+from samantic.cluster.outputs import PARTS, labels_in, output_of, table_bytes
+from samantic.cluster.storage import put, put_new
+from samantic.predict.prediction import class_shares
+
+FAILED = "parts/failed"
+"""Folder of the parts of the summary of pairs that one run could not label."""
+
+RESULT = pa.schema([("state", pa.string()), ("name", pa.string()), ("error", pa.string())])
+"""Of the tables that come back to the driver. State: done, there (already), or failed."""
+
+
+def summary_schema(classes: tuple[str, ...]) -> pa.Schema:
+    """Of the summary: a row for each pair; what is not known of one that failed is null."""
+    return pa.schema(
+        [
+            ("key", pa.uint64()),
+            ("name", pa.string()),
+            ("error", pa.string()),
+            ("height", pa.int32()),
+            ("width", pa.int32()),
+            ("confidence", pa.float64()),
+            ("seconds", pa.float64()),
+            ("rgb_camera", pa.string()),
+            ("thermal_camera", pa.string()),
+            ("shares", pa.struct([(name, pa.float64()) for name in classes])),
+        ]
+    )
+
+
+class Writer:
+    """Writes blocks of labelled pairs.
+
+    Args:
+        order: The job.
+    """
+
+    def __init__(self, order: Order) -> None:
+        self.order, self.output = order, output_of(order)
+        self.schema = summary_schema(order.classes)
+
+    def __call__(self, block: pa.Table) -> pa.Table:
+        block = block.combine_chunks()
+        done = block["labels"].is_valid().to_numpy()
+        failed = ~(done | block["there"].to_numpy(zero_copy_only=False).astype(bool))
+        name = f"{block_of(block['key'].to_numpy())}.parquet"
+        if done.any():
+            put_new(self.order.output.at(PARTS, name), self._summary(block, done))
+        if failed.any():
+            put(self.order.output.at(FAILED, name), self._summary(block, failed))
+        self.output.write(block)
+        states = np.where(done, "done", np.where(failed, "failed", "there"))
+        cells = [pa.array(states), block["name"].combine_chunks(), block["error"].combine_chunks()]
+        return pa.table(cells, schema=RESULT)
+
+    def _summary(self, block: pa.Table, wanted: np.ndarray) -> bytes:
+        """The rows of some pairs of a block, as a file."""
+        rows = block.select([n for n in self.schema.names if n != "shares"]).to_pylist()
+        for place, row in enumerate(rows):
+            if block["labels"][place].is_valid:
+                row["shares"] = class_shares(labels_in(block, place), self.order.classes)
+        kept = [row for row, want in zip(rows, wanted, strict=True) if want]
+        return table_bytes(pa.Table.from_pylist(kept, schema=self.schema))
