@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from samantic.cluster.storage import STORES, Place, open_place, read_bytes
+from samantic.config.scaling import parse_scaling
 from samantic.data.images import RawPair, read_both
 from samantic.errors import InputError
 from samantic.provenance import digest, file_digest
@@ -50,6 +51,7 @@ class Decoder:
 
     def __init__(self, base: Place, made: dict[str, Any]) -> None:
         self.base, self.made = base, digest(made)
+        self.planck = parse_scaling(made["thermal_scaling"]).planck
 
     def __call__(self, block: pa.Table) -> pa.Table:
         rows = block.to_pylist()
@@ -86,7 +88,7 @@ class Decoder:
                 raise InputError(f"{row['name']}: no image was given")
             try:
                 digests = [None if path is None else file_digest(path) for path in paths]
-                return read_both(*paths), digests
+                return read_both(*paths, planck=self.planck), digests
             except InputError as error:
                 line = str(error)
                 for there, name in shown.items():
