@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,22 @@ def test_the_size_in_a_header(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(huge)
     with pytest.raises(LargeError, match="cut it into parts"):
         extent_of(tmp_path / "a")
+
+
+def test_tiles_larger_than_their_image(tmp_path: Path) -> None:
+    """A tile of any size unpacks from a few bytes."""
+    for side, fits in ((512, True), (2048, False)):
+        data = zlib.compress(bytes(side * side))
+        tags = {256: 64, 257: 48, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 200}
+        rows = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
+        rows.append(struct.pack("<HHII", 325, 4, 1, len(data)))
+        head = b"II*\0" + struct.pack("<IH", 8, len(rows)) + b"".join(rows)
+        (tmp_path / "a").write_bytes(head.ljust(200, b"\0") + data)
+        if fits:
+            assert thermal_array(tmp_path / "a").shape == (48, 64)
+            continue
+        with pytest.raises(InputError, match="a: tiles of 2048x2048 pixels, more than its image"):
+            thermal_array(tmp_path / "a")
 
 
 def test_one_door() -> None:

@@ -7,8 +7,9 @@ without a word; so each file's own header is read before it.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
@@ -19,6 +20,8 @@ LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34887: "LERC", 34892: "JPEG", 50001: "WebP",
 
 _BIG_TIFF = b"\x2b"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_USUAL_TILE = 1 << 20
+_HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 257, 322, 323
 _WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _CHANNELS = 256, 258, 259, 262, 277
 _COLOUR_MAP, _EXTRA, _FORMAT = 320, 338, 339
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -113,7 +116,7 @@ def _tiff(path: Path, start: bytes) -> Header:
         half = max(kinds) == _FLOAT and max(bits) in (16, 64)
         if not deep and (half or swapped) and is_plain(tags):
             return Header(max(bits), channels, own=True)
-        problem = deep or _unknown_samples(bits, kinds)
+        problem = deep or _unknown_samples(bits, kinds) or _vast_tiles(tags)
         lossy = LOSSY_TIFF.get(compression, "")
         colours = tags.get(_COLOUR_MAP, (0,))
         if not problem and swapped:
@@ -142,6 +145,15 @@ def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
     if depth not in (1, 2, 4, 8, 12, 16, 32):
         return f"samples of {depth} bits; save 8 or 16"
     return ""
+
+
+def _vast_tiles(tags: Mapping[int, Any]) -> str:
+    """What is wrong with tiles that would take much more memory than the image."""
+    wide, tall = (int(tags.get(tag, 0)) for tag in (_TILE_WIDTH, _TILE_HEIGHT))
+    area = int(tags.get(_WIDTH, 0)) * int(tags.get(_HEIGHT, 0))
+    if wide * tall <= max(_USUAL_TILE, 4 * area):
+        return ""
+    return f"tiles of {wide}x{tall} pixels, more than its image; save it without tiles"
 
 
 def _swapped(bits: int, kind: int, compression: int) -> bool:

@@ -215,7 +215,7 @@ def _jpeg_ls(payload: bytes, height: int, width: int) -> Counts:
             "them as TIFF or SEQ"
         ) from None
     if struct.unpack_from(">HH", payload, 7) != (height, width) or height * width > MOST_PIXELS:
-        raise ValueError(f"its JPEG-LS is not of {width}x{height} counts")
+        raise ValueError(f"its counts are no whole JPEG-LS of {width}x{height}")
     decoder = av.CodecContext.create("jpegls", "r")
     try:
         frames = [*decoder.decode(av.Packet(payload)), *decoder.decode(None)]
