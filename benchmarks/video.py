@@ -1,13 +1,15 @@
 r"""The figures of docs/video.md: a generated recording, cameras that fail, labels that flicker.
 
-    python benchmarks/video.py --frames 600 --height 120 --out video
+    python benchmarks/video.py videos --frames 600 --height 120 --out video
+    python benchmarks/video.py faults flicker --height 240
+    python benchmarks/video.py --real mfnet_mini msrs roadscene llvip
 
 A camera moves over larger generated scenes, in which bright things move by themselves; both
 cameras add noise of their own. Printed are: a video pair at two frame rates (frames, pairing,
 memory, real time factor); five faults of each camera, whether they are found and after how many
-frames, and mIoU with the gate and without; flicker and mIoU with and without `--smooth`. With
-`--real FOLDER` also the alarms of the gate over real pairs (rgb/ and thermal/ below it, or MFNet's
-images/).
+frames, and mIoU with the gate and without; flicker and mIoU with and without `--smooth`.
+`--real FOLDER` prints the alarms of the gate over real pairs (rgb/ and thermal/ below it, or
+MFNet's images/).
 """
 
 from __future__ import annotations
@@ -241,20 +243,24 @@ def alarms(model: Any, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("steps", nargs="*", help="videos, faults, flicker")
     parser.add_argument("--model", default="nano")
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--height", type=int, default=120)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("video"))
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     logging.getLogger("samantic").setLevel(logging.ERROR)
-    options.out.mkdir(parents=True, exist_ok=True)
     model, world = samantic.load(options.model, device="cpu"), World(options.height)
     for folder in options.real:
         alarms(model, folder)
-    faults(model, world)
-    flicker(model, world, min(options.frames, 250))
-    videos(model, world, options.out, options.frames)
+    if "faults" in options.steps:
+        faults(model, world)
+    if "flicker" in options.steps:
+        flicker(model, world, min(options.frames, 250))
+    if "videos" in options.steps:
+        options.out.mkdir(parents=True, exist_ok=True)
+        videos(model, world, options.out, options.frames)
 
 
 if __name__ == "__main__":
