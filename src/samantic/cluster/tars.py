@@ -14,6 +14,9 @@ from samantic.cluster.storage import Place
 from samantic.data.folders import SUFFIXES
 from samantic.data.pairing import WORDS
 
+RECORD = 512
+"""Bytes of a record of a tar file."""
+
 MOST = 2**30
 """Bytes of the largest file of a shard that is read."""
 
@@ -33,7 +36,9 @@ def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
             place.files.open_input_stream(place.path, compression=None) as stream,
             tarfile.open(fileobj=stream, mode="r|*") as archive,
         ):
+            end = 0
             for member in archive:
+                end = member.offset_data + -(-member.size // RECORD) * RECORD
                 stem, sensor = _parts(member.name)
                 if sensor is None or not member.isfile() or stem == refused:
                     continue
@@ -48,6 +53,8 @@ def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
                     continue
                 file = archive.extractfile(member)
                 images[sensor] = file.read() if file is not None else b""
+            if _is_cut_off(place, archive, end):
+                raise EOFError("no mark of its end")
     except (tarfile.TarError, OSError, EOFError, ArrowException) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         problem = f"{place.shown}: cannot be read on after {count} pairs ({why}); copy it anew"
@@ -55,6 +62,19 @@ def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
         return
     if images:
         yield _row(shard, key, images)
+
+
+def _is_cut_off(place: Place, archive: tarfile.TarFile, end: int) -> bool:
+    """Whether a shard lacks the empty record after its last file, which tarfile does not ask for.
+
+    Args:
+        place: The shard.
+        archive: It, opened as a stream; one that is compressed tells by itself.
+        end: Where its last file ends.
+    """
+    plain = getattr(archive.fileobj, "comptype", "tar") == "tar"
+    size: int = place.files.get_file_info(place.path).size or 0
+    return plain and size < end + RECORD
 
 
 def _parts(path: str) -> tuple[str, str | None]:
