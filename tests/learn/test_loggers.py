@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,9 @@ from samantic.cli import main
 from samantic.learn import loggers
 
 WriteConfig = Callable[..., Path]
+Stub = Callable[[str, str], ModuleType]
+
+PACKAGES = ("tensorboardX", "wandb")
 
 BOARD = """
 class SummaryWriter:
@@ -63,7 +66,7 @@ sys.modules["wandb.wandb_run"].Run = Run
 
 
 @pytest.fixture
-def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], ModuleType]:
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
     """Write a module where Python finds it."""
 
     def make(name: str, text: str) -> ModuleType:
@@ -73,13 +76,15 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str]
         monkeypatch.delitem(sys.modules, name, raising=False)
         return importlib.import_module(name)
 
-    return make
+    yield make
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
 
 
 def test_tensorboard_shows_figures_and_pairs(
     mfnet: Path,
     write_config: WriteConfig,
-    stub: Callable[[str, str], ModuleType],
+    stub: Stub,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -105,7 +110,7 @@ def test_tensorboard_shows_figures_and_pairs(
 def test_wandb_goes_on_in_the_same_run(
     mfnet: Path,
     write_config: WriteConfig,
-    stub: Callable[[str, str], ModuleType],
+    stub: Stub,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import lightning.pytorch.loggers.wandb as pytorch
@@ -122,8 +127,6 @@ def test_wandb_goes_on_in_the_same_run(
     assert len({one["id"] for one in runs}) == 1
     assert any("train/loss" in one for one in told)
     assert sys.modules["wandb"].run is None, "the next run of this process begins its own"
-    for module in [module for module in sys.modules if module.startswith("wandb.")]:
-        del sys.modules[module]
     assert sum(key.startswith("val/0") for one in told for key in one) >= 4
 
 

@@ -100,7 +100,7 @@ def test_verbs_take_a_hub_id(
     assert main(["predict", "me/street", "--rgbt", image, "--out", str(tmp_path / "out")]) == 0
     asked = len(hub.asked)
     (tmp_path / "me" / "street").mkdir(parents=True)
-    assert "me/street: no model here" in failed(capsys, "export", "me/street")
+    assert "me/street: no model here" in failed(capsys, "export", "me/street", "--format", "onnx")
     assert len(hub.asked) == asked, "a folder wins"
 
 
