@@ -249,3 +249,13 @@ def test_state_and_metrics(client: TestClient) -> None:
         assert line in text
     client.get("/nothing/<b>")
     assert "nothing" not in client.get("/metrics").text
+
+
+@pytest.mark.parametrize("place", ["/", "/health", "/ready", "/models", "/page/page.css"])
+def test_monitors_may_ask_for_the_head_alone(client: TestClient, place: str) -> None:
+    whole, head = client.get(place), client.head(place)
+    assert head.status_code == whole.status_code == 200
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    assert not head.content
+    assert client.head("/nothing").status_code == 404
+    assert client.head("/predict").status_code == 405

@@ -21,7 +21,7 @@ from samantic.errors import InputError
 from samantic.serve import scenes
 from samantic.serve.answers import refuse_missing, respond
 from samantic.serve.engine import Engine
-from samantic.serve.guard import SecurityHeaders, Token
+from samantic.serve.guard import Head, SecurityHeaders, Token
 from samantic.serve.limits import Limits
 from samantic.serve.metrics import Counted, Metrics
 from samantic.serve.page import START, describe, page_files
@@ -64,7 +64,7 @@ def create_app(
     _add_model_routes(app, service)
     _add_state_routes(app, service)
     _add_page_routes(app)
-    limited = Limits(Token(app, settings.token, metrics), settings, metrics)
+    limited = Limits(Token(Head(app), settings.token, metrics), settings, metrics)
     return Counted(SecurityHeaders(limited), metrics)
 
 

@@ -43,6 +43,22 @@ class SecurityHeaders:
         await self.app(scope, receive, send_with)
 
 
+class Head:
+    """ASGI middleware that answers HEAD as GET without the content (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_bare(message: Message) -> None:
+            await send({**message, "body": b""} if "body" in message else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self.app({**scope, "method": "GET"}, receive, send_bare)
+        else:
+            await self.app(scope, receive, send)
+
+
 class Token:
     """ASGI middleware that asks for a bearer token, compared in constant time."""
 
