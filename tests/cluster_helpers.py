@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,9 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # 127.0.0.1 stays 127.0.0.1
 
 STORE = 80 * 2**20
 """Bytes of shared memory of each node."""

@@ -1,0 +1,6 @@
+"""Before any test imports Ray: it reports nothing, and takes 127.0.0.1 for what it is."""
+
+import os
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
