@@ -91,7 +91,7 @@ def spin(node):
     for number in range(3):
         colour = rng.integers(0, 256, (120, 3 * 160 + 4), np.uint8)
         counts = np.zeros((60, step // 2), ">u2")
-        counts[:, :80] = rng.integers(7000, 9000, (60, 80))
+        counts[:] = rng.integers(7000, 9000, counts.shape)
         rgb = Image(height=120, width=160, step=484, encoding="bgr8", data=colour.tobytes(),
                     header=f"time {number}")
         ir = Image(height=60, width=80, step=step, encoding=os.environ.get("KIND", "mono16"),

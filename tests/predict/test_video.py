@@ -91,7 +91,7 @@ def test_a_pair_of_videos(
     assert predict(*videos, tmp_path, "--save", "overlay,labels,confidence,contours") == 0
     told = capsys.readouterr()
     assert "10 frames of 1.0 s in " in told.out
-    assert "x real time): overlays, labels, confidence, contours and summary.json" in told.out
+    assert "x real time): labels, overlays, confidence, contours and summary.json" in told.out
     assert "thermal: 2 frames dropped: 4-5" in told.err
     assert "rgb: 10 of 20 frames have no partner in time" in told.err
     summary = read_json(tmp_path / "summary.json")
