@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:  # exported files are at work without it
+    import torch
+    from torch import Tensor
 
 T = TypeVar("T")
 
-Change = Callable[[Tensor, torch.Generator], Tensor | None]
+Change = Callable[["Tensor", "torch.Generator"], "Tensor | None"]
 """Takes images (N, C, H, W) in 0..1 and a generator; None is an image that is missing."""
 
 
