@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,20 +38,29 @@ def file(exported: Path) -> Path:
     return exported
 
 
-def test_rounds_take_turns() -> None:
+def test_rounds_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each begins as often as another, and the ratio is of the same round."""
     order: list[str] = []
+    clocks = {"perf_counter": 0.0, "process_time": 0.0}
+    for name in clocks:
+        monkeypatch.setattr(f"samantic.benchmark.rounds.{name}", lambda name=name: clocks[name])
 
-    def call(name: str, seconds: float) -> Callable[[], None]:
-        return lambda: (order.append(name), time.sleep(seconds))[1]
+    def call(name: str, seconds: float, cpu: float) -> Callable[[], None]:
+        def run() -> None:
+            order.append(name)
+            clocks["perf_counter"] += seconds * len(order)  # the machine becomes slower
+            clocks["process_time"] += cpu
 
-    found = in_rounds({"a": call("a", 0.002), "b": call("b", 0.02)}, 4)
+        return run
+
+    found = in_rounds({"a": call("a", 0.25, 0.5), "b": call("b", 2.0, 1.0)}, 4)
     assert "".join(order[2 * WARM_UP :]) == "abbaabba"
     assert found["a"].ratio == 1
-    assert 3 < found["b"].ratio < 12
-    assert found["b"].seconds.shape == (4,)
-    assert found["b"].median >= 0.02
-    assert (found["b"].cpu < 0.02).all()  # it slept
+    # b takes the turns 6, 7, 10, 11 and a the turns 5, 8, 9, 12, at an eighth
+    assert found["b"].ratio == np.median(8 * np.array([6, 7, 10, 11]) / [5, 8, 9, 12])
+    assert found["b"].seconds.tolist() == [12, 14, 20, 22]
+    assert found["b"].median == 17
+    assert found["b"].cpu.tolist() == [1, 1, 1, 1]
     assert found["b"].p95 == np.percentile(found["b"].seconds, 95)
 
 
