@@ -137,7 +137,7 @@ def test_own_folders_patterns_and_colours(
 
 
 def test_own_four_channel_files(mfnet: Path) -> None:
-    spec = dataset_spec(DataConfig("", "pairs", NAMES, rgbt="images/*.png"))
+    spec = dataset_spec(DataConfig("data", "pairs", NAMES, rgbt="images/*.png"))
     ours, theirs = PairedFolder(mfnet, spec, "test")[0], PairedFolder(mfnet, "mfnet", "test")[0]
     for part in ("rgb", "thermal", "labels"):
         assert torch.equal(getattr(ours, part), getattr(theirs, part))

@@ -201,13 +201,13 @@ def test_networks_that_need_thermal(
 
 
 def test_own_folder_of_rgb_alone(panoramas: Path) -> None:
-    spec = dataset_spec(DataConfig("", "pairs", ["a", "b"], rgb="leftImg8bit/train/*/*.png"))
+    spec = dataset_spec(DataConfig("data", "pairs", ["a", "b"], rgb="leftImg8bit/train/*/*.png"))
     data = PairedFolder(panoramas, spec, labelled=False)
     assert spec.modalities == ("rgb",)
     assert len(data) == 4
     assert data[0].thermal is None
     assert data.estimate_scaling().kind == "8-bit"
-    both = dataset_spec(DataConfig("", "pairs", ["a", "b"], rgb="x", thermal="y"))
+    both = dataset_spec(DataConfig("data", "pairs", ["a", "b"], rgb="x", thermal="y"))
     assert both.modalities == ("rgb", "thermal")
 
 

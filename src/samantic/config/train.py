@@ -113,7 +113,7 @@ class DataConfig(Options, section="data"):
         ]
         if self.classes is not None:
             checks.append(lambda: check_names(self.classes or [], "data.classes"))
-        if self.colors is not None:
+        if self.colors is not None and self.layout == "pairs":  # others refuse them
             checks.append(lambda: check_colours(self.colors or [], self.classes, "data.colors"))
         for look in checks:
             try:
