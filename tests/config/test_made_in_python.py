@@ -29,9 +29,15 @@ from samantic.errors import InputError
         ({"rig": " "}, "data.rig is empty"),
         ({"classes": ["car", ""]}, "data.classes: the name of class 1 is empty"),
         ({"classes": ["car", "Car"]}, "data.classes: .* differ in letter case only"),
-        ({"classes": ["a", "b"], "colors": ["#000000"]}, "data.colors: 1 colours for 2 classes"),
-        ({"colors": ["#000000", "red"]}, "data.colors: 'red' is no colour"),
-        ({"colors": ["#000000", "#000000"]}, "data.colors: #000000 is the colour of class 0"),
+        (
+            {"layout": "pairs", "classes": ["a", "b"], "colors": ["#000000"]},
+            "data.colors: 1 colours for 2 classes",
+        ),
+        ({"layout": "pairs", "colors": ["#000000", "red"]}, "data.colors: 'red' is no colour"),
+        (
+            {"layout": "pairs", "colors": ["#000000", "#000000"]},
+            "data.colors: #000000 is the colour of class 0",
+        ),
         ({"root": ""}, "data.root is empty"),
     ],
 )
