@@ -37,7 +37,7 @@ from samantic.predict.videos import Order, predict_recording
 from samantic.scenes import draw_scene
 
 FAULTS = ("frozen", "black", "saturated", "shifted rows", "dropped")
-LENGTH, EVERY = 20, 50  # frames of a fault, and from one to the next
+LENGTH, EVERY = 15, 30  # frames of a fault, and from one to the next
 CLASSES = 9
 
 

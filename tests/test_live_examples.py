@@ -120,7 +120,7 @@ def run(
     command = [sys.executable, "-W", "ignore", str(EXAMPLES / name), *words]
     environment = os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""} | more
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=environment, timeout=120
+        command, capture_output=True, text=True, check=False, env=environment, timeout=300
     )
 
 

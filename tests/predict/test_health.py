@@ -16,7 +16,7 @@ from samantic.data.camera import Camera
 from samantic.data.images import read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import Scaling
 from samantic.predict.health import FROZEN, WELL, Gate
-from samantic.predict.rows import rows_are_shifted
+from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 from samantic.scenes import Scene, draw_scene
 
 Pixels = NDArray[Any]
@@ -67,6 +67,25 @@ def test_moved_rows(
 
 def pair_of(name: str, image: Pixels) -> Any:
     return (image, None) if name == "rgb" else (None, image)
+
+
+def test_rows_that_jump_between_two_images(scenes: list[Scene]) -> None:
+    """Noise hides the seam from one image, and not from two; a turn above a bonnet is no fault."""
+    rng = np.random.default_rng(0)
+    caught = 0
+    for scene in scenes:
+        clean = (scene.rgb[..., 1] / 4 + 30).astype(np.int16)
+        before, after = (
+            (clean + rng.normal(0, 6, clean.shape)).clip(0, 255).astype(np.uint8) for _ in range(2)
+        )
+        assert not rows_have_jumped(before, after)
+        caught += rows_have_jumped(before, half(after))
+        wide = np.concatenate([scene.rgb, scene.rgb[:, ::-1]], axis=1)[..., 1]
+        sights = [wide[:, x : x + 192].copy() for x in (40, 52)]
+        for sight in sights:
+            sight[-40:] = wide[-40:, :192]
+        assert not rows_have_jumped(*sights)
+    assert caught >= 7  # of 12; the darkest are below the noise
 
 
 def test_no_alarm_over_generated_scenes(scenes: list[Scene]) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from samantic.data.camera import Camera, RawPair
 from samantic.data.sensors import SENSORS
 from samantic.data.thermal import CLIPPED, beyond
-from samantic.predict.rows import rows_are_shifted
+from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 
 FROZEN = 5
 """An image is frozen if it is at least the fifth of equal ones in a row."""
@@ -86,6 +86,7 @@ class Gate:
         self._states: dict[str, str] = {}
         self._last: dict[str, NDArray[Any]] = {}
         self._equal: Counter[str] = Counter()
+        self._clear: dict[str, NDArray[Any]] = {}
         self._torn: Counter[str] = Counter()
         self._usual: float | None = None
 
@@ -129,10 +130,14 @@ class Gate:
 
     def _is_torn(self, name: str, image: NDArray[Any]) -> bool:
         """Whether rows have been moved in an image, or in one of the last ones."""
-        if rows_are_shifted(_gray(image)):
+        gray, clear = _gray(image), self._clear.get(name)
+        if rows_are_shifted(gray) or (clear is not None and rows_have_jumped(clear, gray)):
             self._torn[name] = SETTLED
         self._torn[name] = max(0, self._torn[name] - 1)
-        return self._torn[name] > 0
+        if self._torn[name]:
+            return True
+        self._clear[name] = gray
+        return False
 
     def _level(self, name: str, image: NDArray[Any]) -> str:
         """What is wrong with the levels of an image; empty if nothing is."""

@@ -36,6 +36,10 @@ MOSTLY = 0.6
 SOME = 32
 """Seams that are looked at where most rows are seams."""
 
+BANDS, FEWEST, FAR = 24, 2, 24
+"""Bands of rows; so many neighbours that have jumped alike are a fault; and a jump is more than
+1/24 of the width. Others have to be where they were, or the whole camera has been turned."""
+
 SMALLEST = (120, 160)
 """Height and width from which rows tell enough; smaller images are taken for well."""
 
@@ -63,6 +67,46 @@ def rows_are_shifted(image: NDArray[Any]) -> bool:
         return True
     ends = float((rows[0] * rows[-1]).mean() / max(strength[0] * strength[-1], 1e-9))
     return bool(clear[0] and clear[-1]) and ends > ALIKE
+
+
+def rows_have_jumped(before: NDArray[Any], now: NDArray[Any]) -> bool:
+    """Whether some rows of an image (H, W) are those of an earlier one, moved around sideways.
+
+    Means of `BANDS` bands of rows are compared, which shows a seam where rows are flat or noisy
+    too. What goes out of a row at one side has to come in again at the other: it does not where a
+    camera turns above a bonnet that stays.
+    """
+    if before.shape != now.shape or now.shape[0] < SMALLEST[0] or now.shape[1] < SMALLEST[1]:
+        return False
+    first, second = (_bands(_contrast(image)) for image in (before, now))
+    strength = np.sqrt((first * first).mean(1) * (second * second).mean(1))
+    width = first.shape[1]
+    cross = np.fft.rfft(first).conj() * np.fft.rfft(second)
+    found = np.fft.irfft(cross, width) / (width * np.maximum(strength, 1e-9))[:, None]
+    shift = (found.argmax(axis=1) + width // 2) % width - width // 2
+    sure = (strength > FAINT**2) & (found.max(axis=1) > ALIKE)
+    far = sure & (np.abs(shift) > width // FAR)
+    alike = far[1:] & far[:-1] & (np.abs(np.diff(shift)) < NEAR)
+    if alike.sum() < FEWEST or (sure & ~far).sum() <= FEWEST:
+        return False
+    around = [_around(first[i], second[i], int(shift[i])) for i in np.flatnonzero(far)]
+    there, here = (np.concatenate(part) for part in zip(*around, strict=True))
+    norm = float(np.sqrt((there * there).sum() * (here * here).sum()))
+    return float((there * here).sum()) > MOSTLY * max(norm, 1e-9)
+
+
+def _around(
+    before: NDArray[np.float32], now: NDArray[np.float32], shift: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a shift has brought out of a row at one side, and what is new at the other side."""
+    return (before[-shift:], now[:shift]) if shift > 0 else (before[:-shift], now[shift:])
+
+
+def _bands(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of bands of rows, (`BANDS`, w); a rest below is left out."""
+    tall = len(rows) // BANDS
+    means: NDArray[np.float32] = rows[: tall * BANDS].reshape(BANDS, tall, -1).mean(axis=1)
+    return means
 
 
 def _contrast(image: NDArray[Any]) -> NDArray[np.float32]:
