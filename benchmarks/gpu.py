@@ -27,7 +27,7 @@ import samantic
 from samantic.benchmark.machine import describe, product_rate, wait
 from samantic.config import AdaptConfig, SartmConfig, StudentConfig
 from samantic.data import CATALOG
-from samantic.data.thermal import parse_scaling
+from samantic.config.scaling import parse_scaling
 from samantic.measure.cost import cost_of
 from samantic.models import SARTM
 from samantic.models.build import build
