@@ -26,8 +26,8 @@ from memory import SHAPES, build_sam
 import samantic
 from samantic.benchmark.machine import describe, product_rate, wait
 from samantic.config import AdaptConfig, SartmConfig, StudentConfig
-from samantic.data import CATALOG
 from samantic.config.scaling import parse_scaling
+from samantic.data import CATALOG
 from samantic.measure.cost import cost_of
 from samantic.models import SARTM
 from samantic.models.build import build
