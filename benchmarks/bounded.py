@@ -37,6 +37,7 @@ def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, A
             while True:
                 ended, code, usage = os.wait4(process.pid, os.WNOHANG)
                 if ended:
+                    process.returncode = os.waitstatus_to_exitcode(code)
                     break
                 if not status and resident(process.pid) > bounds.memory:
                     status = "memory"
@@ -50,7 +51,7 @@ def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, A
             raise
         output.seek(0)
         text = output.read()
-    status = status or ("done" if code == 0 else "failed")
+    status = status or ("failed" if process.returncode else "done")
     found = {"status": status, "seconds": time.monotonic() - start, "output": text}
     found["peak"] = 1024 * usage.ru_maxrss
     return found if status == "done" else found | {"told": text[-TOLD:]}

@@ -12,12 +12,17 @@ NOTEBOOK = Path(__file__).parents[1] / "examples" / "04_notebook.ipynb"
 
 
 def shown(notebook: Any) -> list[str]:
-    """What the cells print and return, with numbers left out, which differ by machine."""
+    """What each cell prints and returns, with numbers left out, which differ by machine.
+
+    A cell's prints come in one piece or in several, as the clock has it.
+    """
     texts = []
     for cell in notebook.cells:
-        for output in cell.get("outputs", ()):
-            text = output.get("text") or output.get("data", {}).get("text/plain", "")
-            texts.append(re.sub(r"[\d.,]+|\s+", " ", str(text)).strip())
+        parts = [
+            output.get("text") or output.get("data", {}).get("text/plain", "")
+            for output in cell.get("outputs", ())
+        ]
+        texts.append(re.sub(r"[\d.,]+|\s+", " ", " ".join(map(str, parts))).strip())
     return texts
 
 
