@@ -4,7 +4,7 @@ Clients send pairs one after the other, each as soon as it has its last answer. 
 come again is counted, and obeyed. Any other answer than 200 and 503 ends the run with status 1.
 
     OMP_NUM_THREADS=1 python benchmarks/serve.py nano
-    OMP_NUM_THREADS=1 python benchmarks/serve.py nano.onnx --data ../shared/data/mfnet_mini
+    OMP_NUM_THREADS=1 python benchmarks/serve.py nano.onnx --data data/mfnet_mini
 """
 
 from __future__ import annotations
