@@ -16,7 +16,9 @@ SHARED = re.compile(
 )
 FILES = re.compile(r"too many open files|ancdata", re.IGNORECASE)
 KILLED = re.compile(
-    r"DataLoader worker.*(killed by signal: (?P<signal>\w+)|exited unexpectedly)", re.S
+    r"DataLoader worker.*(killed by signal: (?P<signal>\w+)|exited unexpectedly)"
+    r"|^ConnectionResetError",  # it was about to hand over a batch
+    re.S,
 )
 SILENT = re.compile(r"DataLoader timed out after (?P<seconds>\d+)")
 
