@@ -15,7 +15,8 @@ import yaml
 
 pytest.importorskip("pyarrow", reason="the extra ray is not installed")
 
-from samantic.cli import main
+from samantic.cli import build_parser, main
+from samantic.cli.batch import _order
 from samantic.cluster.capacity import Load, Node, Storage, capacity, decoders, saturation
 from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_problem
 from samantic.cluster.inputs import open_source, rows_of
@@ -134,6 +135,21 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "100,000,000 pairs on 100 nodes" in told
     assert "bottleneck: " in told
     assert not out.exists()
+
+
+def test_what_is_said_of_the_cameras_reaches_the_workers(tmp_path: Path) -> None:
+    words = ["batch", "nano", "--input", "in", "--output", str(tmp_path / "out")]
+    said = ["--thermal-inverted", "--thermal-scaling", "28000,31000", "--rig", "resize"]
+    order = _order(build_parser().parse_args([*words, *said, "--panorama", "--only", "car"]))
+    assert {name: order.options[name] for name in ("thermal_inverted", "rig", "panorama")} == {
+        "thermal_inverted": True,
+        "rig": "resize",
+        "panorama": True,
+    }
+    assert order.options["thermal_scaling"] == "28000,31000"
+    assert (order.options["only"], order.options["threshold"]) == (["car"], None)
+    assert order.made["thermal_scaling"] == "inverted:28000,31000"
+    assert order.made["panorama"] is True
 
 
 def test_an_exported_file_needs_no_torch(exported: Path, tmp_path: Path) -> None:

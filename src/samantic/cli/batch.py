@@ -9,7 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from samantic.cli.options import MODEL, camera_options, view_options, whole, words
+from samantic.cli.options import (
+    MODEL,
+    camera_choice,
+    camera_options,
+    class_choice,
+    view_options,
+    whole,
+)
 from samantic.config.train import MOST_TILE
 from samantic.strings import printable
 
@@ -162,21 +169,19 @@ def _order(options: argparse.Namespace) -> Order:
     from samantic.cluster.order import Order
     from samantic.cluster.storage import open_place
     from samantic.predict.saving import Look, made_with
-    from samantic.predict.selection import parse_threshold, selection_of
+    from samantic.predict.selection import selection_of
     from samantic.runtime.load import load
 
-    views = {name: getattr(options, name) for name in ("tile", "panorama", "size", "tta")}
-    cameras = {name: getattr(options, name) for name in ("thermal_scaling", "rig")}
+    views = {name: getattr(options, name) for name in ("tile", "size", "tta")}
+    cameras, chosen = camera_choice(options), class_choice(options)
     output = open_place(options.output, "--output")
     predictor = load(options.model, "cpu", **cameras, **views)
-    only = None if options.only is None else words(options.only)
-    threshold = None if options.threshold is None else parse_threshold(options.threshold)
-    predictor.selection = selection_of(predictor.classes, only, threshold, "--")
+    predictor.selection = selection_of(predictor.classes, **chosen, prefix="--")
     if options.rig is not None and options.rig != "resize":
         cameras["rig"] = predictor.camera.stored()["rig"]  # the file is on this machine alone
     return Order(
         model=str(options.model),
-        options={**cameras, **views, "only": only, "threshold": threshold},
+        options={**cameras, **views, **chosen},
         made=made_with(predictor, Look()),
         classes=predictor.classes,
         output=output,

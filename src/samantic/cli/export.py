@@ -8,6 +8,7 @@ from pathlib import Path
 from samantic.cli.options import (
     LAYOUTS,
     MODEL,
+    camera_choice,
     camera_options,
     class_options,
     data_card,
@@ -76,15 +77,7 @@ def run(options: argparse.Namespace) -> None:
         if options.layout is None or options.split is None:
             raise InputError("--data: say how the files lie, with --layout and --split")
         data = Split(options.data, data_card(options), options.split)
-    predictor = load(
-        options.model,
-        "cpu",
-        options.thermal_scaling,
-        options.rig,
-        None,
-        options.panorama,
-        thermal_inverted=options.thermal_inverted,
-    )
+    predictor = load(options.model, "cpu", **camera_choice(options))
     assert predictor.folder is not None  # noqa: S101  # it was loaded from one
     out = ending_of(options.out or Path(model_name(predictor.folder)), options.format)
     order = Order(

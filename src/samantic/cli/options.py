@@ -139,6 +139,22 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
+def camera_choice(options: argparse.Namespace) -> dict[str, Any]:
+    """What `camera_options` say of the cameras and the images, as `load` takes it."""
+    names = ("thermal_scaling", "thermal_inverted", "rig", "panorama")
+    return {name: getattr(options, name) for name in names}
+
+
+def class_choice(options: argparse.Namespace) -> dict[str, Any]:
+    """What --only and --threshold say, as `selection_of` takes it."""
+    from samantic.predict.selection import parse_threshold
+
+    return {
+        "only": None if options.only is None else words(options.only),
+        "threshold": None if options.threshold is None else parse_threshold(options.threshold),
+    }
+
+
 def view_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--size",

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from samantic.cli.options import (
     MODEL,
+    camera_choice,
     camera_options,
+    class_choice,
     place,
     unpaired_option,
     view_options,
     whole,
-    words,
 )
 from samantic.cli.recording import (
     MOST_LINES,
@@ -120,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
     from samantic.predict.domain import unlike, warning
     from samantic.predict.folders import predict_files
     from samantic.predict.saving import Look, kinds_of
-    from samantic.predict.selection import parse_threshold, selection_of
+    from samantic.predict.selection import selection_of
     from samantic.report.predictions import write_predictions
     from samantic.runtime.load import load
 
@@ -132,17 +133,13 @@ def run(options: argparse.Namespace) -> int:
     predictor = load(
         options.model,
         options.device,
-        options.thermal_scaling,
-        options.rig,
-        options.tile,
-        options.panorama,
-        options.size,
-        options.tta,
-        thermal_inverted=options.thermal_inverted,
+        tile=options.tile,
+        size=options.size,
+        tta=options.tta,
+        **camera_choice(options),
     )
-    only = None if options.only is None else words(options.only)
-    threshold = None if options.threshold is None else parse_threshold(options.threshold)
-    predictor.selection = selection_of(predictor.classes, only, threshold, "--")
+    chosen = class_choice(options)
+    predictor.selection = selection_of(predictor.classes, **chosen, prefix="--")
     if recording is not None:
         return run_recording(options, recording, predictor, kinds)
     place = str(options.thermal or options.rgbt)

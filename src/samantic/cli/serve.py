@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib.util import find_spec
 
-from samantic.cli.options import MODEL, camera_options, place, whole
+from samantic.cli.options import MODEL, camera_choice, camera_options, place, whole
 from samantic.errors import InputError
 
 HELP = "answer over HTTP: a page to try pairs on, and an API"
@@ -93,12 +93,6 @@ def run(options: argparse.Namespace) -> None:
         queue=options.queue,
         batch_size=options.batch_size,
         timeout=options.timeout,
-        options={
-            "device": options.device,
-            "thermal_scaling": options.thermal_scaling,
-            "thermal_inverted": options.thermal_inverted,
-            "rig": options.rig,
-            "panorama": options.panorama,
-        },
+        options={"device": options.device, **camera_choice(options)},
     )
     serve(settings)
