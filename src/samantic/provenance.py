@@ -43,11 +43,6 @@ def file_digest(path: Path) -> str:
         raise InputError(f"{path}: {error.strerror}; give a file that can be read") from None
 
 
-def content_digest(content: bytes) -> str:
-    """`file_digest` of a file with this content."""
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def files_digest(paths: Iterable[Path | None], *others: str) -> str:
     """Digest of the contents of files, of which some may be missing (None), and of other words."""
     return digest([*(None if path is None else file_digest(path) for path in paths), *others])

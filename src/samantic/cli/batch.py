@@ -182,7 +182,7 @@ def _order(options: argparse.Namespace) -> Order:
     return Order(
         model=str(options.model),
         options={**cameras, **views, **chosen},
-        made=made_with(predictor, Look()),
+        made=made_with(predictor, Look()._asdict()),
         classes=predictor.classes,
         output=output,
         form=options.form,

@@ -1,4 +1,7 @@
-"""Whether the cameras of a pair are well, as far as one image tells."""
+"""Whether the cameras of a pair are well, as far as one image tells.
+
+The thresholds are those of the gate of streams.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.camera import RawPair
-
-STEP = 4
-"""Every fourth row and column tell enough of the levels of an image."""
-
-BLACK = 16
-"""Gray level that one pixel in a hundred exceeds, or the picture is black."""
-
-FULL = 250
-"""Least gray level of a pixel that is saturated."""
-
-SATURATED = 0.5
-"""Share of the pixels from which an image is saturated."""
+from samantic.predict.health import BLACK, FULL, SATURATED, STEP
 
 
 def states_of(pair: RawPair) -> dict[str, str]:

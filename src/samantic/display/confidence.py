@@ -9,6 +9,12 @@ STOPS = ((0, 32, 77), (66, 78, 108), (124, 123, 120), (187, 172, 105), (255, 234
 """Of cividis (Nuñez et al. 2018), which all kinds of colour vision read alike, from 0 to 1."""
 
 
+def confidence_levels(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Confidence (H, W) in 0..1 as gray levels, of which 255 is 1."""
+    levels: NDArray[np.uint8] = (255 * confidence.clip(0, 1)).round().astype(np.uint8)
+    return levels
+
+
 def confidence_colours(confidence: NDArray[np.floating] | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Colours (H, W, 3) of confidence (H, W), in 0..1 or, as uint8, in 0..255."""
     levels = confidence if confidence.dtype == np.uint8 else 255 * np.clip(confidence, 0, 1)

@@ -11,13 +11,13 @@ from typing import Any
 
 import lightning as L  # the name its documentation uses
 import numpy as np
-import torch
 from lightning.pytorch.loggers import Logger
 from numpy.typing import NDArray
 from torch import Tensor
 
 from samantic.config.train import TrainConfig
 from samantic.data.loading import Batch
+from samantic.data.sensors import SENSORS
 from samantic.display.ground import ground_of
 from samantic.display.overlay import overlay
 from samantic.errors import InputError
@@ -115,7 +115,10 @@ class Panels(L.Callback):
             return
         labels = pl_module.predicted(batch)
         for i, name in enumerate(batch.names):
-            images = {kind: _pixels(part[i]) for kind, part in batch.images.items()}
+            images = {
+                kind: SENSORS[kind].as_pixels(part[i].float().clamp(0, 1).cpu())
+                for kind, part in batch.images.items()
+            }
             panel = self._panel(images, batch.labels[i], labels[i])
             for logger in trainer.loggers:
                 _show(logger, f"val/{name}", panel, trainer.global_step)
@@ -134,13 +137,6 @@ class Panels(L.Callback):
 def panels(options: TrainConfig, classes: Sequence[str]) -> list[L.Callback]:
     """What shows pairs, where something is there to show them."""
     return [Panels(classes)] if options.log else []
-
-
-def _pixels(image: Tensor) -> NDArray[np.uint8]:
-    """(C, H, W) in [0, 1] as (H, W, 3) or, of one channel, (H, W)."""
-    pixels = (255 * image.float().clamp(0, 1)).round().byte().cpu()
-    found: NDArray[np.uint8] = torch.movedim(pixels, 0, 2).squeeze(2).numpy()
-    return found
 
 
 def _show(logger: Any, title: str, pixels: NDArray[np.uint8], step: int) -> None:

@@ -112,7 +112,7 @@ def predict_files(
             prediction.
     """
     summary_path = out / "summary.json"
-    made = made_with(predictor, look := look or Look())
+    made = made_with(predictor, (look := look or Look())._asdict())
     if summary_path.exists():
         _check_alike(out, read_json(summary_path), made)
     _check_own(out)

@@ -89,9 +89,9 @@ def _kept(job: Job, pair: Files) -> Frame | None:
             if path.suffix != ".png":
                 if not KINDS[name].whole(path):
                     return None
-            elif png_mark(path) != mark:
+            elif not path.is_file():
                 return None
-            else:
+            else:  # its mark is the right one, or it would be gone
                 pixels = open_image(path)
     except InputError:  # cut off: it is made anew
         return None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from samantic.display.confidence import confidence_levels
 from samantic.display.ground import Ground
 from samantic.display.palette import file_palette
 from samantic.errors import InputError
@@ -40,9 +41,14 @@ class Look(NamedTuple):
     legend: bool = False
 
 
-def made_with(predictor: PairPredictor, look: Look) -> dict[str, Any]:
-    """What all files of a model's predictions are made with, as JSON has it."""
-    options = predictor.options | predictor.selection.stored() | look._asdict()
+def made_with(predictor: PairPredictor, more: dict[str, Any]) -> dict[str, Any]:
+    """What all files of a model's predictions are made with, as JSON has it.
+
+    Args:
+        predictor: The model.
+        more: What they depend on besides it, its options and its selection.
+    """
+    options = predictor.options | predictor.selection.stored() | more
     return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
 
 
@@ -56,6 +62,13 @@ def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: L
     picture.save(path, pnginfo=info, compress_level=OVERLAY_LEVEL)
 
 
+def label_image(labels: NDArray[np.uint8], classes: tuple[str, ...]) -> Image.Image:
+    """Ids (H, W) with a palette to look at them."""
+    image = Image.fromarray(labels)
+    image.putpalette(file_palette(classes))
+    return image
+
+
 def write_label_png(
     file: Path | BinaryIO,
     labels: NDArray[np.uint8],
@@ -63,7 +76,7 @@ def write_label_png(
     confidence: float,
     made_from: str | None,
 ) -> None:
-    """Write ids with a palette to look at them; 8 bits whatever the number of classes.
+    """Write ids as `label_image` has them; 8 bits whatever the number of classes.
 
     Args:
         file: Path, or an open file.
@@ -72,11 +85,9 @@ def write_label_png(
         confidence: Mean over the pixels, 0..1.
         made_from: What the labels were made from; None where nobody asks.
     """
-    image = Image.fromarray(labels)
-    image.putpalette(file_palette(classes))
     info = PngInfo() if made_from is None else mark_png(made_from)
     info.add_text(CONFIDENCE, repr(confidence))
-    image.save(file, "PNG", pnginfo=info, bits=8)
+    label_image(labels, classes).save(file, "PNG", pnginfo=info, bits=8)
 
 
 def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
@@ -85,9 +96,8 @@ def _write_labels(found: Prediction, path: Path, made_from: str | None, look: Lo
 
 
 def _write_confidence(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
-    levels = (255 * found.confidence.clip(0, 1)).round().astype(np.uint8)
     info = None if made_from is None else mark_png(made_from)
-    Image.fromarray(levels).save(path, pnginfo=info)
+    Image.fromarray(confidence_levels(found.confidence)).save(path, pnginfo=info)
 
 
 def _write_probabilities(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:

@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.video import VideoWriter
+from samantic.display.confidence import confidence_levels
 from samantic.display.legend import with_legend
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
 from samantic.predict.asking import PairPredictor
 from samantic.predict.domain import unlike
 from samantic.predict.health import Gate
-from samantic.predict.prediction import Prediction, class_shares
+from samantic.predict.prediction import Prediction
 from samantic.predict.recording import Meeting, Recording
-from samantic.predict.saving import KINDS, Look, save_prediction
+from samantic.predict.saving import KINDS, Look, made_with, save_prediction
 from samantic.predict.smoothing import Smoother
 from samantic.predict.stream import Shot, stream
 from samantic.progress import open_progress
@@ -116,9 +117,8 @@ def predict_recording(
     """
     summary_path = out / "summary.json"
     _make_way(out, summary_path, made_from)
-    options = predictor.options | predictor.selection.stored() | order._asdict()
-    made = json.loads(json.dumps({"model": predictor.fingerprint, **options}))
-    made = {RECORDING: made_from, **made, "look": order.look._asdict()}
+    more = order._asdict() | {"look": order.look._asdict()}
+    made = {RECORDING: made_from, **made_with(predictor, more)}
     write_json(summary_path, {**made, "complete": False})
     began = time.perf_counter()
     gate, runs = Gate(predictor.camera, act=order.gate), Runs()
@@ -241,7 +241,7 @@ class _Writer:
             "seconds": round(seconds, 6),
             "cameras": dict(found.cameras),
             "confidence": round(mean, 4),
-            "shares": {k: round(v, 5) for k, v in _shares(found).items() if v},
+            "shares": {k: round(v, 5) for k, v in found.shares().items() if v},
         }
         self.lines.write(json.dumps(line) + "\n")
         return mean
@@ -250,7 +250,7 @@ class _Writer:
         if kind == "labels":
             return found.labels
         if kind == "confidence":
-            return (255 * found.confidence.clip(0, 1)).round().astype(np.uint8)
+            return confidence_levels(found.confidence)
         # a camera that fails takes its picture away, so that `auto` may draw on the other one
         look = self.order.look
         ground = look.ground if found.images.keys() >= {"rgb", "thermal"} else "auto"
@@ -266,7 +266,3 @@ class _Writer:
             video = VideoWriter(path, like, self.rate)
             self.videos[kind] = self.stack.enter_context(video)
         return self.videos[kind]
-
-
-def _shares(found: Prediction) -> dict[str, float]:
-    return class_shares(found.labels, found.classes)

@@ -12,20 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.responses import JSONResponse, Response
 
+from samantic.data.sensors import SENSORS
+from samantic.display.confidence import confidence_levels
 from samantic.display.ground import check_ground, ground_of
-from samantic.display.palette import file_palette
 from samantic.errors import InputError
 from samantic.predict.domain import unlike, warning
 from samantic.predict.exchange import run_lengths
 from samantic.predict.prediction import Prediction
+from samantic.predict.saving import label_image
 from samantic.serve.models import Served
 from samantic.serve.refusals import RefusedError
 from samantic.serve.uploads import Asked
 
 COMPRESSION = 3
 """Of PNGs, 0..9: more costs time and saves little."""
-
-TITLES = {"rgb": "RGB", "thermal": "thermal"}
 
 
 def refuse_missing(asked: Asked, served: Served, given: set[str]) -> None:
@@ -58,7 +58,10 @@ def respond(found: Prediction, asked: Asked, served: Served, given: set[str]) ->
     """
     if asked.format == "json":
         return JSONResponse(as_json(found, asked, served, given))
-    picture = _labels(found) if asked.format == "labels" else _picture(asked.format, found, asked)
+    if asked.format == "labels":
+        picture: Image.Image | None = label_image(found.labels, found.classes)
+    else:
+        picture = _picture(asked.format, found, asked)
     assert picture is not None  # noqa: S101  # every format has one
     return Response(_png(picture), media_type="image/png")
 
@@ -70,7 +73,7 @@ def as_json(found: Prediction, asked: Asked, served: Served, given: set[str]) ->
         "model": served.name,
         "size": list(found.labels.shape),
         "seconds": found.seconds,
-        "cameras": {name: "present" if name in given else "missing" for name in TITLES},
+        "cameras": {name: "present" if name in given else "missing" for name in SENSORS},
         "notes": _notes(found, served, given),
         "classes": _classes(found, served),
         "images": {
@@ -102,11 +105,11 @@ def _classes(found: Prediction, served: Served) -> list[dict[str, Any]]:
 def _notes(found: Prediction, served: Served, given: set[str]) -> list[str]:
     """What one should know of an answer."""
     notes = []
-    for name, title in TITLES.items():
+    for name, sensor in SENSORS.items():
         if name in given and name not in served.cameras:
-            notes.append(f"{served.name} does not read {title}; it was left out")
+            notes.append(f"{served.name} does not read {sensor.title}; it was left out")
         if name not in given and name in served.cameras:
-            notes.append(f"{title} is missing; the labels are made without it")
+            notes.append(f"{sensor.title} is missing; the labels are made without it")
     seen, confidence = served.model.info.confidence, {"": float(found.confidence.mean())}
     if told := warning(confidence, seen, unlike(confidence, seen)):
         notes.append(told.replace("1 of 1 frames", "this frame"))
@@ -118,15 +121,8 @@ def _picture(name: str, found: Prediction, asked: Asked) -> Image.Image | None:
     return PICTURES[name](found, asked)
 
 
-def _labels(found: Prediction) -> Image.Image:
-    """Ids with a palette to look at them, as `samantic predict` writes them."""
-    image = Image.fromarray(found.labels)
-    image.putpalette(file_palette(found.classes))
-    return image
-
-
 def _confidence(found: Prediction, asked: Asked) -> Image.Image:
-    return Image.fromarray((255 * found.confidence.clip(0, 1)).round().astype(np.uint8))
+    return Image.fromarray(confidence_levels(found.confidence))
 
 
 def _overlay(found: Prediction, asked: Asked) -> Image.Image:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samantic.data.sensors import SENSORS
 from samantic.display.palette import display_colours
 from samantic.predict.asking import PairPredictor
 from samantic.runtime.exported import ExportedModel
 from samantic.runtime.load import load
-
-CAMERAS = ("rgb", "thermal")
-"""In the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def _served(name: str, model: PairPredictor) -> Served:
 
 def _exported(model: ExportedModel) -> dict[str, Any]:
     return {
-        "cameras": [name for name in CAMERAS if name in model.backend.inputs],
+        "cameras": [name for name in SENSORS if name in model.backend.inputs],
         "parameters": model.made.get("parameters"),
         "size": [model.height, model.width],
         "miou": model.made.get("miou"),
@@ -101,7 +99,7 @@ def _folder(model: PairPredictor) -> dict[str, Any]:
     assert model.folder is not None  # noqa: S101  # it was loaded from one
     network = model.deployed.network
     return {
-        "cameras": [name for name in CAMERAS if name in network.modalities],
+        "cameras": [name for name in SENSORS if name in network.modalities],
         "parameters": sum(p.numel() for p in network.parameters()),
         "size": None,
         "miou": told_miou(model.folder),
