@@ -51,6 +51,20 @@ def predicted(model: Path | str, pairs: Path, out: Path) -> dict[str, bytes]:
     return label_bytes(out)
 
 
+def assert_once(log: Path, pairs: int, killed: int) -> None:
+    """No pair is written twice, and every pair is; a killed process may have had no time to say so.
+
+    Args:
+        log: The names of the pairs, each appended after its labels were written.
+        pairs: How many there are.
+        killed: Processes that were writing when they were killed.
+    """
+    times = Counter(written(log))
+    assert set(times.values()) == {1}
+    assert set(times) <= {f"{i:05d}" for i in range(pairs)}
+    assert pairs - killed <= len(times)
+
+
 def test_labels_are_those_of_one_process(
     cluster: Any, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,7 +211,7 @@ def test_a_node_is_killed_in_the_middle(trained: Path, tmp_path: Path) -> None:
         assert batch(trained, *words) == 0
         killer.join(timeout=1)
     assert 30 <= done[0] < 120
-    assert Counter(written(log)) == Counter(f"{i:05d}" for i in range(120))
+    assert_once(log, 120, killed=2)
     assert label_bytes(out) == predicted(trained, pairs, tmp_path / "one")
     names = parquet.read_table(out / "summary.parquet")["name"].to_pylist()
     assert sorted(names) == [f"{i:05d}" for i in range(120)]
@@ -227,7 +241,7 @@ def test_the_driver_is_killed_and_the_command_repeated(trained: Path, tmp_path: 
         assert first < 80
         run = subprocess.run([*map(str, command)], env=environment, check=False, timeout=120)
     assert run.returncode == 0
-    assert Counter(written(log)) == Counter(f"{i:05d}" for i in range(80))
+    assert_once(log, 80, killed=1)
     assert label_bytes(out) == predicted(trained, pairs, tmp_path / "one")
     assert not [path for path in (out / "labels").iterdir() if path.name.startswith(".")]
     totals = read_json(out / "summary.json")

@@ -174,6 +174,34 @@ def test_a_killed_loading_process_is_a_line(
     assert "lower data.workers; --resume goes on" in line
 
 
+@pytest.mark.parametrize("kind", [ConnectionResetError, BrokenPipeError, EOFError])
+def test_a_loading_process_that_leaves_while_it_hands_over_is_a_line(
+    mfnet: Path,
+    write_config: WriteConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: type[Exception],
+) -> None:
+    """The pipe breaks before the loader sees that the process has gone."""
+    from multiprocessing.connection import Connection
+
+    def recv(*_: object) -> None:
+        raise kind("the pipe broke")
+
+    def hand_over() -> None:
+        monkeypatch.setattr(Connection, "_recv", recv)
+
+    in_step(monkeypatch, 2, hand_over)
+    path = write_config(mfnet, data={"workers": 1}, train={"steps": 50})
+    assert main(["train", str(path)]) == 1
+    (line,) = lines(capsys.readouterr().err)
+    assert "a loading process was killed (it left)" in line
+
+
+def test_another_broken_connection_is_no_loading_process() -> None:
+    assert explained(ConnectionResetError("of a service"), 3, TrainConfig()) is None
+
+
 def children() -> list[int]:
     """The processes that read this process's data."""
     import multiprocessing

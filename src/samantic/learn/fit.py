@@ -125,7 +125,7 @@ def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, OSError, EOFError) as error:
         line = explained(error, trainer.global_step, options)
         if line is None:
             raise

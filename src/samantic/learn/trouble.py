@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import traceback
+from pathlib import Path
 
 from samantic.config.train import TrainConfig
 
@@ -16,9 +18,7 @@ SHARED = re.compile(
 )
 FILES = re.compile(r"too many open files|ancdata", re.IGNORECASE)
 KILLED = re.compile(
-    r"DataLoader worker.*(killed by signal: (?P<signal>\w+)|exited unexpectedly)"
-    r"|^ConnectionResetError",  # it was about to hand over a batch
-    re.S,
+    r"DataLoader worker.*(killed by signal: (?P<signal>\w+)|exited unexpectedly)", re.S
 )
 SILENT = re.compile(r"DataLoader timed out after (?P<seconds>\d+)")
 
@@ -41,7 +41,6 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
             "the disk of the data answers, free /dev/shm (of a container: --shm-size 2g), raise "
             "`ulimit -n`, or set data.workers 0; --resume goes on"
         )
-    killed = KILLED.search(text)
     if SHARED.search(text):
         return (
             f"{where}the loading processes have no room in /dev/shm; start the container with "
@@ -49,12 +48,21 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
         )
     if FILES.search(text):
         return f"{where}too many open files; raise `ulimit -n`, or set data.workers 0"
-    if killed is not None:
+    killed = KILLED.search(text)
+    if killed is not None or _broke_a_pipe(error):
+        how = (killed and killed["signal"]) or "it left"
         return (
-            f"{where}a loading process was killed ({killed['signal'] or 'it left'}), as the system "
+            f"{where}a loading process was killed ({how}), as the system "
             "does where memory is short; lower data.workers; --resume goes on"
         )
     return None
+
+
+def _broke_a_pipe(error: BaseException) -> bool:
+    """Whether a process left that was about to hand over a batch."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    among = any(Path(file).parent.name == "multiprocessing" for file in files)
+    return among and isinstance(error, ConnectionError | EOFError)
 
 
 def is_memory(error: BaseException) -> bool:
