@@ -54,7 +54,7 @@ def test_quickstart(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_readme(tmp_path: Path) -> None:
-    write_scenes(tmp_path / "mine", "pairs", split_indices(10), seed=0, size=(64, 96))
+    write_scenes(tmp_path / "mine", "pairs", split_indices(5), seed=0, size=(64, 96))
     for path in (tmp_path / "mine" / "labels").iterdir():
         labels = np.asarray(Image.open(path))
         Image.fromarray(np.where(labels < 3, labels, 0).astype(np.uint8)).save(path)

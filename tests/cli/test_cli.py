@@ -61,22 +61,20 @@ def test_synthesize_writes_the_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (
-            ("synthesize", "--layout", "mfnet", "--out", "x", "--count", "1", "--seed", "0"),
-            "'1' is not a whole number in 3..",
-        ),
         (("predict", "nowhere/at/all", "--rgb", "x", "--out", "y"), "no such"),
         (("evaluate", "m", "--data", "d", "--layout", "mfnet", "--split", "test"), "no model here"),
         (("train", "nowhere.yaml"), "no such configuration file"),
         (("demo", "--seed", "3", "--eval-seed", "3"), "unseen scenes need another"),
     ],
 )
-def test_bad_input(words: tuple[str, ...], message: str) -> None:
-    done = run(*words)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("samantic: ")
+def test_bad_input(
+    words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(list(words)) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert told.startswith("samantic: ")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +94,14 @@ def test_bad_arguments(words: tuple[str, ...], message: str) -> None:
     done = run(*words)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_bad_value_is_one_line() -> None:
+    done = run("synthesize", "--layout", "mfnet", "--out", "x", "--count", "1", "--seed", "0")
+    assert done.returncode == 2
+    assert "'1' is not a whole number in 3.." in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("samantic: ")
 
 
 def truncated(root: Path) -> None:
@@ -141,12 +147,14 @@ def test_bad_training_data(
     mfnet: Path,
     tmp_path: Path,
     write_config: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
     spoil: Callable[[Path], None],
     message: str,
 ) -> None:
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
     spoil(root)
-    assert_refused(run("train", write_config(root)), root, message)
+    assert main(["train", str(write_config(root))]) == 2
+    assert_refused(capsys.readouterr().err, root, message)
 
 
 def test_a_loading_process_reports_in_one_line(
@@ -155,36 +163,39 @@ def test_a_loading_process_reports_in_one_line(
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
     wrong_id(root)
     done = run("train", write_config(root), "--data.workers", 1)
-    assert_refused(done, root, "label id 17, but there are 9 classes")
+    assert done.returncode == 2
+    assert_refused(done.stderr, root, "label id 17, but there are 9 classes")
 
 
 def test_a_torn_image_is_named_and_training_goes_on(
-    mfnet: Path, tmp_path: Path, write_config: Callable[..., Path]
+    mfnet: Path,
+    tmp_path: Path,
+    write_config: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
     truncated(root)
-    done = run("train", write_config(root))
-    assert done.returncode == 0, done.stderr
-    assert "not a readable image (image file is truncated); copy it anew; another pair" in (
-        done.stderr
-    )
-    assert "Traceback" not in done.stderr
+    assert main(["train", str(write_config(root))]) == 0
+    told = capsys.readouterr().err
+    assert "not a readable image (image file is truncated); copy it anew; another pair" in told
+    assert "Traceback" not in told
 
 
-def assert_refused(done: subprocess.CompletedProcess[str], root: Path, message: str) -> None:
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
+def assert_refused(told: str, root: Path, message: str) -> None:
+    last = told.strip().splitlines()[-1]
     assert last.startswith(f"samantic: {root}")
     assert message in last
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in told
 
 
-def test_unreachable_base(mfnet: Path, write_config: Callable[..., Path]) -> None:
+def test_unreachable_base(
+    mfnet: Path, write_config: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     path = write_config(mfnet, model={"base": "facebook/sam2.1-hiera-tiny"})
-    done = run("train", path)
-    assert done.returncode == 2
-    assert "offline, give a folder with its config.json and model.safetensors" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert main(["train", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "offline, give a folder with its config.json and model.safetensors" in told
+    assert told.count("\n") == 1
 
 
 def test_unwritable_output_is_not_bad_input(tmp_path: Path) -> None:
