@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -38,6 +39,7 @@ def ways(steps: list[int], rates: list[float], usual: float) -> list[tuple[int, 
 def measure(out: Path, frames: int, steps: int, rate: float, seed: int) -> dict[str, Any]:
     """The mIoU of one training on the split test."""
     run = out / f"{frames}_{steps}_{rate:g}_{seed}"
+    shutil.rmtree(run, ignore_errors=True)  # what a run left that was cut off
     height, width = SIZE
     words = {
         "out": run,
