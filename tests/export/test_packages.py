@@ -104,3 +104,34 @@ def test_onnx_runtime_tells_nothing(tmp_path: Path, exported: Path) -> None:
     environment.pop(SWITCH, None)
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert list(tmp_path.iterdir()) == []
+
+
+SIGNALLED = """
+import os, signal, sys
+import numpy as np
+from onnx import TensorProto, helper
+from samantic.export.openvino_file import quantised, to_openvino
+from samantic.runtime.backends import OpenVino
+from samantic.runtime.quiet import import_quietly
+
+x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy")
+graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+opset = [helper.make_opsetid("", 18)]
+model = to_openvino(helper.make_model(graph, opset_imports=opset, ir_version=10))
+import_quietly("openvino").save_model(model, "m.xml")
+signal.signal(signal.SIGUSR1, lambda *_: print("handled", flush=True))
+if sys.argv[1] == "files":
+    first, second = OpenVino("m.xml", 1), OpenVino("m.xml", 1)
+    del first, second
+else:
+    quantised(model, [{"x": np.ones((1, 3), np.float32)}])
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@pytest.mark.parametrize("use", ["files", "fewer bits"])
+def test_a_signal_is_handled_after_openvino_was_used(tmp_path: Path, use: str) -> None:
+    """The first file that is opened is the first that is freed."""
+    command = [sys.executable, "-c", SIGNALLED, use]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.runtime.quiet import import_quietly
+from samantic.runtime.quiet import import_quietly, openvino_core
 
 Inputs = dict[str, NDArray[Any]]
 
 
 def to_openvino(onnx_model: Any) -> Any:
     """The `openvino.Model` of an ONNX model."""
-    return import_quietly("openvino").Core().read_model(onnx_model.SerializeToString())
+    return openvino_core().read_model(onnx_model.SerializeToString())
 
 
 def quantised(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from samantic.errors import InputError
 from samantic.predict.info import EXPORTED
-from samantic.runtime.quiet import import_quietly
+from samantic.runtime.quiet import import_quietly, openvino_core
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -126,7 +126,7 @@ class OpenVino:
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        core = import_quietly("openvino").Core()
+        core = openvino_core()
         model = core.read_model(path)
         has = model.has_rt_info([METADATA])
         self.metadata = str(model.get_rt_info([METADATA]).astype(str)) if has else ""

@@ -1,9 +1,10 @@
-"""OpenVINO, NNCF and ONNX Runtime, kept from telling their makers of each use."""
+"""OpenVINO, NNCF and ONNX Runtime, kept from telling their makers of each use, and from dying."""
 
 from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -22,3 +23,16 @@ def import_quietly(name: str) -> Any:
     sys.modules.setdefault(MESSENGER, None)  # type: ignore[arg-type]  # an import of it fails
     os.environ.setdefault(SWITCH, "1")
     return import_module(name)
+
+
+@cache
+def openvino_core() -> Any:
+    """The one `openvino.Core` of this process, which stays until its end.
+
+    OpenVINO's CPU plugin (2026.4) gives signal handlers a stack of its own, and when it leaves, the
+    stack that was there before. Where plugins leave in the order in which they came, that one is
+    freed already, and the next signal that has a handler, such as Ctrl-C, kills the process.
+    """
+    core = import_quietly("openvino").Core()
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # the plugin comes with its first use
+    return core
