@@ -12,7 +12,7 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.data.class_names import class_table, difference, match_names, parse_map
-from samantic.data.images import open_image
+from samantic.data.image_files import open_image
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.measure.record import read_confusion

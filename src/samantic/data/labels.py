@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.config.train import IGNORE
-from samantic.data.images import decode, refuse_lossy
+from samantic.data.image_files import decode, refuse_lossy
 from samantic.data.raster import Raster
 from samantic.errors import InputError
 from samantic.files import read_json
