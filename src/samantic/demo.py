@@ -13,13 +13,10 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from samantic.config.augment import AugmentConfig
+from samantic.config.data import DataConfig
 from samantic.config.networks import AdaptConfig, Fusion, SartmConfig
-from samantic.config.train import (
-    AugmentConfig,
-    Config,
-    DataConfig,
-    TrainConfig,
-)
+from samantic.config.train import Config, TrainConfig
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.measure.evaluation import evaluate_predictor

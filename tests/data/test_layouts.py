@@ -15,8 +15,8 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.config import DataConfig
+from samantic.config.data import Layout
 from samantic.config.scaling import Scaling
-from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import Camera
 from samantic.data.cards.catalog import dataset_spec

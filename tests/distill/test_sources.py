@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from samantic.data.pairs import Files
+from samantic.data.samples import Files
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
 from samantic.distill.sources import (

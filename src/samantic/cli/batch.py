@@ -17,7 +17,7 @@ from samantic.cli.options import (
     view_options,
     whole,
 )
-from samantic.config.train import MOST_TILE
+from samantic.config.data import MOST_TILE
 from samantic.strings import printable
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from samantic.config.data import Layout
 from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
-from samantic.config.train import Layout
 from samantic.errors import InputError
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from samantic.cli.recording import (
     recording_options,
     run_recording,
 )
+from samantic.config.data import MOST_TILE, TILE
 from samantic.config.options import SHOWN
-from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
 if TYPE_CHECKING:
-    from samantic.data.pairs import Files
+    from samantic.data.samples import Files
 
 HELP = "segment pairs: label PNGs, overlays and a page of both"
 

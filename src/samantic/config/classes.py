@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from samantic.errors import InputError
 from samantic.strings import is_control, normal, printable
 
+IGNORE = 255
+"""Label of pixels that count neither in losses nor in metrics."""
+
 MOST_CLASSES = 254
 
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from samantic.config.augment import PhotometricConfig
+from samantic.config.data import DataConfig
 from samantic.config.networks import StudentConfig
 from samantic.config.options import Default, Options
-from samantic.config.train import NO_FOLDER, DataConfig, PhotometricConfig, TrainConfig
+from samantic.config.train import NO_FOLDER, TrainConfig
 
 Window = int | tuple[int, int]
 """Width of a panorama's windows in pixels, as high as it; or their height and width."""

@@ -14,7 +14,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
 from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise

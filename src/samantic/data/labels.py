@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.data.image_files import decode, refuse_lossy
 from samantic.data.raster import Raster
 from samantic.errors import InputError

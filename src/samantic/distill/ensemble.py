@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from samantic.config.distill import DistillConfig, MasksConfig, ObjectiveConfig, Window
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.distill.damage import Damage
 from samantic.distill.mask_files import read_mask_file
 from samantic.distill.sources import (

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.distill.grid_masks import boundaries, dilate
 from samantic.distill.windows import Cut
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from samantic.config.distill import Window
-from samantic.data.pairs import Files, read_pair, to_tensor
+from samantic.data.samples import Files, read_pair, to_tensor
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.grid_masks import grid_masks
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
 from samantic.config.distill import ObjectiveConfig
-from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import Cut, stitch

@@ -12,7 +12,8 @@ from torchmetrics import MeanMetric
 from transformers import Sam2Model
 from transformers.models.sam2.modeling_sam2 import Sam2Attention
 
-from samantic.config.train import AugmentConfig, TrainConfig
+from samantic.config.augment import AugmentConfig
+from samantic.config.train import TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.learn.optimizer import configure_adamw

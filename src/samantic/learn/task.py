@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from samantic.config.classes import IGNORE
 from samantic.config.networks import Head
-from samantic.config.train import IGNORE, Config
+from samantic.config.train import Config
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import labels_at, magnify, network_scale, resize_to

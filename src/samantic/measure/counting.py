@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from samantic.config.networks import Head
-from samantic.data.pairs import Sample
 from samantic.data.resize import labels_at
+from samantic.data.samples import Sample
 from samantic.losses import class_prototypes
 from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix

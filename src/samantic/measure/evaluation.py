@@ -12,7 +12,8 @@ from torch import Tensor
 
 from samantic.config.networks import Head, TestTime
 from samantic.data.loading import one_by_one
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
 from samantic.losses import similarity

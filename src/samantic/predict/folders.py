@@ -11,7 +11,7 @@ from samantic.data.camera import Camera, RawPair
 from samantic.data.folders import stems, tell
 from samantic.data.lists import count_names
 from samantic.data.pairing import partners
-from samantic.data.pairs import Files, read_pair
+from samantic.data.samples import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import lightning as L  # the name its documentation uses
 
+from samantic.config.data import DataConfig
 from samantic.config.distill import DistillConfig
 from samantic.config.networks import AdaptConfig
 from samantic.config.read import to_yaml
-from samantic.config.train import DataConfig
 from samantic.data.cards.card import Projection
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.loading import Source, eval_loader

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import expit, logit, stdtrit
 
 from samantic.data.lists import even_places
-from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Files, read_pair
 from samantic.predict.info import CONFIG
 from samantic.predict.model_folder import store_info
 from samantic.predict.prediction import Prediction

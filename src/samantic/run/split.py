@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
+from samantic.config.data import Layout
 from samantic.config.networks import TestTime
 from samantic.config.read import read_any_config
-from samantic.config.train import IGNORE, Layout
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.class_names import class_table
 from samantic.data.folders import tell
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import TYPED, check_split
+from samantic.data.samples import Sample
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES
 from samantic.predict.info import ModelInfo

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.convert.export import VOID, settle_size
 from samantic.convert.regions import Patch, Size
 from samantic.data.image_files import decode, refuse_lossy

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from samantic.config.classes import colours_of
-from samantic.config.train import DataConfig, Layout
+from samantic.config.data import DataConfig, Layout
 from samantic.data.cards.card import DatasetSpec, Projection, named
 from samantic.data.cards.rgb import CITYSCAPES, DENSEPASS, STANFORD2D3D, WILDPASS
 from samantic.data.cards.rgbt import CART, FMB, MFNET, MSRS, PAIRS, PST900
