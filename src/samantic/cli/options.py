@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from samantic.config.data import Layout
+from samantic.config.data import MOST_TILE, TILE, Layout
 from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
 from samantic.errors import InputError
@@ -79,7 +79,7 @@ def file_options(sub: argparse.ArgumentParser) -> None:
     unpaired_option(sub)
 
 
-def unpaired_option(sub: argparse.ArgumentParser) -> None:
+def unpaired_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--allow-unpaired",
         action="store_true",
@@ -124,14 +124,15 @@ def words(text: str) -> list[str]:
 
 
 def camera_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
+    group = sub.add_argument_group("cameras")
+    group.add_argument(
         "--thermal-scaling",
         metavar="8-bit|frame|[UNIT:]LOW,HIGH",
         help="how thermal values become 0..1, if their unit is another than in training",
     )
-    inverted_option(sub)
-    rig_option(sub)
-    sub.add_argument(
+    inverted_option(group)
+    rig_option(group)
+    group.add_argument(
         "--panorama",
         action=argparse.BooleanOptionalAction,
         help="whether images go all around, and get no seam at the left and right edge (about "
@@ -143,6 +144,26 @@ def camera_choice(options: argparse.Namespace) -> dict[str, Any]:
     """What `camera_options` say of the cameras and the images, as `load` takes it."""
     names = ("thermal_scaling", "thermal_inverted", "rig", "panorama")
     return {name: getattr(options, name) for name in names}
+
+
+def prediction_options(sub: argparse.ArgumentParser) -> None:
+    """How large images are predicted, and which labels are wanted; see `class_choice`."""
+    sub.add_argument(
+        "--tile",
+        type=whole(64, MOST_TILE),
+        metavar="N",
+        help="predict images with a longer side, as the network sees them, in overlapping tiles of "
+        f"N pixels (default {TILE}, or what the model saw in training where that is more)",
+    )
+    sub.add_argument(
+        "--only", metavar="CLASS,CLASS", help="classes that are wanted; others become 255, unknown"
+    )
+    sub.add_argument(
+        "--threshold",
+        metavar="N|CLASS=N,...",
+        help="least confidence in 0..1, of all classes or by class; pixels below become 255, "
+        "unknown",
+    )
 
 
 def class_choice(options: argparse.Namespace) -> dict[str, Any]:
@@ -171,7 +192,7 @@ def view_options(sub: argparse.ArgumentParser) -> None:
     )
 
 
-def inverted_option(sub: argparse.ArgumentParser) -> None:
+def inverted_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--thermal-inverted",
         action=argparse.BooleanOptionalAction,
@@ -179,7 +200,7 @@ def inverted_option(sub: argparse.ArgumentParser) -> None:
     )
 
 
-def rig_option(sub: argparse.ArgumentParser) -> None:
+def rig_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--rig",
         metavar="FILE|resize",

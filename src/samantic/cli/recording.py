@@ -31,13 +31,14 @@ WRITTEN = {
 
 
 def recording_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
+    group = sub.add_argument_group("recordings")
+    group.add_argument(
         "--fps",
         type=_positive,
         metavar="N",
         help="folders hold the numbered frames of one recording, N a second",
     )
-    sub.add_argument(
+    group.add_argument(
         "--smooth",
         type=_share,
         nargs="?",
@@ -46,7 +47,7 @@ def recording_options(sub: argparse.ArgumentParser) -> None:
         help="steady the labels of a recording: share of the past in each, 0 to below 1 (0.5 if "
         "none is given; default: off)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--gate",
         action=argparse.BooleanOptionalAction,
         default=True,
