@@ -78,23 +78,14 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         shutil.rmtree(out / name, ignore_errors=True)
     _show_nano(out / SHOWN, eval_seed)
     data = out / "data"
-    write_scenes(
-        data,
-        "mfnet",
-        {"train": range(TRAIN), "val": range(TRAIN, TRAIN + VAL)},
-        seed=seed,
-        size=SIZE,
-    )
+    seen = {"train": range(TRAIN), "val": range(TRAIN, TRAIN + VAL)}
+    write_scenes(data, "mfnet", seen, seed=seed, size=SIZE)
     write_scenes(data, "mfnet", {"test": range(UNSEEN)}, seed=eval_seed, size=SIZE)
     configs = [_config(out / name, data, fusion, seed, steps) for name, fusion in VARIANTS.items()]
     configs.append(_tuning(out / TUNED, configs[0], steps))
     results = dict(zip([*VARIANTS, TUNED], _train_together(configs), strict=True))
     unseen = PairedFolder(data, "mfnet", "test")
-    predict_files(
-        load(out / "fused"),
-        unseen.files[:8],
-        out / "predictions",
-    )
+    predict_files(load(out / "fused"), unseen.files[:8], out / "predictions")
     _report(out, unseen, results)
     print(_table(results, eval_seed))
     print(f"report: {out / 'report.html'}")

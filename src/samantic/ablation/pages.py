@@ -64,11 +64,15 @@ def ablate(
     for folder, problem in failed.items():
         print(printable(f"failed: {folder}: {problem}"))
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
-    facts = _facts(
-        read_any_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))]
-    )
+    words += ["--seeds", ",".join(map(str, seeds))]
+    _write(out, grid, asked, _facts(read_any_config(config, overrides), words))
+    return failed
+
+
+def _write(out: Path, grid: Grid, tables: list[Table], facts: list[str]) -> None:
+    """Write and print the tables of the cells that are finished, and the page."""
     sections, seen = [], dict[str, tuple[ModelInfo, Evaluation]]()
-    for table in asked:
+    for table in tables:
         results = collect(grid, table)
         header, lines = columns(table, results)
         text = markdown(table, header, lines, facts)
@@ -79,7 +83,6 @@ def ablate(
         sections.append(Section(table.title, table.note, header, lines, figures, panels))
     write_sections(out / "report.html", "Ablations", facts, sections)
     print(f"report: {out / 'report.html'}")
-    return failed
 
 
 def _refuse_others(out: Path, tables: list[Table]) -> None:

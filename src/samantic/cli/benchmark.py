@@ -28,35 +28,41 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         default=["fp32"],
         help="in which (default fp32); files have their own",
     )
-    sub.add_argument(
+    _timing_options(sub)
+    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
+    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
+
+
+def _timing_options(sub: argparse.ArgumentParser) -> None:
+    """What is timed, how often and on what."""
+    group = sub.add_argument_group("timing")
+    group.add_argument(
         "--size", type=sides, metavar="HxW", help="default that of the first file, or 480x640"
     )
-    sub.add_argument(
+    group.add_argument(
         "--batch", type=whole(1, 1024), default=1, metavar="N", help="pairs at a time (default 1)"
     )
-    sub.add_argument(
+    group.add_argument(
         "--threads",
         type=whole(1, 1024),
         metavar="N",
         help="default OMP_NUM_THREADS, or the CPUs that this process may use",
     )
-    sub.add_argument(
+    group.add_argument(
         "--device", default="cpu", help="where torch computes: cpu (default), cuda, cuda:1, ..."
     )
-    sub.add_argument(
+    group.add_argument(
         "--rounds",
         type=whole(1, 100_000),
         default=20,
         metavar="N",
         help="how often each is timed (default 20)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--include-io",
         action="store_true",
         help="count reading the images and writing labels and overlays too",
     )
-    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
-    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -143,16 +143,23 @@ def predict_recording(
         "count": count,
         "seconds": round(last - first + 1 / recording.rate, 3),
         "took": round(time.perf_counter() - began, 3),
+        **_of_cameras(recording, gate, runs),
+        "unlike": strange,
+    }
+    write_json(summary_path, summary)
+    return summary
+
+
+def _of_cameras(recording: Recording, gate: Gate, runs: Runs) -> dict[str, Any]:
+    """What the summary says of the cameras: their frames, their times and their states."""
+    return {
         "apart": round(recording.apart, 6),
         "tolerance": recording.tolerance,
         "frames": {name: camera.stored() for name, camera in recording.cameras.items()},
         "states": {n: dict(gate.counts[n]) for n in recording.cameras},
         "runs": {name: dict(found) for name, found in runs.found.items()},
         "runs_left_out": runs.left_out,
-        "unlike": strange,
     }
-    write_json(summary_path, summary)
-    return summary
 
 
 def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from samantic.data.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
@@ -71,12 +73,8 @@ def compare(
         metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
         measured[name], matrices[name] = metrics, evaluation.matrices
         frames[name] = evaluation.frames
-    first, *others = folders
-    gains = {}
-    for name in others:
-        gain, low, high = paired_difference(matrices[name], matrices[first])
-        gains[name] = nulls({"difference": gain, "interval": [low, high]})
-    comparison = {"models": measured, "differences": gains}
+    first = next(iter(folders))
+    comparison = {"models": measured, "differences": _differences(matrices)}
     write_inputs(out, made)
     _write_page(out, folders[first], comparison, frames, split.spec.modalities)
     write_json(out / "comparison.json", comparison)
@@ -86,6 +84,16 @@ def compare(
         print(_text(comparison))
         print(f"report: {out / 'report.html'}")
     return comparison
+
+
+def _differences(matrices: dict[str, Tensor]) -> dict[str, Any]:
+    """By name, the difference of each model's mIoU to the first one's, and its interval."""
+    first, *others = matrices
+    gains = {}
+    for name in others:
+        gain, low, high = paired_difference(matrices[name], matrices[first])
+        gains[name] = nulls({"difference": gain, "interval": [low, high]})
+    return gains
 
 
 def _named(models: Sequence[str | Path]) -> dict[str, Path]:
