@@ -22,7 +22,7 @@ from samantic.measure.tables import (
     scores_table,
     tta_line,
 )
-from samantic.predict.model_folder import read_text, write_card
+from samantic.predict.model_folder import read_text_vectors, write_card
 from samantic.predict.predictor import Predictor
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.figures import published_bars
@@ -115,7 +115,7 @@ def measure(
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
-    text = None if isinstance(predictor, ExportedModel) else read_text(folder, info)
+    text = None if isinstance(predictor, ExportedModel) else read_text_vectors(folder, info)
     evaluation = _predict_all(folder, predictor, dataset, disturbances, skip_bad, text is not None)
     metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
