@@ -11,7 +11,6 @@ SRC = Path(__file__).parents[1] / "src" / "samantic"
 NOUNS = {
     "AdaptConfig",
     "Camera",
-    "Files",
     "Fusion",
     "Layout",
     "ModelInfo",
