@@ -23,7 +23,7 @@ from samantic.strings import printable
 if TYPE_CHECKING:
     from samantic.cluster.order import Order
 
-HELP = "segment pairs on all CPUs and GPUs of a machine, or of a Ray cluster, each once"
+HELP = "segment pairs on all CPUs and GPUs of a machine or a Ray cluster, each pair once"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -52,14 +52,14 @@ def _place_options(sub: argparse.ArgumentParser) -> None:
         "--form",
         choices=("png", "shards", "parquet"),
         default="png",
-        help="labels as a tree of PNGs, WebDataset shards, or Parquet with run lengths "
-        "(default png)",
+        help="how labels are written: a tree of PNGs, WebDataset shards, or Parquet with run "
+        "lengths (default png)",
     )
     group.add_argument(
         "--write-log",
         type=Path,
         metavar="FILE",
-        help="append a line for each label that is written, to a file that all machines see",
+        help="append a line for each written label to this file, which all machines must see",
     )
 
 
@@ -76,7 +76,7 @@ def _machine_options(sub: argparse.ArgumentParser) -> None:
         "--concurrency",
         type=_range,
         metavar="A:B",
-        help="models at work, at least and at most (default: as many as there is room for)",
+        help="least and most models at work (default: as many as there is room for)",
     )
     group.add_argument(
         "--batch-size",
@@ -102,7 +102,7 @@ def _machine_options(sub: argparse.ArgumentParser) -> None:
         type=whole(1, 10_000),
         default=64,
         metavar="N",
-        help="pairs that travel, and are written, together (default 64)",
+        help="pairs that are sent to a model, and written, together (default 64)",
     )
 
 
@@ -115,13 +115,24 @@ def _trial_options(sub: argparse.ArgumentParser) -> None:
         help="time a few pairs; print hours, cost and the bottleneck, and write nothing",
     )
     group.add_argument(
-        "--price", type=float, default=1.0, metavar="P", help="of a node for an hour (default 1)"
+        "--price",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="price of a node for an hour, for --dry-run (default 1)",
     )
     group.add_argument(
-        "--nodes", type=whole(1, 100_000), default=1, metavar="N", help="of --dry-run (default 1)"
+        "--nodes",
+        type=whole(1, 100_000),
+        default=1,
+        metavar="N",
+        help="number of nodes, for --dry-run (default 1)",
     )
     group.add_argument(
-        "--pairs", type=whole(1, 10**15), metavar="N", help="of --dry-run (default: as there are)"
+        "--pairs",
+        type=whole(1, 10**15),
+        metavar="N",
+        help="number of pairs, for --dry-run (default: those of --input)",
     )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from samantic.data.samples import Files
     from samantic.predict.asking import PairPredictor
 
-HELP = "segment pairs: label PNGs, overlays and a page of both"
+HELP = "segment images and videos: label PNGs, overlays and a report"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -59,9 +59,9 @@ def _image_options(sub: argparse.ArgumentParser) -> None:
         "--tolerance",
         type=_seconds,
         metavar="SECONDS",
-        help="names are times: pair images that lie at most so far apart, as 0.05 or 50ms; what "
-        "has no partner is named and left out (default: partners have equal names; of videos, the "
-        "time between two frames of the faster camera)",
+        help="file names are times: pair images that are at most this far apart, as 0.05 or 50ms; "
+        "images without a partner are listed and left out (default: partners have equal names; for "
+        "videos, the time between two frames of the faster camera)",
     )
     unpaired_option(group)
 
@@ -75,7 +75,8 @@ def _output_options(sub: argparse.ArgumentParser) -> None:
         type=lambda text: text.split(","),
         default="overlay,labels",
         metavar="KIND,KIND",
-        help="what to write of each pair: overlay (picture), labels (PNG of class ids), confidence "
+        help="what to write for each pair: overlay (picture), labels (PNG of class ids), "
+        "confidence "
         "(PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); default "
         "overlay,labels",
     )
@@ -83,10 +84,12 @@ def _output_options(sub: argparse.ArgumentParser) -> None:
         "--ground",
         default="auto",
         metavar="auto|rgb|thermal|blend",
-        help="what overlays are drawn on: RGB, thermal, both, or RGB that is brightened by night, "
-        "with thermal where it stays dark (default auto)",
+        help="image under the overlays: rgb, thermal, blend (both), or auto: RGB, brightened at "
+        "night, and thermal where it stays dark (default auto)",
     )
-    group.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
+    group.add_argument(
+        "--legend", action="store_true", help="write the names of the classes below the overlays"
+    )
 
 
 def _seconds(text: str) -> float:

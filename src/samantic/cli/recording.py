@@ -36,7 +36,7 @@ def recording_options(sub: argparse.ArgumentParser) -> None:
         "--fps",
         type=_positive,
         metavar="N",
-        help="folders hold the numbered frames of one recording, N a second",
+        help="the folders hold the numbered frames of one recording, N frames a second",
     )
     group.add_argument(
         "--smooth",
@@ -44,15 +44,15 @@ def recording_options(sub: argparse.ArgumentParser) -> None:
         nargs="?",
         const=0.5,
         metavar="SHARE",
-        help="steady the labels of a recording: share of the past in each, 0 to below 1 (0.5 if "
-        "none is given; default: off)",
+        help="smooth the labels of a recording over time: weight of the past frames, 0 to below 1 "
+        "(0.5 if no number is given; default: off)",
     )
     group.add_argument(
         "--gate",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="whether a camera of a recording that is frozen, black, saturated, ... counts as "
-        "missing (default: yes; it is listed in any case)",
+        help="ignore a camera of a recording while it is frozen, black, saturated, ... (default: "
+        "yes; such frames are listed in any case)",
     )
 
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from samantic.cli.options import MODEL, camera_choice, camera_options, place, whole
 from samantic.errors import InputError
 
-HELP = "answer over HTTP: a page to try pairs on, and an API"
+HELP = "serve models over HTTP: a web page to try pairs on, and an API"
 
 NEEDED = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 """Packages of the extra `serve`."""
@@ -22,7 +22,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "models",
         metavar="MODEL",
         nargs="+",
-        help=f"{MODEL}; the first answers where a request names none",
+        help=f"{MODEL}; the first is the default of requests",
     )
     sub.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, ..."
@@ -41,7 +41,7 @@ def _address_options(sub: argparse.ArgumentParser) -> None:
         help="address to listen at (default 127.0.0.1, which only this machine reaches)",
     )
     group.add_argument(
-        "--port", type=whole(0, 65535), default=8000, help="default 8000; 0 takes a free one"
+        "--port", type=whole(0, 65535), default=8000, help="port (default 8000); 0 takes a free one"
     )
     group.add_argument(
         "--token-file",
@@ -73,7 +73,7 @@ def _limit_options(sub: argparse.ArgumentParser) -> None:
         type=whole(1, 4096),
         default=64,
         metavar="N",
-        help="requests that are held at once; further ones get 503 (default 64)",
+        help="most waiting requests; further ones get status 503 (default 64)",
     )
     group.add_argument(
         "--batch-size",
@@ -87,7 +87,7 @@ def _limit_options(sub: argparse.ArgumentParser) -> None:
         type=whole(1, 3600),
         default=60,
         metavar="SECONDS",
-        help="most that a request may take (default 60)",
+        help="longest time of a request (default 60)",
     )
 
 
