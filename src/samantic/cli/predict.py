@@ -76,9 +76,8 @@ def _output_options(sub: argparse.ArgumentParser) -> None:
         default="overlay,labels",
         metavar="KIND,KIND",
         help="what to write for each pair: overlay (picture), labels (PNG of class ids), "
-        "confidence "
-        "(PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); default "
-        "overlay,labels",
+        "confidence (PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); "
+        "default overlay,labels",
     )
     group.add_argument(
         "--ground",

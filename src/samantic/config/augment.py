@@ -15,16 +15,17 @@ class PhotometricConfig(Options, section="augment"):
 
     Args:
         color: RGB's brightness, contrast and saturation are multiplied by factors within 1 plus or
-            minus this (0.4 = up to 40 %); what is dark stays dark.
-        hue: RGB's hue turns by up to this share of the colour circle; null means color / 8.
+            minus this (0.4 = up to 40 %).
+        hue: RGB's hue is rotated by up to this share of the colour circle; null means color / 8.
         color_probability: Probability of these changes of a pair.
         blur: Probability of a Gaussian blur of the RGB image.
-        blur_size: Side of its kernel in pixels, an odd number.
-        blur_sigma: Smallest and largest standard deviation of it in pixels.
+        blur_size: Side of the blur's kernel in pixels, an odd number.
+        blur_sigma: Smallest and largest standard deviation of the blur in pixels.
         thermal_gain: Thermal contrast changes by up to this fraction, and its level moves by up to
             this share of the way to black or to white.
         thermal_noise: Largest standard deviation of noise added to thermal (range 0..1).
-        misalign: Thermal is shifted by up to this many pixels each way, as cameras out of place do.
+        misalign: Thermal is shifted by up to this many pixels in each direction, as if the cameras
+            were misaligned.
         modality_dropout: Probability of hiding each modality from a sample; never both.
     """
 
@@ -52,17 +53,18 @@ class AugmentConfig(PhotometricConfig, section="augment"):
 
     Args:
         crop: Height and width in pixels of the training crops.
-        scale: Smallest and largest magnification before the crop. Where a crop shows more than the
+        scale: Smallest and largest magnification before the crop. If a crop is larger than the
             image, images are padded with their mean and labels with 255.
-        zoom: What a magnification of 1 is: image, the images' own pixels (log-uniform in the
-            range); or crop, the one that brings an image's short side to the crop's (uniform, as in
-            the paper's lineage; set data.eval_size to the crop's short side then).
+        zoom: What a magnification of 1 means: image, the original size (log-uniform in the range);
+            or crop, an image whose short side is that of the crop (uniform, as in the works that
+            the paper builds on; then set data.eval_size to the crop's short side).
         flip: Probability of a horizontal flip.
         rare: Share of the crops that are placed on a rare class: a class is drawn, then a frame
-            that has it. It is any class but the most common one, drawn in proportion to the
-            square root of the number of frames that have it.
-        paste: Probability that a thing of a class drawn likewise is pasted from another frame of
-            the same subset (such as day or night): RGB, thermal and labels, at its own place.
+            that has it. Any class but the most common one is drawn, in proportion to the square
+            root of the number of its frames.
+        paste: Probability that an object of a class drawn in the same way is pasted from another
+            frame of the same subset (such as day or night): RGB, thermal and labels, at its
+            original position.
     """
 
     crop: tuple[int, int] = (480, 640)

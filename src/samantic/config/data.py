@@ -41,39 +41,40 @@ class DataConfig(Options, section="data"):
 
     Args:
         root: Folder of the data set.
-        layout: How files lie in it; see docs/datasets.md.
-        classes: Class names by label id, for the layout pairs; quote what YAML takes for no text,
-            such as "no".
-        rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for
-            the layout pairs; what the stars stand for pairs the files. It may be absolute, and
-            {split} in it stands for the split. Without thermal, RGB is all there is.
+        layout: How the files lie in it; see docs/datasets.md.
+        classes: Class names by label id, for the layout pairs; quote words that YAML does not
+            read as text, such as "no".
+        rgb: Folder of RGB images below root, or a pattern with * such as "drive*/*_rgb.*", for the
+            layout pairs; files whose stars match the same text are a pair. It may be absolute, and
+            {split} in it stands for the split. Without thermal, the data set has RGB only.
         thermal: The same for thermal images.
         labels: The same for label images.
         rgbt: The same for 4-channel images, in place of rgb and thermal.
-        allow_unpaired: Names without a file of every kind are left out, and listed; else they are
+        allow_unpaired: Whether names that lack a file are left out and listed; otherwise they are
             an error.
         colors: Colour of each class as #rrggbb, for the layout pairs; label images may then hold
-            these colours in place of ids, those of one channel only if all are gray; see
-            docs/datasets.md.
-        train: Split to learn from; "train[:90%]" is its first nine tenths.
-        val: Split that selects the model, e.g. "train[90%:]" where the data set has none; null
-            keeps the last state.
-        test: Split that is reported, and never used for any choice; null measures nothing.
+            these colours instead of ids (label images of one channel only if all colours are gray);
+            see docs/datasets.md.
+        train: Split to train on; "train[:90%]" is its first nine tenths.
+        val: Validation split, which selects the best state, e.g. "train[90%:]" if the data set has
+            none; null keeps the last state.
+        test: Test split, which is only measured at the end and never used to choose anything; null
+            measures nothing.
         thermal_scaling: How thermal values become 0..1: 8-bit (gray levels; deeper files are
             refused), LOW,HIGH in the files' unit, UNIT:LOW,HIGH in degrees Celsius, dataset (a
             range estimated on the training split), frame (each image's own range) or, in a
-            distillation, teacher (as the teacher learnt it); see docs/thermal-images.md.
-        thermal_inverted: Hot is dark in the thermal files (black-hot): they are turned over, and
-            the model remembers it.
-        rig: Where the thermal camera looks: a 3x3 or 2x3 matrix that takes thermal pixels to RGB
-            pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of one view
-            and two sizes; null for aligned images; see docs/own-data.md.
-        panorama: Images of the layout pairs go all around, so that their left and right edge meet;
-            null means that they do not.
-        eval_size: Images are brought to this short side in pixels, their aspect kept, before the
-            network sees them in validation, test and prediction; labels come in the images' own
-            size, and so do metrics. null leaves images as they are.
-        workers: Processes that load and augment images; 0 loads in the main one.
+            distillation, teacher (as in the teacher's training); see docs/thermal-images.md.
+        thermal_inverted: Whether hot is dark in the thermal files (black-hot): they are inverted,
+            and the model stores this.
+        rig: How the thermal camera is aligned: a 3x3 or 2x3 matrix that maps thermal pixels to RGB
+            pixels, a YAML file that holds it as thermal_to_rgb, or resize for images of the same
+            view in two sizes; null for aligned images; see docs/own-data.md.
+        panorama: Whether images of the layout pairs are full panoramas, whose left and right edge
+            meet; null means that they are not.
+        eval_size: Images are resized to this short side in pixels, with their aspect ratio, for
+            validation, test and prediction; labels and metrics stay in the original size. null does
+            not resize.
+        workers: Processes that load and augment images; 0 loads them in the main process.
     """
 
     root: str

@@ -27,8 +27,8 @@ class TextConfig(Options, section="text"):
         source: A CLIP text model (hub id such as openai/clip-vit-base-patch32, or local folder), an
             .npz or .safetensors file of `names` and `embeddings`, or sentence-encoder (needs the
             extra text-offline); null for no language.
-        prompt: What a text model reads; {} stands for the name.
-        alias: Names to look up instead, as "bike=bicycle,color cone=traffic cone"; an empty one
+        prompt: Prompt for a text model; {} stands for the class name.
+        alias: Names to look up instead, as "bike=bicycle,color cone=traffic cone"; an empty name
             leaves the class out.
     """
 
@@ -46,7 +46,7 @@ class LossConfig(Options, section="loss"):
     """Weights and kinds of the loss terms.
 
     Args:
-        cross_entropy: ohem keeps the hard pixels only, plain keeps all.
+        cross_entropy: ohem uses only hard pixels (online hard example mining), plain uses all.
         ohem_count: ohem keeps at least a sixteenth of the labelled pixels of the batch on a device,
             or of each image.
         auxiliary: Weight of the auxiliary head's cross entropy (the paper's lambda 1).
@@ -55,8 +55,8 @@ class LossConfig(Options, section="loss"):
         tau: Temperature of the language distillation.
         cross_modal: Weight of the distillation from the fused prediction to RGB's and thermal's.
         teacher: Weight of the distillation from train.teacher.
-        class_balance: A class weighs as much as its share of the training pixels to the power of
-            minus this; 0 weighs all alike, 1 balances them fully.
+        class_balance: Weight of a class: its share of the training pixels to the power of minus
+            this; 0 weights all classes equally, 1 balances them fully.
     """
 
     cross_entropy: Literal["ohem", "plain"] = "ohem"
@@ -77,34 +77,35 @@ class TrainConfig(Options, section="train"):
     Args:
         epochs: Passes over the training split, by all devices together.
         steps: Total optimiser steps, on any number of devices; replaces epochs when given.
-        batch_size: Pairs in a pass of the network on a device; more devices see more pairs in a
-            step.
-        accumulate: Passes whose gradients are averaged into a step, which sees batch_size x
-            accumulate pairs on a device in the memory of batch_size.
-        checkpointing: Keep the inputs of the encoder's blocks alone and compute what is in them
-            once more for the gradient: less memory, more time, the same steps; see docs/memory.md.
-        compile: Compile the network's parts by torch.compile, for each size of images: minutes at
-            the start, less time a step on a GPU; needs a C++ compiler on a CPU.
+        batch_size: Pairs in a forward pass on each device; with more devices a step has more pairs.
+        accumulate: Passes whose gradients are averaged into a step: batch_size x accumulate pairs
+            on each device with the memory of batch_size.
+        checkpointing: Keep only the inputs of the encoder's blocks and compute their activations
+            again for the gradient: less memory, more time, the same steps; see docs/memory.md.
+        compile: Compile the parts of the network with torch.compile, for each image size: takes
+            minutes at the start and less time for a step on a GPU; needs a C++ compiler on a CPU.
         learning_rate: Peak learning rate of AdamW.
-        weight_decay: Decay of matrices and kernels; biases, norms, tokens and embeddings have none.
-        warmup: Fraction of the steps in which the rate rises from a tenth to its peak, after which
-            it falls.
-        clip: Largest norm of the gradient, larger ones are scaled down; null never does.
-        ema: Decay of a moving average of the weights, which is what is validated and kept; 0 keeps
-            the weights as they are. With 0.99 about the last hundred steps count.
-        validations: How many times the run is validated, evenly spaced, the last time at its end.
-        save_minutes: Minutes between two saves of what --resume needs, which is saved after each
+        weight_decay: Weight decay of matrices and kernels; biases, norms, tokens and embeddings
+            have none.
+        warmup: Fraction of the steps in which the learning rate rises from a tenth of its peak to
+            its peak; then it falls.
+        clip: Largest norm of the gradient; larger gradients are scaled down. null does not clip.
+        ema: Decay of a moving average of the weights, which is validated and saved instead of the
+            weights; 0 means no average. 0.99 averages about the last hundred steps.
+        validations: Number of validations, evenly spaced, the last one at the end of the run.
+        save_minutes: Minutes between two saves of the state for --resume, which is saved after each
             validation too; 0 saves after every step.
-        log: Where the run is shown as it goes, with pairs of each validation, besides its own logs:
-            a list of tensorboard and wandb (extras of these names); null nowhere.
+        log: Loggers of the run, with pairs of each validation, besides its own logs: a list of
+            tensorboard and wandb (extras of these names); null for none.
         precision: auto is bf16 where the device has it and float32 elsewhere.
         devices: Devices to train on: auto, or their number, such as 1 or 4.
         seed: Seed of the weights, the order and the augmentation.
         start: Trained model (run folder, model folder or hub id) of the same network whose weights
-            training starts from; classes of equal names, whatever their case, keep what
-            they learnt, others start anew, and a line says which. {seed} in it stands for `seed`.
-        teacher: Trained model of any network and the same classes, whose predictions the run learns
-            from besides the labels, on pixels without a label too.
+            training starts from; classes with equal names, whatever their case, keep their weights,
+            other classes are initialised anew, and a line says which. {seed} in it stands for
+            `seed`.
+        teacher: Trained model of any network and the same classes, whose predictions are a target
+            besides the labels, also on pixels without a label.
     """
 
     epochs: int = 100
