@@ -156,7 +156,7 @@ def test_a_sam_needs_rgb(images: list[Files]) -> None:
     path = images[0].rgb
     assert path is not None
     Image.fromarray(np.zeros((32, 64), np.uint8)).save(path)
-    with pytest.raises(InputError, match="0: a SAM looks at RGB"):
+    with pytest.raises(InputError, match="0: a SAM needs an RGB image"):
         SamMasks("random-micro")(Files("0", {"thermal": path}))
 
 

@@ -62,7 +62,7 @@ class Grid:
         if not seeds:
             raise InputError("ablate: no seeds; give some, e.g. --seeds 0,1,2")
         if read_any_config(config, overrides).data.test is None:
-            raise InputError("ablate: data.test is null; name the split that tables are made of")
+            raise InputError("ablate: data.test is null; name the split for the tables")
         self.tables, self.seeds = tables, seeds
         self.robustness = any(table.robustness for table in tables)
         self.cells: dict[tuple[str, str, int], Run] = {}

@@ -93,7 +93,9 @@ def _refuse_others(out: Path, tables: list[Table]) -> None:
     """
     written = [f"{table.name}{ending}" for table in tables for ending in (".md", ".csv")]
     if not (out / "cells").is_dir() and (found := [n for n in written if (out / n).exists()]):
-        raise InputError(f"{out}: holds {found[0]}, and no cells of a table; give another --out")
+        raise InputError(
+            f"{out}: holds {found[0]}, but no cells of an ablation; give another --out"
+        )
     refuse_foreign(out / "report.html")
 
 

@@ -30,4 +30,4 @@ def run(options: argparse.Namespace) -> None:
 
     done = push(options.model, options.repository, private=options.private, base=options.base)
     print(printable(f"{done.url}, commit {done.commit}"))
-    print(f'samantic.load("{options.repository}@{done.commit}") loads this very state')
+    print(f'samantic.load("{options.repository}@{done.commit}") loads this version')

@@ -96,7 +96,9 @@ class SamMasks:
     def __call__(self, files: Files) -> list[WindowMasks]:
         rgb, _ = read_pair(files)
         if rgb is None:
-            raise InputError(f"{files.name}: a SAM looks at RGB, and there is none; give masks")
+            raise InputError(
+                f"{files.name}: a SAM needs an RGB image, and there is none; give masks"
+            )
         image = to_tensor(rgb).to(self.device)
         if self.window is None:
             return [self._ask(None, image)]

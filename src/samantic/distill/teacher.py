@@ -122,8 +122,8 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
         return None
     if values.get("architectures") != ["SegformerForSemanticSegmentation"]:
         raise InputError(
-            f"teacher.model {name_or_path}: a SegFormer that does not segment; give one trained "
-            "for semantic segmentation"
+            f"teacher.model {name_or_path}: a SegFormer without a segmentation head; give one "
+            "trained for semantic segmentation"
         )
     names = values.get("id2label", {})
     return tuple(names[index] for index in sorted(names, key=int))

@@ -65,7 +65,7 @@ def locate(
         meant = similar(name, known)
         guess = "" if meant is None else f" (did you mean {meant}?)"
         raise InputError(
-            f"{what} {name}: no such folder{guess}, and not asked of the hub, whose names are "
+            f"{what} {name}: no such folder{guess}, and not looked up on the hub, whose names are "
             f"owner/name or {SCHEME}owner/name; {cure}"
         )
     reason = no_answer(repository, revision)

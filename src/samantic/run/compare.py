@@ -104,7 +104,8 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
         name = model_name(folder)
         if name in folders:
             raise InputError(
-                f"{model}: named like {folders[name]}; copy one of them to a folder of another name"
+                f"{model}: has the same name as {folders[name]}; copy one of them to a "
+                "folder of another name"
             )
         folders[name] = folder
     return folders

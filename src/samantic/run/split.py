@@ -107,7 +107,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:
             raise InputError(
-                f"{split.root}: layout pairs names no classes; say what the label ids stand for, "
+                f"{split.root}: layout pairs has no class names; name the label ids, "
                 f'e.g. --classes "{",".join(info.classes)}" if they are the model\'s'
             )
         spec = replace(spec, classes=learnt.classes, palette=learnt.palette, colours=learnt.colours)

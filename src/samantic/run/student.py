@@ -45,8 +45,8 @@ def check_student(
     if config.teacher.update == "joint" and config.augment.crop is not None and size is not None:
         raise InputError(
             f"augment.crop: the teacher {config.teacher.model} sees whole images at a short side "
-            f"of {size} pixels, and one that learns sees parts; set augment.crop null, or "
-            "teacher.update frozen"
+            f"of {size} pixels, and a teacher that is trained sees crops; set augment.crop null, "
+            "or teacher.update frozen"
         )
     there = pairs.spec.modalities
     for name in student.modalities:

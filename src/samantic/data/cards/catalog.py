@@ -61,7 +61,7 @@ def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> D
         key: What the user calls them, for errors.
 
     Raises:
-        InputError: One is no colour, or there is not one for each class.
+        InputError: One is not a colour, or there is not one for each class.
     """
     if colors is None:
         return spec
