@@ -225,7 +225,7 @@ def _log(config: Run) -> Path:
 
 
 def _train(config: Run, threads: int, robustness: bool) -> None:
-    """The process of one cell: its output goes to log.txt, and it ends with its parent."""
+    """The process of one cell: its output goes to log.txt, and it ends when its parent ends."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends us
     _log(config).parent.mkdir(parents=True, exist_ok=True)

@@ -86,7 +86,7 @@ def _write(out: Path, grid: Grid, tables: list[Table], facts: list[str]) -> None
 
 
 def _refuse_others(out: Path, tables: list[Table]) -> None:
-    """Refuse a folder with files of somebody else's that the tables and the page would replace.
+    """Refuse a folder with other files that the tables and the page would replace.
 
     Raises:
         InputError: There is one.

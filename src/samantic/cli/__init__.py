@@ -1,4 +1,4 @@
-"""The command line, a module a verb. Heavy imports happen inside the verb that needs them."""
+"""The command line, one module for each verb. A verb imports heavy packages when it runs."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def check_names(names: Sequence[str], key: str) -> None:
     """Refuse class names that cannot be told apart, or seen.
 
     Raises:
-        InputError: A name is empty, begins or ends with a space, has control characters, or is given
-            twice, be it in another letter case or Unicode form.
+        InputError: A name is empty, begins or ends with a space, has control characters, or is
+            given twice, be it in another letter case or Unicode form.
     """
     seen: dict[str, int] = {}
     for label, name in enumerate(names):

@@ -19,7 +19,7 @@ from samantic.errors import InputError
 
 
 class Lesson(NamedTuple):
-    """A pair without labels, and what a student can learn of it.
+    """A pair without labels, and its masks or targets.
 
     Attributes:
         sample: The images, without labels.

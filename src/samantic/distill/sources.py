@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class MaskSource(Protocol):
-    """Something that has masks of images."""
+    """A source of masks of images."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -159,7 +159,7 @@ class FileMasks:
 
 @dataclass(frozen=True)
 class DamagedMasks:
-    """Another source's masks made worse, each image by a seed of its own; of quality 1.
+    """Another source's masks, degraded, each image by a seed of its own; of quality 1.
 
     Attributes:
         source: The other source.

@@ -1,4 +1,4 @@
-"""Reading last.ckpt, from which a run is resumed, so that what is not one is told in one line."""
+"""Reading last.ckpt, from which a run is resumed; any other file is refused in one line."""
 
 from __future__ import annotations
 

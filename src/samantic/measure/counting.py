@@ -65,7 +65,7 @@ class Tally:
 
 
 class FrameCounter:
-    """Asks a model and counts what is right, frame by frame.
+    """Predicts with a model and counts right pixels, frame by frame.
 
     A model with test-time augmentation is asked without it too.
 
@@ -91,12 +91,12 @@ class FrameCounter:
 
     @property
     def times(self) -> float:
-        """By how much test-time augmentation prolongs the network's time; 1 without."""
+        """The network's time with test-time augmentation over that without."""
         spent = self._seconds
         return 1.0 if self.predictor.tta is None else spent["found"] / spent["plain"]
 
     def __call__(self, samples: list[Sample]) -> list[Counted]:
-        """Ask about labelled pairs of one kind, and count."""
+        """Predict labelled pairs of one kind, and count."""
         images, truths = _stacked([s.images for s in samples]), [truth_of(s) for s in samples]
         with remembering(self.predictor.network, MOST if self.disturbances else 0) as memory:
             plain = found = self._timed("plain", self.plain, images, self.heads)
@@ -118,7 +118,7 @@ class FrameCounter:
         ]
 
     def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
-        """What is counted of the answer to a pair, by name."""
+        """The counts of the prediction for a pair, by name."""
         labels, *others = found.labels[:, 0]
         counted = frame_counts(labels, found.confidence[0, 0], truth, self.classes)
         if others:
@@ -174,7 +174,7 @@ def _stacked(images: list[Mapping[str, Tensor]]) -> Images:
 def frame_counts(
     labels: Tensor, confidence: Tensor, truth: Tensor, classes: int
 ) -> dict[str, Tensor]:
-    """What is counted of every answer, by name.
+    """The counts of every prediction, by name.
 
     Args:
         labels: (H, W) int64, the predicted class ids.

@@ -1,4 +1,4 @@
-"""Measuring an exported file on a labelled split: by raw images, as it will be asked."""
+"""Measuring an exported file on a labelled split, from raw images as in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that are asked about again are encoded once."""
+"""A cache of encoded images, for images that are predicted several times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Encoded = TypeVar("Encoded")
 
 
 class Memory:
-    """What encoders made of the first images that they saw.
+    """The encodings of the first images that encoders got.
 
     Args:
         most: Images that are kept of each encoder; they and their maps take memory.
@@ -28,7 +28,7 @@ class Memory:
         self.kept: defaultdict[str, list[tuple[Tensor, Any]]] = defaultdict(list)
 
     def get(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """What `encode` makes of images; it is not called for images that are equal to kept ones.
+        """The encodings of images; `encode` is only called for images that are not in the cache.
 
         Args:
             name: Of the encoder.
@@ -51,7 +51,7 @@ class Memory:
 
 @contextmanager
 def remembering(network: Network, most: int) -> Iterator[Memory]:
-    """Let a network remember what its encoders make of images, at inference."""
+    """Let a network cache the encodings of images, at inference."""
     network.memory = Memory(most)
     try:
         yield network.memory

@@ -1,4 +1,4 @@
-"""What training, evaluation and prediction ask of a network for RGB-thermal pairs."""
+"""The interface of networks for RGB-thermal pairs, for training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def merge(self) -> None:
-        """Fold what adapts or follows the weights into them, for inference, in evaluation mode.
+        """Fold updates and batch norms into the weights, for inference, in evaluation mode.
 
         Batch norms become part of the convolutions before them.
         """
         fold_norms(self)
 
     def encoded(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """What the encoder of a modality makes of images, from the memory if they are there."""
+        """The encodings of images of a modality, from the cache if they are in it."""
         return encode(images) if self.memory is None else self.memory.get(name, images, encode)
 
     def stored(self) -> dict[str, Tensor]:
@@ -151,7 +151,7 @@ class Network(nn.Module):
         return {name: p for name, p in self.named_parameters() if name not in stored}
 
     def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
-        """What belongs to a class alone.
+        """The rows of the parameters that belong to a single class.
 
         Args:
             index: Label id of the class.
@@ -162,7 +162,7 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def inherited(self, source: Network) -> dict[str, Tensor]:
-        """What this network can start from of a trained one, under its own names.
+        """The part of a trained network's state that this network can start from, by its own names.
 
         Args:
             source: The network; of the same structure up to its classes.
@@ -186,7 +186,7 @@ class Network(nn.Module):
 
 
 def freeze_unused(network: nn.Module, answer: Tensor) -> None:
-    """Freeze what has no part in an answer, such as a head that does not give it.
+    """Freeze parameters that do not affect the prediction, such as those of an unused head.
 
     Nothing would train it, and training on several devices would wait for its gradient.
 

@@ -1,4 +1,4 @@
-"""Class names as vectors: what a language model knows of how classes resemble one another.
+"""Class names as vectors: how similar classes are by a language model.
 
 They guide the training (SARTM III-F) and are stored with the model; inference needs none.
 """

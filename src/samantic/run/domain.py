@@ -1,4 +1,4 @@
-"""What a model's confidence is like on images of its own kind, stored with it."""
+"""The range of a model's confidence on its own validation split, stored with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a run folder may be written to, and when a stopped run may go on in it.
+"""When a run folder may be written to, and when a stopped run may be resumed in it.
 
 A resumed run is the run that was begun: its data, their content, its classes and every option that
 decides what is learnt must be those it began with. What only says how long, where and on what it
@@ -126,7 +126,7 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
 
 
 def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
-    """Write down what a run learns from, or refuse to resume one that learnt from something else.
+    """Record the inputs of a run, or refuse to resume a run of other inputs.
 
     The pairs to report on may be others, and so may what the model that it started from is now.
 

@@ -169,7 +169,7 @@ def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
 def _other_inputs(
     network: Network, start: str | None, teacher: Teacher | None, text: TextVectors | None
 ) -> Inputs:
-    """What a run learns from besides its data."""
+    """The inputs of a run besides its data."""
     found: Inputs = {}
     if (base := base_fingerprint(network)) is not None:
         found["base"] = {"model.base": base}
