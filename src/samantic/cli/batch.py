@@ -193,7 +193,8 @@ def _order(options: argparse.Namespace) -> Order:
     """What the job is asked to do; the model is loaded once, to know what it is."""
     from samantic.cluster.order import Order
     from samantic.cluster.storage import open_place
-    from samantic.predict.saving import Look, made_with
+    from samantic.predict.asking import made_with
+    from samantic.predict.saving import Look
     from samantic.predict.selection import selection_of
     from samantic.runtime.load import load
 

@@ -15,7 +15,7 @@ from samantic.data.samples import Sample
 from samantic.losses import class_prototypes
 from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix
-from samantic.models.memory import remembering
+from samantic.models.network import remembering
 from samantic.predict.classifier import Classified, Classifier
 from samantic.predict.predictor import Predictor
 

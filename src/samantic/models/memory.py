@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from samantic.models.network import Network
 
 Encoded = TypeVar("Encoded")
 
@@ -47,13 +43,3 @@ class Memory:
     def forget(self) -> None:
         """Keep others from now on."""
         self.kept.clear()
-
-
-@contextmanager
-def remembering(network: Network, most: int) -> Iterator[Memory]:
-    """Let a network cache the encodings of images, at inference."""
-    network.memory = Memory(most)
-    try:
-        yield network.memory
-    finally:
-        network.memory = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -251,3 +252,13 @@ def _check_shapes(images: dict[str, Tensor]) -> None:
             "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
             + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())
         )
+
+
+@contextmanager
+def remembering(network: Network, most: int) -> Iterator[Memory]:
+    """Let a network cache the encodings of images, at inference."""
+    network.memory = Memory(most)
+    try:
+        yield network.memory
+    finally:
+        network.memory = None

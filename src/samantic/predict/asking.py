@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -263,3 +264,14 @@ class PairPredictor(ABC):
 def _kind(pair: RawPair) -> Hashable:
     """Pairs with the same cameras, sizes and depths can go together."""
     return tuple(None if x is None else (x.shape, x.dtype) for x in pair)
+
+
+def made_with(predictor: PairPredictor, more: dict[str, Any]) -> dict[str, Any]:
+    """What all files of a model's predictions are made with, as JSON has it.
+
+    Args:
+        predictor: The model.
+        more: What they depend on besides it, its options and its selection.
+    """
+    options = predictor.options | predictor.selection.stored() | more
+    return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}

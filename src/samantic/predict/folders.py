@@ -16,10 +16,10 @@ from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.ahead import ahead
-from samantic.predict.asking import PairPredictor
+from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
 from samantic.predict.prediction import Prediction
-from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, made_with, save_prediction
+from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import png_mark

@@ -18,12 +18,12 @@ from samantic.display.confidence import confidence_levels
 from samantic.display.legend import with_legend
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
-from samantic.predict.asking import PairPredictor
+from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.domain import unlike
 from samantic.predict.health import Gate
 from samantic.predict.prediction import Prediction
 from samantic.predict.recording import Meeting, Recording
-from samantic.predict.saving import KINDS, Look, made_with, save_prediction
+from samantic.predict.saving import KINDS, Look, save_prediction
 from samantic.predict.smoothing import Smoother
 from samantic.predict.stream import Shot, stream
 from samantic.progress import open_progress
