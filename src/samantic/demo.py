@@ -168,6 +168,6 @@ def _table(results: dict[str, Any], eval_seed: int) -> str:
     }
     for name, metrics in results.items():
         day, night = (metrics["per_subset"][subset]["miou"] for subset in ("day", "night"))
-        alone = [f"{100 * miou:.2f}" for miou in (metrics["miou"], day, night)]
-        lines[name] = [alone[0], interval(metrics["miou_interval"]), *alone[1:]]
+        means = [f"{100 * miou:.2f}" for miou in (metrics["miou"], day, night)]
+        lines[name] = [means[0], interval(metrics["miou_interval"]), *means[1:]]
     return "\n".join(["", *in_columns(lines)])

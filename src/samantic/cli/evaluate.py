@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.out is not None and any((options.out / name).exists() for name in RUN_FILES):
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
-    alone = len(options.models) == 1
-    job, models = (evaluate, options.models[0]) if alone else (compare, options.models)
+    single = len(options.models) == 1
+    job, models = (evaluate, options.models[0]) if single else (compare, options.models)
     job(
         models,
         Split(

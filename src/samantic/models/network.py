@@ -41,7 +41,7 @@ class Output(NamedTuple):
     single_modality: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     def row(self, i: int) -> Output:
-        """What was computed of one pair, N = 1; without `alone`."""
+        """What was computed of one pair, N = 1; without `single_modality`."""
         auxiliary = None if self.auxiliary is None else self.auxiliary[i : i + 1]
         features = Pyramid(*(level[i : i + 1] for level in self.features))
         return Output(self.logits[i : i + 1], auxiliary, features)
