@@ -19,7 +19,7 @@ import torch
 from samantic.config import AdaptConfig, SartmConfig
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import ALIGNED_8_BIT
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 from samantic.measure.evaluation import evaluate_predictor
 from samantic.models.build import build
 from samantic.predict.info import ModelInfo

@@ -19,7 +19,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 import samantic
-from samantic.data.pairs import Files
+from samantic.data.samples import Files
 from samantic.predict import folders
 from samantic.predict.ahead import ahead
 from samantic.predict.folders import find_files, predict_files

@@ -12,7 +12,7 @@ from PIL import Image
 
 from samantic.config import AdaptConfig, SartmConfig
 from samantic.data.camera import ALIGNED_8_BIT
-from samantic.data.pairs import Files
+from samantic.data.samples import Files
 from samantic.measure.gallery import Frame
 from samantic.metrics import confusion_matrix, scores, to_json
 from samantic.predict.info import ModelInfo

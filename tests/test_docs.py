@@ -174,6 +174,16 @@ def test_prose_wraps_at_one_width(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
+def test_no_sentence_becomes_a_list(document: Path) -> None:
+    """A line of a paragraph that begins like an item, as "32. The ..." would, is taken for one."""
+    item = re.compile(r"\s*(\d+[.)]|[-+*])\s")
+    prose = re.sub(r"```.*?```", "", (ROOT / document).read_text(), flags=re.DOTALL)
+    for before, line in pairwise(prose.splitlines()):
+        inside = before.strip() and not item.match(before) and not before.startswith(" ")
+        assert not (inside and item.match(line)), f"{document}: {line}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_programs_in_documents_import_what_exists(document: Path) -> None:
     """Programs that are not run here: those that the shell gives to python, and links' targets."""
     text = (ROOT / document).read_text()

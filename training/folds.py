@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from samantic.data.images import decode, read_rgbt
+from samantic.data.image_files import decode
+from samantic.data.images import read_rgbt
 from samantic.files import replacing, write_text
 
 PLAN = (

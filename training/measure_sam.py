@@ -22,10 +22,11 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from samantic.config.train import IGNORE, Layout
+from samantic.config.classes import IGNORE
+from samantic.config.data import Layout
 from samantic.data import PairedFolder
 from samantic.data.instances import components
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 from samantic.distill.grid_masks import boundaries, boundary_recall, dilate, grid_masks
 from samantic.distill.windows import cut_window, plan_windows
 from samantic.files import replacing

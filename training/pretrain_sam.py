@@ -19,7 +19,7 @@ import lightning as L  # the name its documentation uses
 from torch.utils.data import ConcatDataset
 
 from samantic.config import AugmentConfig, TrainConfig
-from samantic.config.train import Layout
+from samantic.config.data import Layout
 from samantic.data.crop import RandomCrop
 from samantic.data.instances import InstanceFolder
 from samantic.data.loading import Source, eval_loader

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import samantic
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.data.camera import ALIGNED_8_BIT, Camera
-from samantic.data.pairs import Files, read_images, to_tensor
+from samantic.data.samples import Files, read_images, to_tensor
 from samantic.files import replacing, write_text
 from samantic.predict.folders import find_files
 from samantic.predict.model_folder import find_model, fingerprint

@@ -13,13 +13,10 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from samantic.config.augment import AugmentConfig
+from samantic.config.data import DataConfig
 from samantic.config.networks import AdaptConfig, Fusion, SartmConfig
-from samantic.config.train import (
-    AugmentConfig,
-    Config,
-    DataConfig,
-    TrainConfig,
-)
+from samantic.config.train import Config, TrainConfig
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.measure.evaluation import evaluate_predictor
@@ -81,23 +78,14 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         shutil.rmtree(out / name, ignore_errors=True)
     _show_nano(out / SHOWN, eval_seed)
     data = out / "data"
-    write_scenes(
-        data,
-        "mfnet",
-        {"train": range(TRAIN), "val": range(TRAIN, TRAIN + VAL)},
-        seed=seed,
-        size=SIZE,
-    )
+    seen = {"train": range(TRAIN), "val": range(TRAIN, TRAIN + VAL)}
+    write_scenes(data, "mfnet", seen, seed=seed, size=SIZE)
     write_scenes(data, "mfnet", {"test": range(UNSEEN)}, seed=eval_seed, size=SIZE)
     configs = [_config(out / name, data, fusion, seed, steps) for name, fusion in VARIANTS.items()]
     configs.append(_tuning(out / TUNED, configs[0], steps))
     results = dict(zip([*VARIANTS, TUNED], _train_together(configs), strict=True))
     unseen = PairedFolder(data, "mfnet", "test")
-    predict_files(
-        load(out / "fused"),
-        unseen.files[:8],
-        out / "predictions",
-    )
+    predict_files(load(out / "fused"), unseen.files[:8], out / "predictions")
     _report(out, unseen, results)
     print(_table(results, eval_seed))
     print(f"report: {out / 'report.html'}")
@@ -180,6 +168,6 @@ def _table(results: dict[str, Any], eval_seed: int) -> str:
     }
     for name, metrics in results.items():
         day, night = (metrics["per_subset"][subset]["miou"] for subset in ("day", "night"))
-        alone = [f"{100 * miou:.2f}" for miou in (metrics["miou"], day, night)]
-        lines[name] = [alone[0], interval(metrics["miou_interval"]), *alone[1:]]
+        means = [f"{100 * miou:.2f}" for miou in (metrics["miou"], day, night)]
+        lines[name] = [means[0], interval(metrics["miou_interval"]), *means[1:]]
     return "\n".join(["", *in_columns(lines)])

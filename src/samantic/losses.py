@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 
 SEMANTIC_STRIDE = 16
 """Pixels between the cells of the semantic map of every network."""

@@ -60,7 +60,7 @@ def test_grid_through_the_command(
     words += ["--jobs", "2", "--out", str(out)]
     assert main(words) == 1
     told = capsys.readouterr().out
-    assert "base /nowhere: no such folder, and not asked of the hub" in told
+    assert "base /nowhere: no such folder, and not looked up on the hub" in told
     runs = {path.parent for path in out.glob("cells/*/metrics.json")}
     assert len(runs) == 2
     assert len(list((out / "cells").iterdir())) == 3
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_the_cells_and_begins_no_other(config: Path, tmp_path: Path)
     os.kill(process.pid or 0, signal.SIGINT)
     assert ended(process) == 1
     assert "Traceback" not in log.read_text()
-    assert log.read_text().count("samantic: interrupted; what is written is whole") == 1
+    assert log.read_text().count("samantic: interrupted; written files are complete") == 1
     (cell,) = (out / "cells").iterdir()
     assert "samantic: terminated (SIGTERM) after step" in (cell / "log.txt").read_text()
     assert not (cell / ".lock").exists()

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from samantic.cli import main
-from samantic.config.train import Layout
+from samantic.config.data import Layout
 from samantic.data import CATALOG
 from samantic.data.alignment import estimate_shift
 from samantic.data.images import read_rgbt

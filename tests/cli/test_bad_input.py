@@ -180,7 +180,7 @@ FOLDERS: list[tuple[Callable[[Path], object], list[str], str]] = [
     (lambda r: None, ["--data.rig", "none.yaml"], "no such calibration"),
     (lambda r: None, ["--data.thermal-scaling", "9,3"], "give 8-bit, frame, LOW,HIGH"),
     (lambda r: None, ["--data.classes", "[one]"], "name 2 to 254 classes"),
-    (lambda r: None, ["--data.colors", "[red]"], "'red' is no colour"),
+    (lambda r: None, ["--data.colors", "[red]"], "'red' is not a colour"),
 ]
 
 

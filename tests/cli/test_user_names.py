@@ -54,9 +54,9 @@ TWICE = [
     (["é", "e\u0301"], "'é' (class 0) and 'e\u0301' (class 1) are one name"),
     (["a", ""], "the name of class 1 is empty; give it one"),
     (["a", "  "], "the name of class 1 is empty"),
-    (["a", " b"], "' b' (class 1) has a blank at an end; write 'b'"),
-    (["a", "b\n"], "'b\\\\n' (class 1) has a blank at an end; write 'b'"),
-    (["a", "b\nc"], "the name of class 1, b\\nc, has control characters; take them out"),
+    (["a", " b"], "' b' (class 1) begins or ends with a space; write 'b'"),
+    (["a", "b\n"], "'b\\\\n' (class 1) begins or ends with a space; write 'b'"),
+    (["a", "b\nc"], "the name of class 1, b\\nc, has control characters; remove them"),
     (["a", "\x1b[31mred"], "the name of class 1, \\x1b[31mred, has control characters"),
     (["a", "x\u202ey"], "the name of class 1, x\\u202ey, has control characters"),
 ]
@@ -87,9 +87,9 @@ def test_class_names_that_are_refused(
     [
         (["#000000", "#000000"], "#000000 is the colour of a and of b; give each its own"),
         (["#00ff00", "00FF00"], "00FF00 is the colour of a and of b"),
-        (["#000000", "#0f0"], "'#0f0' is no colour; write red, green and blue as #rrggbb"),
-        (["#000000", "ff 00 00"], "'ff 00 00' is no colour"),
-        (["#000000", "#ff0000\x1b"], "'#ff0000\\\\x1b' is no colour"),
+        (["#000000", "#0f0"], "'#0f0' is not a colour; write red, green and blue as #rrggbb"),
+        (["#000000", "ff 00 00"], "'ff 00 00' is not a colour"),
+        (["#000000", "#ff0000\x1b"], "'#ff0000\\\\x1b' is not a colour"),
         (["#000000", "#ff0000", "#0000ff"], "3 colours for 2 classes; give one each"),
     ],
 )

@@ -33,7 +33,7 @@ from samantic.errors import InputError
             {"layout": "pairs", "classes": ["a", "b"], "colors": ["#000000"]},
             "data.colors: 1 colours for 2 classes",
         ),
-        ({"layout": "pairs", "colors": ["#000000", "red"]}, "data.colors: 'red' is no colour"),
+        ({"layout": "pairs", "colors": ["#000000", "red"]}, "data.colors: 'red' is not a colour"),
         (
             {"layout": "pairs", "colors": ["#000000", "#000000"]},
             "data.colors: #000000 is the colour of class 0",

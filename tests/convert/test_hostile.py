@@ -269,7 +269,7 @@ def test_label_images(tmp_path: Path, refused: Callable[..., str]) -> None:
         ("7: 3.5", "3.5 is no class"),
         ("7: 4", "4 is no class"),
         ("true: a", "is no name, id or colour"),
-        ("'#12': a", "is no colour"),
+        ("'#12': a", "is not a colour"),
         ("7: a\nb: [7]", "7 stands twice"),
         ("7: tree", "'tree' is none of --classes (a, b)"),
     ],

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from samantic.config import AugmentConfig
 from samantic.data.augment import Photometric, modality_dropout
 from samantic.data.loading import collate
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 
 
 def sample(height: int = 60, width: int = 80) -> Sample:

@@ -9,7 +9,7 @@ import torch
 from samantic.config import AugmentConfig
 from samantic.config.read import read_config
 from samantic.data.crop import Crop, RandomCrop, crop_sample
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 from samantic.errors import InputError
 
 ROOT = Path(__file__).parents[2]

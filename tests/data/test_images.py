@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
-from samantic.data.images import FORMATS, extent_of, read_rgbt, rgb_array, thermal_array
+from samantic.data.image_files import FORMATS, extent_of
+from samantic.data.images import read_rgbt, rgb_array, thermal_array
 from samantic.errors import InputError, LargeError
 from tests.encoders import png, tiff
 
@@ -74,7 +75,7 @@ def test_one_door() -> None:
             "src/samantic/convert/formats/pictures.py",
             "Image.open(io.BytesIO(data), formats=('PNG',))",
         ),
-        ("src/samantic/data/images.py", "Image.open(path, formats=FORMATS)"),
+        ("src/samantic/data/image_files.py", "Image.open(path, formats=FORMATS)"),
         ("src/samantic/data/radiometric.py", "Image.open(io.BytesIO(payload), formats=('PNG',))"),
     ]
     assert set(FORMATS) == {"PNG", "JPEG", "BMP", "TIFF", "WEBP"}

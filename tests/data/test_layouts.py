@@ -15,8 +15,8 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.config import DataConfig
+from samantic.config.data import Layout
 from samantic.config.scaling import Scaling
-from samantic.config.train import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.camera import Camera
 from samantic.data.cards.catalog import dataset_spec
@@ -150,7 +150,7 @@ def test_own_four_channel_files(mfnet: Path) -> None:
         ({"layout": "mfnet", "rgb": "x"}, r"data\.rgb: layout mfnet has its own"),
         ({"layout": "fmb", "colors": ["#000000"]}, r"data\.colors: layout fmb has its own"),
         ({"colors": ["#000000"]}, r"data\.colors: 1 colours for 2 classes"),
-        ({"colors": ["#000000", "red"]}, r"data\.colors: 'red' is no colour"),
+        ({"colors": ["#000000", "red"]}, r"data\.colors: 'red' is not a colour"),
         ({"classes": ["one"]}, "name 2 to 254 classes"),
     ],
 )

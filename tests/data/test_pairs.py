@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from samantic.config.train import Layout
+from samantic.config.data import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.cards.card import palette
 from samantic.data.images import rgb_array, thermal_array

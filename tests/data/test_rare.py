@@ -12,8 +12,8 @@ from PIL import Image
 
 from samantic.config import AugmentConfig
 from samantic.data import PairedFolder
-from samantic.data.pairs import Sample
 from samantic.data.rare import MARGIN, Balanced, find_classes, paste
+from samantic.data.samples import Sample
 
 SIZE = (64, 96)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.config import DataConfig
-from samantic.config.train import Layout
+from samantic.config.data import Layout
 from samantic.data import CATALOG, PairedFolder
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.instances import InstanceFolder

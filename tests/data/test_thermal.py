@@ -18,7 +18,8 @@ from samantic.cli import main
 from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data import PairedFolder
 from samantic.data.camera import Camera
-from samantic.data.images import open_image, thermal_array
+from samantic.data.image_files import open_image
+from samantic.data.images import thermal_array
 from samantic.data.thermal import clean, dataset_scaling, scale_thermal
 from samantic.errors import InputError
 from samantic.scenes.write import write_scenes

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy import ndimage
 
-from samantic.data.pairs import Files
+from samantic.data.samples import Files
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
 from samantic.distill.sources import (
@@ -156,7 +156,7 @@ def test_a_sam_needs_rgb(images: list[Files]) -> None:
     path = images[0].rgb
     assert path is not None
     Image.fromarray(np.zeros((32, 64), np.uint8)).save(path)
-    with pytest.raises(InputError, match="0: a SAM looks at RGB"):
+    with pytest.raises(InputError, match="0: a SAM needs an RGB image"):
         SamMasks("random-micro")(Files("0", {"thermal": path}))
 
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
 from samantic.config.distill import ObjectiveConfig, ViewConfig
-from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 from samantic.distill.data import Lessons
 from samantic.distill.objective import class_weights, student_terms, teacher_terms
 from samantic.distill.rectification import refined_boundary

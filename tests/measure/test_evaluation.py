@@ -143,7 +143,7 @@ def test_two_models_of_one_name_are_refused(
     copy = tmp_path / trained.name
     shutil.copytree(trained, copy)
     assert main(["evaluate", str(trained), str(copy), *words]) == 2
-    assert "named like" in capsys.readouterr().err
+    assert "has the same name as" in capsys.readouterr().err
 
 
 def test_a_model_is_not_asked_about_what_it_does_not_read(thermal_only: Path, mfnet: Path) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 import samantic
 from samantic.config.scaling import parse_scaling
-from samantic.data.pairs import PairedFolder, read_pair
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import read_pair
 from samantic.data.thermal import RawThermal, scale_thermal
 from samantic.models import SARTM
 from samantic.predict.predictor import Predictor

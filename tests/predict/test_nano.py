@@ -14,7 +14,14 @@ from samantic.data import CATALOG, PairedFolder
 from samantic.measure.evaluation import evaluate_predictor
 from samantic.metrics import scores
 from samantic.models.students import two_stream
-from samantic.predict.model_folder import CARD, SHIPPED, WEIGHTS, find_model, load_model, read_text
+from samantic.predict.model_folder import (
+    CARD,
+    SHIPPED,
+    WEIGHTS,
+    find_model,
+    load_model,
+    read_text_vectors,
+)
 from samantic.scenes.write import write_scenes
 
 NANO = SHIPPED / "nano"
@@ -42,7 +49,7 @@ def test_sartm_nano_holds_what_its_base_does_not() -> None:
     updates = [p for name, p in network.named_parameters() if name.endswith(("b_q", "b_v"))]
     assert updates
     assert all(p.any() for p in updates)
-    text = read_text(find_model("sartm-nano"), info)
+    text = read_text_vectors(find_model("sartm-nano"), info)
     assert text is not None
     assert len(text.vectors) == len(info.classes)
 

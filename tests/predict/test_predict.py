@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import samantic
 from samantic.cli import main
-from samantic.data.images import open_image, rgb_array, thermal_array
+from samantic.data.image_files import open_image
+from samantic.data.images import rgb_array, thermal_array
 from samantic.display.overlay import overlay
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json

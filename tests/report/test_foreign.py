@@ -17,7 +17,9 @@ THEIRS = "<html><body>my own page</body></html>"
 def test_any_page(tmp_path: Path) -> None:
     path = tmp_path / "check.html"
     path.write_text(THEIRS)
-    with pytest.raises(InputError, match=r"check.html: not a page of samantic, and would be lost"):
+    with pytest.raises(
+        InputError, match=r"check.html: not written by samantic, and would be overwritten"
+    ):
         write_sections(path, "T", [], [])
     assert path.read_text() == THEIRS
     path.unlink()

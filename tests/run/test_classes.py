@@ -12,7 +12,7 @@ from PIL import Image
 
 from samantic.cli import main
 from samantic.data.class_names import class_table, difference, match_names, parse_map
-from samantic.data.images import open_image
+from samantic.data.image_files import open_image
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.measure.record import read_confusion
@@ -55,7 +55,7 @@ def test_pairs_whose_classes_nobody_names(
 ) -> None:
     assert evaluate() == 2
     error = capsys.readouterr().err
-    assert "layout pairs names no classes; say what the label ids stand for" in error
+    assert "layout pairs has no class names; name the label ids" in error
     assert f'--classes "{",".join(NAMES)}"' in error
     assert evaluate("--classes", ",".join(NAMES)) == 0
 
@@ -72,7 +72,7 @@ def test_pairs_whose_classes_nobody_names(
         (["--classes", "car,bole,x", "--map", "bole=person"], "the data's 'x' is none"),
         (["--colors", "#000000,#ffffff"], "--colors: say which classes they stand for"),
         (["--classes", "car,bole", "--colors", "#000000"], "--colors: 1 colours for 2 classes"),
-        (["--classes", "car,bole", "--colors", "red,blue"], "--colors: 'red' is no colour"),
+        (["--classes", "car,bole", "--colors", "red,blue"], "--colors: 'red' is not a colour"),
     ],
 )
 def test_classes_that_do_not_meet(

@@ -45,7 +45,7 @@ def test_a_run_is_not_overwritten_nor_mixed(
     assert "holds a run already; add --resume" in capsys.readouterr().err
     other = write_distill(train=short, window=32)
     assert main(["distill", str(other), "--resume"]) == 2
-    assert "the run began with other window (window None, now 32)" in capsys.readouterr().err
+    assert "the run was started with other window (window None, now 32)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_sigterm_ends_an_evaluation_too(
     words = ["evaluate", str(trained), "--data", str(mfnet), "--layout", "mfnet"]
     assert main([*words, "--split", "test", "--out", str(tmp_path / "out")]) == 143
     assert lines(capsys.readouterr().err) == [
-        "samantic: terminated (SIGTERM); what is written is whole"
+        "samantic: terminated (SIGTERM); written files are complete"
     ]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -166,7 +166,7 @@ def test_ctrl_c_is_one_line(
     before = signal.getsignal(signal.SIGINT)
     signalled(monkeypatch, SegmentationTask, "training_step", 2, signal.SIGINT)
     assert main(["train", str(write_config(mfnet))]) == 1
-    assert lines(capsys.readouterr().err) == ["samantic: interrupted; what is written is whole"]
+    assert lines(capsys.readouterr().err) == ["samantic: interrupted; written files are complete"]
     assert signal.getsignal(signal.SIGINT) == before
 
 
@@ -182,7 +182,7 @@ def test_ctrl_c_with_loading_processes_is_one_line(
     wait(lambda: step_of(path.parent / "run") > 0)
     os.killpg(process.pid or 0, signal.SIGINT)
     assert ended(process) == 1
-    assert lines(log.read_text()) == ["samantic: interrupted; what is written is whole"]
+    assert lines(log.read_text()) == ["samantic: interrupted; written files are complete"]
     assert len(log.read_text().splitlines()) < 15
 
 

@@ -118,7 +118,7 @@ def test_what_a_push_refuses(
     assert "the hub refuses (403)" in failed(capsys, "push", run, "others/tiny")
     assert main(["push", run, "me/tiny"]) == 0
     told = failed(capsys, "push", run, "me/tiny", "--private")
-    assert "me/tiny: is there and public" in told
+    assert "me/tiny: exists and is public" in told
     assert len(hub.commits["me/tiny"]) == 1
     hub.full = True
     told = failed(capsys, "push", run, "me/other")
@@ -127,7 +127,7 @@ def test_what_a_push_refuses(
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     assert "the hub refuses (401); log in with" in failed(capsys, "push", run, "me/tiny")
     monkeypatch.delenv("HF_TOKEN")
-    assert "needs a token that may write" in failed(capsys, "push", run, "me/tiny")
+    assert "needs a token with write permission" in failed(capsys, "push", run, "me/tiny")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert "HF_HUB_OFFLINE is set" in failed(capsys, "push", run, "me/tiny")

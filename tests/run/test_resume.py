@@ -83,7 +83,7 @@ def test_length_and_place_may_change(resumed: Callable[..., str], words: str) ->
 )
 def test_what_is_learnt_may_not_change(resumed: Callable[..., str], words: str) -> None:
     key = words.split()[0].removeprefix("--")
-    assert f"the run began with other {key} (" in resumed(*words.split())
+    assert f"the run was started with other {key} (" in resumed(*words.split())
 
 
 def test_every_key_that_differs_is_named(resumed: Callable[..., str], mfnet: Path) -> None:
@@ -107,7 +107,7 @@ def test_classes_in_another_order_are_another_run(
     capsys.readouterr()
     assert main(["train", str(turned), "--resume"]) == 2
     error = capsys.readouterr().err
-    assert "the run began with other data.classes (data.classes ['unlabelled'," in error
+    assert "the run was started with other data.classes (data.classes ['unlabelled'," in error
     assert len(error.strip().splitlines()) == 1
 
 
@@ -175,7 +175,7 @@ def test_a_distillation_is_resumed_by_the_same_rule(
     }.items():
         capsys.readouterr()
         assert main(["distill", path, "--resume", f"--{key}", value]) == 2
-        assert f"the run began with other {key} (" in capsys.readouterr().err
+        assert f"the run was started with other {key} (" in capsys.readouterr().err
     assert main(["distill", path, "--resume", "--train.steps", "2"]) == 0
     name = (copy / "train.txt").read_text().split()[0]
     Image.fromarray(np.ones((48, 64), np.uint8)).save(copy / "instances" / f"{name}.png")
@@ -259,5 +259,5 @@ def test_a_run_does_not_replace_results(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("content", [[], {"train": 3}])
 def test_foreign_inputs(tmp_path: Path, content: Any) -> None:
     write_json(tmp_path / "inputs.json", content)
-    with pytest.raises(InputError, match="not written by a run of samantic; remove it"):
+    with pytest.raises(InputError, match="not written by samantic; remove it"):
         check_inputs(tmp_path, {"train": {"a": "1"}})

@@ -62,7 +62,7 @@ class Grid:
         if not seeds:
             raise InputError("ablate: no seeds; give some, e.g. --seeds 0,1,2")
         if read_any_config(config, overrides).data.test is None:
-            raise InputError("ablate: data.test is null; name the split that tables are made of")
+            raise InputError("ablate: data.test is null; name the split for the tables")
         self.tables, self.seeds = tables, seeds
         self.robustness = any(table.robustness for table in tables)
         self.cells: dict[tuple[str, str, int], Run] = {}
@@ -225,7 +225,7 @@ def _log(config: Run) -> Path:
 
 
 def _train(config: Run, threads: int, robustness: bool) -> None:
-    """The process of one cell: its output goes to log.txt, and it ends with its parent."""
+    """The process of one cell: its output goes to log.txt, and it ends when its parent ends."""
     threading.Thread(target=_follow_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends us
     _log(config).parent.mkdir(parents=True, exist_ok=True)

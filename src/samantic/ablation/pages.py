@@ -64,11 +64,15 @@ def ablate(
     for folder, problem in failed.items():
         print(printable(f"failed: {folder}: {problem}"))
     words = ["samantic", "ablate", *map(str, tables), "--config", str(config), *overrides]
-    facts = _facts(
-        read_any_config(config, overrides), [*words, "--seeds", ",".join(map(str, seeds))]
-    )
+    words += ["--seeds", ",".join(map(str, seeds))]
+    _write(out, grid, asked, _facts(read_any_config(config, overrides), words))
+    return failed
+
+
+def _write(out: Path, grid: Grid, tables: list[Table], facts: list[str]) -> None:
+    """Write and print the tables of the cells that are finished, and the page."""
     sections, seen = [], dict[str, tuple[ModelInfo, Evaluation]]()
-    for table in asked:
+    for table in tables:
         results = collect(grid, table)
         header, lines = columns(table, results)
         text = markdown(table, header, lines, facts)
@@ -79,18 +83,19 @@ def ablate(
         sections.append(Section(table.title, table.note, header, lines, figures, panels))
     write_sections(out / "report.html", "Ablations", facts, sections)
     print(f"report: {out / 'report.html'}")
-    return failed
 
 
 def _refuse_others(out: Path, tables: list[Table]) -> None:
-    """Refuse a folder with files of somebody else's that the tables and the page would replace.
+    """Refuse a folder with other files that the tables and the page would replace.
 
     Raises:
         InputError: There is one.
     """
     written = [f"{table.name}{ending}" for table in tables for ending in (".md", ".csv")]
     if not (out / "cells").is_dir() and (found := [n for n in written if (out / n).exists()]):
-        raise InputError(f"{out}: holds {found[0]}, and no cells of a table; give another --out")
+        raise InputError(
+            f"{out}: holds {found[0]}, but no cells of an ablation; give another --out"
+        )
     refuse_foreign(out / "report.html")
 
 

@@ -1,4 +1,4 @@
-"""From finished cells to tables: mean and spread over seeds, differences with their intervals."""
+"""Tables of finished cells: mean and spread over seeds, differences with their intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table asks: its rows, the keys that they change, and the figures that were published."""
+"""Ablation tables: their rows, the keys that they change, and the published figures."""
 
 from __future__ import annotations
 

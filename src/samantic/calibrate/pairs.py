@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.lists import even_places
-from samantic.data.pairs import Files, read_pair
+from samantic.data.samples import Files, read_pair
 from samantic.data.thermal import clean
 from samantic.errors import InputError
 from samantic.progress import progress

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.check.polarity import UNASKED, Polarity, estimate_polarity
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.data.alignment import Shift, estimate_shift
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import is_there
 from samantic.data.images import check_size
-from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import TYPED, check_cameras, check_kinds, check_unit, refuse_masks
+from samantic.data.samples import Files, read_pair
 from samantic.data.thermal import PERCENTILES, beyond, clean
 from samantic.errors import InputError
 from samantic.progress import progress

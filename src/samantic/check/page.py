@@ -12,7 +12,7 @@ from samantic.check.findings import Findings
 from samantic.config.scaling import Scaling
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec
-from samantic.data.pairs import read_images
+from samantic.data.samples import read_images
 from samantic.files import write_json
 from samantic.measure.tables import pair_count
 from samantic.report.pages import Section, write_sections

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from samantic.config.scaling import Scaling
 from samantic.data.camera import Camera
 from samantic.data.lists import even_places
-from samantic.data.pairs import Files, read_pair
+from samantic.data.samples import Files, read_pair
 from samantic.errors import InputError
 from samantic.predict.prediction import Prediction
 from samantic.predict.predictor import Predictor, load

@@ -1,4 +1,4 @@
-"""The command line, a module a verb. Heavy imports happen inside the verb that needs them."""
+"""The command line, one module for each verb. A verb imports heavy packages when it runs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def main(words: list[str]) -> int:
         print(f"samantic: {while_using(options.verb)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("samantic: interrupted; what is written is whole", file=sys.stderr)
+        print("samantic: interrupted; written files are complete", file=sys.stderr)
         return 1
     except Terminated as error:
         print(f"samantic: {printable(error)}", file=sys.stderr)
@@ -176,7 +176,7 @@ def _terminable() -> Iterator[None]:
     """Let SIGTERM end a command as Ctrl-C does; a training saves its state first."""
 
     def end(number: int, frame: object) -> NoReturn:
-        raise Terminated("terminated (SIGTERM); what is written is whole")
+        raise Terminated("terminated (SIGTERM); written files are complete")
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from samantic.cli.options import config_keys, place, whole
 from samantic.config.options import SEED, SHOWN
 
-HELP = "train the settings of tables, write the tables"
+HELP = "train every row of ablation tables, and write the tables"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

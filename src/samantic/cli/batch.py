@@ -14,21 +14,32 @@ from samantic.cli.options import (
     camera_choice,
     camera_options,
     class_choice,
+    prediction_options,
     view_options,
     whole,
 )
-from samantic.config.train import MOST_TILE
 from samantic.strings import printable
 
 if TYPE_CHECKING:
     from samantic.cluster.order import Order
 
-HELP = "segment pairs on all CPUs and GPUs of a machine, or of a Ray cluster, each once"
+HELP = "segment pairs on all CPUs and GPUs of a machine or a Ray cluster, each pair once"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help=MODEL)
-    sub.add_argument(
+    _place_options(sub)
+    _machine_options(sub)
+    _trial_options(sub)
+    prediction_options(sub)
+    camera_options(sub)
+    view_options(sub)
+
+
+def _place_options(sub: argparse.ArgumentParser) -> None:
+    """Where pairs come from, and where labels go."""
+    group = sub.add_argument_group("input and output")
+    group.add_argument(
         "--input",
         required=True,
         metavar="URI",
@@ -36,79 +47,93 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "manifest (.csv or .parquet with columns rgb, thermal and perhaps name), or WebDataset "
         "shards ('*.tar'); a path, s3://, gs:// or hdfs://",
     )
-    sub.add_argument("--output", required=True, metavar="URI", help="folder to write to")
-    sub.add_argument(
+    group.add_argument("--output", required=True, metavar="URI", help="folder to write to")
+    group.add_argument(
         "--form",
         choices=("png", "shards", "parquet"),
         default="png",
-        help="labels as a tree of PNGs, WebDataset shards, or Parquet with run lengths "
-        "(default png)",
+        help="how labels are written: a tree of PNGs, WebDataset shards, or Parquet with run "
+        "lengths (default png)",
     )
-    sub.add_argument(
+    group.add_argument(
+        "--write-log",
+        type=Path,
+        metavar="FILE",
+        help="append a line for each written label to this file, which all machines must see",
+    )
+
+
+def _machine_options(sub: argparse.ArgumentParser) -> None:
+    """Which machines work, and how many models on each."""
+    group = sub.add_argument_group("machines")
+    group.add_argument(
         "--address",
         default="local",
         metavar="local|auto|ray://HOST:PORT",
         help="start Ray on this machine, join the one that runs here, or another (default local)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--concurrency",
         type=_range,
         metavar="A:B",
-        help="models at work, at least and at most (default: as many as there is room for)",
+        help="least and most models at work (default: as many as there is room for)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--batch-size",
         type=whole(1, 1024),
         metavar="N",
         help="pairs that go through the network together (default: 1 on CPUs, 8 on GPUs)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--gpus-per-actor",
         type=_share,
         metavar="G",
         help="GPUs, or a share of one, for each model (default 1 where there are GPUs, else 0)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--cpus-per-actor",
         type=whole(1, 256),
         default=1,
         metavar="K",
         help="threads of each model (default 1)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--block",
         type=whole(1, 10_000),
         default=64,
         metavar="N",
-        help="pairs that travel, and are written, together (default 64)",
+        help="pairs that are sent to a model, and written, together (default 64)",
     )
-    sub.add_argument(
-        "--tile", type=whole(64, MOST_TILE), metavar="N", help="as of `samantic predict`"
-    )
-    sub.add_argument("--only", metavar="CLASS,CLASS", help="as of `samantic predict`")
-    sub.add_argument("--threshold", metavar="N|CLASS=N,...", help="as of `samantic predict`")
-    sub.add_argument(
-        "--write-log",
-        type=Path,
-        metavar="FILE",
-        help="append a line for each label that is written, to a file that all machines see",
-    )
-    sub.add_argument(
+
+
+def _trial_options(sub: argparse.ArgumentParser) -> None:
+    """What the job would take."""
+    group = sub.add_argument_group("estimate")
+    group.add_argument(
         "--dry-run",
         action="store_true",
         help="time a few pairs; print hours, cost and the bottleneck, and write nothing",
     )
-    sub.add_argument(
-        "--price", type=float, default=1.0, metavar="P", help="of a node for an hour (default 1)"
+    group.add_argument(
+        "--price",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="price of a node for an hour, for --dry-run (default 1)",
     )
-    sub.add_argument(
-        "--nodes", type=whole(1, 100_000), default=1, metavar="N", help="of --dry-run (default 1)"
+    group.add_argument(
+        "--nodes",
+        type=whole(1, 100_000),
+        default=1,
+        metavar="N",
+        help="number of nodes, for --dry-run (default 1)",
     )
-    sub.add_argument(
-        "--pairs", type=whole(1, 10**15), metavar="N", help="of --dry-run (default: as there are)"
+    group.add_argument(
+        "--pairs",
+        type=whole(1, 10**15),
+        metavar="N",
+        help="number of pairs, for --dry-run (default: those of --input)",
     )
-    camera_options(sub)
-    view_options(sub)
 
 
 def _range(text: str) -> tuple[int, int]:
@@ -168,7 +193,8 @@ def _order(options: argparse.Namespace) -> Order:
     """What the job is asked to do; the model is loaded once, to know what it is."""
     from samantic.cluster.order import Order
     from samantic.cluster.storage import open_place
-    from samantic.predict.saving import Look, made_with
+    from samantic.predict.asking import made_with
+    from samantic.predict.saving import Look
     from samantic.predict.selection import selection_of
     from samantic.runtime.load import load
 

@@ -6,57 +6,71 @@ import argparse
 
 from samantic.cli.options import MODEL, place, sides, whole
 
-HELP = "time models beside each other, and beside what this machine can do"
+HELP = "time models against each other and against the peak of this machine"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help=f"{MODEL}; others are compared with it")
     sub.add_argument(
-        "--against", nargs="+", default=[], metavar="MODEL", help="others, as MODEL; files too"
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="models to compare with it, given as MODEL",
     )
     sub.add_argument(
         "--backend",
         nargs="+",
         choices=("torch", "onnx", "openvino"),
         default=["torch"],
-        help="what runs models that are no files (default torch); several take turns",
+        help="runtime of models that are not exported files (default torch); several are timed in "
+        "turn",
     )
     sub.add_argument(
         "--precision",
         nargs="+",
         choices=("fp32", "fp16", "bf16", "int8"),
         default=["fp32"],
-        help="in which (default fp32); files have their own",
+        help="precision of these models (default fp32); an exported file has its own",
     )
-    sub.add_argument(
-        "--size", type=sides, metavar="HxW", help="default that of the first file, or 480x640"
+    _timing_options(sub)
+    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
+    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
+
+
+def _timing_options(sub: argparse.ArgumentParser) -> None:
+    """What is timed, how often and on what."""
+    group = sub.add_argument_group("timing")
+    group.add_argument(
+        "--size",
+        type=sides,
+        metavar="HxW",
+        help="image size (default: that of the first exported file, or 480x640)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--batch", type=whole(1, 1024), default=1, metavar="N", help="pairs at a time (default 1)"
     )
-    sub.add_argument(
+    group.add_argument(
         "--threads",
         type=whole(1, 1024),
         metavar="N",
-        help="default OMP_NUM_THREADS, or the CPUs that this process may use",
+        help="threads (default OMP_NUM_THREADS, or the CPUs that this process may use)",
     )
-    sub.add_argument(
-        "--device", default="cpu", help="where torch computes: cpu (default), cuda, cuda:1, ..."
+    group.add_argument(
+        "--device", default="cpu", help="device of PyTorch: cpu (default), cuda, cuda:1, ..."
     )
-    sub.add_argument(
+    group.add_argument(
         "--rounds",
         type=whole(1, 100_000),
         default=20,
         metavar="N",
-        help="how often each is timed (default 20)",
+        help="how many times each model is timed (default 20)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--include-io",
         action="store_true",
-        help="count reading the images and writing labels and overlays too",
+        help="include the time for reading images and for writing labels and overlays",
     )
-    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
-    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -9,41 +9,38 @@ from pathlib import Path
 from samantic.cli.options import place, positive, unpaired_option, whole
 from samantic.errors import InputError
 
-HELP = (
-    "find where a rig's thermal camera looks: the file that --rig takes, and a page to correct it"
-)
+HELP = "estimate how thermal pixels map to RGB pixels: the file for --rig, and a page to correct it"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--rgb", type=place, help="folder of RGB images")
-    sub.add_argument("--thermal", type=place, help="folder of thermal images, their partners")
+    sub.add_argument("--thermal", type=place, help="folder of the thermal images of the same names")
     sub.add_argument(
         "--from",
         dest="source",
         type=place,
         metavar="FILE",
-        help="read a calibration in place of estimating one: YAML of OpenCV or Kalibr (camera "
+        help="convert a calibration instead of estimating one: YAML of OpenCV or Kalibr (camera "
         "matrices, distortion, R and T), or a homography",
     )
     sub.add_argument(
         "--first",
         choices=("thermal", "rgb"),
         default="thermal",
-        help="camera that comes first in FILE, where it does not name them (default thermal)",
+        help="first camera in FILE, if it does not name them (default thermal)",
     )
     sub.add_argument(
         "--distance",
         type=positive,
         metavar="D",
-        help="distance of the things that must lie exactly, in the unit of T in FILE (default: far "
-        "away)",
+        help="distance at which the matrix is exact, in the unit of T in FILE (default: infinity)",
     )
     sub.add_argument(
         "--pairs",
         type=whole(1, 200),
         default=30,
         metavar="N",
-        help="pairs to look at, evenly chosen (default 30)",
+        help="number of pairs to use, evenly spaced (default 30)",
     )
     unpaired_option(sub)
     sub.add_argument(

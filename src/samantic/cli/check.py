@@ -16,26 +16,32 @@ from samantic.cli.options import (
 )
 from samantic.errors import InputError
 
-HELP = "look at a data set before training on it"
+HELP = "check a data set before training on it"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--data", type=place, required=True, help="folder of the data set")
-    sub.add_argument("--layout", choices=LAYOUTS, help="needed, except for labels of a tool")
     sub.add_argument(
-        "--split", action="append", help="split to look at, may be repeated (default: all of them)"
+        "--layout",
+        choices=LAYOUTS,
+        help="how the files lie, see docs/datasets.md; not needed for the export of a tool",
+    )
+    sub.add_argument(
+        "--split", action="append", help="split to check; may be repeated (default: all splits)"
     )
     class_options(sub)
     file_options(sub)
     sub.add_argument(
         "--thermal-scaling",
         metavar="LOW,HIGH",
-        help="range of the thermal values, in the unit of the files: do they fit it?",
+        help="check whether the thermal values lie in this range, in the unit of the files",
     )
     inverted_option(sub)
     rig_option(sub)
-    sub.add_argument("--strict", action="store_true", help="exit with 1 on warnings")
-    sub.add_argument("--out", type=place, help="default runs/check/NAME")
+    sub.add_argument(
+        "--strict", action="store_true", help="exit with status 1 if there are warnings"
+    )
+    sub.add_argument("--out", type=place, help="folder to write to (default runs/check/NAME)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import argparse
 from samantic.cli.options import place
 from samantic.errors import InputError
 
-HELP = "turn a tool's labels, or a thermal camera's recordings, into files of a data set"
+HELP = "convert a tool's labels, or a thermal camera's recordings, to a data set"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

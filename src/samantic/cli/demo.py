@@ -8,21 +8,33 @@ from pathlib import Path
 from samantic.cli.options import place, whole
 from samantic.config.options import SEED
 
-HELP = "the whole story on generated scenes, in minutes"
+HELP = "train, evaluate and predict on generated scenes, in minutes"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
-        "--out", type=place, default=Path("runs/demo"), help="folder (default runs/demo)"
+        "--out",
+        type=place,
+        default=Path("runs/demo"),
+        help="folder to write to (default runs/demo)",
     )
     sub.add_argument(
-        "--seed", type=whole(0, SEED), default=0, help="seed of the training scenes and weights"
+        "--seed",
+        type=whole(0, SEED),
+        default=0,
+        help="seed of the training scenes and of the weights (default 0)",
     )
     sub.add_argument(
-        "--eval-seed", type=whole(0, SEED), default=2000, help="seed of the unseen scenes"
+        "--eval-seed",
+        type=whole(0, SEED),
+        default=2000,
+        help="seed of the test scenes (default 2000)",
     )
     sub.add_argument(
-        "--steps", type=whole(1, 10**9), default=1000, help="optimiser steps of each network"
+        "--steps",
+        type=whole(1, 10**9),
+        default=1000,
+        help="optimiser steps of each network (default 1000)",
     )
 
 

@@ -31,13 +31,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help=f"{MODEL}; several are compared with the first",
     )
     sub.add_argument("--data", type=place, required=True, help="folder of the data set")
-    sub.add_argument("--layout", choices=LAYOUTS, required=True)
-    sub.add_argument("--split", required=True)
+    sub.add_argument(
+        "--layout", choices=LAYOUTS, required=True, help="how the files lie, see docs/datasets.md"
+    )
+    sub.add_argument("--split", required=True, help="split to measure on")
     sub.add_argument(
         "--robustness",
         action="store_true",
-        help="measure with missing, noisy, badly exposed and misaligned images too (takes 12 times "
-        "as long)",
+        help="measure also with missing, noisy, badly exposed and misaligned images (takes 12 "
+        "times as long)",
     )
     sub.add_argument(
         "--frames",
@@ -48,15 +50,17 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--skip-bad",
         action="store_true",
-        help="go on past pairs that cannot be read, and name them",
+        help="skip pairs that cannot be read, and list them",
     )
-    sub.add_argument("--out", type=place, help="default runs/evaluate/NAME-DATA-SPLIT")
+    sub.add_argument(
+        "--out", type=place, help="folder to write to (default runs/evaluate/NAME-DATA-SPLIT)"
+    )
     class_options(sub)
     sub.add_argument(
         "--map",
         metavar="DATA=MODEL,...",
-        help="class of the model that a class of the data stands for, where names differ, as "
-        "bole=person,cavity=; one without does not count",
+        help="the model's class for each class of the data whose name differs, as "
+        "bole=person,cavity=; a class with an empty entry is ignored",
     )
     file_options(sub)
     camera_options(sub)
@@ -70,8 +74,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.out is not None and any((options.out / name).exists() for name in RUN_FILES):
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")
-    alone = len(options.models) == 1
-    job, models = (evaluate, options.models[0]) if alone else (compare, options.models)
+    single = len(options.models) == 1
+    job, models = (evaluate, options.models[0]) if single else (compare, options.models)
     job(
         models,
         Split(

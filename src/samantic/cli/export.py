@@ -20,7 +20,7 @@ from samantic.cli.options import (
 from samantic.errors import InputError
 from samantic.strings import printable
 
-HELP = "write a model as one file for ONNX Runtime, OpenVINO or TensorRT, proved on the way"
+HELP = "write a model as one file for ONNX Runtime, OpenVINO or TensorRT, and compare the two"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -30,38 +30,53 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("fp32", "fp16", "bf16", "int8"),
         default="fp32",
-        help="default fp32; bf16 is for OpenVINO, int8 needs --data",
+        help="number format (default fp32); bf16 is for OpenVINO, int8 needs --data",
     )
     sub.add_argument(
-        "--size", type=sides, default=(480, 640), metavar="HxW", help="default 480x640"
+        "--size", type=sides, default=(480, 640), metavar="HxW", help="image size (default 480x640)"
     )
     sub.add_argument(
-        "--thermal-size", type=sides, metavar="HxW", help="of cameras that a rig brings together"
+        "--thermal-size",
+        type=sides,
+        metavar="HxW",
+        help="size of thermal images that a rig aligns with RGB",
     )
     sub.add_argument(
         "--thermal-type",
         choices=("uint8", "uint16", "float32"),
-        help="what thermal images hold (default: as the thermal scaling of the model lets expect)",
+        help="type of the thermal values (default: what the model's thermal scaling expects)",
     )
     sub.add_argument(
         "--batch", type=whole(1, 1024), metavar="N", help="pairs at a time (default: any number)"
     )
     sub.add_argument("--out", type=place, help="file to write to (default NAME.onnx or NAME.xml)")
-    sub.add_argument("--data", type=place, help="labelled data, for the proof and for int8")
-    sub.add_argument("--layout", choices=LAYOUTS)
-    sub.add_argument("--split")
-    sub.add_argument(
-        "--count", type=whole(1, 10_000), default=32, metavar="N", help="pairs of it (default 32)"
-    )
-    sub.add_argument(
-        "--max-drop",
-        type=float,
-        metavar="POINTS",
-        help="of mIoU that int8 may cost; layers keep more bits until it holds",
-    )
+    _data_options(sub)
     class_options(sub)
     file_options(sub)
     camera_options(sub)
+
+
+def _data_options(sub: argparse.ArgumentParser) -> None:
+    """Labelled pairs on which model and file are compared, and int8 is calibrated."""
+    group = sub.add_argument_group("comparison and int8")
+    group.add_argument(
+        "--data", type=place, help="labelled data, to compare file and model and to calibrate int8"
+    )
+    group.add_argument("--layout", choices=LAYOUTS, help="how the files of --data lie")
+    group.add_argument("--split", help="split of --data")
+    group.add_argument(
+        "--count",
+        type=whole(1, 10_000),
+        default=32,
+        metavar="N",
+        help="number of pairs of --data (default 32)",
+    )
+    group.add_argument(
+        "--max-drop",
+        type=float,
+        metavar="POINTS",
+        help="largest loss of mIoU by int8; layers return to higher precision until it is kept",
+    )
 
 
 def run(options: argparse.Namespace) -> None:

@@ -9,15 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from samantic.config.data import MOST_TILE, TILE, Layout
 from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
-from samantic.config.train import Layout
 from samantic.errors import InputError
 
 if TYPE_CHECKING:
     from samantic.data.cards.card import DatasetSpec
 
 LAYOUTS = get_args(Layout)
+
+NOUNS = {
+    "rgb": "RGB images",
+    "thermal": "thermal images",
+    "labels": "label images",
+    "rgbt": "4-channel images",
+}
+"""What the options for files call them."""
 
 MODEL = (
     "nano, nano-small, sartm-nano, run folder, model folder, hub id (owner/name, "
@@ -37,7 +45,7 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
     sub.add_argument(
         "--resume",
         action="store_true",
-        help="continue a stopped run, as it was begun; its length and devices may change",
+        help="continue a stopped run with the same options; its length and devices may change",
     )
     sub.set_defaults(keys=lambda: config_keys(kind()))
     usage = sub.format_help
@@ -46,7 +54,7 @@ def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) 
         action=_HelpAll,
         nargs=0,
         default=argparse.SUPPRESS,
-        help="explain every key, and exit",
+        help="explain every configuration key, and exit",
     )
     sub.set_defaults(explained=lambda: f"{usage()}\nconfiguration keys:\n{_help(kind())}")
     sub.format_help = lambda: f"{usage()}\n{_help(kind(), short=True)}\n"  # type: ignore[method-assign]
@@ -74,21 +82,26 @@ def config_keys(*kinds: type[Any]) -> set[str]:
 
 
 def file_options(sub: argparse.ArgumentParser) -> None:
-    for kind in ("rgb", "thermal", "labels", "rgbt"):
-        sub.add_argument(f"--{kind}", help=f"folder or pattern of {kind} files, layout pairs")
+    for kind in NOUNS:
+        sub.add_argument(
+            f"--{kind}", help=f"folder or pattern of the {NOUNS[kind]}, for the layout pairs"
+        )
     unpaired_option(sub)
 
 
-def unpaired_option(sub: argparse.ArgumentParser) -> None:
+def unpaired_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--allow-unpaired",
         action="store_true",
-        help="leave out names without a file of every kind, and list them",
+        help="leave out names that lack a file, and list them",
     )
 
 
 def class_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--classes", help="names by label id for the layout pairs, as car,person")
+    sub.add_argument(
+        "--classes",
+        help="class names in the order of their ids, for the layout pairs, as car,person",
+    )
     sub.add_argument(
         "--colors",
         help="colour of each of these classes in label images, as #000000,#ff0000",
@@ -124,18 +137,19 @@ def words(text: str) -> list[str]:
 
 
 def camera_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
+    group = sub.add_argument_group("cameras")
+    group.add_argument(
         "--thermal-scaling",
         metavar="8-bit|frame|[UNIT:]LOW,HIGH",
-        help="how thermal values become 0..1, if their unit is another than in training",
+        help="how thermal values become 0..1, if their unit differs from that in training",
     )
-    inverted_option(sub)
-    rig_option(sub)
-    sub.add_argument(
+    inverted_option(group)
+    rig_option(group)
+    group.add_argument(
         "--panorama",
         action=argparse.BooleanOptionalAction,
-        help="whether images go all around, and get no seam at the left and right edge (about "
-        "twice as slow; default: as the data set's or, of images of your own, the model's)",
+        help="images are full panoramas: predict without a seam at the left and right edge (takes "
+        "about twice the time; default: as the data set or, for your own images, the model says)",
     )
 
 
@@ -143,6 +157,28 @@ def camera_choice(options: argparse.Namespace) -> dict[str, Any]:
     """What `camera_options` say of the cameras and the images, as `load` takes it."""
     names = ("thermal_scaling", "thermal_inverted", "rig", "panorama")
     return {name: getattr(options, name) for name in names}
+
+
+def prediction_options(sub: argparse.ArgumentParser) -> None:
+    """How large images are predicted, and which labels are wanted; see `class_choice`."""
+    sub.add_argument(
+        "--tile",
+        type=whole(64, MOST_TILE),
+        metavar="N",
+        help=f"predict images with a side above N pixels, after --size, in overlapping tiles of N "
+        f"pixels (default {TILE}, or the size of the training crops if that is larger)",
+    )
+    sub.add_argument(
+        "--only",
+        metavar="CLASS,CLASS",
+        help="keep only these classes; other pixels become 255, unknown",
+    )
+    sub.add_argument(
+        "--threshold",
+        metavar="N|CLASS=N,...",
+        help="least confidence in 0..1, for all classes or for single ones; pixels below become "
+        "255, unknown",
+    )
 
 
 def class_choice(options: argparse.Namespace) -> dict[str, Any]:
@@ -160,26 +196,26 @@ def view_options(sub: argparse.ArgumentParser) -> None:
         "--size",
         type=_short_side,
         metavar="N|own",
-        help="bring images to this short side for the network; labels keep the images' own size "
-        "(default: as the model was evaluated after its training)",
+        help="resize images to this short side for the network; labels keep the original size "
+        "(default: as in the evaluation after the model's training)",
     )
     sub.add_argument(
         "--tta",
         choices=get_args(TestTime),
-        help="test-time augmentation: average the answers to the image and its mirror image (flip: "
-        "2 passes), to it and a larger one (scales: 2), or to all four (all)",
+        help="test-time augmentation: average the predictions for the image and its mirror image "
+        "(flip: 2 passes), for it and a larger one (scales: 2), or for all four (all)",
     )
 
 
-def inverted_option(sub: argparse.ArgumentParser) -> None:
+def inverted_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--thermal-inverted",
         action=argparse.BooleanOptionalAction,
-        help="whether hot is dark in the thermal files (black-hot; default: as in training)",
+        help="hot is dark in the thermal files (black-hot; default: as in training)",
     )
 
 
-def rig_option(sub: argparse.ArgumentParser) -> None:
+def rig_option(sub: argparse._ActionsContainer) -> None:
     sub.add_argument(
         "--rig",
         metavar="FILE|resize",

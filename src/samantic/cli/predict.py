@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from samantic.cli.options import (
     MODEL,
@@ -12,9 +13,9 @@ from samantic.cli.options import (
     camera_options,
     class_choice,
     place,
+    prediction_options,
     unpaired_option,
     view_options,
-    whole,
 )
 from samantic.cli.recording import (
     MOST_LINES,
@@ -24,71 +25,70 @@ from samantic.cli.recording import (
     run_recording,
 )
 from samantic.config.options import SHOWN
-from samantic.config.train import MOST_TILE, TILE
 from samantic.strings import printable
 
 if TYPE_CHECKING:
-    from samantic.data.pairs import Files
+    from samantic.data.samples import Files
+    from samantic.predict.asking import PairPredictor
 
-HELP = "segment pairs: label PNGs, overlays and a page of both"
+HELP = "segment images and videos: label PNGs, overlays and a report"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("model", metavar="MODEL", help=MODEL)
-    sub.add_argument("--rgb", type=place, help="RGB image, folder or video")
-    sub.add_argument("--thermal", type=place, help="thermal image, folder or video")
-    sub.add_argument(
-        "--rgbt", type=place, help="4-channel image or folder, instead of the other two"
-    )
-    sub.add_argument(
-        "--tolerance",
-        type=_seconds,
-        metavar="SECONDS",
-        help="names are times: pair images that lie at most so far apart, as 0.05 or 50ms; what "
-        "has no partner is named and left out (default: partners have equal names; of videos, the "
-        "time between two frames of the faster camera)",
-    )
-    sub.add_argument("--out", type=place, required=True, help="folder to write to")
+    _image_options(sub)
+    _output_options(sub)
     sub.add_argument(
         "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, cuda:1, mps, ..."
     )
-    sub.add_argument(
-        "--tile",
-        type=whole(64, MOST_TILE),
-        metavar="N",
-        help="predict images with a longer side, as the network sees them, in overlapping tiles of "
-        f"N pixels (default {TILE}, or what the model saw in training where that is more)",
+    prediction_options(sub)
+    recording_options(sub)
+    camera_options(sub)
+    view_options(sub)
+
+
+def _image_options(sub: argparse.ArgumentParser) -> None:
+    """What is segmented, and how the two cameras' images are paired."""
+    group = sub.add_argument_group("images")
+    group.add_argument("--rgb", type=place, help="RGB image, folder or video")
+    group.add_argument("--thermal", type=place, help="thermal image, folder or video")
+    group.add_argument(
+        "--rgbt", type=place, help="4-channel image or folder, instead of the other two"
     )
-    sub.add_argument(
+    group.add_argument(
+        "--tolerance",
+        type=_seconds,
+        metavar="SECONDS",
+        help="file names are times: pair images that are at most this far apart, as 0.05 or 50ms; "
+        "images without a partner are listed and left out (default: partners have equal names; for "
+        "videos, the time between two frames of the faster camera)",
+    )
+    unpaired_option(group)
+
+
+def _output_options(sub: argparse.ArgumentParser) -> None:
+    """What is written of each pair."""
+    group = sub.add_argument_group("output")
+    group.add_argument("--out", type=place, required=True, help="folder to write to")
+    group.add_argument(
         "--save",
         type=lambda text: text.split(","),
         default="overlay,labels",
         metavar="KIND,KIND",
-        help="what to write of each pair: overlay (picture), labels (PNG of class ids), confidence "
-        "(PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); default "
-        "overlay,labels",
+        help="what to write for each pair: overlay (picture), labels (PNG of class ids), "
+        "confidence (PNG, 255 is 1), probabilities (.npz, float16), contours (JSON of polygons); "
+        "default overlay,labels",
     )
-    sub.add_argument(
+    group.add_argument(
         "--ground",
         default="auto",
         metavar="auto|rgb|thermal|blend",
-        help="what overlays are drawn on: RGB, thermal, both, or RGB that is brightened by night, "
-        "with thermal where it stays dark (default auto)",
+        help="image under the overlays: rgb, thermal, blend (both), or auto: RGB, brightened at "
+        "night, and thermal where it stays dark (default auto)",
     )
-    sub.add_argument("--legend", action="store_true", help="name the classes beneath overlays")
-    sub.add_argument(
-        "--only", metavar="CLASS,CLASS", help="classes that are wanted; others become 255, unknown"
+    group.add_argument(
+        "--legend", action="store_true", help="write the names of the classes below the overlays"
     )
-    sub.add_argument(
-        "--threshold",
-        metavar="N|CLASS=N,...",
-        help="least confidence in 0..1, of all classes or by class; pixels below become 255, "
-        "unknown",
-    )
-    recording_options(sub)
-    camera_options(sub)
-    view_options(sub)
-    unpaired_option(sub)
 
 
 def _seconds(text: str) -> float:
@@ -118,28 +118,16 @@ def run(options: argparse.Namespace) -> int:
     from samantic.data.preflight import TYPED, check_cameras, check_unit
     from samantic.display.ground import check_ground
     from samantic.measure.tables import pair_count
-    from samantic.predict.domain import unlike, warning
     from samantic.predict.folders import predict_files
     from samantic.predict.saving import Look, kinds_of
-    from samantic.predict.selection import selection_of
     from samantic.report.predictions import write_predictions
-    from samantic.runtime.load import load
 
     kinds = kinds_of(options.save, "--save")
     recording = recording_of(options)
     files = [] if recording else _files(options)
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
-    predictor = load(
-        options.model,
-        options.device,
-        tile=options.tile,
-        size=options.size,
-        tta=options.tta,
-        **camera_choice(options),
-    )
-    chosen = class_choice(options)
-    predictor.selection = selection_of(predictor.classes, **chosen, prefix="--")
+    predictor = _load(options)
     if recording is not None:
         return run_recording(options, recording, predictor, kinds)
     place = str(options.thermal or options.rgbt)
@@ -147,20 +135,43 @@ def run(options: argparse.Namespace) -> int:
     check_cameras(files, predictor.camera)
     look = Look(options.ground, options.legend)
     summary = predict_files(predictor, files, options.out, kinds=kinds, look=look)
-    problems = list(summary["failed"].values())
-    for line in problems[:MOST_LINES]:
-        print(f"samantic: {printable(line)}", file=sys.stderr)
-    if len(problems) > MOST_LINES:
-        rest = len(problems) - MOST_LINES
-        print(f"samantic: {rest} more in {options.out / 'summary.json'}", file=sys.stderr)
+    _print_failures(list(summary["failed"].values()), options.out)
     if not summary["count"]:
         return 2
     write_predictions(options.out, str(options.model), predictor, files, summary)
-    confidence = {name: frame["confidence"] for name, frame in summary["frames"].items()}
-    seen = predictor.info.confidence
-    if told := warning(confidence, seen, unlike(confidence, seen)):
-        print(f"samantic: {told}", file=sys.stderr)
+    _print_doubts(predictor, summary)
     done = pair_count(summary["count"], files[0].images)
     written = [WRITTEN[kind] for kind in WRITTEN if kind in kinds]
     print(f"{done}: {', '.join(written)} and report.html in {options.out}")
     return 1 if summary["failed"] else 0
+
+
+def _load(options: argparse.Namespace) -> PairPredictor:
+    """The model as the options ask it."""
+    from samantic.predict.selection import selection_of
+    from samantic.runtime.load import load
+
+    views = {name: getattr(options, name) for name in ("tile", "size", "tta")}
+    predictor = load(options.model, options.device, **views, **camera_choice(options))
+    chosen = class_choice(options)
+    predictor.selection = selection_of(predictor.classes, **chosen, prefix="--")
+    return predictor
+
+
+def _print_failures(problems: list[str], out: Path) -> None:
+    """Say which pairs failed; a long list is cut."""
+    for line in problems[:MOST_LINES]:
+        print(f"samantic: {printable(line)}", file=sys.stderr)
+    if len(problems) > MOST_LINES:
+        rest = len(problems) - MOST_LINES
+        print(f"samantic: {rest} more in {out / 'summary.json'}", file=sys.stderr)
+
+
+def _print_doubts(predictor: PairPredictor, summary: dict[str, Any]) -> None:
+    """Say if the images may be unlike those of the training."""
+    from samantic.predict.domain import unlike, warning
+
+    confidence = {name: frame["confidence"] for name, frame in summary["frames"].items()}
+    seen = predictor.info.confidence
+    if told := warning(confidence, seen, unlike(confidence, seen)):
+        print(f"samantic: {told}", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "put a trained model on the model hub, with a card"
+HELP = "upload a trained model to the model hub, with a model card"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -12,15 +12,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         "model", metavar="MODEL", help="run folder, model folder, nano, nano-small or sartm-nano"
     )
     sub.add_argument(
-        "repository", metavar="OWNER/NAME", help="repository of the hub; made if it is not there"
+        "repository", metavar="OWNER/NAME", help="repository of the hub; created if there is none"
     )
     sub.add_argument(
-        "--private", action="store_true", help="make it a repository that only its owner sees"
+        "--private", action="store_true", help="create a repository that only its owner can see"
     )
     sub.add_argument(
         "--base",
         metavar="OWNER/NAME",
-        help="hub id of the base, where the model was trained on a folder with the same files",
+        help="hub id of the base, if the base was a local folder with the same files",
     )
 
 
@@ -30,4 +30,4 @@ def run(options: argparse.Namespace) -> None:
 
     done = push(options.model, options.repository, private=options.private, base=options.base)
     print(printable(f"{done.url}, commit {done.commit}"))
-    print(f'samantic.load("{options.repository}@{done.commit}") loads this very state')
+    print(f'samantic.load("{options.repository}@{done.commit}") loads this version')

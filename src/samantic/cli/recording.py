@@ -31,27 +31,28 @@ WRITTEN = {
 
 
 def recording_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
+    group = sub.add_argument_group("recordings")
+    group.add_argument(
         "--fps",
         type=_positive,
         metavar="N",
-        help="folders hold the numbered frames of one recording, N a second",
+        help="the folders hold the numbered frames of one recording, N frames a second",
     )
-    sub.add_argument(
+    group.add_argument(
         "--smooth",
         type=_share,
         nargs="?",
         const=0.5,
         metavar="SHARE",
-        help="steady the labels of a recording: share of the past in each, 0 to below 1 (0.5 if "
-        "none is given; default: off)",
+        help="smooth the labels of a recording over time: weight of the past frames, 0 to below 1 "
+        "(0.5 if no number is given; default: off)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--gate",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="whether a camera of a recording that is frozen, black, saturated, ... counts as "
-        "missing (default: yes; it is listed in any case)",
+        help="ignore a camera of a recording while it is frozen, black, saturated, ... (default: "
+        "yes; such frames are listed in any case)",
     )
 
 

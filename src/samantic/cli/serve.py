@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from samantic.cli.options import MODEL, camera_choice, camera_options, place, whole
 from samantic.errors import InputError
 
-HELP = "answer over HTTP: a page to try pairs on, and an API"
+HELP = "serve models over HTTP: a web page to try pairs on, and an API"
 
 NEEDED = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 """Packages of the extra `serve`."""
@@ -18,61 +18,77 @@ MOST_PIXELS = 178_956_970
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("models", metavar="MODEL", nargs="+", help=f"{MODEL}; the first answers where "
-    "a request names none")  # fmt: skip
     sub.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help=f"{MODEL}; the first is the default of requests",
+    )
+    sub.add_argument(
+        "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, ..."
+    )
+    _address_options(sub)
+    _limit_options(sub)
+    camera_options(sub)
+
+
+def _address_options(sub: argparse.ArgumentParser) -> None:
+    """Where the server listens, and to whom."""
+    group = sub.add_argument_group("address")
+    group.add_argument(
         "--host",
         default="127.0.0.1",
         help="address to listen at (default 127.0.0.1, which only this machine reaches)",
     )
-    sub.add_argument(
-        "--port", type=whole(0, 65535), default=8000, help="default 8000; 0 takes a free one"
+    group.add_argument(
+        "--port", type=whole(0, 65535), default=8000, help="port (default 8000); 0 takes a free one"
     )
-    sub.add_argument(
+    group.add_argument(
         "--token-file",
         type=place,
         metavar="FILE",
         help="file with a secret word that clients send as `Authorization: Bearer WORD`",
     )
-    sub.add_argument(
+
+
+def _limit_options(sub: argparse.ArgumentParser) -> None:
+    """What a client may ask for, and how long it waits."""
+    group = sub.add_argument_group("limits")
+    group.add_argument(
         "--max-pixels",
         type=whole(256, MOST_PIXELS),
         default=1 << 24,
         metavar="N",
         help="largest image that is decoded (default 16777216)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--max-mib",
         type=whole(1, 4096),
         default=64,
         metavar="N",
         help="largest request in MiB (default 64)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--queue",
         type=whole(1, 4096),
         default=64,
         metavar="N",
-        help="requests that are held at once; further ones get 503 (default 64)",
+        help="most waiting requests; further ones get status 503 (default 64)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--batch-size",
         type=whole(1, 64),
         metavar="N",
         help="waiting pairs of one size that go through the network together at most (default: "
         "what suits the device; 1 for exported files)",
     )
-    sub.add_argument(
+    group.add_argument(
         "--timeout",
         type=whole(1, 3600),
         default=60,
         metavar="SECONDS",
-        help="most that a request may take (default 60)",
+        help="longest time of a request (default 60)",
     )
-    sub.add_argument(
-        "--device", default="auto", help="auto (a GPU if there is one), cpu, cuda, ..."
-    )
-    camera_options(sub)
 
 
 def run(options: argparse.Namespace) -> None:

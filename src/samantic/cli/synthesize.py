@@ -12,7 +12,9 @@ HELP = "write generated labelled scenes"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--layout", choices=LAYOUTS, required=True, help="data set to imitate")
+    sub.add_argument(
+        "--layout", choices=LAYOUTS, required=True, help="data set whose layout is written"
+    )
     sub.add_argument("--out", type=place, required=True, help="folder to write to")
     sub.add_argument(
         "--count",
@@ -20,12 +22,13 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         required=True,
         help="scenes: 70 %% train, 10 %% val, 20 %% test",
     )
-    sub.add_argument("--seed", type=whole(0, SEED), required=True)
+    sub.add_argument("--seed", type=whole(0, SEED), required=True, help="seed of the scenes")
     sub.add_argument(
         "--size",
         type=sides,
         metavar="HxW",
-        help="default 480x640; panoramas 400x2048, cityscapes and stanford2d3d 512x1024",
+        help="image size (default 480x640; panoramas 400x2048, cityscapes and stanford2d3d "
+        "512x1024)",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from samantic.cli.options import config_options
 
-HELP = "train on labelled pairs, select on val, report on test"
+HELP = "train on labelled pairs, select on the validation split, report on the test split"
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

@@ -1,5 +1,7 @@
 """Every option of every run: frozen dataclasses that check themselves. Imports no torch."""
 
+from samantic.config.augment import AugmentConfig, PhotometricConfig
+from samantic.config.data import DataConfig
 from samantic.config.distill import (
     DistillConfig,
     MasksConfig,
@@ -8,15 +10,7 @@ from samantic.config.distill import (
     ViewConfig,
 )
 from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, StudentConfig
-from samantic.config.train import (
-    AugmentConfig,
-    Config,
-    DataConfig,
-    LossConfig,
-    PhotometricConfig,
-    TextConfig,
-    TrainConfig,
-)
+from samantic.config.train import Config, LossConfig, TextConfig, TrainConfig
 
 __all__ = [
     "AdaptConfig",

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from samantic.errors import InputError
 from samantic.strings import is_control, normal, printable
 
+IGNORE = 255
+"""Label of pixels that count neither in losses nor in metrics."""
+
 MOST_CLASSES = 254
 
 
@@ -15,8 +18,8 @@ def check_names(names: Sequence[str], key: str) -> None:
     """Refuse class names that cannot be told apart, or seen.
 
     Raises:
-        InputError: A name is empty, has blanks at an end or control characters in it, or is given
-            twice, be it in another letter case or Unicode form.
+        InputError: A name is empty, begins or ends with a space, has control characters, or is
+            given twice, be it in another letter case or Unicode form.
     """
     seen: dict[str, int] = {}
     for label, name in enumerate(names):
@@ -24,13 +27,13 @@ def check_names(names: Sequence[str], key: str) -> None:
             raise InputError(f"{key}: the name of class {label} is empty; give it one")
         if name != name.strip():
             raise InputError(
-                f"{key}: {printable(name)!r} (class {label}) has a blank at an end; write "
+                f"{key}: {printable(name)!r} (class {label}) begins or ends with a space; write "
                 f"{printable(name.strip())!r}"
             )
         if any(map(is_control, name)):
             raise InputError(
                 f"{key}: the name of class {label}, {printable(name)}, has control characters; "
-                "take them out"
+                "remove them"
             )
         other = seen.setdefault(normal(name).casefold(), label)
         if other != label:
@@ -57,7 +60,7 @@ def colours_of(
     """The colours of classes from #rrggbb; `key` is what the user calls them, for errors.
 
     Raises:
-        InputError: One is no colour, their number differs, or two classes have the same.
+        InputError: One is not a colour, their number differs, or two classes have the same.
     """
     colours = tuple(colour(text, key) for text in texts)
     if len(colours) != len(classes):
@@ -76,11 +79,11 @@ def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
     """Red, green and blue of #rrggbb; `key` is what the user calls it, for errors.
 
     Raises:
-        InputError: It is no colour.
+        InputError: It is not a colour.
     """
     if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
         raise InputError(
-            f"{key}: {printable(text)!r} is no colour; write red, green and blue as #rrggbb"
+            f"{key}: {printable(text)!r} is not a colour; write red, green and blue as #rrggbb"
         )
     red, green, blue = bytes.fromhex(text.removeprefix("#"))
     return red, green, blue

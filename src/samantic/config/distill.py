@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from samantic.config.augment import PhotometricConfig
+from samantic.config.data import DataConfig
 from samantic.config.networks import StudentConfig
 from samantic.config.options import Default, Options
-from samantic.config.train import NO_FOLDER, DataConfig, PhotometricConfig, TrainConfig
+from samantic.config.train import NO_FOLDER, TrainConfig
 
 Window = int | tuple[int, int]
 """Width of a panorama's windows in pixels, as high as it; or their height and width."""
@@ -24,8 +26,8 @@ class TeacherConfig(Options, section="teacher"):
     Args:
         model: A trained model (run folder, model folder or hub id), or a SegFormer of transformers
             for semantic segmentation (local folder or hub id).
-        update: frozen, or joint: the teacher learns from the ensemble too, as GoodSAM's does.
-        learning_rate: Its peak learning rate, where it learns.
+        update: frozen, or joint: the teacher is trained on the ensemble too, as in GoodSAM.
+        learning_rate: Peak learning rate of a joint teacher.
     """
 
     model: str
@@ -38,21 +40,21 @@ class MasksConfig(Options, section="masks"):
     """Masks without classes, which correct the teacher.
 
     Args:
-        source: sam (everything that SAM2 finds from a grid of clicks), files (of any SAM; see
-            docs/distil.md), instances (the numbered things of generated scenes), or none.
+        source: sam (all masks that SAM2 predicts from a grid of clicks), files (of any SAM; see
+            docs/distil.md), instances (the numbered objects of generated scenes), or none.
         base: SAM2 for the source sam: a name as for SARTM's base.
         folder: Where NAME.json or NAME.png of each image lies, for the source files.
         side: Clicks along the longer side of an image or a window, for the source sam.
-        quality: Least IoU that SAM must expect of a mask.
+        quality: Least IoU that SAM predicts for a mask.
         stability: Least IoU of a mask cut at logit +1 and at logit -1.
-        size: Images and windows are made larger or smaller for SAM, to this many pixels on the
-            longer side; null takes what the base was trained on (1024 for SAM2, 256 for sam-nano),
-            image leaves them as they are. Smaller is faster.
-        cache: Folder that keeps masks, and what a frozen teacher makes of them, for several runs
-            and of several kinds; null is the run folder.
-        damage: How much worse masks are made, to measure what depends on them: at 1 a tenth of
-            them is merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
-        seed: Of the damage.
+        size: Images and windows are resized for SAM to this many pixels on the longer side; null is
+            the size that the base was trained on (1024 for SAM2, 256 for sam-nano), image does not
+            resize. Smaller is faster.
+        cache: Folder for masks and for the targets of a frozen teacher, which several runs may
+            share; null is the run folder.
+        damage: How much masks are degraded, to measure their influence: at 1 a tenth of them is
+            merged, a tenth split, a fifth eroded and a fifth left out; at 0.5 half as many.
+        seed: Seed of the damage.
     """
 
     source: Literal["sam", "files", "instances", "none"] = "sam"
@@ -80,17 +82,19 @@ class ObjectiveConfig(Options, section="loss"):
         window: Weight of the cross entropy with the ensemble of each window and with its confident
             part.
         boundary: Weight of the boundary term.
-        consistency: Weight of the divergence of the teacher's windows where they overlap; it
-            changes a teacher that learns.
+        consistency: Weight of the divergence of the teacher's windows where they overlap; it only
+            affects a joint teacher.
         features: Weight of the channel-wise distillation of the teacher's feature maps, each
-            through a 1x1 projection; a teacher that does not learn, and images without window.
-        targets: What the teacher says of the whole image: hard class ids, or soft probabilities.
-        class_balance: A class weighs as much as its share of the pixels of teacher and ensemble in
-            a batch to the power of minus this; 0 weighs all alike. Take what the teacher was
-            trained with, or rare classes fade.
+            through a 1x1 projection; only for a frozen teacher and images without window.
+        targets: Targets from the teacher's prediction of the whole image: hard class ids, or soft
+            probabilities.
+        class_balance: Weight of a class: its share of the pixels of teacher and ensemble in a batch
+            to the power of minus this; 0 weights all classes equally. Use the teacher's own value,
+            otherwise rare classes get lost.
         cover: Least share of a mask that its class must cover for the mask to be confident.
         smallest: Masks of fewer pixels are left out.
-        distance: Boundaries of masks count within this many pixels of the teacher's boundaries.
+        distance: Only boundaries of masks within this many pixels of the teacher's boundaries are
+            used.
     """
 
     whole: float = 1.0
@@ -112,8 +116,8 @@ class ViewConfig(PhotometricConfig, section="augment"):
     Args:
         flip: Probability of a horizontal flip.
         roll: Whether panoramas start at a random column.
-        crop: Height and width in pixels of the part of an image that a lesson is about, with the
-            teacher's answer to the whole image; null is the whole image. Not for panoramas.
+        crop: Height and width in pixels of the training crops, with the teacher's prediction for
+            the whole image as target; null is the whole image. Not for panoramas.
         scale: Smallest and largest magnification before the crop.
     """
 
@@ -149,8 +153,8 @@ class DistillConfig(Options):
         out: Run folder.
         window: Panoramas: width in pixels of the windows that the teacher and SAM see, which are as
             high as the panorama, overlap by half and go all around (GoodSAM); or height and width,
-            for rows of them that overlap by half too (GoodSAM++). Null for images with a left and a
-            right edge, which are seen as a whole.
+            for rows of them that overlap by half too (GoodSAM++). Null for images that are no
+            panoramas, which are predicted as a whole.
     """
 
     out: str

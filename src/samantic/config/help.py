@@ -21,7 +21,7 @@ ENTRY = r"^ {4}(\w+): (.*(?:\n {8}.*)*)"
 """A field and its meaning in the Args of a docstring."""
 
 
-class Section(NamedTuple):
+class KeySection(NamedTuple):
     """Keys that go together.
 
     Attributes:
@@ -81,9 +81,9 @@ def short_help(kind: type[Any], defaults: dict[str, Any], first: Sequence[str]) 
 
 def _sections(
     kind: type[Any], prefix: str, defaults: dict[str, Any], tag: str = ""
-) -> Iterator[Section]:
+) -> Iterator[KeySection]:
     """The keys of a configuration itself, then those of its sections."""
-    title, inner, entries = "", list[Section](), dict[str, str]()
+    title, inner, entries = "", list[KeySection](), dict[str, str]()
     if prefix:
         words = str(kind.__doc__).split("\n\n")[0]
         title = f"{prefix.removesuffix('.')}{tag}: {' '.join(words.split())}"
@@ -96,7 +96,7 @@ def _sections(
         if not arms(hint):
             default = defaults.get(name, field.default)
             entries[f"{prefix}{name}"] = _entry(field, hint, prefix, meanings[name], default)
-    yield Section(title, entries)
+    yield KeySection(title, entries)
     yield from inner
 
 

@@ -68,17 +68,18 @@ class SartmConfig(NetworkConfig, section="model"):
     Args:
         network: Which network: sartm here.
         base: SAM2 to start from: a hub id such as facebook/sam2.1-hiera-tiny, a local folder with
-            the same files, sam-nano (a small one that ships), efficientnet-lite0 (ImageNet's
-            weights in its trunk alone, extra imagenet), or random-nano, random-mini, random-micro
-            (built-in, without weights). Or the tracker of SAM3: a hub id or a local folder.
-        fusion: How the two modalities meet: paper (FRM + FFM + weighted average), figure (the
+            the same files, sam-nano (a small one that comes with the package), efficientnet-lite0
+            (ImageNet's weights in its trunk alone, extra imagenet), or random-nano, random-mini,
+            random-micro (built-in, without weights). Or the tracker of SAM3: a hub id or a local
+            folder.
+        fusion: How the two modalities are fused: paper (FRM + FFM + weighted average), figure (the
             heads see the weighted average, FRM + FFM serve the language distillation alone),
             average (weights only), late (decode each, average the logits), rgb or thermal (one
             modality).
         auxiliary: Auxiliary segmentation head: fpn (the paper's), deeplab, segformer or none.
         decoder: Whether the mask decoder's two-way transformer is trained or, as in the paper,
             frozen.
-        prediction: Which head answers at inference; mean averages the two heads' probabilities.
+        prediction: Which head predicts at inference; mean averages the two heads' probabilities.
         context: Whether FFM's context is a sum over all pixels, as in the paper, whose softmax is
             sharper the larger the image is, or their mean.
     """
@@ -107,8 +108,8 @@ class StudentConfig(NetworkConfig, section="model"):
             segformer-b0, -b1, -b2, -tiny, -micro without weights) or, with ImageNet's weights
             (extra imagenet), efficientnet-lite0, -lite1, -lite2, or efficientnet-lite0-short, its
             first two thirds at half the resolution, with less than a million parameters.
-        fusion: What it reads: early (RGB and thermal as four channels), two-stream (an EfficientNet
-            each), rgb or thermal.
+        fusion: What it reads: early (RGB and thermal as four channels), two-stream (one
+            EfficientNet for each), rgb or thermal.
     """
 
     methods = ("full",)
@@ -153,13 +154,14 @@ class AdaptConfig(Options, section="adapt"):
     """How the image encoder is adapted. In YAML, `adapt: full` is short for `{method: full}`.
 
     Args:
-        method: lora (frozen trunk, adapters on q and v per modality), full (one trainable trunk
-            for both modalities), full-separate (a trainable trunk each) or frozen.
+        method: lora (frozen trunk, adapters on q and v per modality), full (one trainable trunk for
+            both modalities), full-separate (one trainable trunk for each) or frozen.
         rank: Rank r of the low-rank updates.
         alpha: The updates are scaled by alpha / rank; null means alpha = rank.
         shared: Use one set of LoRA updates for both modalities (lora only). The paper has one each,
             the authors' released code one for both.
-        random_ok: Allow lora and frozen on a base without weights (it teaches nothing).
+        random_ok: Allow lora and frozen on a base without pretrained weights (useful for tests
+            only).
     """
 
     method: Method = _LORA

@@ -136,7 +136,7 @@ class Options:
 
 
 class Default(str):
-    """A text that nobody gave: what it is part of may have another default."""
+    """The default of a text option; a class that contains it may set another default."""
 
 
 def refuse(wrong: list[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samantic.convert.formats import recognise
 from samantic.data.folders import is_image
-from samantic.data.images import decode
+from samantic.data.image_files import decode
 from samantic.errors import InputError
 
 KINDS = {"rgb": "--images", "thermal": "--thermal"}

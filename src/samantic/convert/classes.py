@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from samantic.config.classes import MOST_CLASSES, check_names
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE, MOST_CLASSES, check_names
 from samantic.convert.export import VOID, Export
 from samantic.convert.request import IGNORED, Request
 from samantic.errors import InputError

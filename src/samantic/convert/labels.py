@@ -14,14 +14,14 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
 from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
 from samantic.convert.partners import ImageIndex, find_images, output_names
 from samantic.convert.request import Request
 from samantic.data.cards.card import palette
-from samantic.data.images import decode
+from samantic.data.image_files import decode
 from samantic.errors import InputError
 from samantic.files import replacing, write_text
 from samantic.progress import progress

@@ -109,7 +109,7 @@ def _source(value: Any, path: Path) -> str:
     if text.startswith("#"):
         text = text.lower()
         if len(text) != 7 or any(c not in "0123456789abcdef" for c in text[1:]):
-            raise InputError(f"{path}: {value!r} is no colour; write #rrggbb")
+            raise InputError(f"{path}: {value!r} is not a colour; write #rrggbb")
     return text
 
 

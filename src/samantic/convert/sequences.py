@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from samantic.data.folders import stems
-from samantic.data.images import pages
+from samantic.data.image_files import pages
 from samantic.data.radiometric import thermograms
 from samantic.errors import InputError
 from samantic.files import replacing

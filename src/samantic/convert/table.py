@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.convert.labels import Converted
 from samantic.strings import aligned, printable
 

@@ -1,4 +1,4 @@
 from .cards.card import DatasetSpec as DatasetSpec
 from .cards.catalog import CATALOG as CATALOG
 from .pairs import PairedFolder as PairedFolder
-from .pairs import Sample as Sample
+from .samples import Sample as Sample

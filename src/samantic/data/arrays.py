@@ -1,4 +1,4 @@
-"""Arrays that a program gives for an RGB image: taken as they are, or told what they are."""
+"""Arrays of RGB or thermal values: taken in a type that the rest knows, or refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 
 
@@ -51,3 +52,23 @@ def _reach(image: NDArray[Any]) -> str:
     if image.dtype.kind not in "uif" or not image.size:
         return ""
     return f" from {np.nanmin(image):g} to {np.nanmax(image):g}"
+
+
+def plain_depth(pixels: NDArray[Any], name: str) -> RawThermal:
+    """uint8 and uint16 as they are, floats as float32; other integers must fit 16 bits.
+
+    Raises:
+        InputError: They do not, or no float is a number.
+    """
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).any():
+            raise InputError(f"{name}: no pixel is a number; take it out")
+        return pixels.astype(np.float32)
+    if pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
+        raise InputError(
+            f"{name}: values {pixels.min()} to {pixels.max()} do not fit 16 bits; save counts from "
+            "0 to 65535, or temperatures as floats"
+        )
+    return pixels.astype(np.uint16)

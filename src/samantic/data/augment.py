@@ -6,7 +6,7 @@ import kornia.augmentation as K  # the name its documentation uses
 import torch
 from torch import Tensor, nn
 
-from samantic.config.train import PhotometricConfig
+from samantic.config.augment import PhotometricConfig
 from samantic.data.loading import Batch
 from samantic.data.sensors import given
 from samantic.data.shifts import shifted

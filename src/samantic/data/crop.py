@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.train import IGNORE, AugmentConfig
+from samantic.config.augment import AugmentConfig
+from samantic.config.classes import IGNORE
 from samantic.data.images import SMALLEST
-from samantic.data.pairs import Sample
+from samantic.data.samples import Sample
 from samantic.errors import InputError
 
 

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.data.folders import stems
-from samantic.data.images import check_size, decode, refuse_lossy
-from samantic.data.pairs import PairedFolder, Sample, read_sample
+from samantic.data.image_files import decode, refuse_lossy
+from samantic.data.images import check_size
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample, read_sample
 from samantic.errors import InputError
 
 

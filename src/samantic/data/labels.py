@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config.train import IGNORE
-from samantic.data.images import decode, refuse_lossy
+from samantic.config.classes import IGNORE
+from samantic.data.image_files import decode, refuse_lossy
 from samantic.data.raster import Raster
 from samantic.errors import InputError
 from samantic.files import read_json

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from samantic.config.train import IGNORE
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.config.classes import IGNORE
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.data.sensors import presence
 from samantic.data.workers import fitting, options_of
 from samantic.errors import InputError, UnreadableError

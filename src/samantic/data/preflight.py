@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.classes import IGNORE
 from samantic.config.scaling import Scaling
-from samantic.config.train import IGNORE
 from samantic.data.camera import Camera
 from samantic.data.kinds import refuse_mixed
 from samantic.data.labels import LabelCode
-from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Files, read_pair
 from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
 

@@ -17,9 +17,10 @@ from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from samantic.config.train import AugmentConfig
+from samantic.config.augment import AugmentConfig
 from samantic.data.crop import RandomCrop, crop_sample
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.progress import progress
 
 LEAST = 50

@@ -95,10 +95,7 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     elif part.name == "all" or any("{split}" in place for place in places.values()):
         names = list(next(iter(found.values())))
     else:
-        raise NoSplitError(
-            f"{listing}: no such file; list the split's file stems in it, one a line, or use the "
-            f"split 'all'{_others(root, spec)}"
-        )
+        raise _no_list(listing, root, spec)
     if part[1:] != (0, 1):
         names = sorted(names)[round(part.start * len(names)) : round(part.end * len(names))]
     lines = [line for parts in searched.values() for images in parts for line in images.notes()]
@@ -118,6 +115,13 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
         lines.append(f"{repeats}; each is learnt from as often as it is listed")
     notes = lines if listing.is_file() else lines + _unpaired(searched)
     return SplitFiles(names, found, notes, repeats)
+
+
+def _no_list(listing: Path, root: Path, spec: DatasetSpec) -> NoSplitError:
+    return NoSplitError(
+        f"{listing}: no such file; list the split's file stems in it, one a line, or use the "
+        f"split 'all'{_others(root, spec)}"
+    )
 
 
 def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Images]:

@@ -1,4 +1,4 @@
-"""Multi-level knowledge adaptation: what a student learns about boundaries.
+"""Multi-level knowledge adaptation: the boundary loss of the student.
 
 The MKA module of GoodSAM (arXiv 2403.16370). Its losses on the whole panorama and on its windows
 are `samantic.losses.cross_entropy` with labels from `rectification`; the one below adds the

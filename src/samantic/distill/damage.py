@@ -1,4 +1,4 @@
-"""Masks made worse on purpose, with the faults that the masks of a SAM have."""
+"""Masks degraded on purpose, with the faults that the masks of a SAM have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REACH = 2
 
 @dataclass(frozen=True)
 class Damage:
-    """How masks are made worse, one way after the other; shares are of the masks of an image.
+    """How masks are degraded, one way after the other; shares are of the masks of an image.
 
     Attributes:
         merged: Share that is joined with a neighbour.
@@ -34,7 +34,7 @@ class Damage:
 
 
 def damaged(masks: Tensor, generator: torch.Generator, damage: Damage = Damage()) -> Tensor:
-    """Make masks worse: merge, split and erode some, and leave some out.
+    """Degrade masks: merge, split and erode some, and leave some out.
 
     Args:
         masks: (M, H, W) bool.

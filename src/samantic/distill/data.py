@@ -8,17 +8,18 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from samantic.config.augment import AugmentConfig
 from samantic.config.distill import ViewConfig
-from samantic.config.train import AugmentConfig
 from samantic.data.crop import RandomCrop, crop_sample
 from samantic.data.loading import Batch, collate
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.distill.targets import Targets, crop_targets, stack_targets
 from samantic.errors import InputError
 
 
 class Lesson(NamedTuple):
-    """A pair without labels, and what a student can learn of it.
+    """A pair without labels, and its masks or targets.
 
     Attributes:
         sample: The images, without labels.

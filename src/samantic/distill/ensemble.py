@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from samantic.config.distill import DistillConfig, MasksConfig, ObjectiveConfig, Window
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.distill.damage import Damage
 from samantic.distill.mask_files import read_mask_file
 from samantic.distill.sources import (
@@ -126,7 +127,7 @@ def mask_source(options: MasksConfig, window: Window | None, root: Path) -> Mask
 
 
 class Answer(NamedTuple):
-    """What teacher and ensemble say of one image, all on the CPU.
+    """The predictions of teacher and ensemble for one image, on the CPU.
 
     Attributes:
         teacher: (H, W) int64, the teacher's class ids.
@@ -144,7 +145,7 @@ class Answer(NamedTuple):
 
 
 class Ensemble:
-    """A teacher that does not learn any more, and masks.
+    """A frozen teacher, and masks.
 
     Args:
         teacher: The teacher.
@@ -161,11 +162,11 @@ class Ensemble:
         self.teacher: Teacher = teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def targets(self, sample: Sample) -> Targets:
-        """What the ensemble teaches of an image."""
+        """The targets of the ensemble for an image."""
         return self._join(sample, self.masks(sample))[0]
 
     def answer(self, sample: Sample) -> Answer:
-        """What teacher and ensemble say of an image."""
+        """The predictions of teacher and ensemble for an image."""
         masks = self.masks(sample)
         targets, cut = self._join(sample, masks)
         probabilities = cast(Tensor, targets.probabilities)

@@ -1,4 +1,4 @@
-"""What a teacher's feature maps teach a student's, stage by stage."""
+"""Distillation of a teacher's feature maps, stage by stage."""
 
 from __future__ import annotations
 

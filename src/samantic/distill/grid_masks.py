@@ -1,4 +1,4 @@
-"""Masks of everything in an image: a grid of clicks, and what survives of the answers.
+"""Masks of everything in an image: a grid of clicks, and the masks that pass the filters.
 
 After SAM's automatic mask generation (arXiv 2304.02643, appendix B), on images of any size.
 """
@@ -44,7 +44,7 @@ def grid_masks(
     longest: int | None = None,
     chunk: int = 16,
 ) -> ImageMasks:
-    """Click on a grid, and keep the masks that are sure, stable, large enough and no duplicates.
+    """Click on a grid, and keep masks of high quality that are stable, large and no duplicates.
 
     Only those that are kept are brought to the image's size.
 

@@ -79,7 +79,7 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
     except (OverflowError, ValueError) as error:
         raise InputError(f"{path}: {error}; save the masks as COCO's run lengths") from None
     if not parts:
-        raise InputError(f"{path}: no masks in it; make them anew, or take the image out")
+        raise InputError(f"{path}: no masks in it; create them again, or remove the image")
     return parts
 
 
@@ -102,7 +102,7 @@ def _read_label_map(path: Path, size: tuple[int, int] | None) -> WindowMasks:
     _check_fit(path, None, list(ids.shape), size)
     present = torch.unique(ids[ids > 0])
     if len(present) == 0:
-        raise InputError(f"{path}: no masks in it, all ids are 0; make them anew")
+        raise InputError(f"{path}: no masks in it, all ids are 0; create them again")
     return WindowMasks(None, ids == present[:, None, None], torch.ones(len(present)))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
 from samantic.config.distill import ObjectiveConfig
-from samantic.config.train import IGNORE
 from samantic.distill.adaptation import boundary_loss
 from samantic.distill.rectification import overlap_consistency
 from samantic.distill.targets import Targets

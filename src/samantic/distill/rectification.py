@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.distill.grid_masks import boundaries, dilate
 from samantic.distill.windows import Cut
 
@@ -91,7 +91,7 @@ def _class_boundary(labels: Tensor) -> Tensor:
     return edge
 
 
-class Fusion(NamedTuple):
+class FusedLabels(NamedTuple):
     """Labels that a teacher and a SAM agree upon, hard and without gradients.
 
     Attributes:
@@ -107,7 +107,7 @@ class Fusion(NamedTuple):
 @torch.no_grad()
 def complementary_fusion(
     labels: Tensor, masks: Tensor, num_classes: int, *, smallest: int = 64, cover: float = 0.6
-) -> Fusion:
+) -> FusedLabels:
     """Give every mask the class that covers most of it (CTCF [reconstructed]).
 
     With the teacher's labels y, a mask m takes
@@ -138,7 +138,7 @@ def complementary_fusion(
         F.pad(values[order], (1, 0), value=IGNORE)[last].view_as(labels)
         for values in (winners, sure)
     )
-    return Fusion(painted.where(last.view_as(labels) > 0, labels), confident)
+    return FusedLabels(painted.where(last.view_as(labels) > 0, labels), confident)
 
 
 def _count(mask: Tensor, label: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from samantic.config.distill import Window
-from samantic.data.pairs import Files, read_pair, to_tensor
+from samantic.data.samples import Files, read_pair, to_tensor
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.grid_masks import grid_masks
 from samantic.distill.mask_files import WindowMasks, read_mask_file, write_mask_file
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class MaskSource(Protocol):
-    """Something that has masks of images."""
+    """A source of masks of images."""
 
     @property
     def options(self) -> dict[str, Any]:
@@ -96,7 +96,9 @@ class SamMasks:
     def __call__(self, files: Files) -> list[WindowMasks]:
         rgb, _ = read_pair(files)
         if rgb is None:
-            raise InputError(f"{files.name}: a SAM looks at RGB, and there is none; give masks")
+            raise InputError(
+                f"{files.name}: a SAM needs an RGB image, and there is none; give masks"
+            )
         image = to_tensor(rgb).to(self.device)
         if self.window is None:
             return [self._ask(None, image)]
@@ -157,7 +159,7 @@ class FileMasks:
 
 @dataclass(frozen=True)
 class DamagedMasks:
-    """Another source's masks made worse, each image by a seed of its own; of quality 1.
+    """Another source's masks, degraded, each image by a seed of its own; of quality 1.
 
     Attributes:
         source: The other source.

@@ -1,4 +1,4 @@
-"""What a teacher and masks teach of an image, and its file."""
+"""The targets that a teacher and masks give for an image, and their file."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
 from samantic.config.distill import ObjectiveConfig
-from samantic.config.train import IGNORE
 from samantic.data.crop import Crop
 from samantic.distill.rectification import complementary_fusion, refined_boundary
 from samantic.distill.windows import Cut, stitch
@@ -20,7 +20,7 @@ from samantic.files import replacing
 
 
 class Targets(NamedTuple):
-    """What a student learns of an image, or of N of them with a dimension before; no gradients.
+    """The targets of an image, or of N of them with a dimension before; no gradients.
 
     Attributes:
         teacher: (H, W) int64, the teacher's class ids, its windows stitched.
@@ -91,7 +91,7 @@ def stack_targets(targets: Sequence[Targets]) -> Targets:
 
 
 def within(targets: Targets, inside: Tensor | None) -> Targets:
-    """Targets of N images that say nothing outside the images.
+    """The targets of N images, ignored outside the images.
 
     Where an image ends, masks and classes end too: that is no boundary.
 

@@ -28,7 +28,7 @@ from samantic.predict.blending import Floats, Places, blend_tiles
 
 
 class DistillTask(ScoredTask):
-    """Teach a student what a teacher and masks know of unlabelled images (GoodSAM).
+    """Train a student on the targets of a teacher and masks, without labels (GoodSAM).
 
     Logs every loss term of a step.
 

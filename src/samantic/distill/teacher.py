@@ -1,4 +1,4 @@
-"""The teacher assistant: a network that knows the classes, whatever it was trained on."""
+"""The teacher assistant: any trained network of the same classes."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class Teacher(nn.Module):
         return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
 
     def fingerprint(self) -> str:
-        """SHA-256 of what it has learnt, 16 hexadecimal digits."""
+        """SHA-256 of its weights, 16 hexadecimal digits."""
         return tensors_fingerprint(self.network.state_dict())
 
 
 def load_teacher(name_or_path: str) -> Teacher:
-    """Load a trained model, or a SegFormer of transformers that segments.
+    """Load a trained model, or a SegFormer of transformers for semantic segmentation.
 
     Args:
         name_or_path: A run folder, a model folder or a hub id of either.
@@ -122,8 +122,8 @@ def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
         return None
     if values.get("architectures") != ["SegformerForSemanticSegmentation"]:
         raise InputError(
-            f"teacher.model {name_or_path}: a SegFormer that does not segment; give one trained "
-            "for semantic segmentation"
+            f"teacher.model {name_or_path}: a SegFormer without a segmentation head; give one "
+            "trained for semantic segmentation"
         )
     names = values.get("id2label", {})
     return tuple(names[index] for index in sorted(names, key=int))

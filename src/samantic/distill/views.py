@@ -1,4 +1,4 @@
-"""The student's view of an image: mirrored, or turned about, as the teacher never sees it.
+"""The student's view of an image: mirrored or rolled, which the teacher's never is.
 
 Columns are permuted and the student's answer is put back, so that windows, masks and targets stay
 where they are.

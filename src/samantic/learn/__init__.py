@@ -1,1 +1,1 @@
-"""What training minimises, and the engine that does it."""
+"""The training: its losses, steps and optimiser."""

@@ -44,7 +44,7 @@ class Average(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
-        """Take in a step's weights; without a validation split the model may be kept now."""
+        """Update the means with a step's weights; without validations the model may be saved."""
         if not ends_step(trainer, index):
             return
         done = trainer.global_step
@@ -67,7 +67,7 @@ class Average(L.Callback):
 
     @torch.no_grad()
     def put_back(self, task: L.LightningModule) -> None:
-        """The weights as the training left them, if the means are in their place."""
+        """Restore the trained weights, if the means are in their place."""
         weights = averaged(task) if self.own else {}
         for name, weight in weights.items():
             weight.copy_(self.own[name])
@@ -76,7 +76,7 @@ class Average(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """A checkpoint's network is the one that is trained, also what has several names in it."""
+        """A checkpoint holds the trained weights, also those that have several names."""
         network, state = cast(nn.Module, pl_module.network), checkpoint["state_dict"]
         kinds = (network.named_parameters, network.named_buffers)
         first = {id(tensor): name for named in kinds for name, tensor in named()}
@@ -96,7 +96,7 @@ class Average(L.Callback):
 
 
 class PutBack(L.Callback):
-    """Undo what `Average` has exchanged; the last of a training's callbacks.
+    """Undo the exchange of weights by `Average`; the last of a training's callbacks.
 
     Args:
         average: What has exchanged it.

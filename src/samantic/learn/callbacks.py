@@ -1,4 +1,4 @@
-"""What happens beside the training steps: a progress bar, and files that a report reads later."""
+"""Callbacks of a training: a progress bar, and files that the report reads later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the training distils besides the labels, with the state that it needs (SARTM III-F)."""
+"""Distillation terms of the training besides the labels, and their state (SARTM III-F)."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ClassTerms(nn.Module):
         return terms
 
     def _cross_modal(self, out: Output, both: Tensor, inside: Tensor | None) -> Tensor:
-        """What the prediction from both teaches the one from each (after arXiv 2411.17141).
+        """Distillation from the fused prediction to that of each modality (after arXiv 2411.17141).
 
         The mean over modalities, summed over the heads, of the pairs whose two images are there.
         """

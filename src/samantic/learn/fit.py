@@ -78,7 +78,7 @@ def fit(
 def _callbacks(
     out: Path, options: TrainConfig, length: int, own: list[L.Callback]
 ) -> list[L.Callback]:
-    """What every training does beside its steps, around what this one does; order matters."""
+    """The callbacks of every training, around those of this one; their order matters."""
     always: list[L.Callback] = [
         StepSeed(options.seed),
         Validations(options.validations),
@@ -95,7 +95,7 @@ def _callbacks(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out warnings of things that are meant so."""
+    """Silence warnings about things that are intended."""
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -113,7 +113,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
-    """Raise what the machine does to a training in its own words.
+    """Raise errors that the machine causes as one line with the cure.
 
     Raises:
         StoppedError: Memory ran out, or the loading of pairs broke.

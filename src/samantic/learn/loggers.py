@@ -72,7 +72,7 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
 
 
 def finish(trainer: L.Trainer) -> None:
-    """End what was begun at Weights & Biases: the next run of this process is another."""
+    """Finish the run at Weights & Biases, so that the next run of this process is a new one."""
     for logger in trainer.loggers if trainer.is_global_zero else ():
         begun = getattr(logger, "_experiment", None)  # `experiment` would begin one
         if type(logger).__name__ == "WandbLogger" and begun is not None:
@@ -135,7 +135,7 @@ class Panels(L.Callback):
 
 
 def panels(options: TrainConfig, classes: Sequence[str]) -> list[L.Callback]:
-    """What shows pairs, where something is there to show them."""
+    """The loggers that show pairs."""
     return [Panels(classes)] if options.log else []
 
 

@@ -1,4 +1,4 @@
-"""AdamW, what it decays, and how its rate rises and falls."""
+"""AdamW, its weight decay, and its learning rate schedule."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from torchmetrics import MeanMetric
 from transformers import Sam2Model
 from transformers.models.sam2.modeling_sam2 import Sam2Attention
 
-from samantic.config.train import AugmentConfig, TrainConfig
+from samantic.config.augment import AugmentConfig
+from samantic.config.train import TrainConfig
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.learn.optimizer import configure_adamw
@@ -30,7 +31,7 @@ TOKEN_STD, ATTENTION_GAIN = 0.3, 3.0
 
 @torch.no_grad()
 def bind_prompts(sam: Sam2Model) -> None:
-    """Draw a random decoder's attention and tokens such that a prompt is found where it was put.
+    """Initialise a random decoder such that a prompt attends to its own position.
 
     Queries and keys are projected by one orthogonal matrix, so that what lies at one place attends
     to itself from the start. From independent matrices the decoder learns to answer nothing, and
@@ -50,7 +51,7 @@ def bind_prompts(sam: Sam2Model) -> None:
 
 
 class Prompts(NamedTuple):
-    """Things to be found in N images, P each.
+    """The objects to segment in N images, P in each.
 
     Attributes:
         targets: (N, P, H, W) bool.
@@ -68,7 +69,7 @@ class Prompts(NamedTuple):
 def draw_prompts(
     instances: Tensor, count: int, *, smallest: int = 50, power: float = 0.25, jitter: float = 0.1
 ) -> Prompts:
-    """Choose things at random, and a click and a box for each.
+    """Choose objects at random, and a click and a box for each.
 
     Args:
         instances: (N, H, W) int64 ids, 0 where there is no thing.
@@ -112,7 +113,7 @@ def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
 
 
 class PromptTask(L.LightningModule):
-    """Learn masks: cross entropy and dice loss of the best of three answers, and the expected IoU.
+    """Train on masks: cross entropy and dice loss of the best of three masks, and predicted IoU.
 
     Logs the terms, and after each validation `val/miou`, the mean IoU of the answer that the
     network trusts most, over clicks and boxes alike, and each alone as `val/miou_click` and
@@ -147,7 +148,7 @@ class PromptTask(L.LightningModule):
         self.click, self.box = MeanMetric(), MeanMetric()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Ask for the same things by clicks and by boxes; masks are compared at stride 4."""
+        """Segment the same objects by clicks and by boxes; masks are compared at stride 4."""
         prompts = draw_prompts(batch.labels, self.prompts)
         encoded = self.network.encode(self.photometric(batch).rgb)
         asked: list[dict[str, Tensor]] = [{"points": prompts.points}, {"boxes": prompts.boxes}]
@@ -161,7 +162,7 @@ class PromptTask(L.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Ask for the same things by click and by box; the draw is the same every time."""
+        """Segment the same objects by click and by box; the random draw is the same every time."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(index)
             prompts = draw_prompts(batch.labels.cpu(), self.prompts)
@@ -207,7 +208,7 @@ def coarse_shares(targets: Tensor, logits: Tensor) -> Tensor:
 
 
 def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor]:
-    """Of the three answers to a prompt the best one learns; all three learn to know their IoU.
+    """The best of the three masks of a prompt gets the loss; all three learn to predict their IoU.
 
     Args:
         masks: Answers (N, P, 3, h, w) to P prompts.

@@ -1,4 +1,4 @@
-"""Reading last.ckpt, from which a run is resumed, so that what is not one is told in one line."""
+"""Reading last.ckpt, from which a run is resumed; any other file is refused in one line."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def done_steps(path: Path, task: L.LightningModule) -> int:
         raise InputError(f"{path}: of another network, which differs at {other}; {ANEW}")
     if kept.get("format") != FORMAT:
         raise InputError(
-            f"{path}: written by another version of samantic, which this one cannot go on from; "
-            f"{ANEW}, with train.start {path.parent} to keep what was learnt"
+            f"{path}: written by another version of samantic, from which this one cannot continue; "
+            f"{ANEW}, with train.start {path.parent} to keep its weights"
         )
     return int(content["global_step"])
 

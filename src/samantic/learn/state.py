@@ -94,7 +94,7 @@ class KeepState(L.Callback):
         self.asked = self.pending = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Listen to SIGTERM; Lightning gives it back to whom it belonged before."""
+        """Handle SIGTERM; Lightning restores the previous handler."""
         self.saved, self.step = time.monotonic(), trainer.global_step
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self._ask)
@@ -171,11 +171,11 @@ class KeepState(L.Callback):
 
 
 def any_process(trainer: L.Trainer, here: bool) -> bool:
-    """Whether it is so in any process of a training."""
+    """Whether a condition holds in any process of a training."""
     return bool(trainer.strategy.reduce_boolean_decision(here, all=False))
 
 
 def all_finite(trainer: L.Trainer, task: L.LightningModule) -> bool:
-    """Whether the weights, and the last answers, are finite in all processes of a training."""
+    """Whether the weights and the last outputs are finite in all processes of a training."""
     finite = getattr(task, "answers_finite", True) and broken(task.state_dict().items()) is None
     return bool(trainer.strategy.reduce_boolean_decision(finite))

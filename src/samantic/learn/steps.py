@@ -1,4 +1,4 @@
-"""What every training does around its steps: seeds, validations, and steps that are not finite."""
+"""Callbacks around the training steps: seeds, validations, and steps that are not finite."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class SkipBroken(L.Callback):
 
 
 class Replaced(L.Callback):
-    """Tell of images that cannot be read, in whose place others are taken; end after many.
+    """Report images that cannot be read and are replaced by others; end after many.
 
     Args:
         length: Pairs that are learnt from.

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
 
+from samantic.config.classes import IGNORE
 from samantic.config.networks import Head
-from samantic.config.train import IGNORE, Config
+from samantic.config.train import Config
 from samantic.data.augment import Photometric
 from samantic.data.loading import Batch
 from samantic.data.resize import labels_at, magnify, network_scale, resize_to
@@ -62,7 +63,7 @@ class ScoredTask(L.LightningModule):
 
     @torch.no_grad()
     def predicted(self, batch: Batch) -> Tensor:
-        """The labels (N, H, W) that the answering head gives to a batch of the validation."""
+        """The labels (N, H, W) of a validation batch by the head that is used for prediction."""
         size = batch.labels.shape[-2:]
         scale = network_scale(size, self.eval_size)
         with self.trainer.precision_plugin.forward_context():
@@ -70,7 +71,7 @@ class ScoredTask(L.LightningModule):
         return resize_to(out.probabilities(self.answer), size).argmax(1)
 
     def on_validation_epoch_start(self) -> None:
-        """Nothing has been answered yet."""
+        """Forget the last outputs."""
         self.answers_finite = True
 
     def validation_step(self, batch: Batch, index: int) -> None:
@@ -170,7 +171,7 @@ class SegmentationTask(ScoredTask):
         }
 
     def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
-        """What the teacher makes of this view of the images, of which it sees both.
+        """The teacher's output for this view of the images, both of which it sees.
 
         What lies outside the images teaches nothing.
         """

@@ -1,4 +1,4 @@
-"""What a training's machine may do to it, as one line with the cure."""
+"""Failures of the machine during a training, as one line with the cure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
 
 
 def _broke_a_pipe(error: BaseException) -> bool:
-    """Whether a process left that was about to hand over a batch."""
+    """Whether a loading process ended while it passed on a batch."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     among = any(Path(file).parent.name == "multiprocessing" for file in files)
     return among and isinstance(error, ConnectionError | EOFError)

@@ -1,1 +1,1 @@
-"""What a model is worth: figures of labelled pairs, and what is written of them."""
+"""Measuring a model: figures on labelled pairs, and the files that hold them."""

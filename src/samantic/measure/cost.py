@@ -1,4 +1,4 @@
-"""What a model costs whatever computes it: parameters, operations, and its figure on a card."""
+"""The cost of a model in any runtime: parameters, operations, and the mIoU of its card."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def cost_of(deployed: Deployed, size: tuple[int, int]) -> Cost:
 
 
 def told_miou(folder: Path) -> float | None:
-    """The mIoU in 0..1 that a model folder's card, or its run, tells; None where they tell none."""
+    """The mIoU in 0..1 of a model folder's card, or of its run; None if they have none."""
     metrics = folder.parent / "metrics.json"
     if folder.name == "model" and metrics.is_file():
         found = read_json(metrics).get("miou")

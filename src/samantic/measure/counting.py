@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from samantic.config.networks import Head
-from samantic.data.pairs import Sample
 from samantic.data.resize import labels_at
+from samantic.data.samples import Sample
 from samantic.losses import class_prototypes
 from samantic.measure.disturbances import SUITE, Images, disturb
 from samantic.metrics import boundary_counts, calibration_counts, confusion_matrix
-from samantic.models.memory import remembering
+from samantic.models.network import remembering
 from samantic.predict.classifier import Classified, Classifier
 from samantic.predict.predictor import Predictor
 
@@ -65,7 +65,7 @@ class Tally:
 
 
 class FrameCounter:
-    """Asks a model and counts what is right, frame by frame.
+    """Predicts with a model and counts right pixels, frame by frame.
 
     A model with test-time augmentation is asked without it too.
 
@@ -91,12 +91,12 @@ class FrameCounter:
 
     @property
     def times(self) -> float:
-        """By how much test-time augmentation prolongs the network's time; 1 without."""
+        """The network's time with test-time augmentation over that without."""
         spent = self._seconds
         return 1.0 if self.predictor.tta is None else spent["found"] / spent["plain"]
 
     def __call__(self, samples: list[Sample]) -> list[Counted]:
-        """Ask about labelled pairs of one kind, and count."""
+        """Predict labelled pairs of one kind, and count."""
         images, truths = _stacked([s.images for s in samples]), [truth_of(s) for s in samples]
         with remembering(self.predictor.network, MOST if self.disturbances else 0) as memory:
             plain = found = self._timed("plain", self.plain, images, self.heads)
@@ -118,7 +118,7 @@ class FrameCounter:
         ]
 
     def _count(self, found: Classified, truth: Tensor) -> dict[str, Tensor]:
-        """What is counted of the answer to a pair, by name."""
+        """The counts of the prediction for a pair, by name."""
         labels, *others = found.labels[:, 0]
         counted = frame_counts(labels, found.confidence[0, 0], truth, self.classes)
         if others:
@@ -174,7 +174,7 @@ def _stacked(images: list[Mapping[str, Tensor]]) -> Images:
 def frame_counts(
     labels: Tensor, confidence: Tensor, truth: Tensor, classes: int
 ) -> dict[str, Tensor]:
-    """What is counted of every answer, by name.
+    """The counts of every prediction, by name.
 
     Args:
         labels: (H, W) int64, the predicted class ids.

@@ -1,4 +1,4 @@
-"""What goes wrong with two cameras: a suite of disturbances, the same for every model.
+"""Faults of two cameras: a suite of disturbances, the same for every model.
 
 Missing, partly missing and noisy modalities, their averages and the expected mIoU follow Liao et
 al., Benchmarking Multi-modal Semantic Segmentation under Sensor Failures (arXiv 2503.18445); the

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from samantic.config.networks import Head, TestTime
 from samantic.data.loading import one_by_one
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.data.sensors import SENSORS
 from samantic.errors import InputError
 from samantic.losses import similarity
@@ -40,7 +41,7 @@ class Evaluation:
         panorama: Whether frames were predicted around their left and right edge.
         eval_size: Short side in pixels that frames were brought to for the network, or None.
         tta: Test-time augmentation of the model, or None.
-        times: By how much test-time augmentation prolongs the network's time; 1 without.
+        times: The network's time with test-time augmentation over that without.
     """
 
     names: list[str]

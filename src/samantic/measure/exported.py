@@ -1,4 +1,4 @@
-"""Measuring an exported file on a labelled split: by raw images, as it will be asked."""
+"""Measuring an exported file on a labelled split, from raw images as in use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from time import perf_counter
 
 import torch
 
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.errors import InputError
 from samantic.measure.counting import Counted, frame_counts, truth_of
 from samantic.measure.evaluation import Evaluation, collect

@@ -1,4 +1,4 @@
-"""Published results of the field, to stand beside one's own: SARTM's Tables I to III.
+"""Published results to compare with: SARTM's Tables I to III.
 
 Source: SARTM (arXiv 2505.01950), Tables I (PST900), II (MFNet) and III (FMB), in per cent, without
 what is copied wrongly there. Table I: the row of MRFS repeats MMSFormer's and is left out; the

@@ -30,6 +30,7 @@ from samantic.metrics import (
     scores,
     to_json,
 )
+from samantic.metrics.protocols import Protocol
 from samantic.models.text import TextVectors
 from samantic.predict.tta import TTA
 
@@ -66,15 +67,7 @@ def metrics_json(
         "boundary_iou": _boundary_mean(boundaries, present),
         "boundary": _by_class(classes, boundaries),
         "ece": calibration_error(evaluation.calibration),
-        "protocols": [
-            {
-                "name": protocol.name,
-                "users": protocol.users,
-                "miou": protocol_miou(matrices.sum(0), protocol),
-                "interval": list(bootstrap(matrices, protocol)),
-            }
-            for protocol in dataset.spec.protocols
-        ],
+        "protocols": [_by_protocol(matrices, one) for one in dataset.spec.protocols],
         "heads": {head: measured(part, classes) for head, part in heads.items()} or None,
         "unlabelled": int((matrices.sum((1, 2)) == 0).sum()),
         "per_subset": {name: measured(part, classes) for name, part in subsets.items()},
@@ -84,11 +77,7 @@ def metrics_json(
         "seconds": {"network": evaluation.network_seconds, "all": evaluation.seconds},
         "seed": seed,
         "git": git_revision(),
-        "versions": {
-            "samantic": samantic.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "transformers", "lightning")},
-        },
+        "versions": _versions(),
     }
     found: dict[str, Any] = nulls(content)
     return found
@@ -107,6 +96,25 @@ def nulls(value: Any) -> Any:
         parts = [nulls(part) for part in value]
         return None if any(isinstance(part, float) and isnan(part) for part in value) else parts
     return None if isinstance(value, float) and isnan(value) else value
+
+
+def _by_protocol(matrices: Tensor, protocol: Protocol) -> dict[str, Any]:
+    """The mIoU as other papers count it, with its interval."""
+    return {
+        "name": protocol.name,
+        "users": protocol.users,
+        "miou": protocol_miou(matrices.sum(0), protocol),
+        "interval": list(bootstrap(matrices, protocol)),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what computed the figures."""
+    return {
+        "samantic": samantic.__version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "transformers", "lightning")},
+    }
 
 
 def _boundary_mean(boundaries: Tensor, present: Tensor) -> float:

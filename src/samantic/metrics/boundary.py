@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 
 WIDTH = 0.02
 """Width of a boundary, as a share of the image's diagonal: the paper's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 
 BINS = 15
 """Confidences are counted in this many bins of equal width: the paper's."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.metrics.protocols import Protocol, counted_pixels
 
 

@@ -1,4 +1,4 @@
-"""Auxiliary heads: a second opinion from the pyramid (SARTM III-D, eq 10; Table VIII).
+"""Auxiliary heads: a second prediction from the pyramid (SARTM III-D, eq 10; Table VIII).
 
 All map a pyramid to logits (N, K, H/4, W/4). Norms are over groups of channels, so that they work
 at batch size 1.

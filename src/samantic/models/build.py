@@ -63,7 +63,7 @@ def build(
 def _sartm(model: SartmConfig, adapt: AdaptConfig, classes: int) -> Network:
     if is_random(model.base) and adapt.method in ("lora", "frozen") and not adapt.random_ok:
         raise InputError(
-            f"adapt {adapt.method} on base {model.base}: a frozen random network teaches nothing; "
+            f"adapt {adapt.method} on base {model.base}: a frozen random network cannot learn; "
             "use --adapt full, a base with weights, or --adapt.random-ok if you mean it"
         )
     from samantic.models.encoders.door import open_base

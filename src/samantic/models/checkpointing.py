@@ -1,4 +1,4 @@
-"""Less memory for the gradient: blocks of an encoder are computed once more in its pass.
+"""Activation checkpointing: the backward pass computes an encoder's blocks again.
 
 Chen et al., Training Deep Nets with Sublinear Memory Cost (arXiv 1604.06174).
 """
@@ -15,7 +15,7 @@ from samantic.errors import InputError
 
 
 def checkpoint_blocks(network: nn.Module) -> None:
-    """Let a training keep the inputs of the encoder's blocks, and not what is computed in them.
+    """Store only the inputs of the encoder's blocks in training, not their activations.
 
     The blocks are those that transformers can checkpoint: of Hiera, of a ViT, of SegFormer.
 

@@ -18,7 +18,7 @@ COMPILERS = ("g++", "clang++", "c++", "cl")
 
 
 def compile_parts(network: nn.Module, device: str) -> None:
-    """Let a network's parts compile themselves when they are called first, for each size of images.
+    """Compile a network's parts when they are first called, for each size of images.
 
     They are compiled in place: no weight changes its name, so that a run resumes, and a model is
     exported, as without it.

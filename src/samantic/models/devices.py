@@ -1,4 +1,4 @@
-"""Where to compute: devices by name or number, and whether they are there."""
+"""Devices by name or number, and whether this machine has them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEVERAL = 2
 
 
 def choose_device(wanted: Device = "auto") -> torch.device:
-    """A device that is there; upper and lower case are alike.
+    """A device of this machine; upper and lower case are alike.
 
     Raises:
         InputError: It is not there, or no device has such a name.

@@ -1,4 +1,4 @@
-"""How the maps of the two modalities become one (SARTM III-A, III-E; modules of CMX, 2203.04838).
+"""Fusion of the feature maps of the two modalities (SARTM III-A, III-E; CMX, arXiv 2203.04838).
 
 At every scale s, with w = softmax(θ_s):
 
@@ -18,7 +18,7 @@ from samantic.models.pyramid import Pyramid
 
 
 class FeatureRectification(nn.Module):
-    """FRM: each modality is corrected by the other, by channel and by place.
+    """FRM: each modality is rectified by the other, along channels and along pixels.
 
     Channel weights w_c come from average and maximum pooling of both maps through an MLP, spatial
     weights w_s from two 1x1 convolutions, all through a sigmoid; then

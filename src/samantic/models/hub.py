@@ -1,4 +1,4 @@
-"""Where a network's files are: a local folder, or the model hub, which is asked once."""
+"""Where a network's files are: a local folder, or the model hub, which is queried once."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def locate(
         meant = similar(name, known)
         guess = "" if meant is None else f" (did you mean {meant}?)"
         raise InputError(
-            f"{what} {name}: no such folder{guess}, and not asked of the hub, whose names are "
+            f"{what} {name}: no such folder{guess}, and not looked up on the hub, whose names are "
             f"owner/name or {SCHEME}owner/name; {cure}"
         )
     reason = no_answer(repository, revision)
@@ -81,7 +81,7 @@ def locate(
 
 @cache
 def no_answer(repository: str, revision: str | None = None) -> str | None:
-    """Why the hub does not give a repository's config.json; None if it does. It is asked once."""
+    """Why the hub does not give a repository's config.json; None if it does. One query."""
     if is_offline_mode():
         return "HF_HUB_OFFLINE is set"
     reasons: list[str | None] = []

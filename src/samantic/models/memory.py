@@ -1,23 +1,19 @@
-"""Images that are asked about again are encoded once."""
+"""A cache of encoded images, for images that are predicted several times."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from samantic.models.network import Network
 
 Encoded = TypeVar("Encoded")
 
 
 class Memory:
-    """What encoders made of the first images that they saw.
+    """The encodings of the first images that encoders got.
 
     Args:
         most: Images that are kept of each encoder; they and their maps take memory.
@@ -28,7 +24,7 @@ class Memory:
         self.kept: defaultdict[str, list[tuple[Tensor, Any]]] = defaultdict(list)
 
     def get(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """What `encode` makes of images; it is not called for images that are equal to kept ones.
+        """The encodings of images; `encode` is only called for images that are not in the cache.
 
         Args:
             name: Of the encoder.
@@ -47,13 +43,3 @@ class Memory:
     def forget(self) -> None:
         """Keep others from now on."""
         self.kept.clear()
-
-
-@contextmanager
-def remembering(network: Network, most: int) -> Iterator[Memory]:
-    """Let a network remember what its encoders make of images, at inference."""
-    network.memory = Memory(most)
-    try:
-        yield network.memory
-    finally:
-        network.memory = None

@@ -1,8 +1,9 @@
-"""What training, evaluation and prediction ask of a network for RGB-thermal pairs."""
+"""The interface of networks for RGB-thermal pairs, for training, evaluation and prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -40,7 +41,7 @@ class Output(NamedTuple):
     single_modality: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     def row(self, i: int) -> Output:
-        """What was computed of one pair, N = 1; without `alone`."""
+        """What was computed of one pair, N = 1; without `single_modality`."""
         auxiliary = None if self.auxiliary is None else self.auxiliary[i : i + 1]
         features = Pyramid(*(level[i : i + 1] for level in self.features))
         return Output(self.logits[i : i + 1], auxiliary, features)
@@ -126,14 +127,14 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def merge(self) -> None:
-        """Fold what adapts or follows the weights into them, for inference, in evaluation mode.
+        """Fold updates and batch norms into the weights, for inference, in evaluation mode.
 
         Batch norms become part of the convolutions before them.
         """
         fold_norms(self)
 
     def encoded(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """What the encoder of a modality makes of images, from the memory if they are there."""
+        """The encodings of images of a modality, from the cache if they are in it."""
         return encode(images) if self.memory is None else self.memory.get(name, images, encode)
 
     def stored(self) -> dict[str, Tensor]:
@@ -151,7 +152,7 @@ class Network(nn.Module):
         return {name: p for name, p in self.named_parameters() if name not in stored}
 
     def class_parts(self, index: int) -> Iterator[tuple[str, int | None]]:
-        """What belongs to a class alone.
+        """The rows of the parameters that belong to a single class.
 
         Args:
             index: Label id of the class.
@@ -162,7 +163,7 @@ class Network(nn.Module):
         raise NotImplementedError
 
     def inherited(self, source: Network) -> dict[str, Tensor]:
-        """What this network can start from of a trained one, under its own names.
+        """The part of a trained network's state that this network can start from, by its own names.
 
         Args:
             source: The network; of the same structure up to its classes.
@@ -186,7 +187,7 @@ class Network(nn.Module):
 
 
 def freeze_unused(network: nn.Module, answer: Tensor) -> None:
-    """Freeze what has no part in an answer, such as a head that does not give it.
+    """Freeze parameters that do not affect the prediction, such as those of an unused head.
 
     Nothing would train it, and training on several devices would wait for its gradient.
 
@@ -251,3 +252,13 @@ def _check_shapes(images: dict[str, Tensor]) -> None:
             "rgb must be (N, 3, H, W) and thermal (N, 1, H, W) with equal N, H and W, got "
             + " and ".join(f"{name} {tuple(x.shape)}" for name, x in images.items())
         )
+
+
+@contextmanager
+def remembering(network: Network, most: int) -> Iterator[Memory]:
+    """Let a network cache the encodings of images, at inference."""
+    network.memory = Memory(most)
+    try:
+        yield network.memory
+    finally:
+        network.memory = None

@@ -1,4 +1,4 @@
-"""Networks of transformers: loaded completely, or drawn at random."""
+"""Networks of transformers: loaded completely, or initialised at random."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def refuse_incomplete(base: str, missing: set[str], example: str) -> None:
 
 
 def reset_weights(model: nn.Module) -> None:
-    """Draw weights anew by PyTorch's own rules, which suit training from scratch.
+    """Initialise weights by PyTorch's own rules, which suit training from scratch.
 
     transformers draws every weight with deviation 0.02, meant to be overwritten by a checkpoint:
     through convolutions that no norm follows, signals would vanish.

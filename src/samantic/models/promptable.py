@@ -1,4 +1,4 @@
-"""A SAM as it was made: masks of whatever a click or a box points at, on images of any size.
+"""A promptable SAM: masks of what a click or a box points at, on images of any size.
 
 SARTM starts from such a network; GoodSAM asks one for masks without classes.
 """
@@ -36,7 +36,7 @@ class Encoded(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Three answers to each prompt: the part, the thing and the whole, in no fixed order.
+    """Three masks for each prompt: a part, the object and the whole, in no fixed order.
 
     Attributes:
         logits: (N, P, 3, H, W); above 0 is inside.
@@ -47,7 +47,7 @@ class Masks(NamedTuple):
     quality: Tensor
 
     def best(self) -> tuple[Tensor, Tensor]:
-        """The answer of the highest quality: logits (N, P, H, W) and quality (N, P)."""
+        """The mask of the highest quality: logits (N, P, H, W) and quality (N, P)."""
         quality, index = self.quality.max(dim=2)
         chosen = index[..., None, None, None].expand(-1, -1, 1, *self.logits.shape[-2:])
         return self.logits.gather(2, chosen).squeeze(2), quality
@@ -80,7 +80,7 @@ class PromptableSAM(nn.Module):
 
     @property
     def stride(self) -> float:
-        """Pixels between the cells of `decode_coarse`'s answers."""
+        """Stride in pixels of the masks of `decode_coarse`."""
         return self.encoder.strides[0]
 
     @property

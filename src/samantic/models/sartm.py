@@ -187,7 +187,7 @@ class SARTM(Network):
 def _adapted_encoders(
     encoder: Encoder, modalities: tuple[str, ...], adapt: AdaptConfig
 ) -> nn.ModuleDict:
-    """One encoder per modality; what they share is one object under two names."""
+    """One encoder per modality; shared parts are one object under two names."""
     match adapt.method:
         case "lora":
             views = [frozen_view(encoder) for _ in range(1 if adapt.shared else len(modalities))]
@@ -206,7 +206,7 @@ def _adapted_encoders(
 
 
 def _hide(images: dict[str, Tensor], present: Tensor | None) -> tuple[dict[str, Tensor], Tensor]:
-    """Blank what is not present; return the images and what is left, (N, 2) bool."""
+    """Set absent images to 0; return the images and which are present, (N, 2) bool."""
     left = presence_of(images, present)
     if present is None:
         return images, left

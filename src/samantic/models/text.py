@@ -1,4 +1,4 @@
-"""Class names as vectors: what a language model knows of how classes resemble one another.
+"""Class names as vectors: how similar classes are by a language model.
 
 They guide the training (SARTM III-F) and are stored with the model; inference needs none.
 """
@@ -69,7 +69,7 @@ def class_vectors(config: TextConfig, classes: tuple[str, ...]) -> TextVectors:
     if len(classes) - len(missing) < 3:
         raise InputError(
             f"text.source {source}: fewer than 3 of the classes have a vector, missing are "
-            f"{', '.join(missing)}; name what stands for them, e.g. "
+            f"{', '.join(missing)}; give other names for them, e.g. "
             '--text.alias "color cone=traffic cone"'
         )
     empty = torch.zeros_like(next(iter(found.values())))
@@ -101,7 +101,7 @@ def read_vectors(path: Path) -> dict[str, Tensor]:
             f"{path}: not a file of class vectors; it needs `names` and `embeddings`"
         ) from None
     if not fits(names, list[str]) or not vectors.is_floating_point():
-        raise InputError(f"{path}: names must be texts and embeddings floating-point numbers")
+        raise InputError(f"{path}: names must be strings and embeddings floating-point numbers")
     vectors = vectors.float()
     if vectors.ndim != 2 or len(vectors) != len(names) or not vectors.isfinite().all():
         raise InputError(

@@ -1,4 +1,4 @@
-"""Start a network from a trained one whose classes may be others."""
+"""Start a network from a trained one, whose classes may differ."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar, cast, overload
@@ -13,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.camera import Camera, RawPair
-from samantic.data.thermal import refuse_unit
-from samantic.errors import InputError, UnreadableError
+from samantic.errors import InputError
 from samantic.predict.batches import in_batches
+from samantic.predict.given import take_pair, take_shot
 from samantic.predict.health import Gate
 from samantic.predict.info import ModelInfo
-from samantic.predict.inputs import Channels, Picture, colour_of, heat_of, paired, several
+from samantic.predict.inputs import Channels, Picture, paired, several
 from samantic.predict.prediction import Prediction
 from samantic.predict.selection import Selection
 from samantic.predict.smoothing import Smoother
-from samantic.predict.stream import Shot, stream
+from samantic.predict.stream import stream
 
 Image = TypeVar("Image")
 
@@ -152,7 +153,7 @@ class PairPredictor(ABC):
                 `predict_each` to go on past it.
         """
         found: list[Prediction] = []
-        read = (self._read(pair, channels) for pair in pairs)
+        read = (take_pair(pair, channels, self.camera) for pair in pairs)
         for answer in self.predict_each(read, batch_size, probabilities):
             if isinstance(answer, InputError):
                 place = f"pair {len(found)}: " if len(found) else ""
@@ -222,43 +223,11 @@ class PairPredictor(ABC):
         """
         watching = (Gate(self.camera) if gate else None) if isinstance(gate, bool) else gate
         smoother = Smoother(smooth) if smooth else None
-        shots = (self._shot(pair, number, channels, watching) for number, pair in enumerate(pairs))
+        shots = (
+            take_shot(pair, number, channels, self.camera, watching is not None)
+            for number, pair in enumerate(pairs)
+        )
         return stream(self, shots, watching, smoother, ahead, batch_size, probabilities)
-
-    def _shot(
-        self,
-        pair: tuple[Picture | None, Picture | None],
-        number: int,
-        channels: Channels,
-        gate: Gate | None,
-    ) -> Shot:
-        """The images of a pair of a stream; a damaged file is a sick camera, if these are watched.
-
-        Raises:
-            InputError: It cannot be used.
-        """
-        known: dict[str, str] = {}
-
-        def read(
-            name: str, image: Picture | None, reader: Callable[[Picture], Image]
-        ) -> Image | None:
-            try:
-                return None if image is None else reader(image)
-            except UnreadableError:
-                if gate is None:
-                    raise
-                known[name] = "unreadable"
-                return None
-
-        try:
-            rgb, thermal = _two(pair)
-            colour = read("rgb", rgb, lambda image: colour_of(image, channels))
-            raw = read("thermal", thermal, lambda image: heat_of(image, self.camera.scaling))
-            if raw is not None:
-                self.camera.check(raw, colour)
-        except InputError as error:
-            raise InputError(f"pair {number}: {error}") from error
-        return Shot((colour, raw), known)
 
     def _answer_pairs(
         self, pairs: list[RawPair], probabilities: bool
@@ -291,40 +260,18 @@ class PairPredictor(ABC):
             raise found
         return found.probabilities
 
-    def _read(
-        self, pair: tuple[Picture | None, Picture | None], channels: Channels = "rgb"
-    ) -> RawPair | InputError:
-        """A pair as arrays, or why it cannot be used."""
-        try:
-            rgb, thermal = _two(pair)
-            if rgb is None and thermal is None:
-                raise InputError("predict: no image was given; give rgb, thermal or both")
-            colour = None if rgb is None else colour_of(rgb, channels)
-            raw = None if thermal is None else heat_of(thermal, self.camera.scaling)
-            if raw is not None:
-                option = "thermal_scaling of load"
-                refuse_unit([("thermal", raw)], self.camera.scaling, "thermal", option)
-                self.camera.check(raw, colour)
-        except InputError as error:
-            return error
-        return colour, raw
-
-
-def _two(pair: object) -> tuple[Picture | None, Picture | None]:
-    """An item of a batch as a pair.
-
-    Raises:
-        InputError: It is none.
-    """
-    if isinstance(pair, tuple | list) and len(pair) == 2:
-        return pair[0], pair[1]
-    kind = f"a {type(pair).__name__}"
-    raise InputError(
-        f"predict_batch: takes pairs (rgb, thermal), either of which may be None, got {kind}; give "
-        "zip(rgb, thermal), or call the model with two lists"
-    )
-
 
 def _kind(pair: RawPair) -> Hashable:
     """Pairs with the same cameras, sizes and depths can go together."""
     return tuple(None if x is None else (x.shape, x.dtype) for x in pair)
+
+
+def made_with(predictor: PairPredictor, more: dict[str, Any]) -> dict[str, Any]:
+    """What all files of a model's predictions are made with, as JSON has it.
+
+    Args:
+        predictor: The model.
+        more: What they depend on besides it, its options and its selection.
+    """
+    options = predictor.options | predictor.selection.stored() | more
+    return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}

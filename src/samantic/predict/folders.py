@@ -11,15 +11,15 @@ from samantic.data.camera import Camera, RawPair
 from samantic.data.folders import stems, tell
 from samantic.data.lists import count_names
 from samantic.data.pairing import partners
-from samantic.data.pairs import Files, read_pair
+from samantic.data.samples import Files, read_pair
 from samantic.data.sensors import given, noun
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.ahead import ahead
-from samantic.predict.asking import PairPredictor
+from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
 from samantic.predict.prediction import Prediction
-from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, made_with, save_prediction
+from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
 from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import png_mark
@@ -56,27 +56,38 @@ def find_files(
         matched = by_time(colour, heat, tolerance)
         return [Files(name, {"rgb": one, "thermal": other}) for name, one, other in matched]
     if colour is not None and heat is not None:
-        names = partners(colour, heat, ("rgb", "thermal"))
-        heat = {names.get(name, name): path for name, path in heat.items()}
-        problems = [
-            f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
-            for here, there, place in ((colour, heat, thermal), (heat, colour, rgb))
-            if (extra := [path.name for stem, path in here.items() if stem not in there])
-        ]
-        both = [name for name in colour if name in heat]
-        if problems and not (unpaired and both):
-            more = " (--allow-unpaired leaves them out)" if both else ""
-            raise InputError(
-                f"{'; '.join(problems)}; add the partners{more}, or give one modality alone; if "
-                "names hold times, pair by them with --tolerance SECONDS"
-            )
-        tell(f"{problem}; left out" for problem in problems)
-        colour = {name: colour[name] for name in both}
+        colour, heat = _by_name(colour, heat, (str(rgb), str(thermal)), unpaired)
     images = given({"rgb": colour, "thermal": heat})
     return [
         Files(stem, {name: found[stem] for name, found in images.items()})
         for stem in next(iter(images.values()), {})
     ]
+
+
+def _by_name(
+    colour: dict[str, Path], heat: dict[str, Path], places: tuple[str, str], unpaired: bool
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """RGB and thermal images by the names of their pairs, those of RGB.
+
+    Raises:
+        InputError: One has no partner and is not to be left out, or none has.
+    """
+    names = partners(colour, heat, ("rgb", "thermal"))
+    heat = {names.get(name, name): path for name, path in heat.items()}
+    problems = [
+        f"{count_names(extra, 'has no partner', 'have no partner')} in {place}"
+        for here, there, place in ((colour, heat, places[1]), (heat, colour, places[0]))
+        if (extra := [path.name for stem, path in here.items() if stem not in there])
+    ]
+    both = [name for name in colour if name in heat]
+    if problems and not (unpaired and both):
+        more = " (--allow-unpaired leaves them out)" if both else ""
+        raise InputError(
+            f"{'; '.join(problems)}; add the partners{more}, or give one modality alone; if "
+            "names hold times, pair by them with --tolerance SECONDS"
+        )
+    tell(f"{problem}; left out" for problem in problems)
+    return {name: colour[name] for name in both}, {name: heat[name] for name in both}
 
 
 def predict_files(

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.images import open_image
-from samantic.data.pairs import Files
+from samantic.data.image_files import open_image
+from samantic.data.samples import Files
 from samantic.data.sensors import noun
 from samantic.errors import InputError
 from samantic.predict.ahead import THREADS, ahead

@@ -217,7 +217,7 @@ def _from_hub(full: str, cure: str) -> Path:
     return there
 
 
-def read_text(folder: Path, info: ModelInfo) -> TextVectors | None:
+def read_text_vectors(folder: Path, info: ModelInfo) -> TextVectors | None:
     """The vectors of the class names that were stored with a model; None without language.
 
     Raises:

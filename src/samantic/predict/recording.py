@@ -144,7 +144,7 @@ class Meeting(NamedTuple):
         return next(frame.seconds for frame in self if frame is not None)
 
 
-class Camera:
+class CameraFrames:
     """Goes through a camera's frames; what is lost gets a frame without an image.
 
     Attributes:
@@ -255,7 +255,9 @@ class Recording:
         self, rgb: Source | None, thermal: Source | None, tolerance: float | None = None
     ) -> None:
         given = {"rgb": rgb, "thermal": thermal}
-        self.cameras = {n: Camera(source) for n, source in given.items() if source is not None}
+        self.cameras = {
+            n: CameraFrames(source) for n, source in given.items() if source is not None
+        }
         rates = [camera.source.rate for camera in self.cameras.values()]
         fastest = max((rate for rate in rates if rate), default=25.0)
         self.tolerance = 1 / fastest if tolerance is None else tolerance

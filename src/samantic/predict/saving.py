@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from samantic.predict.contours import contours
 from samantic.provenance import mark_png
 
 if TYPE_CHECKING:
-    from samantic.predict.asking import PairPredictor
     from samantic.predict.prediction import Prediction
 
 CONFIDENCE = "samantic confidence"
@@ -39,17 +38,6 @@ class Look(NamedTuple):
 
     ground: Ground = "auto"
     legend: bool = False
-
-
-def made_with(predictor: PairPredictor, more: dict[str, Any]) -> dict[str, Any]:
-    """What all files of a model's predictions are made with, as JSON has it.
-
-    Args:
-        predictor: The model.
-        more: What they depend on besides it, its options and its selection.
-    """
-    options = predictor.options | predictor.selection.stored() | more
-    return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}
 
 
 Write = Callable[["Prediction", Path, str | None, Look], None]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.config.classes import IGNORE
 from samantic.config.options import quoted
-from samantic.config.train import IGNORE
 from samantic.config.values import similar
 from samantic.errors import InputError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from samantic.config.data import MOST_TILE, TILE
 from samantic.config.options import RANGES, Range, fits, quoted
-from samantic.config.train import MOST_TILE, TILE
 from samantic.data.resize import network_scale
 from samantic.errors import InputError
 

@@ -18,12 +18,12 @@ from samantic.display.confidence import confidence_levels
 from samantic.display.legend import with_legend
 from samantic.errors import InputError
 from samantic.files import read_json, replacing, write_json
-from samantic.predict.asking import PairPredictor
+from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.domain import unlike
 from samantic.predict.health import Gate
 from samantic.predict.prediction import Prediction
 from samantic.predict.recording import Meeting, Recording
-from samantic.predict.saving import KINDS, Look, made_with, save_prediction
+from samantic.predict.saving import KINDS, Look, save_prediction
 from samantic.predict.smoothing import Smoother
 from samantic.predict.stream import Shot, stream
 from samantic.progress import open_progress
@@ -143,16 +143,23 @@ def predict_recording(
         "count": count,
         "seconds": round(last - first + 1 / recording.rate, 3),
         "took": round(time.perf_counter() - began, 3),
+        **_of_cameras(recording, gate, runs),
+        "unlike": strange,
+    }
+    write_json(summary_path, summary)
+    return summary
+
+
+def _of_cameras(recording: Recording, gate: Gate, runs: Runs) -> dict[str, Any]:
+    """What the summary says of the cameras: their frames, their times and their states."""
+    return {
         "apart": round(recording.apart, 6),
         "tolerance": recording.tolerance,
         "frames": {name: camera.stored() for name, camera in recording.cameras.items()},
         "states": {n: dict(gate.counts[n]) for n in recording.cameras},
         "runs": {name: dict(found) for name, found in runs.found.items()},
         "runs_left_out": runs.left_out,
-        "unlike": strange,
     }
-    write_json(summary_path, summary)
-    return summary
 
 
 def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:

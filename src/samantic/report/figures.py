@@ -58,7 +58,7 @@ def _curves(history: list[dict[str, float]], keys: list[str], label: str, trend:
 
 
 def misalignment_curve(miou: dict[int, float | None]) -> Markup:
-    """The mIoU as thermal is moved off RGB.
+    """The mIoU by the misalignment of thermal and RGB.
 
     Args:
         miou: mIoU in 0..1 by pixels of misalignment; None, where there is no value, breaks the
@@ -108,7 +108,7 @@ def disturbance_dots(
 
 
 def latency_dots(points: dict[str, tuple[float, float]]) -> Markup:
-    """The time of an answer and the mIoU of models.
+    """The latency and the mIoU of models.
 
     Args:
         points: By name: milliseconds, and mIoU in per cent.

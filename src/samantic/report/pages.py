@@ -64,7 +64,8 @@ def refuse_foreign(path: Path) -> None:
     """
     if path.is_file() and not any(mark in path.read_text("utf-8", "replace") for mark in OURS):
         raise InputError(
-            f"{path}: not a page of samantic, and would be lost; give another --out, or move it"
+            f"{path}: not written by samantic, and would be overwritten; give another --out, or "
+            "move it"
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.data.sensors import SENSORS
 from samantic.display.confidence import confidence_colours
 from samantic.display.ground import ground_of

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.data.images import open_image
+from samantic.data.image_files import open_image
 from samantic.data.lists import even_places
-from samantic.data.pairs import Files, read_images
+from samantic.data.samples import Files, read_images
 from samantic.data.sensors import given, noun
 from samantic.measure.gallery import Frame
 from samantic.measure.tables import pair_count

@@ -1,4 +1,4 @@
-"""What disturbances cost a model, as a section of its report."""
+"""The effect of disturbances on a model, as a section of its report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a training is done: what its curves say, by a rule that docs/evaluation.md explains."""
+"""Whether a training has converged, by its curves and a rule that docs/evaluation.md explains."""
 
 from __future__ import annotations
 

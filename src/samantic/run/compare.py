@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from samantic.data.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
@@ -71,12 +73,8 @@ def compare(
         metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
         measured[name], matrices[name] = metrics, evaluation.matrices
         frames[name] = evaluation.frames
-    first, *others = folders
-    gains = {}
-    for name in others:
-        gain, low, high = paired_difference(matrices[name], matrices[first])
-        gains[name] = nulls({"difference": gain, "interval": [low, high]})
-    comparison = {"models": measured, "differences": gains}
+    first = next(iter(folders))
+    comparison = {"models": measured, "differences": _differences(matrices)}
     write_inputs(out, made)
     _write_page(out, folders[first], comparison, frames, split.spec.modalities)
     write_json(out / "comparison.json", comparison)
@@ -88,6 +86,16 @@ def compare(
     return comparison
 
 
+def _differences(matrices: dict[str, Tensor]) -> dict[str, Any]:
+    """By name, the difference of each model's mIoU to the first one's, and its interval."""
+    first, *others = matrices
+    gains = {}
+    for name in others:
+        gain, low, high = paired_difference(matrices[name], matrices[first])
+        gains[name] = nulls({"difference": gain, "interval": [low, high]})
+    return gains
+
+
 def _named(models: Sequence[str | Path]) -> dict[str, Path]:
     """The folder of each model by its name."""
     folders: dict[str, Path] = {}
@@ -96,7 +104,8 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
         name = model_name(folder)
         if name in folders:
             raise InputError(
-                f"{model}: named like {folders[name]}; copy one of them to a folder of another name"
+                f"{model}: has the same name as {folders[name]}; copy one of them to a "
+                "folder of another name"
             )
         folders[name] = folder
     return folders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from samantic.config.train import DataConfig
+from samantic.config.data import DataConfig
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import tell

@@ -12,19 +12,14 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 
 from samantic.config.distill import DistillConfig
-from samantic.config.networks import AdaptConfig
 from samantic.config.read import to_yaml
-from samantic.config.train import DataConfig
-from samantic.data.cards.card import Projection
-from samantic.data.cards.catalog import CATALOG, dataset_spec
+from samantic.data.cards.catalog import dataset_spec
 from samantic.data.loading import Source, eval_loader
 from samantic.data.pairs import PairedFolder
 from samantic.distill.data import Lessons, collate_lessons
 from samantic.distill.ensemble import Ensemble, KeptMasks, KeptTargets, keep_masks, sam_weights
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import Teacher, load_teacher
-from samantic.distill.windows import plan_windows
-from samantic.errors import InputError
 from samantic.files import holds_json, write_json, write_text
 from samantic.learn.callbacks import KeepRun, ProgressBar
 from samantic.learn.fit import fit
@@ -49,7 +44,8 @@ from samantic.run.evaluate import evaluate
 from samantic.run.folder import check_config, claim, data_inputs, keep_inputs
 from samantic.run.lock import locked
 from samantic.run.split import Split
-from samantic.strings import code, of_seed
+from samantic.run.student import check_student, student_info, taken_over
+from samantic.strings import of_seed
 
 TEACHER = "teacher"
 """Folder in the run folder for the model of a teacher that has learnt."""
@@ -123,15 +119,15 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     claim(out, resume)
     L.seed_everything(config.train.seed, verbose=False)
     teacher = load_teacher(config.teacher.model)
-    config = replace(config, data=_data(config.data, teacher.info))
+    config = replace(config, data=taken_over(config.data, teacher.info))
     if resume:
         check_config(out, config)
     splits = open_splits(config.data, camera=teacher.info.camera, labelled=False)
-    info = _info(config, splits["train"])
+    info = student_info(config, splits["train"])
     student = build(
         info.model, info.adapt, len(info.classes), trained=config.train.start is not None
     ).train()
-    _check(config, splits["train"], teacher, student)
+    check_student(config, splits["train"], teacher, student)
     if config.teacher.update == "joint":
         teacher.learn(splits["train"].spec.modalities)
     masks = {key: keep_masks(config, part) for key, part in splits.items() if key != "val"}
@@ -208,70 +204,6 @@ def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, An
     if not quiet:
         print(f"\n{distillation_table(metrics)}")
     return metrics
-
-
-def _data(data: DataConfig, teacher: ModelInfo) -> DataConfig:
-    """What the data's options leave to the teacher: class names, and how thermal is scaled."""
-    if data.classes is None and not CATALOG[data.layout].classes:
-        data = replace(data, classes=list(teacher.classes))
-    if data.thermal_scaling == "teacher":
-        data = replace(data, thermal_scaling=str(teacher.camera.scaling))
-    return data
-
-
-def _check(config: DistillConfig, pairs: PairedFolder, teacher: Teacher, student: Network) -> None:
-    """Refuse a teacher that does not fit, a student without images to read, and wide windows.
-
-    A teacher that learns answers the part that a lesson is about, by which nobody knows any more in
-    which size it wants the whole.
-    """
-    teacher.check_fits(pairs, f"teacher.model {config.teacher.model}")
-    size = teacher.info.eval_size
-    if config.loss.features and size is not None:
-        raise InputError(
-            f"loss.features: the teacher {config.teacher.model} sees images at a short side of "
-            f"{size} pixels, and its features are those of another size; set loss.features 0"
-        )
-    if config.teacher.update == "joint" and config.augment.crop is not None and size is not None:
-        raise InputError(
-            f"augment.crop: the teacher {config.teacher.model} sees whole images at a short side "
-            f"of {size} pixels, and one that learns sees parts; set augment.crop null, or "
-            "teacher.update frozen"
-        )
-    there = pairs.spec.modalities
-    for name in student.modalities:
-        if name not in there:
-            raise InputError(
-                f"student.fusion {config.student.fusion}: reads {name}, and {pairs.root} has none; "
-                f"set student.fusion {there[0]}"
-            )
-    plan_windows(config.window, pairs[0].size)
-
-
-def _info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
-    learns = "which learnt from the ensemble too" if config.teacher.update == "joint" else "frozen"
-    source = config.masks.source
-    masks = {
-        "sam": f"masks of SAM2 {code(config.masks.base)}",
-        "files": "masks from files",
-        "instances": "generated instance masks",
-        "none": "no masks",
-    }[source]
-    around = config.window is not None or pairs.spec.projection == "equirectangular"
-    projection: Projection = "equirectangular" if around else "perspective"
-    return ModelInfo(
-        config.student,
-        AdaptConfig("full"),
-        pairs.classes,
-        pairs.palette,
-        pairs.spec.title,
-        camera=pairs.camera,
-        eval_size=config.data.eval_size,
-        origin="Distilled without labels, after GoodSAM (arXiv 2403.16370), from the teacher "
-        f"{code(config.teacher.model)} ({learns}) and {masks}.",
-        view=config.augment.crop or pairs[0].size,
-        projection=projection,
-    )
 
 
 def _keep_targets(job: _Job) -> KeptTargets:

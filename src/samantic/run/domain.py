@@ -1,4 +1,4 @@
-"""What a model's confidence is like on images of its own kind, stored with it."""
+"""The range of a model's confidence on its own validation split, stored with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import expit, logit, stdtrit
 
 from samantic.data.lists import even_places
-from samantic.data.pairs import Files, PairedFolder, read_pair
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Files, read_pair
 from samantic.predict.info import CONFIG
 from samantic.predict.model_folder import store_info
 from samantic.predict.prediction import Prediction

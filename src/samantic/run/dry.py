@@ -1,4 +1,4 @@
-"""A few steps of a training, which tell what all of it needs; nothing is kept."""
+"""A few steps of a training, to estimate the memory and time of all of it; nothing is kept."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _measure(task: L.LightningModule, source: Source, options: TrainConfig) -> _
 
 
 def _need(meter: _Meter, task: L.LightningModule) -> Need:
-    """What memory grows with, from the measured steps of one pair."""
+    """The estimate of memory, from the measured steps of one pair."""
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     return Need.of(meter.before, meter.peak, trained)
 
@@ -211,7 +211,7 @@ def _facts(found: Measured) -> list[str]:
 
 
 def changes(found: Measured, options: TrainConfig) -> list[str]:
-    """What to change in a training, if anything, for the device that it was measured on."""
+    """What to change in a training for the device that it was measured on."""
     lines, share = [], found.peak / found.total
     if share > FULL:
         half = -(-options.batch_size // 2)

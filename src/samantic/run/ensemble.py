@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from samantic.config.train import IGNORE
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.config.classes import IGNORE
+from samantic.data.pairs import PairedFolder
+from samantic.data.samples import Sample
 from samantic.data.sensors import SENSORS
 from samantic.distill.ensemble import Answer, Ensemble
 from samantic.learn.callbacks import read_history

@@ -22,7 +22,8 @@ from samantic.measure.tables import (
     scores_table,
     tta_line,
 )
-from samantic.predict.model_folder import read_text, write_card
+from samantic.predict.model_folder import read_text_vectors, write_card
+from samantic.predict.predictor import Predictor
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.figures import published_bars
 from samantic.report.pages import Section
@@ -114,18 +115,8 @@ def measure(
     )
     info = predictor.info
     dataset, class_map = open_labelled(split, info, predictor.camera)
-    kept: Any = {"pictures": EVEN, "extremes": EXTREMES, "skip_bad": skip_bad}
-    text = None
-    if isinstance(predictor, ExportedModel):
-        if disturbances:
-            raise InputError(f"{folder}: --robustness needs the model that it was exported from")
-        evaluation = evaluate_exported(predictor, dataset, **kept)
-    else:
-        text = read_text(folder, info)
-        features = text is not None
-        evaluation = evaluate_predictor(
-            predictor, dataset, disturbances=disturbances, features=features, **kept
-        )
+    text = None if isinstance(predictor, ExportedModel) else read_text_vectors(folder, info)
+    evaluation = _predict_all(folder, predictor, dataset, disturbances, skip_bad, text is not None)
     metrics = metrics_json(evaluation, dataset, seed=seed, text=text) | {"class_map": class_map}
     sections = _published(metrics)
     if companions is not None:
@@ -140,6 +131,29 @@ def measure(
     write_report(out, info, metrics, evaluation, history, matrices, sections)
     write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
     return metrics, evaluation
+
+
+def _predict_all(
+    folder: Path,
+    predictor: Predictor | ExportedModel,
+    dataset: PairedFolder,
+    disturbances: Sequence[str],
+    skip_bad: bool,
+    features: bool,
+) -> Evaluation:
+    """Predict the pairs of a split and count.
+
+    Raises:
+        InputError: Disturbances are asked of an exported file.
+    """
+    kept: Any = {"pictures": EVEN, "extremes": EXTREMES, "skip_bad": skip_bad}
+    if not isinstance(predictor, ExportedModel):
+        return evaluate_predictor(
+            predictor, dataset, disturbances=disturbances, features=features, **kept
+        )
+    if disturbances:
+        raise InputError(f"{folder}: --robustness needs the model that it was exported from")
+    return evaluate_exported(predictor, dataset, **kept)
 
 
 def _published(metrics: dict[str, Any]) -> list[Section]:

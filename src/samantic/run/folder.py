@@ -1,4 +1,4 @@
-"""When a run folder may be written to, and when a stopped run may go on in it.
+"""When a run folder may be written to, and when a stopped run may be resumed in it.
 
 A resumed run is the run that was begun: its data, their content, its classes and every option that
 decides what is learnt must be those it began with. What only says how long, where and on what it
@@ -85,8 +85,8 @@ def check_config(out: Path, config: Config | DistillConfig) -> None:
     if differ:
         first = differ[0]
         raise InputError(
-            f"{out}: the run began with other {', '.join(differ)} ({first} {old.get(first)}, now "
-            f"{new[first]}); resume it with what is in its config.yaml, or give another --out"
+            f"{out}: the run was started with other {', '.join(differ)} ({first} {old.get(first)}, "
+            f"now {new[first]}); resume it with what is in its config.yaml, or give another --out"
         )
 
 
@@ -126,7 +126,7 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
 
 
 def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
-    """Write down what a run learns from, or refuse to resume one that learnt from something else.
+    """Record the inputs of a run, or refuse to resume a run of other inputs.
 
     The pairs to report on may be others, and so may what the model that it started from is now.
 
@@ -152,11 +152,11 @@ def check_inputs(out: Path, inputs: Inputs) -> None:
     for key, now in inputs.items():
         then = before.get(key, now) if isinstance(before, dict) else None
         if not isinstance(then, dict):
-            raise InputError(f"{out / INPUTS}: not written by a run of samantic; remove it")
+            raise InputError(f"{out / INPUTS}: not written by samantic; remove it")
         changed = sorted(name for name in {**then, **now} if then.get(name) != now.get(name))
         if changed:
             raise InputError(
-                f"{out}: the run began with other content ({len(changed)} of {len(now)} in {key} "
-                f"differ, first {changed[0]}); put those back, give another --out, or remove "
+                f"{out}: the run was started with other content ({len(changed)} of {len(now)} in "
+                f"{key} differ, first {changed[0]}); restore them, give another --out, or remove "
                 f"{INPUTS} there if the change is meant"
             )

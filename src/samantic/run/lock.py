@@ -103,7 +103,7 @@ def _process() -> dict[str, Any]:
 
 
 def _start(process: int) -> str | None:
-    """When a process began, in the words of Linux; None where that cannot be asked."""
+    """The start time of a process, as Linux writes it; None if it is not known."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
@@ -111,7 +111,7 @@ def _start(process: int) -> str | None:
 
 
 def _lives(owner: dict[str, Any], path: Path) -> bool:
-    """Whether the process in a lock goes on."""
+    """Whether the process in a lock is still running."""
     if owner["machine"] != socket.gethostname():
         return time.time() - path.stat().st_mtime < STALE
     process = int(owner["process"])

@@ -165,7 +165,7 @@ def _upload(files: dict[str, Path | bytes], repository: str, private: bool) -> P
     if is_offline_mode():
         raise InputError(f"{repository}: not pushed, since HF_HUB_OFFLINE is set; unset it")
     if get_token() is None:
-        raise InputError(f"{repository}: the hub needs a token that may write; {login}")
+        raise InputError(f"{repository}: the hub needs a token with write permission; {login}")
     api = HfApi(library_name="samantic")
     added = [
         CommitOperationAdd(name, content if isinstance(content, bytes) else os.fspath(content))
@@ -175,13 +175,15 @@ def _upload(files: dict[str, Path | bytes], repository: str, private: bool) -> P
         api.create_repo(repository, private=private or None, exist_ok=True)
         if private and not api.model_info(repository).private:
             raise InputError(
-                f"{repository}: is there and public; make it private on the hub, or give another"
+                f"{repository}: exists and is public; make it private on the hub, or give another"
             )
         done = api.create_commit(repository, added, commit_message="Model by samantic")
     except HfHubHTTPError as error:
         status = error.response.status_code
         cure = (
-            f"{login}, with a token that may write there" if status in (401, 403) else "try again"
+            f"{login}, with a token that has write permission"
+            if status in (401, 403)
+            else "try again"
         )
         raise InputError(f"{repository}: the hub refuses ({status}); {cure}") from None
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
@@ -189,6 +191,6 @@ def _upload(files: dict[str, Path | bytes], repository: str, private: bool) -> P
             raise
         raise InputError(
             f"{repository}: not pushed, the hub did not take all of it ({type(error).__name__}); "
-            "nothing of it is shown there; try again"
+            "nothing was published; try again"
         ) from None
     return Pushed(str(done.repo_url), done.oid)

@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from samantic.config.classes import IGNORE
+from samantic.config.data import Layout
 from samantic.config.networks import TestTime
 from samantic.config.read import read_any_config
-from samantic.config.train import IGNORE, Layout
 from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.class_names import class_table
 from samantic.data.folders import tell
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import TYPED, check_split
+from samantic.data.samples import Sample
 from samantic.errors import InputError
 from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES
 from samantic.predict.info import ModelInfo
@@ -105,7 +107,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:
             raise InputError(
-                f"{split.root}: layout pairs names no classes; say what the label ids stand for, "
+                f"{split.root}: layout pairs has no class names; name the label ids, "
                 f'e.g. --classes "{",".join(info.classes)}" if they are the model\'s'
             )
         spec = replace(spec, classes=learnt.classes, palette=learnt.palette, colours=learnt.colours)

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import lightning as L  # the name its documentation uses
 from torch.utils.data import Dataset
 
+from samantic.config.augment import AugmentConfig
 from samantic.config.read import to_yaml
-from samantic.config.train import AugmentConfig, Config
+from samantic.config.train import Config
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.crop import RandomCrop
 from samantic.data.loading import Source, eval_loader
-from samantic.data.pairs import PairedFolder, Sample
+from samantic.data.pairs import PairedFolder
 from samantic.data.rare import Balanced
+from samantic.data.samples import Sample
 from samantic.distill.teacher import Teacher, load_teacher
 from samantic.errors import InputError
 from samantic.files import write_text
@@ -167,7 +169,7 @@ def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
 def _other_inputs(
     network: Network, start: str | None, teacher: Teacher | None, text: TextVectors | None
 ) -> Inputs:
-    """What a run learns from besides its data."""
+    """The inputs of a run besides its data."""
     found: Inputs = {}
     if (base := base_fingerprint(network)) is not None:
         found["base"] = {"model.base": base}

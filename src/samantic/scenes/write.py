@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from samantic.config.train import Layout
+from samantic.config.data import Layout
 from samantic.data.cards.card import DatasetSpec
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.cards.rgb import CITYSCAPES

@@ -15,7 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from samantic.data.camera import Camera, RawPair
-from samantic.data.images import check_extent, extent_of, read_rgbt, rgb_array, thermal_array
+from samantic.data.image_files import extent_of
+from samantic.data.images import check_extent, read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import is_too_deep, refuse_unit
 from samantic.display.ground import GROUNDS, Ground
 from samantic.errors import InputError, LargeError

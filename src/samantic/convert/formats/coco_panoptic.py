@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from samantic.convert.export import VOID, Drawing, Picture, settle_size, stem_of, told
 from samantic.convert.regions import Patch, Size
-from samantic.data.images import decode, refuse_lossy
+from samantic.data.image_files import decode, refuse_lossy
 from samantic.errors import InputError
 
 

@@ -78,7 +78,7 @@ def read_labelmap(path: Path) -> dict[str, tuple[int, int, int]]:
             name, colour, *_ = line.strip().rsplit(":", 3)
             red, green, blue = (int(part) for part in colour.split(","))
             if not 0 <= min(red, green, blue) <= max(red, green, blue) <= 255:
-                raise ValueError(f"{colour} is no colour")
+                raise ValueError(f"{colour} is not a colour")
         if (red, green, blue) in found.values():
             raise InputError(f"{path}, line {number}: a colour of two classes; give each its own")
         found[name] = (red, green, blue)

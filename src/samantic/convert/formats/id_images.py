@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.config.train import IGNORE
+from samantic.config.classes import IGNORE
 from samantic.convert.export import VOID, settle_size
 from samantic.convert.regions import Patch, Size
-from samantic.data.images import decode, refuse_lossy
+from samantic.data.image_files import decode, refuse_lossy
 from samantic.data.raster import Raster
 from samantic.errors import InputError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from samantic.config.classes import colours_of
-from samantic.config.train import DataConfig, Layout
+from samantic.config.data import DataConfig, Layout
 from samantic.data.cards.card import DatasetSpec, Projection, named
 from samantic.data.cards.rgb import CITYSCAPES, DENSEPASS, STANFORD2D3D, WILDPASS
 from samantic.data.cards.rgbt import CART, FMB, MFNET, MSRS, PAIRS, PST900
@@ -61,7 +61,7 @@ def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> D
         key: What the user calls them, for errors.
 
     Raises:
-        InputError: One is no colour, or there is not one for each class.
+        InputError: One is not a colour, or there is not one for each class.
     """
     if colors is None:
         return spec

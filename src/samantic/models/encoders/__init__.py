@@ -1,1 +1,1 @@
-"""Image encoders, and what adapts them."""
+"""Image encoders and their low-rank adaptation."""

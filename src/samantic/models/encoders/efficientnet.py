@@ -89,7 +89,7 @@ class LiteEncoder(nn.Module):
 
 
 class SameConvolution(nn.Conv2d):
-    """One of the package's convolutions, faster: equal padding on all sides is its own.
+    """A convolution of the package, made faster: equal padding on all sides is done inside it.
 
     That saves a copy of the images. On a CPU in mixed precision a depthwise convolution computes in
     float32: oneDNN's gradients of one in bfloat16 take several times as long.

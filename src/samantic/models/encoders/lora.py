@@ -39,11 +39,11 @@ class Adapter(nn.Module, ABC):
 
     @abstractmethod
     def merge(self) -> None:
-        """Fold the updates into a copy of the weights, so that inference pays nothing for them."""
+        """Fold the updates into a copy of the weights, so that they cost nothing at inference."""
 
     @abstractmethod
     def kernels(self) -> tuple[Tensor, ...]:
-        """The matrices that it trains, which weight decay is for."""
+        """The trained matrices, to which weight decay applies."""
 
     def unmerge(self) -> None:
         """Return to the frozen weights and the separate updates, exactly."""

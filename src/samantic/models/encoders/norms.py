@@ -1,4 +1,4 @@
-"""Batch norm: where there is nothing to take statistics of, and where none are taken any more."""
+"""Batch norm: for batches too small for statistics, and folded away for inference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's, but a batch with at most one value in a channel is normalised as in evaluation.
+    """PyTorch's, but a batch with at most one value per channel is normalised as in evaluation.
 
     One value has no variance: PyTorch refuses to train on it. Such a map is what a network of
     stride 32 makes of a single image of 32x32 pixels. A batch may also be empty, as where every
@@ -39,7 +39,7 @@ def exchange_norms(module: nn.Module) -> None:
 
 
 def fold_norms(module: nn.Module) -> None:
-    """Give the scale and shift of every batch norm to the convolution before it, for inference.
+    """Fold the scale and shift of each batch norm into the convolution before it, for inference.
 
     A convolution and a norm that are registered one after the other are taken to compute one after
     the other. The norm becomes the identity. What is left computes the same, in evaluation mode, to

@@ -167,7 +167,7 @@ class ImageEncoder(Encoder):
 
 
 class _NoPositions(nn.Module):
-    """In place of the sine maps that SAM2's neck adds to its memory: here nothing reads them."""
+    """Replaces the sine maps that SAM2's neck computes for its memory, which nothing uses here."""
 
     def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
         return torch.empty((0, 0, 0, 0), device=device, dtype=dtype)

@@ -1,4 +1,4 @@
-"""SegFormer's parts: its layouts, loading it for any classes and channels, and a quick decoder.
+"""SegFormer's parts: its layouts, loading it for any classes and channels, a fast decoder.
 
 Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transformers' version.
 """
@@ -77,7 +77,7 @@ def segformer_config(shape: SegFormerShape, num_classes: int, channels: int) -> 
 
 
 def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
-    """What SegFormer's decoder makes of its encoder's maps, with a fraction of the work.
+    """The same function as SegFormer's decoder, with a fraction of the operations.
 
     The decoder projects every map (P_i, b_i), brings it to the finest one's size, concatenates, and
     mixes by W = (W_1 .. W_n). Nothing between is nonlinear and upsampling commutes with 1x1
@@ -106,7 +106,7 @@ def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
 
 
 def _load(base: str) -> SegformerForSemanticSegmentation:
-    """A SegFormer of three channels whose encoder is complete, and its decoder too or new."""
+    """A SegFormer of three channels: its encoder loaded completely, its decoder loaded or new."""
     if base.startswith(("segformer-", "random-")):
         raise InputError(f"base {base}: unknown; a student's are {', '.join(SEGFORMERS)}")
     cure = (
