@@ -20,6 +20,7 @@ from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
 from samantic.convert.partners import ImageIndex, find_images, output_names
 from samantic.convert.request import Request
+from samantic.convert.sequences import is_archive
 from samantic.data.cards.card import palette
 from samantic.data.images import decode
 from samantic.errors import InputError
@@ -82,7 +83,7 @@ def find_format(source: Path, request: Request) -> ModuleType | None:
     Raises:
         InputError: There is no such file, or one that would tell is broken.
     """
-    if source.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+    if is_archive(source):
         raise InputError(f"{source}: an archive; unpack it, and give the folder")
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; correct the path")
