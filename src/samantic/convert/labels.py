@@ -104,7 +104,11 @@ def convert_labels(form: ModuleType, places: Places, request: Request) -> Conver
     """
     export: Export = form.read(places.source, request)
     if not export.pictures:
-        raise InputError(f"{places.source}: {export.title} without a labelled picture")
+        told = "; ".join(f"{count} {what}" for what, count in export.skipped.items())
+        raise InputError(
+            f"{places.source}: {export.title} without a labelled picture"
+            + f" ({told})" * bool(told)
+        )
     classes = settle_classes(export, request)
     names = output_names(export.pictures)
     found = {"rgb": _images(export, places), "thermal": _thermal(export.pictures, places)}
