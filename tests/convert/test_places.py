@@ -128,3 +128,13 @@ def test_an_archive_in_the_folder(tmp_path: Path, refused: Callable[..., str]) -
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "export.zip").write_bytes(b"PK")
     assert "export.zip is an archive; unpack it" in refused()
+
+
+def test_an_export_is_not_written_into_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = exports.labelme(tmp_path / "in", {"1": [Shape(1, 5, 30, (9,))]}, "polygon")
+    before = sorted(root.rglob("*"))
+    assert main(["convert", str(root), "--out", str(root / ".." / "in")]) == 2
+    assert "is what is converted; give another folder" in capsys.readouterr().err
+    assert sorted(root.rglob("*")) == before

@@ -85,7 +85,7 @@ def frames(path: Path) -> Iterator[NDArray[Any]]:
     try:
         found = thermograms(path)
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}; copy or export it anew") from None
     yield from (one.counts for one in found) if found else pages(path)
 
 
