@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def test_label_images_beside_their_images(image: str, label: str, tmp_path: Path
     for seed, pixels in enumerate(found.values()):
         assert (pixels == painted(scene(seed))).all()
     assert sorted(p.name for p in (tmp_path / "out" / "rgb").iterdir()) == ["0.jpg", "1.jpg"]
+
+
+def test_check_knows_label_images_by_their_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_image(tmp_path / "in" / "images" / "1.jpg")
+    save_labels(tmp_path / "in" / "masks" / "1.png", 1)
+    assert main(["check", "--data", str(tmp_path / "in")]) == 2
+    line = capsys.readouterr().err
+    assert "label images; convert it by: samantic convert" in line
+    words = shlex.split(line.split("convert it by: samantic ")[1])
+    assert words[-2:] == ["--classes", "NAMES"]
+    assert main([*words[:-1], "background,person,car"]) == 0
+    assert (labels(tmp_path / "in-pairs")["1"] == painted(scene(1))).all()
+    (tmp_path / "zip").mkdir()
+    (tmp_path / "zip" / "export.zip").touch()
+    assert main(["check", "--data", str(tmp_path / "zip")]) == 2
+    assert "export.zip: an archive; unpack it" in capsys.readouterr().err
 
 
 def test_splits_of_label_images(tmp_path: Path) -> None:

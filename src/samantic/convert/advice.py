@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from samantic.convert.formats import recognise
+from samantic.convert.formats import label_images, recognise
+from samantic.convert.formats.label_images import marked_files
+from samantic.convert.sequences import is_archive
 from samantic.data.folders import is_image
 from samantic.data.images import decode
 from samantic.errors import InputError
@@ -30,6 +32,11 @@ def conversion_advice(root: Path, labels: str) -> str:
         if found and (what := _unread(found[0])):
             words = ["--classes", "NAMES", "--map", "FILE"]
             return f"{place}: {what}; convert it by: {_command(root, place, words)}"
+        if not found and root.is_dir() and marked_files(root):
+            words = ["--classes", "NAMES"]
+            return f"{root}: {label_images.TITLE}; convert it by: {_command(root, root, words)}"
+        if root.is_dir() and (archive := next(filter(is_archive, sorted(root.iterdir())), None)):
+            return f"{archive}: an archive; unpack it"
     except InputError as error:
         return str(error)
     return ""

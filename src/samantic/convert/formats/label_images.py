@@ -80,7 +80,7 @@ def read(source: Path, request: Request) -> Export:
     root = masks_root(source)
     marked = (root / MASKS).is_dir()
     voc = marked and not (request.classes or request.mapping)
-    files = images_below(root / MASKS) if marked else _label_files(source)
+    files = images_below(root / MASKS) if marked else marked_files(source) or images_below(source)
     splits = read_splits(root) if marked else {}
     colours = _voc_colours() if voc else request.key_colours()
     names = dict(enumerate(VOC)) if voc else None
@@ -114,16 +114,17 @@ def read(source: Path, request: Request) -> Export:
     )
 
 
-def _label_files(source: Path) -> dict[str, Path]:
+def marked_files(source: Path) -> dict[str, Path]:
     """The label images below a folder by the names of their images, which may lie there too.
 
     They are those in folders that are called labels, masks or the like; else those whose names end
-    with such a word; else all.
+    with such a word; else there are none that are known to be.
     """
     found = images_below(source)
     inside = {_unmarked(name): path for name, path in found.items() if _unmarked(name) != name}
-    ending = {_ENDING.sub("", name): path for name, path in found.items() if _ENDING.search(name)}
-    return inside or ending or found
+    return inside or {
+        _ENDING.sub("", name): path for name, path in found.items() if _ENDING.search(name)
+    }
 
 
 def _unmarked(name: str) -> str:
