@@ -63,6 +63,13 @@ def test_check_knows_label_images_by_their_places(
     assert words[-2:] == ["--classes", "NAMES"]
     assert main([*words[:-1], "background,person,car"]) == 0
     assert (labels(tmp_path / "in-pairs")["1"] == painted(scene(1))).all()
+    red = tmp_path / "red"
+    save_image(red / "images" / "1.jpg")
+    save_image(red / "labels" / "1.png")
+    assert main(["check", "--data", str(red)]) == 2
+    line = capsys.readouterr().err
+    assert f"{red / 'labels'}: label images in colours; convert it by: samantic" in line
+    assert f"convert {red} --out" in line, "so that the images are found"
     (tmp_path / "zip").mkdir()
     (tmp_path / "zip" / "export.zip").touch()
     assert main(["check", "--data", str(tmp_path / "zip")]) == 2

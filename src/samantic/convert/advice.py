@@ -31,7 +31,9 @@ def conversion_advice(root: Path, labels: str) -> str:
         found = sorted(filter(is_image, place.iterdir())) if place.is_dir() else []
         if found and (what := _unread(found[0])):
             words = ["--classes", "NAMES", "--map", "FILE"]
-            return f"{place}: {what}; convert it by: {_command(root, place, words)}"
+            bare = place == root / "labels" and not any((root / kind).is_dir() for kind in KINDS)
+            source = root if bare else place  # the images lie there under another name
+            return f"{place}: {what}; convert it by: {_command(root, source, words)}"
         if not found and root.is_dir() and marked_files(root):
             words = ["--classes", "NAMES"]
             return f"{root}: {label_images.TITLE}; convert it by: {_command(root, root, words)}"
