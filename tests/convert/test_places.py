@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -164,3 +165,18 @@ def test_an_export_is_not_written_into_itself(
     assert main(["convert", str(root), "--out", str(root / ".." / "in")]) == 2
     assert "is what is converted; give another folder" in capsys.readouterr().err
     assert sorted(root.rglob("*")) == before
+
+
+def test_label_studio_s_images_of_one_name(tmp_path: Path) -> None:
+    """Files of a server's folder, two of which are called alike."""
+    shapes = {"a": [Shape(1, 5, 30, (9, 12))], "b": [Shape(1, 30, 20, (5, 5))]}
+    path = exports.label_studio(tmp_path / "in", shapes, "polygon")
+    tasks = json.loads(path.read_text())
+    for task, folder in zip(tasks, shapes, strict=True):
+        task["data"]["image"] = f"/data/local-files/?d=rec/{folder}/0001.jpg"
+        save_image(tmp_path / "photos" / folder / "0001.jpg")
+    exports.dump(path, tasks)
+    words = ["--images", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
+    assert main(["convert", str(path), *words]) == 0
+    for folder, own in shapes.items():
+        assert (labels(tmp_path / "out")[f"rec-{folder}-0001"] == painted(own)).all()

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
+from samantic.convert.export import Drawing, Export, Picture, settle_size, stem_of, told
 from samantic.convert.formats.brush import brush_mask
 from samantic.convert.formats.documents import files_of, load_json, split_of
 from samantic.convert.formats.pictures import mask_of_png
@@ -121,8 +121,11 @@ def _label(result: Mapping[str, Any], results: Sequence[Any]) -> str:
 def _picture(
     task: Mapping[str, Any], results: list[Any], where: str, split: str, skipped: Counter[str]
 ) -> Picture:
-    full = last_stem(_image(task), where)
-    short = re.sub(r"^[0-9a-f]{8}-", "", full)
+    parts = [
+        part for part in re.split(r"[/\\]", _image(task)) if part.strip(".") and part[-1] != ":"
+    ]
+    full = stem_of("/".join(parts[-3:]), where)  # two folders tell images of one name apart
+    short = re.sub(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]*$)", "", full)
 
     def draw(known: Size | None) -> Drawing:
         with told(where):
