@@ -121,8 +121,13 @@ cam1: {{T_cn_cnm1: {pose}, camera_model: pinhole, intrinsics: [620.0, 618.0, 322
     path.write_text(text)
     matrix = K2 @ R @ np.linalg.inv(K1)
     assert np.allclose(read_calibration(path).matrix, matrix / matrix[2, 2], atol=1e-6)
+    path.write_text(text.replace("pinhole", "omni"))
+    with pytest.raises(InputError, match="cam0 has a lens of the model omni"):
+        read_calibration(path)
     path.write_text(text.replace("radtan", "equidistant"))
-    with pytest.raises(InputError, match="cam0 is a equidistant lens, which is not read"):
+    with pytest.raises(
+        InputError, match=r"the model equidistant, a fisheye .* undistort its images first"
+    ):
         read_calibration(path)
 
 

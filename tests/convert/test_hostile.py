@@ -78,7 +78,7 @@ COCO: dict[str, tuple[Change, str]] = {
     "category": (put("annotations", 0, "category_id", value=99), "category 99 is not in"),
     "image": (put("annotations", 0, "image_id", value=99), "an annotation of image 99"),
     "two points": (put(*SEGMENT, value=[[1, 2, 3, 4]]), "no list of three or more x, y"),
-    "no number": (put(*SEGMENT, value=[[1, 2, 3, 4, 5, "x"]]), "could not convert"),
+    "no number": (put(*SEGMENT, value=[[1, 2, 3, 4, 5, "x"]]), "no list of numbers"),
     "far": (put(*SEGMENT, value=[[0, 0, 1e12, 0, 0, 1e12]]), "far beyond the image"),
     "nan": (put(*SEGMENT, value=[[0, 0, float("nan"), 0, 0, 9]]), "no list of three or more"),
     "text": (put(*SEGMENT, value="x"), "annotation 1"),
@@ -108,6 +108,8 @@ LABELME: dict[str, tuple[Change, str]] = {
     "infinite": (put("shapes", 0, "points", 0, value=[1e999, 2]), "no pairs of numbers"),
     "ragged": (put("shapes", 0, "points", 0, value=[1]), "no pairs of numbers"),
     "no label": (drop("shapes", 0, "label"), "has no 'label'"),
+    "null label": (put("shapes", 0, "label", value=None), "shape 1 has no label"),
+    "three corners": (put("shapes", 0, "shape_type", value="rectangle"), "points in place of two"),
     "a shape": (put("shapes", 0, value=3), "not built as this format is"),
     "name": (put("imagePath", value="photos/.."), "leads out of its folder"),
 }
@@ -172,6 +174,11 @@ BRUSH: dict[str, tuple[Change, str]] = {
     "huge": (put(*VALUE, "rle", value=[255] * 40), "a brush of 4294967295 values"),
     "turned": (put(*VALUE[:-1], "image_rotation", value=90), "the image was turned"),
     "image": (put(0, "data", value={"image": "/data/x"}), "no field names its image"),
+    "no area": (put(*VALUE[:-1], "type", value="keypointlabels"), "no object with an area"),
+    "predicted": (
+        put(0, value={"data": {"image": "a.jpg"}, "annotations": [], "predictions": [{}]}),
+        "without a labelled picture (1 tasks with predictions alone)",
+    ),
 }
 
 
@@ -194,7 +201,7 @@ XML = {
     "<annotations></annotations>": "without a labelled picture",
     "<annotations><image/></annotations>": "names no image file",
     f'<annotations>{IMAGE}<polygon label="a" points="1,2;3"/></image></annotations>': "no pairs",
-    f'<annotations>{IMAGE}<box label="a" xtl="x"/></image></annotations>': "could not convert",
+    f'<annotations>{IMAGE}<box label="a" xtl="x"/></image></annotations>': "'x' is no number",
     f'<annotations>{IMAGE}<ellipse label="a" cx="1" cy="1" rx="inf" ry="0"/></image>'
     "</annotations>": "not finite",
     f'<annotations>{IMAGE}<box label="a"/></image></annotations>': "has no 'xtl'",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shlex
 from collections.abc import Callable
@@ -396,3 +397,64 @@ def test_another_export_is_not_written_over_the_first(
     (tmp_path / "a.zip").touch()
     assert convert(tmp_path / "a.zip", tmp_path / "out") == 2
     assert "a.zip: an archive; unpack it" in capsys.readouterr().err
+
+
+def test_label_studio_s_bitmasks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """BitmaskLabels: black on transparent, a PNG in a data address; and a region of two labels."""
+    shape = SCENES["frame 0"][0]
+    rgba = np.zeros((*SIZE, 4), np.uint8)
+    rgba[..., 3] = 255 * shape.mask
+    data = base64.b64encode(exports.png(Image.fromarray(rgba))).decode()
+    value = {"imageDataURL": f"data:image/png;base64,{data}", "bitmasklabels": ["car", "van"]}
+    result = {"original_width": 64, "original_height": 48, "type": "bitmasklabels", "value": value}
+    tasks = [{"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": [result]}]}]
+    path = exports.dump(tmp_path / "in" / "export.json", tasks)
+    assert convert(path, tmp_path / "out") == 0
+    assert (labels(tmp_path / "out")["a"] == shape.mask).all()
+    assert "1 regions have several labels, of which the first counts" in capsys.readouterr().out
+
+
+def test_rectangles_of_supervisely_end_with_a_pixel(tmp_path: Path) -> None:
+    """Its SDK's Rectangle.from_size(48, 64) has the corners 0, 0 and 63, 47; floats are rounded."""
+    root = exports.supervisely(tmp_path / "in", {"a": [], "b": []}, "rectangle")
+    for name, corners in {"a": [[0, 0], [63, 47]], "b": [[9.8, 5.2], [3, 2]]}.items():
+        path = root / "ds0" / "ann" / f"{name}.jpg.json"
+        value = json.loads(path.read_text())
+        points = {"exterior": corners, "interior": []}
+        value["objects"] = [{"classTitle": "car", "geometryType": "rectangle", "points": points}]
+        exports.dump(path, value)
+    assert convert(root, tmp_path / "out", "--classes", "background,car") == 0
+    found = labels(tmp_path / "out")
+    assert found["a"].all()
+    assert found["b"][2:6, 3:11].all()
+    assert found["b"].sum() == 4 * 8
+
+
+def test_rectangles_of_four_points_and_turned_ones(tmp_path: Path) -> None:
+    """As AnyLabeling writes them."""
+    exports.labelme(tmp_path / "in", {"a": []}, "polygon")
+    path = tmp_path / "in" / "a.json"
+    value = json.loads(path.read_text())
+    corners = [[10, 5], [20, 5], [20, 9], [10, 9]]
+    diamond = [[40, 20], [48, 28], [40, 36], [32, 28]]
+    value["shapes"] = [
+        {"label": "car", "shape_type": "rectangle", "points": corners},
+        {"label": "car", "shape_type": "rotation", "points": diamond, "direction": 0.785},
+    ]
+    exports.dump(path, value)
+    assert convert(path, tmp_path / "out") == 0
+    found = labels(tmp_path / "out")["a"]
+    assert found[5:9, 10:20].all()
+    assert found[:15].sum() == 40
+    assert found[15:].sum() == 16 * 16 // 2
+
+
+def test_keypoints_beside_instances(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """COCO's own annotations: one file of instances and one of keypoints, of the same images."""
+    path = exports.coco(tmp_path / "in", SCENES, "polygons")
+    value = json.loads(path.read_text())
+    value["categories"] = [{"id": i, "name": "person", "keypoints": ["nose"]} for i in (10, 20)]
+    exports.dump(path.with_name("person_keypoints.json"), value)
+    assert convert(tmp_path / "in", tmp_path / "out", "--classes", ",".join(NAMES)) == 0
+    assert (labels(tmp_path / "out")["frame 1"] == painted(SCENES["frame 1"])).all()
+    assert "1 files of keypoints, beside those of masks" in capsys.readouterr().out

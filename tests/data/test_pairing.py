@@ -41,6 +41,10 @@ FORMS = {
     "case": ("rgb/IMG_%.JPG", "thermal/img_%.TIF", "labels/Img_%.png"),
     "endings": ("rgb/%.jpeg", "thermal/%.TIF", "labels/%.PNG"),
     "nested": ("rgb/a/b/%.png", "thermal/a/b/%.png", "labels/a/b/%.png"),
+    "words inside": ("rgb/s1_rgb_%.png", "thermal/s1_thermal_%.png", "labels/s1_rgb_%_mask.png"),
+    "words at numbers": ("rgb/%RGB.png", "thermal/IR%.png", "labels/%.png"),
+    "kinds as folders": ("rgb/s1/vis/%.png", "thermal/s1/lwir/%.png", "labels/s1/gt/%.png"),
+    "zeros": ("rgb/f_%.png", "thermal/f_00%.png", "labels/f_0%.png"),
     "nested suffixes": ("rgb/a/%_vis.png", "thermal/a/%_lwir.png", "labels/a/%.png"),
 }
 
@@ -163,3 +167,13 @@ def test_predict_leaves_them_out(
     assert "d_IR.png has no partner" in capsys.readouterr().err
     found = sorted(path.stem for path in (tmp_path / "out" / "labels").iterdir())
     assert found == ["b_rgb", "c_rgb"]
+
+
+def test_folders_beside_images_are_told(tmp_path: Path) -> None:
+    """Images in folders inside are read where there are no others; else a line says that not."""
+    for kind in ("rgb", "thermal", "labels"):
+        save(tmp_path / "own" / kind / "1.png", 1, kind)
+        save(tmp_path / "own" / kind / "night" / "2.png", 2, kind)
+    counts, errors, warnings = pairs(tmp_path / "own")
+    assert (counts, errors) == ({"all": 1}, [])
+    assert any("1 images in folders inside are not read, first night/2.png" in w for w in warnings)

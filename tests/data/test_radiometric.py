@@ -217,3 +217,16 @@ def test_real_files(realdata: Path, tmp_path: Path) -> None:
     assert (picture.shape, picture.dtype) == ((512, 640), np.uint8)
     tiff = thermal_array(root / "orig" / "flirpy_example_radiometric.tiff")
     assert (tiff.dtype, int(tiff.min()), int(tiff.max())) == (np.uint16, 6743, 7077)
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", ["FLIR", "FLIR_AX8", "FLIR_E40", "Thermimage_IR_2412"])
+def test_temperatures_are_those_of_another_decoder(realdata: Path, name: str) -> None:
+    """flyr's, for an emissivity of 1, without air and window between."""
+    flyr = pytest.importorskip("flyr")
+    path = realdata / "radiometric" / "orig" / f"{name}.jpg"
+    plain = {"emissivity": 1.0, "object_distance": 0.0, "ir_window_transmission": 1.0}
+    (found,) = thermograms(path)
+    assert found.planck is not None
+    truth = flyr.unpack(str(path)).adjust_metadata(**plain).kelvin
+    assert np.abs(found.planck.kelvin(found.counts) - truth).max() < 1e-4

@@ -166,6 +166,7 @@ def test_panoramas_are_not_mixed_with_other_images(
         (("--rgb", "{own}/none"), "none: no such folder of images"),
         (("--rgb", "{tmp}/empty"), "no images in this folder"),
         (("--rgb", "{own}/rgb", "--thermal", "{tmp}/heat"), "no partner"),
+        (("--rgb", "{own}/rgb", "--thermal", "{own}/rgb"), "--rgb and --thermal are the same"),
         (("--rgbt", "{own}/rgb"), "3 channel(s), but this layout keeps thermal in a 4th"),
         (("--rgb", "{tmp}/heat/small.png", "--thermal", "{own}/thermal/{name}"), "70x50 pixels"),
     ],

@@ -28,6 +28,9 @@ WORDS = (
     "it needs thermal_to_rgb, or a homography, or for two cameras camera_matrix and "
     "distortion_coefficients, named 1 and 2 or thermal and rgb, and R and T between them"
 )
+PLAIN = ("", "none", "pinhole", "radtan", "plumb_bob", "rational_polynomial", "brown", "opencv")
+"""Models of a pinhole and Brown's distortion, as Kalibr, ROS and others call it."""
+
 ROUNDS = 50
 """Steps of the fixed point that takes a lens's distortion out."""
 
@@ -236,15 +239,21 @@ def _lens(values: dict[str, Any], camera: str, path: Path) -> Lens:
         matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     if matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-9:
         raise InputError(f"{path}: {what} must be 3x3, or fx, fy, cx, cy")
-    model = str(values.get(f"{camera}distortionmodel", ""))
-    if model in ("equidistant", "fisheye", "omni", "fov"):
-        raise InputError(
-            f"{path}: {camera} is a {model} lens, which is not read; undistort its images first"
-        )
+    for key in ("cameramodel", "distortionmodel"):
+        model = str(values.get(f"{camera}{key}", "")).lower()
+        if model not in PLAIN:
+            raise InputError(
+                f"{path}: {camera} has a lens of the model {model}, a fisheye or another that is "
+                "not read; undistort its images first, and give the matrix of these with a "
+                "distortion of zeros"
+            )
     given = _value(values, camera, LENS)
     bend = np.zeros(0) if given is None else _array(given, f"the distortion of {camera}", path)
     if bend.size not in (0, 4, 5, 8):
-        raise InputError(f"{path}: {bend.size} distortion coefficients of {camera}; 4, 5 or 8 fit")
+        raise InputError(
+            f"{path}: {bend.size} distortion coefficients of {camera}; 4, 5 or 8 fit: "
+            "undistort its images first, and give zeros"
+        )
     return Lens(matrix, np.pad(bend.ravel(), (0, 8 - bend.size)))
 
 

@@ -59,7 +59,7 @@ def _line(split: SplitFacts) -> list[str]:
         ", ".join(facts["sizes"]) if len(facts["sizes"]) < 4 else f"{len(facts['sizes'])} sizes",
         ", ".join(facts["thermal_depth"]),
         f"{span[0]:g} to {span[1]:g}" if span else "",
-        facts["hot_is"],
+        str(split.polarity),
         str(facts["night"]),
         _misaligned(facts["misalignment"]),
     ]

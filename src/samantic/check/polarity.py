@@ -54,6 +54,13 @@ class Polarity(NamedTuple):
     deviations: float = 0.0
     pairs: int = 0
 
+    def __str__(self) -> str:
+        if self.hot != "unknown":
+            return self.hot
+        if self.pairs < FEWEST:
+            return f"unknown ({self.pairs} usable pairs, {FEWEST} are needed)"
+        return f"unknown (nano sees too little in {self.pairs} pairs; look yourself)"
+
 
 UNASKED = Polarity()
 

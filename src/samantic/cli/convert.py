@@ -58,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
     from samantic.convert.request import make_request
     from samantic.convert.table import conversion_table
 
+    if options.out.resolve() == options.source.resolve():
+        raise InputError(f"--out: {options.out} is what is converted; give another folder")
     words = {key: getattr(options, key) for key in ("classes", "colors")}
     lists = {
         key: text and [word.strip() for word in text.split(",")] for key, text in words.items()

@@ -58,7 +58,8 @@ UNITS = {
     PLANCK: (1.0, ZERO),
 }
 """Factor and offset that turn degrees Celsius into what files hold. FLIR's Lepton with TLinear
-writes hundredths of a kelvin (its datasheet's default), Optris (t + 100) x 10 (its SDK)."""
+writes hundredths of a kelvin (datasheet 500-0659-00-09, 4.1: what it starts with), Optris
+(t + 100) x 10 (its SDK: get_thermal_image)."""
 
 COUNTS = ("counts", "boson")
 """Units without a map to temperatures: LOW,HIGH are the files' own. A FLIR Boson sends such."""

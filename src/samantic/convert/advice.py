@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from samantic.convert.formats import recognise
+from samantic.convert.formats import label_images, recognise
+from samantic.convert.formats.label_images import marked_files
+from samantic.convert.sequences import is_archive
 from samantic.data.folders import is_image
 from samantic.data.image_files import decode
 from samantic.errors import InputError
@@ -29,7 +31,14 @@ def conversion_advice(root: Path, labels: str) -> str:
         found = sorted(filter(is_image, place.iterdir())) if place.is_dir() else []
         if found and (what := _unread(found[0])):
             words = ["--classes", "NAMES", "--map", "FILE"]
-            return f"{place}: {what}; convert it by: {_command(root, place, words)}"
+            bare = place == root / "labels" and not any((root / kind).is_dir() for kind in KINDS)
+            source = root if bare else place  # the images lie there under another name
+            return f"{place}: {what}; convert it by: {_command(root, source, words)}"
+        if not found and root.is_dir() and marked_files(root):
+            words = ["--classes", "NAMES"]
+            return f"{root}: {label_images.TITLE}; convert it by: {_command(root, root, words)}"
+        if root.is_dir() and (archive := next(filter(is_archive, sorted(root.iterdir())), None)):
+            return f"{archive}: an archive; unpack it"
     except InputError as error:
         return str(error)
     return ""

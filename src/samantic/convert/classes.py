@@ -74,11 +74,21 @@ def settle_classes(export: Export, request: Request) -> ClassTable:
         names, rest = ("background", *names), 0
     check_names(names, "the classes of the export")
     if not 2 <= len(names) <= MOST_CLASSES:
+        cure = "join some by --map" if len(names) > 2 else _too_few(export)
         raise InputError(
-            f"{len(names)} classes ({', '.join(names[:5])}); a data set has 2 to {MOST_CLASSES}: "
-            "join some by --map"
+            f"{len(names)} class{'es' * (len(names) != 1)} ({', '.join(names[:5])}); a data set "
+            f"has 2 to {MOST_CLASSES}: {cure}"
         )
     return ClassTable(names, rest, request, export.numbered)
+
+
+def _too_few(export: Export) -> str:
+    """Why there is no second class, as far as it is known."""
+    if export.numbered:
+        return "give every id that counts a class in --map, or name all by --classes"
+    if export.classes:
+        return "name what else there is by --classes"
+    return "the export has no object with an area and a label"
 
 
 def _own_names(export: Export, request: Request) -> tuple[str, ...]:

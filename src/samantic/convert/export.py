@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -159,7 +160,13 @@ def told(where: str) -> Iterator[None]:
         raise
     except KeyError as error:
         raise InputError(f"{where}: has no {error.args[0]!r}; export it anew") from None
-    except (AttributeError, IndexError, TypeError):
+    except (UnicodeError, AttributeError, IndexError, TypeError):
         raise InputError(f"{where}: is not built as this format is; export it anew") from None
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{where}: {error}; correct it, or export it anew") from None
+        raise InputError(f"{where}: {_plainly(error)}; correct it, or export it anew") from None
+
+
+def _plainly(error: Exception) -> str:
+    """What is wrong, without Python's own words for text that is no number."""
+    found = re.match(r"(?:could not convert|invalid literal for int).*: ('.*')$", str(error))
+    return f"{found[1]} is no number" if found else str(error)

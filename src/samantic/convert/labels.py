@@ -20,6 +20,7 @@ from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
 from samantic.convert.partners import ImageIndex, find_images, output_names
 from samantic.convert.request import Request
+from samantic.convert.sequences import is_archive
 from samantic.data.cards.card import palette
 from samantic.data.image_files import decode
 from samantic.errors import InputError
@@ -82,7 +83,7 @@ def find_format(source: Path, request: Request) -> ModuleType | None:
     Raises:
         InputError: There is no such file, or one that would tell is broken.
     """
-    if source.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z"):
+    if is_archive(source):
         raise InputError(f"{source}: an archive; unpack it, and give the folder")
     if not source.exists():
         raise InputError(f"{source}: no such file or folder; correct the path")
@@ -103,7 +104,11 @@ def convert_labels(form: ModuleType, places: Places, request: Request) -> Conver
     """
     export: Export = form.read(places.source, request)
     if not export.pictures:
-        raise InputError(f"{places.source}: {export.title} without a labelled picture")
+        told = "; ".join(f"{count} {what}" for what, count in export.skipped.items())
+        raise InputError(
+            f"{places.source}: {export.title} without a labelled picture"
+            + f" ({told})" * bool(told)
+        )
     classes = settle_classes(export, request)
     names = output_names(export.pictures)
     found = {"rgb": _images(export, places), "thermal": _thermal(export.pictures, places)}

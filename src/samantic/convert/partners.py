@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 from samantic.convert.export import Picture, without_ending
@@ -47,8 +48,8 @@ class ImageIndex:
         for name in (picture.name, *picture.others):
             parts = _parts(name)
             known = self._found.get(parts[-1], [])
-            alike = [path for inner, path in known if _common(inner, parts) == len(parts)]
-            found = alike or [path for _, path in known]
+            alike = [_common(inner, parts) for inner, _ in known]
+            found = [path for i, (_, path) in enumerate(known) if alike[i] == max(alike)]
             if len(found) > 1:
                 raise InputError(
                     f"{picture.where}: its image may be {found[0]} or {found[1]}; give the folder "
@@ -75,6 +76,7 @@ def find_images(
         InputError: Some have none.
     """
     found = [index.find(picture, option) for picture in pictures]
+    _refuse_shared(pictures, found, option)
     missing = [p.name for p, path in zip(pictures, found, strict=True) if path is None]
     if missing and not unpaired and (needed or len(missing) < len(found)):
         raise InputError(
@@ -84,18 +86,26 @@ def find_images(
     return found
 
 
+def _refuse_shared(pictures: Sequence[Picture], found: Sequence[Path | None], option: str) -> None:
+    """Refuse one image of two pictures, of which one has its own elsewhere."""
+    users: dict[Path, Picture] = {}
+    for picture, path in zip(pictures, found, strict=True):
+        if path is not None and (other := users.setdefault(path, picture)) is not picture:
+            raise InputError(
+                f"{path}: the only image that fits {other.name} as well as {picture.name}; give "
+                f"the folder of both by {option}"
+            )
+
+
 def _parts(path: str) -> tuple[str, ...]:
     return PurePosixPath(normal(without_ending(path)).casefold()).parts
 
 
-def _common(inner: tuple[str, ...], parts: tuple[str, ...]) -> int:
-    """How many of the last parts of two paths are the same."""
-    count = 0
-    for a, b in zip(reversed(inner), reversed(parts), strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+def _common(inner: tuple[str, ...], parts: tuple[str, ...]) -> tuple[int, int]:
+    """How many of the last parts of two paths are the same, and how many of all folders."""
+    pairs = zip(reversed(inner), reversed(parts), strict=False)
+    last = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return last, len({*inner[:-1]} & {*parts[:-1]})
 
 
 def output_names(pictures: Sequence[Picture]) -> list[str]:

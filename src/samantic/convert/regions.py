@@ -90,6 +90,18 @@ def union(label: str, parts: Sequence[Patch]) -> Patch:
     return Patch(label, whole.astype(bool), top, left)
 
 
+def two_points(points: Any) -> NDArray[np.float64]:
+    """(2, 2) x and y of two points.
+
+    Raises:
+        ValueError: They are not two, or no numbers.
+    """
+    found = _numbers(points)
+    if len(found) != 2:
+        raise ValueError(f"{len(found)} points in place of two")
+    return found
+
+
 def box(left: float, top: float, right: float, bottom: float, turn: float = 0.0) -> Any:
     """The corners of a box, turned about its centre by degrees, clockwise in the image."""
     _check_numbers(left, top, right, bottom, turn)
@@ -144,15 +156,21 @@ def _check_numbers(*values: float) -> None:
 
 
 def _ring(points: Any) -> NDArray[np.float64]:
+    ring = _numbers(points)
+    if len(ring) < 3:
+        raise ValueError(f"a polygon of {len(ring)} points")
+    return ring.clip(-1e7, 1e7)  # far outside of any image
+
+
+def _numbers(points: Any) -> NDArray[np.float64]:
+    """(n, 2) finite x and y."""
     try:
         ring = np.array(points, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("points that are no pairs of numbers") from None
     if ring.ndim != 2 or ring.shape[1] != 2 or not np.isfinite(ring).all():
         raise ValueError("points that are no pairs of numbers")
-    if len(ring) < 3:
-        raise ValueError(f"a polygon of {len(ring)} points")
-    return ring.clip(-1e7, 1e7)  # far outside of any image
+    return ring
 
 
 def _inside(ring: NDArray[np.float64], window: Size) -> Mask:

@@ -36,7 +36,9 @@ def convert_frames(source: Path, out: Path) -> dict[str, int]:
     """
     files = {source.stem: source} if source.is_file() else stems(source)
     if not files:
-        raise InputError(f"{source}: no recording in this folder; give SEQ, FFF or TIFF files")
+        raise InputError(f"{source}: {_neither(source)}")
+    if not any(map(_is_recording, files.values())):
+        raise InputError(f"{source}: {_neither(source)}")
     out.mkdir(parents=True, exist_ok=True)
     written = {}
     for name, path in progress(files.items(), "convert", "file"):
@@ -48,6 +50,32 @@ def convert_frames(source: Path, out: Path) -> dict[str, int]:
     return written
 
 
+def _is_recording(path: Path) -> bool:
+    """Whether a file is FLIR's or DJI's, or TIFF, by its content."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+        return start in (b"FFF\0", b"II*\0", b"MM\0*") or bool(thermograms(path))
+    except ValueError:  # it is, and damaged
+        return True
+
+
+def _neither(source: Path) -> str:
+    """What to do about a file or folder without recordings and without labels of a tool."""
+    archives = [] if source.is_file() else sorted(p for p in source.iterdir() if is_archive(p))
+    if archives:
+        return f"{archives[0].name} is an archive; unpack it, and give the folder"
+    return (
+        "no labels of a known format, and no recording (SEQ, FFF, CSQ, TIFF, radiometric JPEG); "
+        "for label images say by --classes or --map what their pixels stand for"
+    )
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is an archive, by its name."""
+    return path.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
+
+
 def frames(path: Path) -> Iterator[NDArray[Any]]:
     """The frames of a recording, (H, W) each in the sensor's own unit.
 
@@ -57,7 +85,7 @@ def frames(path: Path) -> Iterator[NDArray[Any]]:
     try:
         found = thermograms(path)
     except ValueError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path}: {error}; copy or export it anew") from None
     yield from (one.counts for one in found) if found else pages(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from samantic.errors import InputError
@@ -25,12 +25,14 @@ class Images(dict[str, Path]):
 
     Attributes:
         passed: Files there that are no images by their names.
+        inside: Images in folders inside, which are not read as there are some here.
     """
 
     def __init__(self, place: Path, base: Path) -> None:
         super().__init__()
         self.place, self.base = place, base
         self.passed: list[Path] = []
+        self.inside: list[Path] = []
         self._alike: dict[str, tuple[str, Path]] = {}
 
     def add(self, spelled: str, path: Path, same: str) -> None:
@@ -66,13 +68,19 @@ class Images(dict[str, Path]):
         self.update(files)
 
     def notes(self) -> list[str]:
-        """A line on what is passed over, if anything is."""
-        if not self.passed:
-            return []
-        count, first = len(self.passed), self.passed[0].name
-        what = f"{count} files are not read, first {first}" if count > 1 else f"{first} is not read"
-        ends = ", ".join(SUFFIXES)
-        return [f"{self.place}: {what}; names of images end in {ends} and begin with no dot"]
+        """Lines on what is passed over, if anything is."""
+        lines = []
+        if self.passed:
+            count, first = len(self.passed), self.passed[0].name
+            what = f"{count} files are not read, first {first}"
+            what = what if count > 1 else f"{first} is not read"
+            ends = ", ".join(SUFFIXES)
+            lines = [f"{self.place}: {what}; names of images end in {ends} and begin with no dot"]
+        if self.inside:
+            count, inner = len(self.inside), self.inside[0].relative_to(self.base)
+            what = f"{count} images in folders inside are not read, first {inner}"
+            lines.append(f"{self.place}: {what}; put all images into folders inside, or none")
+        return lines
 
 
 def tell(lines: Iterable[str]) -> None:
@@ -93,16 +101,25 @@ def stems(folder: Path) -> Images:
     found = Images(folder, folder)
     for path in sorted(folder.iterdir()):
         found.add(path.stem, path, "stem")
-    return found or _nested(folder, found)
+    if not found:
+        return _nested(folder, found)
+    found.inside = [path for path, _ in _inside(folder) if is_image(path)]
+    return found
 
 
 def _nested(folder: Path, found: Images) -> Images:
     """The images of the folders inside one that has none itself, named as a-b/c.png: a-b-c."""
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder)
-        if len(inner.parts) > 1 and not any(part.startswith(".") for part in inner.parts[:-1]):
-            found.add("-".join((*inner.parent.parts, inner.stem)), path, "name")
+    for path, inner in _inside(folder):
+        found.add("-".join((*inner.parent.parts, inner.stem)), path, "name")
     return found
+
+
+def _inside(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """What lies in the folders inside one, hidden ones left out, with the paths below it."""
+    for path in sorted(folder.glob("*/**/*")):
+        inner = path.relative_to(folder)
+        if not any(part.startswith(".") for part in inner.parts[:-1]):
+            yield path, inner
 
 
 def find_images(root: Path, pattern: str) -> Images:

@@ -18,8 +18,9 @@ def partners(first: Iterable[str], others: Iterable[str], kinds: tuple[str, str]
     """The name of a pair by the name that its partner has.
 
     The same name comes first; then one that differs in letter case only; then one that is the same
-    without the word of its kind, such as rgb, ir or mask, at its beginning or end. A name that
-    could be of two pairs is of none.
+    without the word of its kind, such as rgb, ir or mask, at its beginning or end; then one without
+    such a word anywhere and without the zeros before numbers. A name that could be of two pairs is
+    of none.
 
     Args:
         first: Names of pairs.
@@ -36,7 +37,7 @@ def partners(first: Iterable[str], others: Iterable[str], kinds: tuple[str, str]
     pairs, names = list(first), list(others)
     known = set(pairs)
     found = {name: name for name in names if name in known}
-    for plain in (_same_case, without_word):
+    for plain in (_same_case, without_word, _loosely):
         used = set(found.values())
         ours = _by(plain, kinds[0], (name for name in pairs if name not in used))
         theirs = _by(plain, kinds[1], (name for name in names if name not in found))
@@ -84,6 +85,21 @@ def pattern_of(names: Iterable[str], kind: str) -> str:
 
 def _same_case(name: str, kind: str) -> str:
     return name.casefold()
+
+
+def _loosely(name: str, kind: str) -> str:
+    """A name without the first word of its kind, wherever it stands, and without leading zeros.
+
+    Words of one letter count at the ends only, where `without_word` takes them; one that touches a
+    number is a word too: 0001rgb.
+    """
+    plain = without_word(name, kind)
+    images = f"{WORDS['rgb']} {WORDS['thermal']}"
+    for listed in (WORDS[kind], images) if kind == "labels" else (WORDS[kind],):
+        words = "|".join(word for word in listed.split() if len(word) > 1)
+        start = r"(?:(?<=\d)|(?:^|[ _.-]+))"
+        plain = re.sub(rf"{start}(?:{words})(?=[ _.-]|\d|$)", "", plain, count=1)
+    return re.sub(r"(?<!\d)0+(?=\d)", "", plain.strip(" _.-"))
 
 
 def _by(

@@ -49,6 +49,11 @@ def find_files(
         raise InputError("give --rgb and/or --thermal, or --rgbt alone")
     if rgbt is not None:
         return [Files(stem, {"rgb": path, "thermal": path}) for stem, path in _images(rgbt).items()]
+    if rgb is not None and thermal is not None and rgb.resolve() == thermal.resolve():
+        raise InputError(
+            f"{rgb}: --rgb and --thermal are the same; give images of 4 channels as --rgbt, and "
+            "radiometric files as --thermal alone: their own picture is thermal in colours"
+        )
     if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
         return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,15 @@ MOST_STEPS = 20_000_000
 """Pixels along the outline of a polygon; more is no drawing."""
 
 
+class _File(NamedTuple):
+    """What a file has: names of classes, pictures, whether every pixel has a label, its kind."""
+
+    names: list[str]
+    pictures: list[Picture]
+    complete: bool
+    keypoints: bool
+
+
 def claims(value: Any) -> bool:
     """Whether a JSON value is of this format."""
     return isinstance(value, dict) and all(
@@ -45,19 +54,29 @@ def read(source: Path, request: Request) -> Export:
     Raises:
         InputError: It is broken.
     """
-    names: list[list[str]] = []
-    pictures: list[Picture] = []
+    found: list[_File] = []
     skipped: Counter[str] = Counter()
-    complete = True
     for path in files_of(source, ".json"):
         if claims(value := load_json(path)):
             with told(str(path)):
                 categories = _categories(value)
-                names.append(list(categories.values()))
-                pictures += _pictures(path, value, categories, split_of(path, source), skipped)
-                complete &= is_panoptic(value)
+                split = split_of(path, source)
+                pictures = list(_pictures(path, value, categories, split, skipped))
+                names = list(categories.values())
+                found.append(_File(names, pictures, is_panoptic(value), _is_keypoints(value)))
+    kept = [one for one in found if not one.keypoints] or found
+    if len(kept) < len(found):
+        skipped["files of keypoints, beside those of masks"] = len(found) - len(kept)
+    names = in_order([one.names for one in kept])
+    pictures = [picture for one in kept for picture in one.pictures]
+    complete = all(one.complete for one in kept)
     folders = [source if source.is_dir() else source.parent]
-    return Export(TITLE, in_order(names), pictures, folders, complete, skipped=skipped)
+    return Export(TITLE, names, pictures, folders, complete, skipped=skipped)
+
+
+def _is_keypoints(value: Mapping[str, Any]) -> bool:
+    """Whether a file is of COCO's keypoints, which may have other files of the same images."""
+    return any(isinstance(one, dict) and one.get("keypoints") for one in value["categories"])
 
 
 def _categories(value: Mapping[str, Any]) -> dict[int, str]:
@@ -136,7 +155,10 @@ def _patch(label: str, segmentation: Any, size: Size) -> Patch:
 def _polygons(label: str, parts: Any, size: Size) -> Patch:
     from pycocotools import mask as coco
 
-    flat = [np.array(part, np.float64) for part in parts]
+    try:
+        flat = [np.array(part, np.float64) for part in parts]
+    except (TypeError, ValueError):
+        raise ValueError("a polygon that is no list of numbers") from None
     steps = 0.0
     for part in flat:
         if part.ndim != 1 or part.size < 6 or part.size % 2 or not np.isfinite(part).all():

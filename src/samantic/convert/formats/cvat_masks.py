@@ -16,10 +16,10 @@ from pathlib import Path
 
 from samantic.convert.export import Drawing, Export, Picture, told
 from samantic.convert.formats.colour_images import draw_colours
+from samantic.convert.formats.documents import images_below
 from samantic.convert.formats.id_images import id_patches, ids_of, read_label_image
 from samantic.convert.regions import Size
 from samantic.convert.request import Request
-from samantic.data.folders import stems
 from samantic.errors import InputError
 from samantic.files import read_text
 
@@ -30,11 +30,15 @@ MASKS = "SegmentationClass"
 
 def finds(source: Path) -> bool:
     """Whether a folder is of this format."""
-    return (_root(source) / LABELS).is_file() and (_root(source) / MASKS).is_dir()
+    return (masks_root(source) / LABELS).is_file() and (masks_root(source) / MASKS).is_dir()
 
 
-def _root(source: Path) -> Path:
-    return source.parent if source.name == MASKS else source
+def masks_root(source: Path) -> Path:
+    """The folder that holds `SegmentationClass`: around it, itself, or the only one inside."""
+    if source.name == MASKS:
+        return source.parent
+    inside = [path.parent for path in source.glob(f"*/{MASKS}") if path.is_dir()]
+    return source if (source / MASKS).is_dir() or len(inside) != 1 else inside[0]
 
 
 def read(source: Path, request: Request) -> Export:
@@ -43,7 +47,7 @@ def read(source: Path, request: Request) -> Export:
     Raises:
         InputError: It is broken.
     """
-    root = _root(source)
+    root = masks_root(source)
     colours = read_labelmap(root / LABELS)
     splits = read_splits(root)
     notes: Counter[str] = Counter()
@@ -58,7 +62,7 @@ def read(source: Path, request: Request) -> Export:
 
     pictures = [
         Picture(name, str(path), partial(draw, path), splits.get(name, ""), file=path)
-        for name, path in stems(root / MASKS).items()
+        for name, path in images_below(root / MASKS).items()
     ]
     folders = [folder for folder in (root / "JPEGImages", root / "images") if folder.is_dir()]
     return Export(TITLE, list(colours), pictures, folders, complete=True, notes=notes)

@@ -10,6 +10,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, TreeBuilder  # expat is told below
 from xml.parsers import expat  # no document type, so no entities
 
+from samantic.convert.export import without_ending
+from samantic.data.folders import Images
 from samantic.errors import InputError
 from samantic.files import MIB, read_json, read_text
 
@@ -28,6 +30,20 @@ def files_of(source: Path, ending: str) -> list[Path]:
         return [source] if source.suffix.lower() == ending else []
     found = (path for path in source.rglob("*") if path.suffix.lower() == ending)
     return sorted(p for p in found if p.is_file() and not _hidden(p.relative_to(source)))
+
+
+def images_below(folder: Path) -> dict[str, Path]:
+    """The images of a folder and of those inside, by their paths without ending.
+
+    Raises:
+        InputError: Two of one folder differ in their ending, letter case or Unicode form only.
+    """
+    found = Images(folder, folder)
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if not _hidden(inner.parent):
+            found.add(without_ending(inner.as_posix()), path, "name")
+    return dict(found)
 
 
 def _hidden(path: Path) -> bool:

@@ -11,19 +11,21 @@ http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc, "Segmentation" and its V
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from samantic.convert.export import VOID, Drawing, Export, Picture, without_ending
+from samantic.convert.export import VOID, Drawing, Export, Picture
 from samantic.convert.formats.colour_images import draw_colours
-from samantic.convert.formats.cvat_masks import MASKS, read_splits
+from samantic.convert.formats.cvat_masks import MASKS, masks_root, read_splits
+from samantic.convert.formats.documents import images_below, split_of
 from samantic.convert.formats.id_images import id_patches, ids_of, read_label_image
 from samantic.convert.regions import Size
 from samantic.convert.request import Request
 from samantic.data.cards.card import palette
-from samantic.data.folders import stems
+from samantic.data.pairing import WORDS
 
 TITLE = "label images"
 VOC_TITLE = "PASCAL VOC label images"
@@ -52,16 +54,21 @@ VOC = [
 ]
 BORDER = (224, 224, 192)
 
+_WORDS = {*WORDS["labels"].split(), "annotations", "groundtruth", "ground_truth"}
+"""Names of folders of label images."""
+
+_ENDING = re.compile(rf"[ _.-]+(?:{WORDS['labels'].replace(' ', '|')})$", re.IGNORECASE)
+
 
 def finds(source: Path) -> bool:
     """Whether a folder is PASCAL VOC's, or one of its label images."""
-    return source.is_dir() and (source.name == MASKS or (source / MASKS).is_dir())
+    return source.is_dir() and (masks_root(source) / MASKS).is_dir()
 
 
 def claims_with(source: Path, request: Request) -> bool:
     """Whether a folder holds images, and it is said what their pixels stand for."""
     said = bool(request.classes or request.mapping)
-    return said and source.is_dir() and bool(stems(source))
+    return said and source.is_dir() and bool(images_below(source))
 
 
 def read(source: Path, request: Request) -> Export:
@@ -70,9 +77,11 @@ def read(source: Path, request: Request) -> Export:
     Raises:
         InputError: They cannot be read.
     """
-    folder = source / MASKS if (source / MASKS).is_dir() else source
-    voc = folder.name == MASKS and not (request.classes or request.mapping)
-    splits = read_splits(folder.parent) if folder.name == MASKS else {}
+    root = masks_root(source)
+    marked = (root / MASKS).is_dir()
+    voc = marked and not (request.classes or request.mapping)
+    files = images_below(root / MASKS) if marked else marked_files(source) or images_below(source)
+    splits = read_splits(root) if marked else {}
     colours = _voc_colours() if voc else request.key_colours()
     names = dict(enumerate(VOC)) if voc else None
     notes: Counter[str] = Counter()
@@ -82,20 +91,50 @@ def read(source: Path, request: Request) -> Export:
 
     pictures = [
         Picture(
-            without_ending(path.relative_to(folder).as_posix()),
+            name,
             str(path),
             partial(draw, path),
-            splits.get(name, ""),
+            splits.get(name) or _split(path, source),
+            () if path.stem == PurePosixPath(name).name else (path.stem,),
             file=path,
         )
-        for name, path in stems(folder).items()
+        for name, path in files.items()
     ]
     title = VOC_TITLE if voc else TITLE
     classes = VOC if voc else [*request.classes]
-    images = folder.parent / "JPEGImages"
-    folders = [images] if folder.name == MASKS and images.is_dir() else []
-    numbered = not voc and not colours
-    return Export(title, classes, pictures, folders, True, numbered, notes=notes)
+    folders = [root / "JPEGImages"] if marked else [source]
+    return Export(
+        title,
+        classes,
+        pictures,
+        [folder for folder in folders if folder.is_dir()],
+        complete=True,
+        numbered=not voc and not colours,
+        notes=notes,
+    )
+
+
+def marked_files(source: Path) -> dict[str, Path]:
+    """The label images below a folder by the names of their images, which may lie there too.
+
+    They are those in folders that are called labels, masks or the like; else those whose names end
+    with such a word; else there are none that are known to be.
+    """
+    found = images_below(source)
+    inside = {_unmarked(name): path for name, path in found.items() if _unmarked(name) != name}
+    return inside or {
+        _ENDING.sub("", name): path for name, path in found.items() if _ENDING.search(name)
+    }
+
+
+def _unmarked(name: str) -> str:
+    """A path without the folders that are called labels, masks or the like."""
+    *folders, last = name.split("/")
+    return "/".join([*(part for part in folders if part.lower() not in _WORDS), last])
+
+
+def _split(path: Path, source: Path) -> str:
+    return "" if path.parent == source else split_of(path.parent, source)
 
 
 def _voc_colours() -> dict[str, tuple[int, int, int]]:

@@ -1,17 +1,19 @@
 """Label Studio JSON: a list of tasks, each with an image and the annotations of it.
 
 A result is of type polygonlabels (points in per cent of the image's width and height), brushlabels
-(run lengths, see `brush`), rectanglelabels or ellipselabels; other types have no area. The full
+(run lengths, see `brush`), bitmasklabels (a PNG in a `data:` address, opaque where the object is),
+rectanglelabels or ellipselabels; other types have no area. The full
 export (`annotations`, or `completions` of old ones) and the small one (JSON-MIN) are read. Results
 are drawn in the order of the file, so the later of two that overlap lies on top; of several
 annotations of a task the first that was not cancelled counts. Uploaded images have eight
 hexadecimal digits before their name, which the images of one's own have not.
 
-https://labelstud.io/guide/task_format and https://labelstud.io/tags/brushlabels
+https://labelstud.io/guide/task_format, https://labelstud.io/tags/brushlabels and .../bitmasklabels
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +23,17 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
+from samantic.convert.export import Drawing, Export, Picture, settle_size, stem_of, told
 from samantic.convert.formats.brush import brush_mask
 from samantic.convert.formats.documents import files_of, load_json, split_of
-from samantic.convert.regions import Patch, Size, box, ellipse, polygon, turned
+from samantic.convert.formats.pictures import mask_of_png
+from samantic.convert.regions import Mask, Patch, Size, box, ellipse, polygon, turned
 from samantic.convert.request import Request
 from samantic.data.folders import SUFFIXES
 
 TITLE = "Label Studio JSON"
 
-KINDS = ("polygon", "brush", "rectangle", "ellipse")
+KINDS = ("polygon", "brush", "bitmask", "rectangle", "ellipse")
 
 
 def claims(value: Any) -> bool:
@@ -66,7 +69,8 @@ def read(source: Path, request: Request) -> Export:
             with told(where):
                 results = _results(task, notes)
                 if results is None:
-                    skipped["tasks without an annotation"] += 1
+                    what = "predictions alone" if _predicted(task) else "no annotation"
+                    skipped[f"tasks with {what}"] += 1
                     continue
                 labels |= {label for result in results if (label := _label(result, results))}
                 pictures.append(_picture(task, results, where, split_of(path, source), skipped))
@@ -97,6 +101,10 @@ def _results(task: Mapping[str, Any], notes: Counter[str]) -> list[Any] | None:
     return list(kept[0]["result"]) if kept else None
 
 
+def _predicted(task: Any) -> bool:
+    return isinstance(task, dict) and bool(task.get("predictions"))
+
+
 def _label(result: Mapping[str, Any], results: Sequence[Any]) -> str:
     """The class of a result, which may stand in another result of the same id; "" for none."""
     kind = str(result["type"])
@@ -113,8 +121,11 @@ def _label(result: Mapping[str, Any], results: Sequence[Any]) -> str:
 def _picture(
     task: Mapping[str, Any], results: list[Any], where: str, split: str, skipped: Counter[str]
 ) -> Picture:
-    full = last_stem(_image(task), where)
-    short = re.sub(r"^[0-9a-f]{8}-", "", full)
+    parts = [
+        part for part in re.split(r"[/\\]", _image(task)) if part.strip(".") and part[-1] != ":"
+    ]
+    full = stem_of("/".join(parts[-3:]), where)  # two folders tell images of one name apart
+    short = re.sub(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]*$)", "", full)
 
     def draw(known: Size | None) -> Drawing:
         with told(where):
@@ -156,11 +167,26 @@ def _patches(
             if result.get("image_rotation"):
                 raise ValueError("the image was turned in the tool; turn the file, and label it")
             value = result["value"]
+            if len(value.get(result["type"]) or ()) > 1:
+                skipped["regions have several labels, of which the first counts"] += 1
             if kind == "brush":
                 yield Patch(label, brush_mask(value["rle"], size))
+            elif kind == "bitmask":
+                yield Patch(label, _bitmask(value, size))
             else:
                 points = np.array(_ring(kind, value), np.float64)
                 yield polygon(label, _in_pixels(points, kind, value, size), size)
+
+
+def _bitmask(value: Mapping[str, Any], size: Size) -> Mask:
+    """(H, W) of the PNG in a data address."""
+    texts = [text for text in value.values() if str(text).startswith("data:image/png;base64,")]
+    if not texts:
+        raise ValueError("a bitmask without a PNG")
+    mask = mask_of_png(base64.b64decode(texts[0].partition(",")[2]))
+    if mask.shape != size:
+        raise ValueError(f"a bitmask of {mask.shape[1]}x{mask.shape[0]} pixels")
+    return mask
 
 
 def _ring(kind: str, value: Mapping[str, Any]) -> Any:

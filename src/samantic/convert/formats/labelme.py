@@ -1,7 +1,8 @@
 """LabelMe JSON: a file for each image, with `shapes` of points.
 
-`shape_type` is polygon, rectangle (two corners), circle (its centre and a point on it) or mask (a
-PNG as base64, whose place are two corners, both inside); lines and points have no area. Shapes are
+`shape_type` is polygon, rectangle (two corners; AnyLabeling writes all four, and a turned one as
+rotation), circle (its centre and a point on it) or mask (a PNG as base64, whose place are two
+corners, both inside); lines and points have no area. Shapes are
 drawn in the order of the file, so the later of two that overlap lies on top. The image is called as
 `imagePath` says, whose folders are those of the machine where it was labelled.
 
@@ -21,10 +22,12 @@ from typing import Any
 from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
 from samantic.convert.formats.documents import files_of, load_json, split_of
 from samantic.convert.formats.pictures import mask_of_png
-from samantic.convert.regions import Patch, Size, box, ellipse, polygon
+from samantic.convert.regions import Patch, Size, box, ellipse, polygon, two_points
 from samantic.convert.request import Request
 
 TITLE = "LabelMe JSON"
+
+AREAS = ("polygon", "rectangle", "rotation", "oriented_rectangle", "circle")
 
 
 def claims(value: Any) -> bool:
@@ -48,7 +51,7 @@ def read(source: Path, request: Request) -> Export:
             skipped["JSON files of another kind"] += 1
             continue
         with told(str(path)):
-            labels |= {str(shape["label"]) for shape in value["shapes"]}
+            labels |= {_label(shape, number) for number, shape in enumerate(value["shapes"], 1)}
             pictures.append(_picture(path, value, source, skipped))
     folders = [source if source.is_dir() else source.parent]
     return Export(TITLE, sorted(labels), pictures, folders, skipped=skipped)
@@ -67,6 +70,13 @@ def _picture(path: Path, value: Any, source: Path, skipped: Counter[str]) -> Pic
     return Picture((inner / stem).as_posix(), str(path), draw, split_of(path, source))
 
 
+def _label(shape: Any, number: int) -> str:
+    label = shape["label"]
+    if not isinstance(label, str | int) or not str(label).strip():
+        raise ValueError(f"shape {number} has no label")
+    return str(label)
+
+
 def _patches(
     shapes: Sequence[Any], size: Size, where: str, skipped: Counter[str]
 ) -> Iterator[Patch]:
@@ -75,16 +85,16 @@ def _patches(
         with told(f"{where}, shape {number} ({label})"):
             if kind == "mask":
                 yield _mask(shape, label)
-            elif kind in ("polygon", "rectangle", "circle"):
+            elif kind in AREAS:
                 yield polygon(label, _ring(kind, shape["points"]), size)
             else:
                 skipped[f"shapes without an area ({kind})"] += 1
 
 
 def _ring(kind: str, points: Any) -> Any:
-    if kind == "polygon":
+    if kind not in ("rectangle", "circle") or (kind == "rectangle" and len(points) == 4):
         return points
-    (x0, y0), (x1, y1) = points
+    (x0, y0), (x1, y1) = two_points(points)
     if kind == "rectangle":
         return box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
     radius = math.hypot(x1 - x0, y1 - y0)

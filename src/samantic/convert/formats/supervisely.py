@@ -1,11 +1,13 @@
 """Supervisely: meta.json, and DATASET/img/NAME.jpg with DATASET/ann/NAME.jpg.json.
 
 An object is a polygon (`points.exterior`, and holes as `points.interior`), a rectangle (two
-corners) or a bitmap (`bitmap.data`, a PNG that is compressed by zlib and written as base64, and
-`origin`, the x and y of its upper left pixel); lines, points and skeletons have no area. Objects
-are drawn in the order of the file, so the later of two that overlap lies on top.
+corners, both of them pixels of it) or a bitmap (`bitmap.data`, a PNG that is compressed by zlib and
+written as base64, and `origin`, the x and y of its upper left pixel); lines, points and skeletons
+have no area. Objects are drawn in the order of the file, so the later of two that overlap lies on
+top.
 
-https://docs.supervisely.com/customization-and-integration/00_ann_format_navi
+https://docs.supervisely.com/customization-and-integration/00_ann_format_navi, and "Coordinate
+System" at https://developer.supervisely.com/app-development/advanced/coordinate-system
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from samantic.convert.export import Drawing, Export, Picture, last_stem, settle_size, told
 from samantic.convert.formats.documents import files_of, load_json, split_of
 from samantic.convert.formats.pictures import mask_of_png
-from samantic.convert.regions import Patch, Size, box, polygon
+from samantic.convert.regions import Patch, Size, box, polygon, two_points
 from samantic.convert.request import Request
 from samantic.files import MIB
 
@@ -85,10 +90,15 @@ def _patches(
                 points = one["points"]
                 yield polygon(label, points["exterior"], size, points.get("interior") or ())
             elif kind == "rectangle":
-                (x0, y0), (x1, y1) = one["points"]["exterior"]
-                yield polygon(label, box(x0, y0, x1, y1), size)
+                (x0, y0), (x1, y1) = sorted_corners(one["points"]["exterior"])
+                yield polygon(label, box(x0, y0, x1 + 1, y1 + 1), size)
             else:
                 skipped[f"objects without an area ({kind})"] += 1
+
+
+def sorted_corners(points: Any) -> NDArray[np.float64]:
+    """(2, 2): the smaller and the larger x and y of two points, as whole pixels."""
+    return np.sort(two_points(points), axis=0).round()
 
 
 def _bitmap(value: Mapping[str, Any], label: str) -> Patch:

@@ -1,0 +1,182 @@
+"""Labels and their images in all the places where exports and people put them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from samantic.cli import main
+from tests.convert import exports
+from tests.convert.exports import SIZE, Shape, painted, save_image, scene
+
+NAMES = ["--classes", "background,person,car"]
+COLOURS = {"background": "0,0,0", "person": "128,0,0", "car": "0,128,0"}
+
+
+def save_labels(path: Path, seed: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(painted(scene(seed))).save(path)
+
+
+def labels(out: Path) -> dict[str, np.ndarray]:
+    return {p.stem: np.asarray(Image.open(p)) for p in sorted((out / "labels").iterdir())}
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("images/{}.jpg", "masks/{}.png"),
+        ("JPEG/{}.jpg", "GT/{}.png"),
+        ("{}.jpg", "{}_mask.png"),
+        ("photos/{}.jpg", "ids/{}_labelIds.png"),
+    ],
+)
+def test_label_images_beside_their_images(image: str, label: str, tmp_path: Path) -> None:
+    """A folder of both is told apart by the words in folders and names."""
+    root = tmp_path / "in"
+    for seed in range(2):
+        save_image(root / image.format(seed))
+        save_labels(root / label.format(seed), seed)
+    assert main(["convert", str(root), "--out", str(tmp_path / "out"), *NAMES]) == 0
+    found = labels(tmp_path / "out")
+    assert list(found) == ["0", "1"]
+    for seed, pixels in enumerate(found.values()):
+        assert (pixels == painted(scene(seed))).all()
+    assert sorted(p.name for p in (tmp_path / "out" / "rgb").iterdir()) == ["0.jpg", "1.jpg"]
+
+
+def test_check_knows_label_images_by_their_places(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_image(tmp_path / "in" / "images" / "1.jpg")
+    save_labels(tmp_path / "in" / "masks" / "1.png", 1)
+    assert main(["check", "--data", str(tmp_path / "in")]) == 2
+    line = capsys.readouterr().err
+    assert "label images; convert it by: samantic convert" in line
+    words = shlex.split(line.split("convert it by: samantic ")[1])
+    assert words[-2:] == ["--classes", "NAMES"]
+    assert main([*words[:-1], "background,person,car"]) == 0
+    assert (labels(tmp_path / "in-pairs")["1"] == painted(scene(1))).all()
+    red = tmp_path / "red"
+    save_image(red / "images" / "1.jpg")
+    save_image(red / "labels" / "1.png")
+    assert main(["check", "--data", str(red)]) == 2
+    line = capsys.readouterr().err
+    assert f"{red / 'labels'}: label images in colours; convert it by: samantic" in line
+    assert f"convert {red} --out" in line, "so that the images are found"
+    (tmp_path / "zip").mkdir()
+    (tmp_path / "zip" / "export.zip").touch()
+    assert main(["check", "--data", str(tmp_path / "zip")]) == 2
+    assert "export.zip: an archive; unpack it" in capsys.readouterr().err
+
+
+def test_splits_of_label_images(tmp_path: Path) -> None:
+    """train/images and train/masks: the folders are splits, and say which image is whose."""
+    for seed, split in enumerate(("train", "val")):
+        save_image(tmp_path / "in" / split / "images" / "1.jpg")
+        save_labels(tmp_path / "in" / split / "masks" / "1.png", seed)
+    assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *NAMES]) == 0
+    assert (labels(tmp_path / "out")["val-1"] == painted(scene(1))).all()
+    data = yaml.safe_load((tmp_path / "out" / "data.yaml").read_text())["data"]
+    assert (data["train"], data["val"], data["test"]) == ("train", "val", None)
+    assert (tmp_path / "out" / "train.txt").read_text() == "train-1\n"
+
+
+def test_masks_of_cvat_in_folders(tmp_path: Path) -> None:
+    """Images that were uploaded in a folder keep it in SegmentationClass."""
+    scenes = {f"frame {i}": scene(i) for i in range(2)}
+    root = exports.cvat_masks(tmp_path / "in", scenes, COLOURS)
+    for folder, ending in (("SegmentationClass", "png"), ("JPEGImages", "jpg")):
+        (root / folder / "cam 1").mkdir()
+        (root / folder / f"frame 1.{ending}").rename(root / folder / "cam 1" / f"frame 1.{ending}")
+    lists = root / "ImageSets" / "Segmentation"
+    (lists / "train.txt").write_text("cam 1/frame 1\n")
+    (lists / "val.txt").write_text("frame 0\n")
+    for source in (root, tmp_path):  # the export, or the folder around it
+        out = tmp_path.with_name(f"{tmp_path.name}-{source.name}")
+        assert main(["convert", str(source), "--out", str(out), *NAMES]) == 0
+        found = labels(out)
+        assert list(found) == ["frame 0", "frame 1"]
+        assert (found["frame 1"] == painted(scenes["frame 1"])).all()
+        assert (out / "train.txt").read_text() == "frame 1\n"
+
+
+def test_images_of_one_name_are_known_by_their_folders(tmp_path: Path) -> None:
+    shapes = {"night": [Shape(1, 5, 30, (9, 12))], "day": [Shape(1, 30, 20, (5, 5))]}
+    for folder, own in shapes.items():
+        exports.labelme(tmp_path / "in" / "json" / folder, {"1": own}, "polygon")
+        (tmp_path / "in" / "img" / folder).mkdir(parents=True)
+        image = tmp_path / "in" / "json" / folder / "1.jpg"
+        Image.new("RGB", SIZE[::-1], (9 if folder == "day" else 200,) * 3).save(image)
+        image.rename(tmp_path / "in" / "img" / folder / "1.jpg")
+    assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out")]) == 0
+    for folder, own in shapes.items():
+        name = f"json-{folder}-1"
+        assert (labels(tmp_path / "out")[name] == painted(own)).all()
+        level = np.asarray(Image.open(tmp_path / "out" / "rgb" / f"{name}.jpg")).mean()
+        assert (level < 100) == (folder == "day")
+
+
+@pytest.fixture
+def refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def line(*words: str) -> str:
+        assert main(["convert", str(tmp_path / "in"), "--out", str(tmp_path / "out"), *words]) == 2
+        (told,) = capsys.readouterr().err.splitlines()
+        assert not (tmp_path / "out").exists()
+        return told
+
+    return line
+
+
+def test_one_image_is_not_taken_twice(tmp_path: Path, refused: Callable[..., str]) -> None:
+    """Of two cameras' labels, one camera's images are there."""
+    for camera in ("a", "b"):
+        exports.labelme(tmp_path / "in" / camera, {"1": [Shape(1, 5, 30, (9,))]}, "polygon")
+    (tmp_path / "in" / "b" / "1.jpg").unlink()
+    assert "a/1.jpg: the only image that fits a/1 as well as b/1" in refused()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pictures_are_no_recording(mode: str, tmp_path: Path, refused: Callable[..., str]) -> None:
+    """A folder of masks or photographs is none of frames; a line says what is missing."""
+    (tmp_path / "in").mkdir()
+    Image.new(mode, (64, 48)).save(tmp_path / "in" / "1.png")
+    assert "for label images say by --classes or --map" in refused()
+
+
+def test_an_archive_in_the_folder(tmp_path: Path, refused: Callable[..., str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "export.zip").write_bytes(b"PK")
+    assert "export.zip is an archive; unpack it" in refused()
+
+
+def test_an_export_is_not_written_into_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = exports.labelme(tmp_path / "in", {"1": [Shape(1, 5, 30, (9,))]}, "polygon")
+    before = sorted(root.rglob("*"))
+    assert main(["convert", str(root), "--out", str(root / ".." / "in")]) == 2
+    assert "is what is converted; give another folder" in capsys.readouterr().err
+    assert sorted(root.rglob("*")) == before
+
+
+def test_label_studio_s_images_of_one_name(tmp_path: Path) -> None:
+    """Files of a server's folder, two of which are called alike."""
+    shapes = {"a": [Shape(1, 5, 30, (9, 12))], "b": [Shape(1, 30, 20, (5, 5))]}
+    path = exports.label_studio(tmp_path / "in", shapes, "polygon")
+    tasks = json.loads(path.read_text())
+    for task, folder in zip(tasks, shapes, strict=True):
+        task["data"]["image"] = f"/data/local-files/?d=rec/{folder}/0001.jpg"
+        save_image(tmp_path / "photos" / folder / "0001.jpg")
+    exports.dump(path, tasks)
+    words = ["--images", str(tmp_path / "photos"), "--out", str(tmp_path / "out")]
+    assert main(["convert", str(path), *words]) == 0
+    for folder, own in shapes.items():
+        assert (labels(tmp_path / "out")[f"rec-{folder}-0001"] == painted(own)).all()
