@@ -15,14 +15,20 @@ import yaml
 
 pytest.importorskip("pyarrow", reason="the extra ray is not installed")
 
+import pyarrow as pa
+
 from samantic.cli import build_parser, main
 from samantic.cli.batch import _order
 from samantic.cluster.capacity import Load, Node, Storage, capacity, decoders, saturation
+from samantic.cluster.decoding import SCHEMA, packed
 from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_problem
 from samantic.cluster.inputs import open_source, rows_of
+from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.patterns import expanded, image_pattern, split_uri
 from samantic.cluster.storage import files_below, open_place, put_new
 from samantic.errors import InputError
+from samantic.predict.health import Gate
+from samantic.scenes import draw_scene
 from tests.cluster_helpers import write_pairs
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +156,31 @@ def test_what_is_said_of_the_cameras_reaches_the_workers(tmp_path: Path) -> None
     assert (order.options["only"], order.options["threshold"]) == (["car"], None)
     assert order.made["thermal_scaling"] == "inverted:28000,31000"
     assert order.made["panorama"] is True
+
+
+def test_cameras_are_judged_as_by_the_gate_of_streams(tmp_path: Path) -> None:
+    """Levels, the stored range and moved rows: the summary says of a pair what the gate says."""
+    scene = draw_scene(1, 0, (144, 192))
+    rgb, thermal = scene.rgb, 28000 + 10 * scene.thermal.astype(np.uint16)
+    moved = rgb.copy()
+    moved[48:] = np.roll(moved[48:], 31, axis=1)
+    pairs = [
+        (rgb, thermal),
+        (rgb // 16, thermal),
+        (moved, thermal),
+        (rgb, np.full_like(thermal, 29000)),
+        (rgb // 200 + 252, np.full_like(thermal, 65535)),
+        (rgb, thermal + 6000),
+    ]
+    words = ["batch", "nano", "--input", "in", "--output", str(tmp_path / "out")]
+    order = _order(build_parser().parse_args([*words, "--thermal-scaling", "27315,31315"]))
+    labeller = Labeller(order, pack_model(order.model))
+    for pair in pairs:  # singly: together, values in another unit would be refused
+        row = {"key": 1, "name": "a", "there": False, "seconds": 0.0, **packed(pair)}
+        (found,) = labeller(pa.Table.from_pylist([row], schema=SCHEMA)).to_pylist()
+        states = Gate(labeller.predictor.camera).check(pair)
+        assert {name: found[f"{name}_camera"] for name in states} == states
+    assert states == {"rgb": "ok", "thermal": "out of range"}
 
 
 def test_an_exported_file_needs_no_torch(exported: Path, tmp_path: Path) -> None:
