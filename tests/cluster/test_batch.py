@@ -23,7 +23,7 @@ from pyarrow import parquet
 from pyarrow.fs import FileSelector, FileSystem
 
 from samantic.cli import main
-from samantic.cluster.outputs import labels_of
+from samantic.cluster.forms import labels_of
 from samantic.data.images import open_image
 from samantic.files import read_json
 from tests.cluster_helpers import label_bytes, short_folder, two_nodes, write_pairs, written

@@ -112,6 +112,7 @@ def test_inputs_give_names(tmp_path: Path) -> None:
         (["--input", "{tmp}/*/a.png"], "a pattern of images names both cameras"),
         (["--input", "foo://x/y"], "--input: foo://x/y: Unrecognized filesystem type"),
         (["--input", "{tmp}", "--concurrency", "4:2"], "is not A:B with 1 <= A <= B"),
+        (["--input", "{tmp}", "--address", "ray://head:10001"], "with --address auto, or submit"),
         (["--input", "{tmp}", "--gpus-per-actor", "1.5"], "neither a whole number of GPUs"),
     ],
 )

@@ -46,9 +46,11 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument(
         "--address",
+        type=_address,
         default="local",
-        metavar="local|auto|ray://HOST:PORT",
-        help="start Ray on this machine, join the one that runs here, or another (default local)",
+        metavar="local|auto|HOST:PORT",
+        help="start Ray on this machine, join the cluster that this machine belongs to, or name "
+        "the head of that (default local)",
     )
     sub.add_argument(
         "--concurrency",
@@ -109,6 +111,15 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     camera_options(sub)
     view_options(sub)
+
+
+def _address(text: str) -> str:
+    if text.startswith("ray://"):
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is of Ray's client, which a job must not outlive; run the command on a "
+            "machine of the cluster with --address auto, or submit it as a Ray job"
+        )
+    return text
 
 
 def _range(text: str) -> tuple[int, int]:

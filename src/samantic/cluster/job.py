@@ -15,8 +15,15 @@ from samantic.cluster.identity import Keys, holds
 from samantic.cluster.inputs import Source, rows_of, tables_of
 from samantic.cluster.labelling import Files, Labeller
 from samantic.cluster.order import Order
-from samantic.cluster.outputs import output_of
-from samantic.cluster.planning import TASK_CPUS, Plan, count_held, make_plan, progress_total
+from samantic.cluster.planning import (
+    TASK_CPUS,
+    Plan,
+    beside_driver,
+    count_held,
+    finished_keys,
+    make_plan,
+    progress_total,
+)
 from samantic.cluster.session import check_workers, resources
 from samantic.cluster.settings import check_settings, clear_failures
 from samantic.cluster.summary import Totals, write_summary
@@ -95,31 +102,24 @@ def run_job(
     pool = pool_of(order, cpus, gpus, grows)
     clear_failures(order)
     try:
-        finished = ray.put(output_of(order).finished())
+        here = beside_driver(ray)
+        finished = here(finished_keys).remote(order)
         plan = make_plan(ray, source, finished)
         states, first = _stream(ray, order, source, ray.put(model), finished, pool, plan)
-        done = _held(ray, order, plan)
+        finished = here(finished_keys).remote(order)  # anew
+        held = None if plan.keys is None else ray.get(here(count_held).remote(plan.keys, finished))
+        counts = Totals(
+            pairs=plan.total if plan.exact else sum(states.values()),
+            done=states["done"],
+            skipped=plan.already + states["there"],
+            failed=states["failed"],
+            held=held,
+            first=tuple(first),
+        )
+        ray.get(here(write_summary).remote(order, counts, finished))
     except ray.exceptions.RayError as error:
         raise _one_line(error) from error
-    counts = Totals(
-        pairs=plan.total if plan.exact else sum(states.values()),
-        done=states["done"],
-        skipped=plan.already + states["there"],
-        failed=states["failed"],
-        held=done,
-        first=tuple(first),
-    )
-    write_summary(order, counts)
     return counts
-
-
-def _held(ray: Any, order: Order, plan: Plan) -> int | None:
-    """Pairs of the input that have labels, counted anew in the output; None of shards."""
-    if plan.keys is None:
-        return None
-    finished = output_of(order).finished()
-    held: int = ray.get(ray.remote(num_cpus=TASK_CPUS)(count_held).remote(plan.keys, finished))
-    return held
 
 
 def _stream(
