@@ -231,8 +231,11 @@ def test_who_works_where(tmp_path: Path) -> None:
     from samantic.cluster.order import Order
 
     order = Order("nano", {}, {}, ("a",), open_place(str(tmp_path), "--output"))
-    assert pool_of(order, 8, 0).models == (1, 8)
-    assert pool_of(replace(order, cpus=4), 8, 0).models == (1, 2)
+    assert pool_of(order, 8, 0).models == (8, 8)  # all of a machine start at once
+    assert pool_of(order, 8, 0, blocks=3).models == (3, 3)  # none that finds nothing to do
+    assert pool_of(order, 8, 0, blocks=0).models == (1, 1)
+    assert pool_of(order, 8, 0, grows=True).models == (1, 8)
+    assert pool_of(replace(order, cpus=4), 8, 0).models == (2, 2)
     assert pool_of(replace(order, gpus=0.5, concurrency=(3, 30)), 8, 2).models == (3, 4)
     few = replace(order, gpus=1.0, concurrency=(4, 400))
     assert pool_of(few, 0, 0, grows=True).models == (1, 400)

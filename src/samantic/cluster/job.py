@@ -51,7 +51,9 @@ class Pool(NamedTuple):
     task_cpus: float
 
 
-def pool_of(order: Order, cpus: float, gpus: float, grows: bool = False) -> Pool:
+def pool_of(
+    order: Order, cpus: float, gpus: float, grows: bool = False, blocks: int | None = None
+) -> Pool:
     """Who works on machines with so many CPUs and GPUs.
 
     Args:
@@ -59,6 +61,7 @@ def pool_of(order: Order, cpus: float, gpus: float, grows: bool = False) -> Pool
         cpus: Of all machines that are there now.
         gpus: Of all machines that are there now.
         grows: Whether more machines may come.
+        blocks: Of pairs that are to be labelled; None if that is not known.
 
     Raises:
         InputError: There is no room for one model.
@@ -72,12 +75,13 @@ def pool_of(order: Order, cpus: float, gpus: float, grows: bool = False) -> Pool
             f"one model takes {what}, and there are {cpus:g} CPUs and {gpus:g} GPUs; give less "
             f"with {fewer}{more}"
         )
-    low, high = order.concurrency or (1, room)
+    needed = room if blocks is None else max(1, min(room, blocks))
+    low, high = order.concurrency or (1 if grows else needed, needed)  # all of a machine at once
     models = max(1, min(low, room)), high if grows else max(1, min(high, room))
     if order.gpus:
         return Pool(models, 1.0, None, 1.0)
     share = order.cpus * ACTOR_SHARE
-    return Pool(models, share, None if grows else max(2, int(cpus)), TASK_CPUS)
+    return Pool(models, share, None if grows else max(1, int(cpus / 2)), TASK_CPUS)
 
 
 def run_job(
@@ -99,12 +103,14 @@ def run_job(
     check_workers(ray)
     check_settings(order)
     cpus, gpus = resources(ray)
-    pool = pool_of(order, cpus, gpus, grows)
+    pool_of(order, cpus, gpus, grows)  # refuses before anything is read
     clear_failures(order)
     try:
         here = beside_driver(ray)
         finished = here(finished_keys).remote(order)
         plan = make_plan(ray, source, finished)
+        blocks = -(-(plan.total - plan.already) // order.block)
+        pool = pool_of(order, cpus, gpus, grows, blocks if plan.exact else None)
         states, first = _stream(ray, order, source, ray.put(model), finished, pool, plan)
         finished = here(finished_keys).remote(order)  # anew
         held = None if plan.keys is None else ray.get(here(count_held).remote(plan.keys, finished))
@@ -134,6 +140,8 @@ def _stream(
     """Run the stages; the number of pairs by state, and why the first few failed."""
     states = {"done": 0, "there": 0, "failed": 0}
     first: list[str] = []
+    if plan.exact and plan.total == plan.already:
+        return states, first
     results = stages(ray, order, source, model, finished, pool)
     total, before = progress_total(plan), plan.already
     with open_progress("label", "pair", total=total, initial=before) as bar:
