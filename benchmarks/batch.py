@@ -308,7 +308,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=[96, 128], metavar=("H", "W"))
     parser.add_argument("--corrupt", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--block", type=int, default=16)
+    parser.add_argument("--block", type=int, default=64, help="as of `samantic batch`")
     parser.add_argument("--kill", choices=("node", "driver"))
     parser.add_argument("--simulate", type=int, nargs="+", metavar="MODELS")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a block, when simulated")

@@ -193,7 +193,7 @@ from samantic.cli import build_parser
 from samantic.cli.batch import _order
 from samantic.cluster.decoding import Decoder
 from samantic.cluster.inputs import open_source, rows_of, tables_of
-from samantic.cluster.job import Reader
+from samantic.cluster.stages import Reader
 from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.writing import Writer
 words = ["batch", {str(exported)!r}, "--input", "in", "--output", "out", "--form", "parquet"]
@@ -227,8 +227,8 @@ def test_capacity_is_that_of_the_scarcest() -> None:
 
 def test_who_works_where(tmp_path: Path) -> None:
     """A model for each GPU, or for each few CPUs, as far as there is room or machines come."""
-    from samantic.cluster.job import pool_of
     from samantic.cluster.order import Order
+    from samantic.cluster.pools import pool_of
 
     order = Order("nano", {}, {}, ("a",), open_place(str(tmp_path), "--output"))
     assert pool_of(order, 8, 0).models == (8, 8)  # all of a machine start at once
@@ -242,7 +242,16 @@ def test_who_works_where(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="one model takes 1 GPUs, and there are 8 CPUs and 0 GPUs"):
         pool_of(few, 8, 0)
     pool = pool_of(order, 1, 0)
-    assert pool.model_cpus + 2 * pool.task_cpus <= 1  # one CPU holds a model and its tasks
+    assert pool.model_cpus + 3 * pool.task_cpus <= 1  # one CPU holds a model and its tasks
+
+
+def test_a_block_travels_as_one_row() -> None:
+    from samantic.cluster.stages import carried, opened
+
+    row = {"key": 1, "name": "a", "rgb_pixels": b"123", "rgb_shape": [1, 1, 3]}
+    block = pa.Table.from_pylist([row, {**row, "key": 2}], schema=SCHEMA)
+    assert carried(block).num_rows == 1
+    assert opened(carried(block)).equals(block)
 
 
 def test_the_files_for_clusters_are_what_their_readers_take() -> None:

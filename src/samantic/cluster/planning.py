@@ -14,7 +14,7 @@ from samantic.cluster.outputs import output_of
 from samantic.cluster.tars import tar_rows
 from samantic.errors import InputError
 
-TASK_CPUS = 0.1
+TASK_CPUS = 0.05
 """Of a task that mostly waits for files."""
 
 
