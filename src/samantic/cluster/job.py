@@ -23,6 +23,9 @@ from samantic.cluster.summary import Totals, write_summary
 from samantic.errors import InputError, StoppedError
 from samantic.progress import open_progress
 
+ADVICE = ("Failed to apply UDF", "To change retry attempts")
+"""How lines begin that Ray Data puts behind what has happened."""
+
 
 def run_job(
     ray: Any, order: Order, source: Source, model: tuple[str, Files], grows: bool = False
@@ -107,5 +110,6 @@ def _one_line(error: Exception) -> InputError | StoppedError:
         if isinstance(cause, OSError):
             return StoppedError(f"a worker: {cause}; rerun the command to go on")
         cause = getattr(cause, "cause", None) or cause.__cause__
-    line = str(error).strip().splitlines()[-1]
+    told = [line for line in str(error).strip().splitlines() if not line.startswith(ADVICE)]
+    line = told[-1] if told else type(error).__name__
     return StoppedError(f"the workers have failed: {line}; rerun the command to go on")

@@ -61,7 +61,10 @@ def carried(block: pa.Table) -> pa.Table:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, block.schema) as writer:
         writer.write_table(block)
-    return pa.table({"block": pa.array([sink.getvalue()], pa.large_binary())})
+    content = sink.getvalue()
+    ends = pa.py_buffer(np.array([0, content.size], np.int64))
+    cell = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, content])  # not copied
+    return pa.table({"block": cell})
 
 
 def opened(row: pa.Table) -> pa.Table:
