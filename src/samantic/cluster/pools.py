@@ -13,10 +13,10 @@ from samantic.cluster.planning import TASK_CPUS
 from samantic.errors import InputError
 
 ACTOR_SHARE = 0.75
-"""Of its CPUs that a model claims on machines without GPUs; the rest decodes and writes."""
+"""Of its CPUs that a model claims, or of one CPU beside a GPU; the rest decodes and writes."""
 
-GPU_SHARE = 0.5
-"""CPUs that a model on a GPU claims, and a task that decodes or writes for it."""
+GPU_TASK_CPUS = 0.5
+"""Of a task that decodes or writes for models on GPUs, whose machines have CPUs to spare."""
 
 
 class Pool(NamedTuple):
@@ -63,6 +63,6 @@ def pool_of(
     low, high = order.concurrency or (1 if grows else needed, needed)  # all of a machine at once
     models = max(1, min(low, room)), high if grows else max(1, min(high, room))
     if order.gpus:
-        return Pool(models, GPU_SHARE, None if grows else max(1, int(cpus)), GPU_SHARE)
+        return Pool(models, ACTOR_SHARE, None if grows else max(1, int(cpus)), GPU_TASK_CPUS)
     share = order.cpus * ACTOR_SHARE
     return Pool(models, share, max(1, models[1] * order.cpus // 2), TASK_CPUS)

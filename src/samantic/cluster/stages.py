@@ -33,10 +33,11 @@ def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, po
     reading = ray.data.TaskPoolStrategy(size=most)
     share = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
     light = share | {"num_cpus": pool.task_cpus}
+    lighter = share | {"num_cpus": pool.task_cpus / 2}  # else one task reads and decodes a part
     ray.data.DataContext.get_current().target_max_block_size = 1  # bytes: every row on its own
     return (
         ray.data.from_arrow(_shared_out(source.parts))
-        .map_batches(Reader(source, finished, order.block), compute=reading, **light)
+        .map_batches(Reader(source, finished, order.block), compute=reading, **lighter)
         .map_batches(Stage(Decoder(source.base, order.made)), compute=task, **light)
         .map_batches(
             _Remote,
