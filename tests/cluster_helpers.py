@@ -17,6 +17,15 @@ STORE = 80 * 2**20
 """Bytes of shared memory of each node."""
 
 
+QUICK = {
+    "RAY_health_check_initial_delay_ms": "0",
+    "RAY_health_check_period_ms": "300",
+    "RAY_health_check_failure_threshold": "3",
+}
+"""A dead node refuses to be asked and is noticed within a second, not within twenty; one that is
+only slow has as long to answer as ever."""
+
+
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """A folder with a short path: sockets have at most 107 bytes."""
@@ -34,7 +43,8 @@ def two_nodes() -> Iterator[tuple[Any, Any]]:
     from ray.cluster_utils import Cluster
 
     with short_folder() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", str(folder))
+        for name, value in {"RAY_TMPDIR": str(folder), **QUICK}.items():
+            patch.setenv(name, value)
         node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": STORE}
         head = node | {"include_dashboard": False, "node_ip_address": "127.0.0.1"}
         cluster = Cluster(initialize_head=True, head_node_args=head)

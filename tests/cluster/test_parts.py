@@ -15,14 +15,20 @@ import yaml
 
 pytest.importorskip("pyarrow", reason="the extra ray is not installed")
 
+import pyarrow as pa
+
 from samantic.cli import build_parser, main
 from samantic.cli.batch import _order
 from samantic.cluster.capacity import Load, Node, Storage, capacity, decoders, saturation
+from samantic.cluster.decoding import SCHEMA, packed
 from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_problem
 from samantic.cluster.inputs import open_source, rows_of
+from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.patterns import expanded, image_pattern, split_uri
 from samantic.cluster.storage import files_below, open_place, put_new
 from samantic.errors import InputError
+from samantic.predict.health import Gate
+from samantic.scenes import draw_scene
 from tests.cluster_helpers import write_pairs
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +112,7 @@ def test_inputs_give_names(tmp_path: Path) -> None:
         (["--input", "{tmp}/*/a.png"], "a pattern of images names both cameras"),
         (["--input", "foo://x/y"], "--input: foo://x/y: Unrecognized filesystem type"),
         (["--input", "{tmp}", "--concurrency", "4:2"], "is not A:B with 1 <= A <= B"),
+        (["--input", "{tmp}", "--address", "ray://head:10001"], "with --address auto, or submit"),
         (["--input", "{tmp}", "--gpus-per-actor", "1.5"], "neither a whole number of GPUs"),
     ],
 )
@@ -152,6 +159,31 @@ def test_what_is_said_of_the_cameras_reaches_the_workers(tmp_path: Path) -> None
     assert order.made["panorama"] is True
 
 
+def test_cameras_are_judged_as_by_the_gate_of_streams(tmp_path: Path) -> None:
+    """Levels, the stored range and moved rows: the summary says of a pair what the gate says."""
+    scene = draw_scene(1, 0, (144, 192))
+    rgb, thermal = scene.rgb, 28000 + 10 * scene.thermal.astype(np.uint16)
+    moved = rgb.copy()
+    moved[48:] = np.roll(moved[48:], 31, axis=1)
+    pairs = [
+        (rgb, thermal),
+        (rgb // 16, thermal),
+        (moved, thermal),
+        (rgb, np.full_like(thermal, 29000)),
+        (rgb // 200 + 252, np.full_like(thermal, 65535)),
+        (rgb, thermal + 6000),
+    ]
+    words = ["batch", "nano", "--input", "in", "--output", str(tmp_path / "out")]
+    order = _order(build_parser().parse_args([*words, "--thermal-scaling", "27315,31315"]))
+    labeller = Labeller(order, pack_model(order.model))
+    for pair in pairs:  # singly: together, values in another unit would be refused
+        row = {"key": 1, "name": "a", "there": False, "seconds": 0.0, **packed(pair)}
+        (found,) = labeller(pa.Table.from_pylist([row], schema=SCHEMA)).to_pylist()
+        states = Gate(labeller.predictor.camera).check(pair)
+        assert {name: found[f"{name}_camera"] for name in states} == states
+    assert states == {"rgb": "ok", "thermal": "out of range"}
+
+
 def test_an_exported_file_needs_no_torch(exported: Path, tmp_path: Path) -> None:
     """Neither where the command is typed, nor on any worker."""
     write_pairs(tmp_path / "in", 2, (48, 64))
@@ -161,7 +193,7 @@ from samantic.cli import build_parser
 from samantic.cli.batch import _order
 from samantic.cluster.decoding import Decoder
 from samantic.cluster.inputs import open_source, rows_of, tables_of
-from samantic.cluster.job import Reader
+from samantic.cluster.stages import Reader
 from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.writing import Writer
 words = ["batch", {str(exported)!r}, "--input", "in", "--output", "out", "--form", "parquet"]
@@ -195,19 +227,31 @@ def test_capacity_is_that_of_the_scarcest() -> None:
 
 def test_who_works_where(tmp_path: Path) -> None:
     """A model for each GPU, or for each few CPUs, as far as there is room or machines come."""
-    from samantic.cluster.job import pool_of
     from samantic.cluster.order import Order
+    from samantic.cluster.pools import pool_of
 
     order = Order("nano", {}, {}, ("a",), open_place(str(tmp_path), "--output"))
-    assert pool_of(order, 8, 0).models == (1, 8)
-    assert pool_of(replace(order, cpus=4), 8, 0).models == (1, 2)
+    assert pool_of(order, 8, 0).models == (8, 8)  # all of a machine start at once
+    assert pool_of(order, 8, 0, blocks=3).models == (3, 3)  # none that finds nothing to do
+    assert pool_of(order, 8, 0, blocks=0).models == (1, 1)
+    assert pool_of(order, 8, 0, grows=True).models == (1, 8)
+    assert pool_of(replace(order, cpus=4), 8, 0).models == (2, 2)
     assert pool_of(replace(order, gpus=0.5, concurrency=(3, 30)), 8, 2).models == (3, 4)
     few = replace(order, gpus=1.0, concurrency=(4, 400))
     assert pool_of(few, 0, 0, grows=True).models == (1, 400)
     with pytest.raises(InputError, match="one model takes 1 GPUs, and there are 8 CPUs and 0 GPUs"):
         pool_of(few, 8, 0)
     pool = pool_of(order, 1, 0)
-    assert pool.model_cpus + 2 * pool.task_cpus <= 1  # one CPU holds a model and its tasks
+    assert pool.model_cpus + 3 * pool.task_cpus <= 1  # one CPU holds a model and its tasks
+
+
+def test_a_block_travels_as_one_row() -> None:
+    from samantic.cluster.stages import carried, opened
+
+    row = {"key": 1, "name": "a", "rgb_pixels": b"123", "rgb_shape": [1, 1, 3]}
+    block = pa.Table.from_pylist([row, {**row, "key": 2}], schema=SCHEMA)
+    assert carried(block).num_rows == 1
+    assert opened(carried(block)).equals(block)
 
 
 def test_the_files_for_clusters_are_what_their_readers_take() -> None:

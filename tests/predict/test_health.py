@@ -16,6 +16,7 @@ from samantic.data.camera import Camera
 from samantic.data.images import read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import Scaling
 from samantic.predict.health import FROZEN, WELL, Gate
+from samantic.predict.levels import pair_states
 from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 from samantic.scenes import Scene, draw_scene
 
@@ -117,7 +118,9 @@ def noise(shape: tuple[int, ...], low: int, high: int, dtype: type = np.uint8) -
 )
 def test_levels(image: Pixels, state: str) -> None:
     name = "rgb" if image.ndim == 3 else "thermal"
-    assert Gate(Camera(Scaling("frame"))).check(pair_of(name, image))[name] == state
+    camera, pair = Camera(Scaling("frame")), pair_of(name, image)
+    assert Gate(camera).check(pair)[name] == state
+    assert pair_states(pair, camera)[name] == state  # one pair alone tells as much
 
 
 def test_a_shutter_is_told_by_what_is_usual(scenes: list[Scene]) -> None:

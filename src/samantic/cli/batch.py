@@ -68,9 +68,11 @@ def _machine_options(sub: argparse.ArgumentParser) -> None:
     group = sub.add_argument_group("machines")
     group.add_argument(
         "--address",
+        type=_address,
         default="local",
-        metavar="local|auto|ray://HOST:PORT",
-        help="start Ray on this machine, join the one that runs here, or another (default local)",
+        metavar="local|auto|HOST:PORT",
+        help="start Ray on this machine, join the cluster that this machine belongs to, or name "
+        "the head of that (default local)",
     )
     group.add_argument(
         "--concurrency",
@@ -134,6 +136,15 @@ def _trial_options(sub: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of pairs, for --dry-run (default: those of --input)",
     )
+
+
+def _address(text: str) -> str:
+    if text.startswith("ray://"):
+        raise argparse.ArgumentTypeError(
+            f"{text[:80]!r} is of Ray's client, which a job must not outlive; run the command on a "
+            "machine of the cluster with --address auto, or submit it as a Ray job"
+        )
+    return text
 
 
 def _range(text: str) -> tuple[int, int]:

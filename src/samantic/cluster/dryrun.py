@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from samantic.cluster.capacity import Load, Node, capacity, saturation, table
 from samantic.cluster.decoding import Decoder, located
+from samantic.cluster.forms import label_png
 from samantic.cluster.inputs import Source, rows_of, tables_of
 from samantic.cluster.labelling import Files, Labeller
 from samantic.cluster.order import Order
-from samantic.cluster.outputs import label_png
 from samantic.cluster.planning import shard_density
 from samantic.cluster.storage import open_place
 from samantic.errors import InputError

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from samantic.cluster.decoding import unpacked
-from samantic.cluster.health import states_of
 from samantic.cluster.order import Order
 from samantic.cluster.outputs import output_of
 from samantic.data.camera import RawPair
 from samantic.data.thermal import refuse_unit
 from samantic.errors import InputError
 from samantic.predict.asking import PairPredictor
+from samantic.predict.levels import pair_states
 from samantic.predict.prediction import Prediction
 from samantic.runtime.load import find, is_exported, load
 
@@ -89,7 +89,8 @@ class Labeller:
             pair = pairs[place]
             row |= {"there": there[place]}
             if not isinstance(pair, InputError):
-                row |= states_of(pair)
+                states = pair_states(pair, self.predictor.camera)
+                row |= {f"{name}_camera": state for name, state in states.items()}
             if isinstance(answer, Prediction):
                 row |= _cells(answer, row["seconds"])
             elif not there[place]:

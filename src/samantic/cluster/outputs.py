@@ -1,39 +1,38 @@
 """What labels are written as. Every file is whole or absent, and its name follows from its pairs.
 
 A block of pairs first leaves a part of the summary, and then its labels: whatever is killed, labels
-have their row. A part says nothing of whether the labels followed; the list of the labels does.
+have their row. A part says nothing of whether the labels followed; the list of the labels does. A
+part that was removed or damaged since is made up for from the labels.
 """
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-from pyarrow import parquet
 
 from samantic.cluster.decoding import REQUESTS
+from samantic.cluster.forms import (
+    Labelled,
+    label_png,
+    png_labels,
+    read_part,
+    run_length_labels,
+    run_length_table,
+    shard_labels,
+    shard_of,
+)
 from samantic.cluster.identity import Keys, block_of, keys_of
 from samantic.cluster.order import Order
 from samantic.cluster.storage import Place, files_below, is_there, put_new
-from samantic.cluster.tars import tar_of
-from samantic.predict.exchange import run_lengths
-from samantic.predict.saving import write_label_png
-from samantic.predict.selection import UNKNOWN
 
 PARTS = "parts/done"
 """Folder of the parts of the summary."""
-
-RUN_LENGTHS = pa.list_(pa.struct([("label", pa.uint8()), ("counts", pa.string())]))
-"""The masks of the classes that an image shows, as COCO's compressed run lengths."""
 
 
 class Output(ABC):
@@ -57,6 +56,27 @@ class Output(ABC):
     @abstractmethod
     def finished(self) -> Keys:
         """The keys of all pairs that have their labels, sorted."""
+
+    @abstractmethod
+    def part(self, keys: Keys, done: Keys) -> Place:
+        """The part of the summary for the pairs of a block that are done.
+
+        Args:
+            keys: Of the whole block.
+            done: Of those that are done.
+        """
+
+    @abstractmethod
+    def keys_in(self, path: str) -> Keys:
+        """The keys of the pairs in a file below labels/; none if it is not one of ours."""
+
+    @abstractmethod
+    def read(self, path: str) -> Iterator[Labelled]:
+        """The pairs in a file below labels/.
+
+        Raises:
+            InputError: It is damaged.
+        """
 
     def _log(self, place: Place, names: Iterable[str]) -> None:
         """Append a line for each pair to the log of writes."""
@@ -94,6 +114,15 @@ class Tree(Output):
         keys.sort()
         return keys
 
+    def part(self, keys: Keys, done: Keys) -> Place:
+        return self.order.output.at(PARTS, f"{block_of(done)}.parquet")  # another try has another
+
+    def keys_in(self, path: str) -> Keys:
+        return keys_of([path.removesuffix(".png")] if path.endswith(".png") else [])
+
+    def read(self, path: str) -> Iterator[Labelled]:
+        return png_labels(self.order.output.at("labels", path), path.removesuffix(".png"))
+
     def _write(self, block: pa.Table, place: int) -> None:
         name = block["name"][place].as_py()
         target = self._place(name)
@@ -111,7 +140,8 @@ class Blocks(Output):
         if not is_there(self._place(block)):
             return [False] * block.num_rows
         keys = block["key"].to_numpy()
-        found: list[bool] = np.isin(keys, self._keys(block_of(keys))).tolist()
+        path = self._place(block).path.rpartition("/")[2]
+        found: list[bool] = np.isin(keys, self.keys_in(path)).tolist()
         return found
 
     def write(self, block: pa.Table) -> None:
@@ -119,18 +149,33 @@ class Blocks(Output):
         if not rows:
             return
         place = self._place(block)
-        form = _shard if self.order.form == "shards" else _run_length_table
+        form = shard_of if self._ending == "tar" else run_length_table
         if put_new(place, form(block, rows, self.order.classes)):
             self._log(place, (block["name"][row].as_py() for row in rows))
 
     def finished(self) -> Keys:
-        ending = f".{self._ending}"
         names = [path for path, _ in files_below(self.order.output.at("labels"))]
-        blocks = [name.removesuffix(ending) for name in names if name.endswith(ending)]
         with ThreadPoolExecutor(REQUESTS) as pool:
-            found = list(pool.map(self._keys, blocks))
+            found = list(pool.map(self.keys_in, names))
         keys: Keys = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
         return keys
+
+    def part(self, keys: Keys, done: Keys) -> Place:
+        return self._part(block_of(keys))
+
+    def keys_in(self, path: str) -> Keys:
+        block, _, ending = path.rpartition(".")
+        if ending != self._ending:
+            return np.zeros(0, np.uint64)
+        table = read_part(self._part(block), ["key"])
+        if table is None:
+            return np.sort(keys_of(found.name for found in self.read(path)))
+        keys: Keys = table["key"].to_numpy()
+        return keys
+
+    def read(self, path: str) -> Iterator[Labelled]:
+        place = self.order.output.at("labels", path)
+        return shard_labels(place) if self._ending == "tar" else run_length_labels(place)
 
     @property
     def _ending(self) -> str:
@@ -139,84 +184,10 @@ class Blocks(Output):
     def _place(self, block: pa.Table) -> Place:
         return self.order.output.at("labels", f"{block_of(block['key'].to_numpy())}.{self._ending}")
 
-    def _keys(self, block: str) -> Keys:
-        """The keys of the pairs of a block that were done."""
-        table = read_table(self.order.output.at(PARTS, f"{block}.parquet"), ["key"])
-        keys: Keys = table["key"].to_numpy()
-        return keys
+    def _part(self, block: str) -> Place:
+        return self.order.output.at(PARTS, f"{block}.parquet")
 
 
 def output_of(order: Order) -> Output:
     """The output of a job."""
     return Tree(order) if order.form == "png" else Blocks(order)
-
-
-def labels_in(block: pa.Table, place: int) -> NDArray[np.uint8]:
-    """The labels (H, W) in a row of a block; a view of its memory."""
-    shape = block["height"][place].as_py(), block["width"][place].as_py()
-    return np.frombuffer(block["labels"][place].as_buffer(), np.uint8).reshape(shape)
-
-
-def label_png(block: pa.Table, place: int, classes: tuple[str, ...]) -> bytes:
-    """The label PNG of a row of a block."""
-    file = io.BytesIO()
-    confidence, mark = block["confidence"][place].as_py(), block["mark"][place].as_py()
-    write_label_png(file, labels_in(block, place), classes, confidence, mark)
-    return file.getvalue()
-
-
-def _shard(block: pa.Table, rows: list[int], classes: tuple[str, ...]) -> bytes:
-    """A WebDataset shard: KEY.png with the labels and KEY.json, which tells the pair's name."""
-    members: list[tuple[str, bytes]] = []
-    for place in rows:
-        name, confidence = block["name"][place].as_py(), block["confidence"][place].as_py()
-        key = name if "." not in name else f"{block['key'][place].as_py():016x}"
-        about = json.dumps({"name": name, "confidence": confidence})
-        members.append((f"{key}.png", label_png(block, place, classes)))
-        members.append((f"{key}.json", about.encode()))
-    return tar_of(members)
-
-
-def _run_length_table(block: pa.Table, rows: list[int], classes: tuple[str, ...]) -> bytes:
-    """Parquet with a row for each pair: name, height, width, and the masks of its classes."""
-    found = block.select(["key", "name", "height", "width", "confidence"]).take(rows)
-    masks = [_run_lengths(labels_in(block, place)) for place in rows]
-    return table_bytes(found.append_column("masks", pa.array(masks, RUN_LENGTHS)))
-
-
-def _run_lengths(labels: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    return [
-        {"label": int(label), "counts": run_lengths(labels == label)["counts"]}
-        for label in np.unique(labels)
-        if label != UNKNOWN
-    ]
-
-
-def labels_of(row: dict[str, Any]) -> NDArray[np.uint8]:
-    """The labels (H, W) of a row of Parquet; 255 where no class has a mask.
-
-    Example:
-        >>> labels_of(pyarrow.parquet.read_table("labels/5f...c1.parquet").to_pylist()[0]).shape
-        (480, 640)
-    """
-    from pycocotools import mask as tool
-
-    size = [row["height"], row["width"]]
-    labels = np.full(size, UNKNOWN, np.uint8)
-    for mask in row["masks"]:
-        run = {"size": size, "counts": mask["counts"].encode()}
-        labels[tool.decode(run).astype(bool)] = mask["label"]
-    return labels
-
-
-def table_bytes(table: pa.Table) -> bytes:
-    """A table as a file of Parquet."""
-    file = io.BytesIO()
-    parquet.write_table(table, file, compression="zstd")
-    return file.getvalue()
-
-
-def read_table(place: Place, columns: list[str] | None = None) -> pa.Table:
-    """A file of Parquet."""
-    with place.files.open_input_file(place.path) as file:
-        return parquet.ParquetFile(file).read(columns)

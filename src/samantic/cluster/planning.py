@@ -9,10 +9,12 @@ import numpy as np
 
 from samantic.cluster.identity import Keys, holds, key_of, keys_of
 from samantic.cluster.inputs import Source, rows_of
+from samantic.cluster.order import Order
+from samantic.cluster.outputs import output_of
 from samantic.cluster.tars import tar_rows
 from samantic.errors import InputError
 
-TASK_CPUS = 0.1
+TASK_CPUS = 0.05
 """Of a task that mostly waits for files."""
 
 
@@ -56,6 +58,24 @@ def make_plan(ray: Any, source: Source, finished: Any) -> Plan:
         )
     already = ray.get(run(count_held).remote(keys, finished))
     return Plan(ray.get(total), already, True, keys)
+
+
+def beside_driver(ray: Any) -> Any:
+    """What makes a function a task on the driver's machine.
+
+    Its result lasts as long as the driver, so that no lost machine makes it be computed once more
+    from an output that has changed; and the driver itself holds nothing that grows with the pairs.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    node = ray.get_runtime_context().get_node_id()
+    strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+    return ray.remote(num_cpus=0, scheduling_strategy=strategy)  # a head may offer no CPUs
+
+
+def finished_keys(order: Order) -> Keys:
+    """The sorted keys of all pairs that have their labels."""
+    return output_of(order).finished()
 
 
 def shard_density(source: Source) -> tuple[int, int]:

@@ -71,9 +71,7 @@ def session(address: str) -> Iterator[Any]:
         raise StoppedError(f"--address {address}: no Ray answers there ({why})") from None
     except (ValueError, ImportError) as error:
         why = str(error).splitlines()[0]
-        raise InputError(
-            f"--address {address}: {why}; give local, auto or ray://HOST:PORT"
-        ) from None
+        raise InputError(f"--address {address}: {why}; give local, auto or HOST:PORT") from None
     try:
         _quiet(ray)
         yield ray

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import parquet
 
-from samantic.cluster.identity import Keys, holds
+from samantic.cluster.forms import read_part
+from samantic.cluster.identity import Keys, holds, key_of
 from samantic.cluster.order import Order
-from samantic.cluster.outputs import PARTS, output_of, read_table
+from samantic.cluster.outputs import PARTS, Output, output_of
 from samantic.cluster.storage import files_below, put, stream_to
 from samantic.cluster.writing import FAILED, summary_schema
+from samantic.predict.prediction import class_shares
 
 GROUP = 50_000
 """Rows that are held until they are written."""
@@ -61,20 +65,29 @@ class Totals(NamedTuple):
         return None
 
 
-def write_summary(order: Order, totals: Totals) -> None:
+def write_summary(order: Order, totals: Totals, finished: Keys) -> None:
     """Write summary.parquet and summary.json of an output.
 
-    Rows of labels that an older run has made are among them. Memory does not grow with their number
-    but for 9 bytes each.
+    Rows of labels that an older run has made are among them. A row whose part is gone is made up
+    for from its labels, without its seconds and cameras. Memory does not grow with their number but
+    for 9 bytes each.
+
+    Args:
+        order: The job.
+        totals: How it ended.
+        finished: The sorted keys of all pairs that have their labels.
+
+    Raises:
+        InputError: Labels whose row is gone are damaged too.
     """
-    finished = output_of(order).finished()
+    output = output_of(order)
     sums = _Sums(order.classes)
     schema = summary_schema(order.classes)
     with (
         stream_to(order.output.at("summary.parquet")) as sink,
         parquet.ParquetWriter(sink, schema, compression="zstd") as writer,
     ):
-        for rows in _grouped(_rows(order, finished)):
+        for rows in _grouped(_rows(output, finished)):
             sums.add(rows)
             writer.write_table(rows)
     values = {
@@ -95,7 +108,7 @@ class _Sums:
 
     def __init__(self, classes: tuple[str, ...]) -> None:
         self.classes = classes
-        self.rows = self.failed = 0
+        self.rows = self.failed = self.rebuilt = 0
         self.pixels = self.seconds = self.confidence = 0.0
         self.shares = np.zeros(len(classes))
 
@@ -111,7 +124,8 @@ class _Sums:
         self.pixels += pixels.sum()
         self.shares += shares @ pixels
         self.confidence += float(pc.sum(done["confidence"]).as_py())
-        self.seconds += float(pc.sum(done["seconds"]).as_py())
+        self.seconds += float(pc.sum(done["seconds"]).as_py() or 0.0)
+        self.rebuilt += done["seconds"].null_count
 
     def values(self) -> dict[str, Any]:
         """The sums of a whole output, as JSON has them."""
@@ -119,32 +133,66 @@ class _Sums:
         return {
             "done": self.rows,
             "failed": self.failed,
+            "rebuilt": self.rebuilt,
             "confidence": self.confidence / max(1, self.rows),
             "seconds": self.seconds,
             "shares": dict(zip(self.classes, shares.tolist(), strict=True)),
         }
 
 
-def _rows(order: Order, finished: Keys) -> Iterator[pa.Table]:
+def _rows(output: Output, finished: Keys) -> Iterator[pa.Table]:
     """A row for each pair that has its labels, and for each that failed, once."""
     seen = np.zeros(len(finished), np.bool_)
-    for table in _parts(order, PARTS):
-        keys = table["key"].to_numpy()
-        wanted = holds(finished, keys)
-        places = np.searchsorted(finished, keys[wanted])
-        wanted[wanted] = ~seen[places]
-        seen[places] = True
-        yield table.filter(pa.array(wanted))
-    for table in _parts(order, FAILED):
-        yield table.filter(pa.array(~holds(finished, table["key"].to_numpy())))
+    for table in _parts(output, PARTS):
+        yield _first_time(table, finished, seen)
+    if not seen.all():
+        yield from _rebuilt(output, finished[~seen])
+    parts = [table["key"].to_numpy() for table in _parts(output, FAILED)]
+    failed: Keys = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
+    failed = failed[~holds(finished, failed)]
+    seen = np.zeros(len(failed), np.bool_)
+    for table in _parts(output, FAILED):
+        yield _first_time(table, failed, seen)
 
 
-def _parts(order: Order, folder: str) -> Iterator[pa.Table]:
-    """The parts of a folder, some of them read ahead."""
-    places = [order.output.at(folder, path) for path, _ in files_below(order.output.at(folder))]
+def _first_time(table: pa.Table, known: Keys, seen: NDArray[np.bool_]) -> pa.Table:
+    """The rows of known pairs that were not seen yet; they are noted as seen."""
+    keys = table["key"].to_numpy()
+    wanted = holds(known, keys)
+    places = np.searchsorted(known, keys[wanted])
+    wanted[wanted] = ~seen[places]
+    seen[places] = True
+    return table.filter(pa.array(wanted))
+
+
+def _rebuilt(output: Output, lost: Keys) -> Iterator[pa.Table]:
+    """Rows of pairs that have labels and no row, from the labels; seconds and cameras are null."""
+    classes = output.order.classes
+    for path, _ in files_below(output.order.output.at("labels")):
+        if not holds(lost, output.keys_in(path)).any():
+            continue
+        rows = [
+            {
+                "key": key_of(found.name),
+                "name": found.name,
+                "height": found.labels.shape[0],
+                "width": found.labels.shape[1],
+                "confidence": found.confidence,
+                "shares": class_shares(found.labels, classes),
+            }
+            for found in output.read(path)
+        ]
+        table = pa.Table.from_pylist(rows, schema=summary_schema(classes))
+        yield table.filter(pa.array(holds(lost, table["key"].to_numpy())))
+
+
+def _parts(output: Output, folder: str) -> Iterator[pa.Table]:
+    """The parts of a folder that are whole, some of them read ahead."""
+    place = output.order.output.at(folder)
+    paths = (place.at(path) for path, _ in files_below(place))
     with ThreadPoolExecutor(READ_AHEAD) as pool:
-        for first in range(0, len(places), READ_AHEAD):
-            yield from pool.map(read_table, places[first : first + READ_AHEAD])
+        while some := list(islice(paths, READ_AHEAD)):
+            yield from (table for table in pool.map(read_part, some) if table is not None)
 
 
 def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:

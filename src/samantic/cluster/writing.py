@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from samantic.cluster.forms import labels_in, table_bytes
 from samantic.cluster.identity import block_of
 from samantic.cluster.order import Order
-from samantic.cluster.outputs import PARTS, labels_in, output_of, table_bytes
-from samantic.cluster.storage import put, put_new
+from samantic.cluster.outputs import output_of
+from samantic.cluster.storage import put
 from samantic.predict.prediction import class_shares
 
 FAILED = "parts/failed"
@@ -51,11 +52,12 @@ class Writer:
         block = block.combine_chunks()
         done = block["labels"].is_valid().to_numpy()
         failed = ~(done | block["there"].to_numpy(zero_copy_only=False).astype(bool))
-        name = f"{block_of(block['key'].to_numpy())}.parquet"
+        keys = block["key"].to_numpy()
         if done.any():
-            put_new(self.order.output.at(PARTS, name), self._summary(block, done))
+            put(self.output.part(keys, keys[done]), self._summary(block, done))
         if failed.any():
-            put(self.order.output.at(FAILED, name), self._summary(block, failed))
+            place = self.order.output.at(FAILED, f"{block_of(keys)}.parquet")
+            put(place, self._summary(block, failed))
         self.output.write(block)
         states = np.where(done, "done", np.where(failed, "failed", "there"))
         cells = [pa.array(states), block["name"].combine_chunks(), block["error"].combine_chunks()]

@@ -1,6 +1,6 @@
 """Whether the cameras of a stream are well: cheap tests of each image before it is predicted.
 
-The thresholds stand in `docs/video.md`, with how they were chosen.
+What one image alone tells is asked of `levels`; here it is compared with those before it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from samantic.data.camera import Camera, RawPair
 from samantic.data.sensors import SENSORS
-from samantic.data.thermal import CLIPPED, beyond
+from samantic.predict.levels import gray, level_state, spread
 from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 
 FROZEN = 5
@@ -23,27 +23,6 @@ FROZEN = 5
 
 SETTLED = 3
 """After moved rows so many images in a row must be without: a seam does not show in all."""
-
-BLACK = 16
-"""Gray level that one pixel in a hundred of a picture exceeds, or the picture is black."""
-
-DARK_THERMAL = 8
-"""The same of a thermal image of 8 bits."""
-
-FULL = 250
-"""Least gray level of all channels of a pixel that is saturated."""
-
-SATURATED = 0.5
-"""Share of the pixels from which an image is saturated."""
-
-UNIFORM = 8
-"""Gray levels between the first and the last percent of the pixels of an image of something."""
-
-UNIFORM_SHARE = 0.1
-"""The same of a thermal image deeper than 8 bits, as a share of what is usual in the stream."""
-
-UNIFORM_COUNTS = 2
-"""Counts of a 16-bit image below which it shows nothing, whatever is usual."""
 
 WELL = ("ok", "doubled")
 """States in which an image is used."""
@@ -55,9 +34,6 @@ STATES = (
 )
 """What a camera can be. `doubled`: equal to the image before, but not `frozen` yet; `shutter`: a
 thermal camera that looks at its own shutter while it calibrates itself."""
-
-STEP = 4
-"""Every fourth row and column tell enough of the levels of an image."""
 
 _LOG = logging.getLogger("samantic")
 
@@ -88,7 +64,7 @@ class Gate:
         self._equal: Counter[str] = Counter()
         self._clear: dict[str, NDArray[Any]] = {}
         self._torn: Counter[str] = Counter()
-        self._usual: float | None = None
+        self._usual = 0.0
 
     def check(self, pair: RawPair, known: Mapping[str, str] | None = None) -> dict[str, str]:
         """The state of each camera, of `STATES`; a change is logged.
@@ -130,50 +106,22 @@ class Gate:
 
     def _is_torn(self, name: str, image: NDArray[Any]) -> bool:
         """Whether rows have been moved in an image, or in one of the last ones."""
-        gray, clear = _gray(image), self._clear.get(name)
-        if rows_are_shifted(gray) or (clear is not None and rows_have_jumped(clear, gray)):
+        now, clear = gray(image), self._clear.get(name)
+        if rows_are_shifted(now) or (clear is not None and rows_have_jumped(clear, now)):
             self._torn[name] = SETTLED
         self._torn[name] = max(0, self._torn[name] - 1)
         if self._torn[name]:
             return True
-        self._clear[name] = gray
+        self._clear[name] = now
         return False
 
     def _level(self, name: str, image: NDArray[Any]) -> str:
         """What is wrong with the levels of an image; empty if nothing is."""
-        some = image[::STEP, ::STEP]
-        if image.dtype == np.uint8:
-            colours = some.reshape(*some.shape[:2], -1)
-            low, high = np.percentile(colours.max(-1), (1, 99))
-            if high <= (BLACK if name == "rgb" else DARK_THERMAL):
-                return "black"
-            if (colours.min(-1) >= FULL).mean() > SATURATED:
-                return "saturated"
-            narrow = high - low < UNIFORM
-        else:
-            narrow = self._is_narrow(some)
-            if image.dtype == np.uint16 and (some == np.iinfo(np.uint16).max).mean() > SATURATED:
-                return "saturated"
-        if narrow:
-            return "shutter" if name == "thermal" else "uniform"
-        if name == "thermal" and sum(beyond(some, self.camera.scaling)) > CLIPPED:
-            return "out of range"
-        return ""
-
-    def _is_narrow(self, values: NDArray[Any]) -> bool:
-        """Whether deep thermal values span far less than they used to; NaN are passed over."""
-        finite = values[np.isfinite(values)]
-        if finite.size == 0:
-            return True
-        low, high = np.percentile(finite, (1, 99))
-        width, scaling = float(high - low), self.camera.scaling
-        least = UNIFORM_COUNTS if values.dtype == np.uint16 else 1e-6
-        if scaling.kind == "fixed":
-            least = max(least, UNIFORM / 255 * (scaling.high - scaling.low))
-        if width < max(least, UNIFORM_SHARE * (self._usual or 0.0)):
-            return True
-        self._usual = width if self._usual is None else 0.9 * self._usual + 0.1 * width
-        return False
+        state = level_state(name, image, self.camera.scaling, self._usual)
+        if image.dtype != np.uint8 and state in ("", "out of range"):
+            width = spread(image)
+            self._usual = 0.9 * self._usual + 0.1 * width if self._usual else width
+        return state
 
     def _tell(self, name: str, state: str) -> None:
         """Log that a camera has become sick, or well again."""
@@ -185,8 +133,3 @@ class Gate:
         use = "; counts as missing" if self.act else ""
         what = "ok again" if now == "ok" else f"{now}{use}"
         _LOG.warning("pair %d: %s camera: %s", self.seen, SENSORS[name].title, what)
-
-
-def _gray(image: NDArray[Any]) -> NDArray[Any]:
-    """One channel, (H, W); green stands for the colours."""
-    return image[..., 1] if image.ndim == 3 else image
