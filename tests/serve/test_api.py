@@ -18,7 +18,7 @@ from samantic.serve.app import create_app
 from samantic.serve.settings import Settings
 from tests.radiometric import flir
 from tests.serve.conftest import loaded
-from tests.serve.servers import opened, pair, png
+from tests.serve.servers import HERE, opened, pair, png
 
 
 def ask(client: TestClient, files: dict[str, bytes], headers: Any = None, **fields: str) -> Any:
@@ -108,7 +108,7 @@ def test_kinds_of_files(client: TestClient, kind: str) -> None:
 def deep(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The application with a model that scales thermal images of any depth by their own range."""
     settings = Settings((str(trained),), options={"thermal_scaling": "frame", "device": "cpu"})
-    with TestClient(create_app(settings), raise_server_exceptions=False) as found:
+    with TestClient(create_app(settings), HERE, raise_server_exceptions=False) as found:
         loaded(found)
         yield found
 
@@ -222,7 +222,7 @@ def test_a_file_that_was_not_chosen(client: TestClient) -> None:
 
 def test_two_models(exported: Path, trained: Path) -> None:
     settings = Settings((str(trained), str(exported), str(exported)), options={"device": "cpu"})
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), HERE) as client:
         loaded(client)
         told = client.get("/models").json()
         assert told["default"] == "tiny"

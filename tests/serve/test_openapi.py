@@ -26,7 +26,7 @@ from starlette.testclient import TestClient
 from samantic.serve.app import create_app
 from samantic.serve.settings import Settings
 from tests.serve.conftest import loaded
-from tests.serve.servers import pair
+from tests.serve.servers import HERE, pair
 
 EXAMPLES = 25
 """Requests of each kind to each route."""
@@ -45,7 +45,7 @@ CHECKS = [
 def test_no_request_ends_in_an_error_of_the_server(exported: Path, mode: GenerationMode) -> None:
     """What is as described, and what is not; each answer is one that is described."""
     app = create_app(Settings((str(exported),), max_pixels=10_000))
-    with TestClient(app) as client:
+    with TestClient(app, HERE) as client:
         loaded(client)
         schema = schemathesis.openapi.from_asgi("/openapi.json", app)
         asked = 0

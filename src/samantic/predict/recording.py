@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, Protocol
 
+from numpy.typing import NDArray
+
+from samantic.config.scaling import PLANCK
 from samantic.data.folders import stems
 from samantic.data.images import check_extent, rgb_array, thermal_array
 from samantic.data.video import Frame, Video, is_video
@@ -56,6 +60,7 @@ class FolderFrames:
 
     Attributes:
         start: The number or time that becomes 0, of the first frame.
+        planck: Whether thermal counts become kelvin by the constants in each file.
 
     Raises:
         InputError: There is none, or a name holds no time.
@@ -72,16 +77,15 @@ class FolderFrames:
             cure = "" if fps else "; of numbered frames say how many come in a second, as --fps 30"
             raise InputError(f"{found[lone]}: no {what} in its name{cure}")
         order = sorted((time, name) for name, time in times.items() if time is not None)
-        self.thermal, self.files = (
-            thermal,
-            [(time / (fps or 1), found[name]) for time, name in order],
-        )
+        self.thermal, self.planck = thermal, False
+        self.files = [(time / (fps or 1), found[name]) for time, name in order]
         self.start, self.count = self.files[0][0], len(order)
         steps = [b[0] - a[0] for a, b in zip(self.files, self.files[1:], strict=False)]
         self.rate = fps or (1 / max(median(steps), 1e-9) if steps else None)
 
     def __iter__(self) -> Iterator[Frame]:
-        read = thermal_array if self.thermal else rgb_array
+        kelvin = partial(thermal_array, planck=self.planck)
+        read: Callable[[Path], NDArray[Any]] = kelvin if self.thermal else rgb_array
         for seconds, path in self.files:
             try:
                 pixels = read(path)
@@ -267,6 +271,21 @@ class Recording:
         self.rate = min((rate for rate in rates if rate), default=25.0)
         self.count = min(camera.source.count for camera in self.cameras.values())
         self.apart = 0.0
+
+    def take_kelvin(self) -> None:
+        """Turn thermal counts into kelvin by the constants of Planck's law in each file.
+
+        Raises:
+            InputError: The recording holds none.
+        """
+        source = self.cameras["thermal"].source if "thermal" in self.cameras else None
+        if isinstance(source, FolderFrames):
+            source.planck = True
+        elif isinstance(source, Video):
+            raise InputError(
+                f"{source.path}: a video holds no constants of Planck's law, which {PLANCK} needs; "
+                "give a folder of FLIR's radiometric files, or another --thermal-scaling"
+            )
 
     def __iter__(self) -> Iterator[Meeting]:
         """Pairs with an image at least; of a single camera its frames."""

@@ -22,6 +22,7 @@ from samantic.serve import scenes
 from samantic.serve.answers import refuse_missing, respond
 from samantic.serve.engine import Engine
 from samantic.serve.guard import Head, SecurityHeaders, Token
+from samantic.serve.hosts import Hosts
 from samantic.serve.limits import Limits
 from samantic.serve.metrics import Counted, Metrics
 from samantic.serve.page import START, describe, page_files
@@ -59,13 +60,14 @@ def create_app(
         lifespan=service.lifespan,
         docs_url=None,
         redoc_url=None,
+        responses={403: ERRORS[403]},
     )
     _handle_errors(app, metrics)
     _add_model_routes(app, service)
     _add_state_routes(app, service)
     _add_page_routes(app)
-    limited = Limits(Token(Head(app), settings.token, metrics), settings, metrics)
-    return Counted(SecurityHeaders(limited), metrics)
+    guarded = Hosts(Token(Head(app), settings.token, metrics), settings, metrics)
+    return Counted(SecurityHeaders(Limits(guarded, settings, metrics)), metrics)
 
 
 class Service:

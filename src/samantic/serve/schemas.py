@@ -143,6 +143,7 @@ PREDICT: dict[str, Any] = {
 _PROBLEMS = {
     400: "no image, or what was sent cannot be read",
     401: "no valid token",
+    403: "asked by a name, or from a page, that is not this server's",
     404: "no such model or place",
     408: "sent too slowly",
     413: "too many bytes or pixels",
