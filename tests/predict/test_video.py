@@ -398,3 +398,22 @@ def test_frames_without_constants(
     what = "a video holds" if kind == "video" else "holds"
     assert f"{what} no constants of Planck's law" in capsys.readouterr().err
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.m*"))
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 20), (40, 60)])
+def test_a_camera_that_was_there_for_a_part(
+    first: int, last: int, world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told where one was alone: its other has failed, or the file was cut off."""
+    for name, numbers in (("rgb", range(60)), ("thermal", range(first, last))):
+        (tmp_path / name).mkdir()
+        for number in numbers:
+            image = Image.fromarray(view(world, name, number / 100))
+            image.save(tmp_path / name / f"{number:02d}.png")
+    out = tmp_path / "out"
+    assert predict(tmp_path / "rgb", tmp_path / "thermal", out, "--fps", "20") == 0
+    said = capsys.readouterr().err
+    where = "starts at 2.000 s, rgb at 0.000 s" if first else "ends at 0.950 s, rgb at 2.950 s"
+    assert "rgb: 40 of 60 frames have no partner in time" in said
+    assert f"thermal: {where} (a camera that failed, or a file that is cut off?)" in said
+    assert len(lines(out)) == 20

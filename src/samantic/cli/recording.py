@@ -20,6 +20,9 @@ MOST_LINES = 10
 """At most this many bad pairs are printed."""
 
 
+ALONE = 1.0
+"""Seconds that a camera is there without the other, beyond the tolerance, before it is told."""
+
 WRITTEN = {
     "labels": "label PNGs",
     "overlay": "overlays",
@@ -130,11 +133,24 @@ def run_recording(
     return 0
 
 
+def _alone(name: str, summary: dict[str, Any]) -> Iterator[str]:
+    """A line if a camera was there alone at the start or the end, as if the other had failed."""
+    other = next(each for each in summary["frames"] if each != name)
+    (first, last), (begin, end) = (summary["frames"][each]["span"] for each in (name, other))
+    for verb, own, others in (("starts", -first, -begin), ("ends", last, end)):
+        if own - others > summary["tolerance"] + ALONE:
+            yield (
+                f"{other}: {verb} at {abs(others):.3f} s, {name} at {abs(own):.3f} s (a camera "
+                f"that failed, or a file that is cut off?); what {name} saw alone is left out"
+            )
+
+
 def _troubles(summary: dict[str, Any]) -> Iterator[str]:
     """A line on each kind of frames that were not well."""
     for name, camera in summary["frames"].items():
         if camera["lone"]:
             yield f"{name}: {camera['lone']} of {camera['frames']} frames have no partner in time"
+            yield from _alone(name, summary)
         if camera["repeated"]:
             yield f"{name}: {camera['repeated']} frames are no later than the one before; left out"
         for first, last in camera["breaks"]:

@@ -156,17 +156,20 @@ class Camera:
         repeated: Frames that are no later than the one before, and are left out.
         breaks: Gaps too long to be filled: their first and last second.
         lone: Frames without a partner.
+        span: Seconds of the first and the last frame so far.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.frames = self.repeated = self.lone = 0
         self.breaks: list[tuple[float, float]] = []
+        self.span: tuple[float, float] | None = None
 
     def stored(self) -> dict[str, Any]:
         """The counts, for JSON."""
         names = ("frames", "repeated", "lone")
-        return {name: getattr(self, name) for name in names} | {"breaks": self.breaks}
+        more = {"breaks": self.breaks, "span": self.span}
+        return {name: getattr(self, name) for name in names} | more
 
     def __iter__(self) -> Iterator[Frame]:
         steps: deque[float] = deque(maxlen=31)
@@ -183,6 +186,7 @@ class Camera:
                 yield from self._lost(last, step, interval)
                 steps.append(step)
             last = frame.seconds
+            self.span = (last if self.span is None else self.span[0], last)
             yield frame
 
     def _lost(self, last: float, step: float, interval: float) -> Iterator[Frame]:

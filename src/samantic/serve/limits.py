@@ -40,7 +40,8 @@ class Limits:
                 await self._admit(scope, body)
         except TimeoutError:
             refused = RefusedError(
-                "timeout", f"no answer within {self.settings.timeout:g} s; try later"
+                "timeout",
+                f"no answer within {self.settings.timeout:g} s; send smaller images, or try later",
             )
         except RefusedError as error:
             refused = error
