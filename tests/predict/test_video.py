@@ -277,7 +277,7 @@ def test_odd_sizes_and_turned_videos(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", images[0], 29.97) as video:
         for image in images:
             video.write(image, 0.0)  # as good as at the next tick
-        with pytest.raises(InputError, match="a frame of 32x33 pixels after 47x33"):
+        with pytest.raises(InputError, match=r"at 1\.000 s: a frame of 32x33 pixels after 47x33"):
             video.write(images[0][:, :32], 1.0)
     shapes = {frame.image.shape for frame in Video(tmp_path / "a.mp4", thermal=False)}
     assert shapes == {(34, 48, 3)}
@@ -314,7 +314,7 @@ def nameless(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (damaged, "bad.mp4: not a readable video"),
+        (damaged, "bad.mp4: not a readable video (Invalid data found when processing input); copy"),
         (silent, "sound.mkv: holds no pictures; give a video"),
         (coloured, "a thermal image in false colours"),
         (nameless, "no time in its name; of numbered frames say how many come in a second"),

@@ -127,8 +127,9 @@ def run_recording(
     files = WRITTEN | {"labels": "labels"}  # a video
     written = ", ".join(files[kind] for kind in files if kind in kinds)
     print(
-        f"{summary['count']} frames of {summary['seconds']:.1f} s in {summary['took']:.1f} s "
-        f"({factor:.2f} x real time): {written} and summary.json in {options.out}"
+        f"{summary['count']} frame{'s' * (summary['count'] != 1)} of {summary['seconds']:.1f} s in "
+        f"{summary['took']:.1f} s ({factor:.2f} x real time): {written} and summary.json in "
+        f"{options.out}"
     )
     return 0
 

@@ -96,7 +96,7 @@ class Video:
         try:
             container = av.open(str(self.path))
         except (av.FFmpegError, OSError) as error:
-            why = " ".join(str(error).split())[:120]
+            why = error.strerror or "FFmpeg cannot open it"
             raise InputError(f"{self.path}: not a readable video ({why}); copy it anew") from None
         if not container.streams.video:
             container.close()
@@ -210,8 +210,8 @@ class VideoWriter:
         if pixels.shape != self.shape:
             tall, wide = self.shape[:2]
             raise InputError(
-                f"a frame of {pixels.shape[1]}x{pixels.shape[0]} pixels after {wide}x{tall}; the "
-                "frames of a recording have one size"
+                f"at {seconds:.3f} s: a frame of {pixels.shape[1]}x{pixels.shape[0]} pixels after "
+                f"{wide}x{tall}; the frames of a recording have one size, so cut it there"
             )
         odd = [(0, side - own) for side, own in zip(self._sides(), pixels.shape[:2], strict=True)]
         if any(more for _, more in odd):

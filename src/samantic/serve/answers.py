@@ -118,7 +118,7 @@ def _notes(found: Prediction, served: Served) -> list[str]:
             notes.append(f"{sensor.title} is {state}; the labels are made without it")
     seen, confidence = served.model.info.confidence, {"": float(found.confidence.mean())}
     if told := warning(confidence, seen, unlike(confidence, seen)):
-        notes.append(told.replace("1 of 1 frames", "this frame"))
+        notes.append(told)
     return notes
 
 
