@@ -305,6 +305,10 @@ def test_text_where_a_file_is_due(client: TestClient) -> None:
     assert answer.json()["error"] == line
 
 
-def test_a_picture_too_narrow_for_a_network(deep: TestClient) -> None:
-    answer = ask(deep, {"rgb": png(np.zeros((16, 200, 3), np.uint8))})
+def test_a_picture_too_narrow_for_a_network() -> None:
+    settings = Settings(("nano-small",), options={"device": "cpu"})
+    with TestClient(create_app(settings), HERE) as client:
+        loaded(client)
+        answer = ask(client, {"rgb": png(np.zeros((16, 64, 3), np.uint8))})
+    assert "at least 32x32 pixels" in answer.json()["error"]
     assert (answer.status_code, answer.json()["kind"]) == (422, "size")
