@@ -83,7 +83,7 @@ def test_the_description(client: TestClient) -> None:
     }  # fmt: skip
     form = api["paths"]["/predict"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert set(form["schema"]["properties"]) == {
-        "rgb", "thermal", "rgbt", "model", "format", "include", "ground",
+        "rgb", "thermal", "rgbt", "model", "format", "include", "ground", "gate",
     }  # fmt: skip
     assert "cdn" not in json.dumps(api)
 
