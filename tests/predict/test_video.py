@@ -23,6 +23,7 @@ from samantic.files import read_json
 from samantic.predict.recording import Recording, meet
 from samantic.predict.timestamps import by_time
 from samantic.scenes import draw_scene
+from tests.radiometric import flir
 
 SIZE = (48, 64)
 
@@ -276,7 +277,7 @@ def test_odd_sizes_and_turned_videos(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", images[0], 29.97) as video:
         for image in images:
             video.write(image, 0.0)  # as good as at the next tick
-        with pytest.raises(InputError, match="a frame of 32x33 pixels after 47x33"):
+        with pytest.raises(InputError, match=r"at 1\.000 s: a frame of 32x33 pixels after 47x33"):
             video.write(images[0][:, :32], 1.0)
     shapes = {frame.image.shape for frame in Video(tmp_path / "a.mp4", thermal=False)}
     assert shapes == {(34, 48, 3)}
@@ -313,7 +314,7 @@ def nameless(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (damaged, "bad.mp4: not a readable video"),
+        (damaged, "bad.mp4: not a readable video (Invalid data found when processing input); copy"),
         (silent, "sound.mkv: holds no pictures; give a video"),
         (coloured, "a thermal image in false colours"),
         (nameless, "no time in its name; of numbered frames say how many come in a second"),
@@ -344,3 +345,75 @@ def test_without_pyav(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r"videos need PyAV; pip install 'samantic\[video\]'"):
         Video(tmp_path / "a.mp4", thermal=False)
+
+
+def test_a_break_of_weeks(world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """MP4 holds no frame for so long; the true times stand in frames.jsonl."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in (0, 1, 2, 20_000_000, 20_000_001):
+        Image.fromarray(view(world, "rgb", number % 7 / 10)).save(folder / f"{number}.png")
+    out = tmp_path / "out"
+    words = ["--rgb", str(folder), "--fps", "10", "--out", str(out), "--device", "cpu"]
+    assert main(["predict", "nano-small", *words]) == 0
+    assert "rgb: nothing from 0.200 s to 2000000.000 s" in capsys.readouterr().err
+    assert [line["seconds"] for line in lines(out)] == [0.0, 0.1, 0.2, 2e6, 2e6 + 0.1]
+    for name in ("overlay.mp4", "labels.mkv"):
+        times = [round(time, 3) for time, _ in frames_of(out / name)]
+        assert times == [0.0, 0.1, 0.2, 86400.2, 86400.3]
+
+
+def test_radiometric_frames_by_their_own_constants(tmp_path: Path) -> None:
+    """Two cameras whose counts of one temperature differ give one picture for it."""
+    kelvin = np.linspace(273.15, 313.15, 48 * 64).reshape(48, 64)
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, (r1, b, f, o, r2) in enumerate(
+        [(16528.178, 1427.5, 1.0, -1307, 0.012258549), (21106.77, 1501.0, 1.0, -7340, 0.0125)]
+    ):
+        counts = np.rint(r1 / (r2 * (np.exp(b / kelvin) - f)) - o).astype("u2")
+        (folder / f"{number}.jpg").write_bytes(flir(counts, planck=(r1, b, f, o, r2)))
+    words = ["--thermal", str(folder), "--fps", "10", "--thermal-scaling", "flir-planck:0,40"]
+    more = ["--out", str(tmp_path / "out"), "--device", "cpu", "--save", "confidence"]
+    assert main(["predict", "nano-small", *words, *more]) == 0
+    assert [line["cameras"]["thermal"] for line in lines(tmp_path / "out")] == ["ok", "ok"]
+    (_, first), (_, second) = frames_of(tmp_path / "out" / "confidence.mkv")
+    assert np.abs(first.astype(int) - second).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["video", "folder"])
+def test_frames_without_constants(
+    kind: str, world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = view(world, "thermal", 0).astype("u2") * 40
+    place = tmp_path / ("b.mkv" if kind == "video" else "b")
+    if kind == "video":
+        write(place, [(i / 10, counts) for i in range(2)], "gray16le")
+    else:
+        place.mkdir()
+        Image.fromarray(counts).save(place / "1.png")
+    words = ["--thermal", str(place), "--fps", "10", "--thermal-scaling", "flir-planck:0,40"]
+    out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["predict", "nano-small", *words, *out]) == 2
+    what = "a video holds" if kind == "video" else "holds"
+    assert f"{what} no constants of Planck's law" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").glob("*.m*"))
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 20), (40, 60)])
+def test_a_camera_that_was_there_for_a_part(
+    first: int, last: int, world: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told where one was alone: its other has failed, or the file was cut off."""
+    for name, numbers in (("rgb", range(60)), ("thermal", range(first, last))):
+        (tmp_path / name).mkdir()
+        for number in numbers:
+            image = Image.fromarray(view(world, name, number / 100))
+            image.save(tmp_path / name / f"{number:02d}.png")
+    out = tmp_path / "out"
+    assert predict(tmp_path / "rgb", tmp_path / "thermal", out, "--fps", "20") == 0
+    said = capsys.readouterr().err
+    where = "starts at 2.000 s, rgb at 0.000 s" if first else "ends at 0.950 s, rgb at 2.950 s"
+    assert "rgb: 40 of 60 frames have no partner in time" in said
+    assert f"thermal: {where} (a camera that failed, or a file that is cut off?)" in said
+    assert len(lines(out)) == 20

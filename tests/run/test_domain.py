@@ -77,6 +77,13 @@ def test_strange_frames_are_told(
     assert "Other images than in training?" in (tmp_path / "measured" / "report.html").read_text()
 
 
+def test_one_strange_frame_is_told() -> None:
+    told = warning({"a": 0.5}, (0.9, 0.95), ["a"])
+    assert told is not None
+    assert told.startswith("this frame may be unlike those that the model learnt from: mean")
+    assert "confidence 0.500, in training 0.900 to 0.950; look at it" in told
+
+
 def test_older_models_tell_nothing(
     strict: Path, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

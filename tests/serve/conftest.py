@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from samantic.serve.app import create_app
 from samantic.serve.settings import Settings
-from tests.serve.servers import Running, running
+from tests.serve.servers import HERE, Running, running
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def server(exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def client(exported: Path) -> Iterator[TestClient]:
     """The application with an exported file, loaded."""
     settings = Settings((str(exported),), max_pixels=10_000)
-    with TestClient(create_app(settings), raise_server_exceptions=False) as found:
+    with TestClient(create_app(settings), HERE, raise_server_exceptions=False) as found:
         loaded(found)
         yield found
 

@@ -36,7 +36,7 @@ def request(body: bytes, *headers: str, length: int | str | None = None) -> byte
     size = len(body) if length is None else length
     usual = [
         "POST /predict HTTP/1.1",
-        "Host: x",
+        "Host: 127.0.0.1",
         f"Content-Length: {size}",
         *(headers or ("Content-Type: multipart/form-data; boundary=b",)),
     ]
@@ -250,7 +250,7 @@ def lengths() -> Iterator[Attack]:
         yield Attack(f"length {text[:10]}", request(body, length=text))
     chunked = "Transfer-Encoding: chunked"
     kind = "Content-Type: multipart/form-data; boundary=b"
-    start = f"POST /predict HTTP/1.1\r\nHost: x\r\n{kind}\r\n{chunked}\r\n".encode()
+    start = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n{chunked}\r\n".encode()
     for name, rest in {
         "both": b"Content-Length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         "bad size": b"\r\nxyz\r\nhello\r\n",
@@ -275,7 +275,8 @@ def headers() -> Iterator[Attack]:
         "host": "Host: <script>",
     }.items():
         yield Attack(
-            f"headers: {name}", f"GET /health HTTP/1.1\r\nHost: x\r\n{lines}\r\n\r\n".encode()
+            f"headers: {name}",
+            f"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n{lines}\r\n\r\n".encode(),
         )
     for line in (
         "GET / HTTP/9.9",
@@ -290,8 +291,10 @@ def headers() -> Iterator[Attack]:
         "\x16\x03\x01\x02",
         "",
     ):
-        yield Attack(f"line {line[:30]!r}", f"{line}\r\nHost: x\r\n\r\n".encode("latin-1"))
-    upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        yield Attack(f"line {line[:30]!r}", f"{line}\r\nHost: 127.0.0.1\r\n\r\n".encode("latin-1"))
+    upgrade = (
+        "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
     yield Attack("websocket", upgrade.encode())
 
 
@@ -301,7 +304,7 @@ def large() -> Iterator[Attack]:
     yield Attack("4 MiB, declared", request(form(4 * content)))
     yield Attack("1 TiB, declared", request(b"x", length=1 << 40))
     kind = "Content-Type: multipart/form-data; boundary=b\r\nTransfer-Encoding: chunked\r\n"
-    start = f"POST /predict HTTP/1.1\r\nHost: x\r\n{kind}\r\n".encode()
+    start = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\n{kind}\r\n".encode()
     pieces = b"".join(b"10000\r\n" + b"x" * 65536 + b"\r\n" for _ in range(20))
     yield Attack("1.3 MiB in chunks", start + pieces + b"0\r\n\r\n")
     yield Attack("chunks of a form", start + b"100000\r\n" + form(content)[: 1 << 20] + b"\r\n")

@@ -21,6 +21,9 @@ from samantic.scenes import draw_scene
 
 SIZE = (48, 64)
 
+HERE = "http://localhost"
+"""What a client in this process asks."""
+
 PROGRAM = """
 import sys
 from samantic.cli import main

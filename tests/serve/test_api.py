@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,11 +14,13 @@ from starlette.testclient import TestClient
 
 import samantic
 from samantic.display.palette import display_colours
+from samantic.predict.health import STATES
 from samantic.serve.app import create_app
+from samantic.serve.schemas import State
 from samantic.serve.settings import Settings
 from tests.radiometric import flir
 from tests.serve.conftest import loaded
-from tests.serve.servers import opened, pair, png
+from tests.serve.servers import HERE, SIZE, opened, pair, png
 
 
 def ask(client: TestClient, files: dict[str, bytes], headers: Any = None, **fields: str) -> Any:
@@ -108,7 +110,7 @@ def test_kinds_of_files(client: TestClient, kind: str) -> None:
 def deep(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The application with a model that scales thermal images of any depth by their own range."""
     settings = Settings((str(trained),), options={"thermal_scaling": "frame", "device": "cpu"})
-    with TestClient(create_app(settings), raise_server_exceptions=False) as found:
+    with TestClient(create_app(settings), HERE, raise_server_exceptions=False) as found:
         loaded(found)
         yield found
 
@@ -222,7 +224,7 @@ def test_a_file_that_was_not_chosen(client: TestClient) -> None:
 
 def test_two_models(exported: Path, trained: Path) -> None:
     settings = Settings((str(trained), str(exported), str(exported)), options={"device": "cpu"})
-    with TestClient(create_app(settings)) as client:
+    with TestClient(create_app(settings), HERE) as client:
         loaded(client)
         told = client.get("/models").json()
         assert told["default"] == "tiny"
@@ -240,7 +242,7 @@ def test_state_and_metrics(client: TestClient) -> None:
     for line in (
         'samantic_requests_total{method="POST",path="/predict",status="200"}',
         'samantic_errors_total{kind="unreadable"}',
-        'samantic_camera_missing_total{camera="thermal"}',
+        'samantic_cameras_total{camera="thermal",state="missing"}',
         "samantic_ready 1.0",
         "samantic_queue_pairs 0.0",
         *(f"samantic_{name}_seconds_count" for name in ("decode", "queue", "network", "encode")),
@@ -259,3 +261,54 @@ def test_monitors_may_ask_for_the_head_alone(client: TestClient, place: str) -> 
     assert not head.content
     assert client.head("/nothing").status_code == 404
     assert client.head("/predict").status_code == 405
+
+
+def test_cameras_that_are_sick(client: TestClient) -> None:
+    """The images are tested where that is asked for, and a sick camera is as good as missing."""
+    good, black = pair(), png(np.zeros((*SIZE, 3), np.uint8))
+    flat = png(np.full(SIZE, 77, np.uint8))
+    for files, states in (
+        (good, {"rgb": "ok", "thermal": "ok"}),
+        ({"rgb": good["rgb"]}, {"rgb": "ok", "thermal": "missing"}),
+        (good | {"rgb": black}, {"rgb": "black", "thermal": "ok"}),
+        (good | {"thermal": flat}, {"rgb": "ok", "thermal": "shutter"}),
+    ):
+        found = ask(client, files, gate="on").json()
+        assert found["cameras"] == states
+        lone = {name: files[name] for name, state in states.items() if state == "ok"}
+        assert found["classes"] == ask(client, lone).json()["classes"]
+    assert found["notes"][0] == "thermal is shutter; the labels are made without it"
+    line = 'samantic_cameras_total{camera="thermal",state="shutter"} 1.0'
+    assert line in client.get("/metrics").text
+    usual = ask(client, good | {"rgb": black}, gate="off").json()
+    assert usual["cameras"] == {"rgb": "present", "thermal": "present"}
+
+
+def test_no_camera_is_well(client: TestClient) -> None:
+    answer = ask(client, {"rgb": png(np.zeros((*SIZE, 3), np.uint8))}, gate="on")
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "error": "no camera is well: rgb black, thermal missing; send others, or leave out gate",
+        "kind": "missing",
+    }
+
+
+def test_states_are_those_of_streams() -> None:
+    assert set(get_args(State)) - {"present"} < set(STATES)
+
+
+def test_text_where_a_file_is_due(client: TestClient) -> None:
+    """What `curl -F rgb=rgb.png` sends, without the @."""
+    answer = client.post("/predict", data={"rgb": "rgb.png"}, files={"x": b""})
+    assert answer.status_code == 400
+    line = "rgb: text, not a file; send a file, with curl as -F rgb=@rgb.png"
+    assert answer.json()["error"] == line
+
+
+def test_a_picture_too_narrow_for_a_network() -> None:
+    settings = Settings(("nano-small",), options={"device": "cpu"})
+    with TestClient(create_app(settings), HERE) as client:
+        loaded(client)
+        answer = ask(client, {"rgb": png(np.zeros((16, 64, 3), np.uint8))})
+    assert "at least 32x32 pixels" in answer.json()["error"]
+    assert (answer.status_code, answer.json()["kind"]) == (422, "size")

@@ -14,6 +14,7 @@ import pytest
 
 from samantic.data.camera import RawPair
 from samantic.errors import InputError
+from samantic.predict.blending import blend_tiles
 from samantic.predict.prediction import Prediction
 from samantic.serve import engine as module
 from samantic.serve.app import create_app
@@ -237,3 +238,42 @@ async def asking(app: Any, ready: bool = True) -> AsyncIterator[httpx.AsyncClien
         yield client
     await to.put({"type": "lifespan.shutdown"})
     await work
+
+
+class Tiled(Model):
+    """Answers in 64 tiles; `begun` once it is at the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tiles, self.begun = 0, threading.Event()
+
+    def predict_each(self, pairs: Iterable[RawPair], count: int) -> Iterator[Prediction]:
+        def tile(rows: slice, columns: Any) -> Any:
+            self.tiles += 1
+            self.begun.set()
+            assert self.free.wait(10)
+            return np.full((1, 1, 2, 4, 4), 0.5, np.float32)
+
+        for _ in pairs:
+            blend_tiles(tile, 32, 32, (4, 4))
+        return iter([])
+
+
+def test_what_is_too_late_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large picture whose time is over holds nobody up until its last tile."""
+    model = Tiled()
+    served = Served("m", model, ("rgb", "thermal"), {})  # type: ignore[arg-type]
+    monkeypatch.setattr(module, "load_models", lambda *_: {"m": served})
+
+    async def scenario() -> None:
+        engine, work = await engine_of()
+        late = asyncio.ensure_future(engine.ask("m", image(1, 32), still_there))
+        assert await asyncio.to_thread(model.begun.wait, 10)
+        late.cancel()
+        await asyncio.sleep(0.01)
+        model.free.set()
+        work.cancel()
+        await asyncio.to_thread(engine.close)
+
+    asyncio.run(scenario())
+    assert model.tiles == 1

@@ -115,7 +115,7 @@ def test_who_sends_slowly_is_cut_off(server: Running) -> None:
 
 def test_who_does_not_read_is_cut_off(server: Running) -> None:
     """Requests in a row, whose answers nobody takes: the server drops the connection."""
-    raw = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 2000
+    raw = b"GET /openapi.json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2000
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with suppress(ConnectionError):

@@ -26,7 +26,7 @@ from starlette.testclient import TestClient
 from samantic.serve.app import create_app
 from samantic.serve.settings import Settings
 from tests.serve.conftest import loaded
-from tests.serve.servers import pair
+from tests.serve.servers import HERE, pair
 
 EXAMPLES = 25
 """Requests of each kind to each route."""
@@ -44,8 +44,9 @@ CHECKS = [
 @pytest.mark.filterwarnings("default")  # of schemathesis and its dependencies
 def test_no_request_ends_in_an_error_of_the_server(exported: Path, mode: GenerationMode) -> None:
     """What is as described, and what is not; each answer is one that is described."""
-    app = create_app(Settings((str(exported),), max_pixels=10_000))
-    with TestClient(app) as client:
+    named = ("testserver",)  # what schemathesis asks
+    app = create_app(Settings((str(exported),), max_pixels=10_000, allowed_hosts=named))
+    with TestClient(app, HERE) as client:
         loaded(client)
         schema = schemathesis.openapi.from_asgi("/openapi.json", app)
         asked = 0
@@ -83,7 +84,7 @@ def test_the_description(client: TestClient) -> None:
     }  # fmt: skip
     form = api["paths"]["/predict"]["post"]["requestBody"]["content"]["multipart/form-data"]
     assert set(form["schema"]["properties"]) == {
-        "rgb", "thermal", "rgbt", "model", "format", "include", "ground",
+        "rgb", "thermal", "rgbt", "model", "format", "include", "ground", "gate",
     }  # fmt: skip
     assert "cdn" not in json.dumps(api)
 

@@ -27,7 +27,7 @@ from samantic.serve.app import create_app
 from samantic.serve.settings import Settings
 from samantic.serve import server
 import samantic.cli.serve, time
-with TestClient(create_app(Settings(({path!r},)))) as client:
+with TestClient(create_app(Settings(({path!r},))), "http://localhost") as client:
     while client.get("/ready").status_code != 200:
         time.sleep(0.01)
     files = {{name: client.get(f"/scenes/night-street/{{name}}.png").content

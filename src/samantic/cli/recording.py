@@ -20,6 +20,9 @@ MOST_LINES = 10
 """At most this many bad pairs are printed."""
 
 
+ALONE = 1.0
+"""Seconds that a camera is there without the other, beyond the tolerance, before it is told."""
+
 WRITTEN = {
     "labels": "label PNGs",
     "overlay": "overlays",
@@ -81,7 +84,8 @@ def recording_of(options: argparse.Namespace) -> Recording | None:
         InputError: Options do not fit one another, or a file is no recording.
     """
     from samantic.data.video import is_video
-    from samantic.predict.recording import Recording, open_sources
+    from samantic.predict.recording import Recording
+    from samantic.predict.sources import open_sources
 
     given = [path for path in (options.rgb, options.thermal) if path is not None]
     if options.rgbt is not None and is_video(options.rgbt):
@@ -125,10 +129,23 @@ def run_recording(
     files = WRITTEN | {"labels": "labels"}  # a video
     written = ", ".join(files[kind] for kind in files if kind in kinds)
     print(
-        f"{summary['count']} frames of {summary['seconds']:.1f} s in {summary['took']:.1f} s "
-        f"({factor:.2f} x real time): {written} and summary.json in {options.out}"
+        f"{summary['count']} frame{'s' * (summary['count'] != 1)} of {summary['seconds']:.1f} s in "
+        f"{summary['took']:.1f} s ({factor:.2f} x real time): {written} and summary.json in "
+        f"{options.out}"
     )
     return 0
+
+
+def _alone(name: str, summary: dict[str, Any]) -> Iterator[str]:
+    """A line if a camera was there alone at the start or the end, as if the other had failed."""
+    other = next(each for each in summary["frames"] if each != name)
+    (first, last), (begin, end) = (summary["frames"][each]["span"] for each in (name, other))
+    for verb, own, others in (("starts", -first, -begin), ("ends", last, end)):
+        if own - others > summary["tolerance"] + ALONE:
+            yield (
+                f"{other}: {verb} at {abs(others):.3f} s, {name} at {abs(own):.3f} s (a camera "
+                f"that failed, or a file that is cut off?); what {name} saw alone is left out"
+            )
 
 
 def _troubles(summary: dict[str, Any]) -> Iterator[str]:
@@ -136,6 +153,7 @@ def _troubles(summary: dict[str, Any]) -> Iterator[str]:
     for name, camera in summary["frames"].items():
         if camera["lone"]:
             yield f"{name}: {camera['lone']} of {camera['frames']} frames have no partner in time"
+            yield from _alone(name, summary)
         if camera["repeated"]:
             yield f"{name}: {camera['repeated']} frames are no later than the one before; left out"
         for first, last in camera["breaks"]:

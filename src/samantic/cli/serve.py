@@ -44,6 +44,14 @@ def _address_options(sub: argparse.ArgumentParser) -> None:
         "--port", type=whole(0, 65535), default=8000, help="port (default 8000); 0 takes a free one"
     )
     group.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name of this server in its clients' network, as that of a proxy before it; may be "
+        "given several times (default: addresses of numbers, localhost, and this machine's name)",
+    )
+    group.add_argument(
         "--token-file",
         type=place,
         metavar="FILE",
@@ -96,6 +104,7 @@ def run(options: argparse.Namespace) -> None:
     if missing:
         raise InputError(f"serve: needs {missing[0]}; pip install 'samantic[serve]'")
     from samantic.files import MIB
+    from samantic.serve.hosts import parse_hosts
     from samantic.serve.server import serve
     from samantic.serve.settings import Settings, read_token
 
@@ -103,6 +112,7 @@ def run(options: argparse.Namespace) -> None:
         models=tuple(options.models),
         host=options.host,
         port=options.port,
+        allowed_hosts=parse_hosts(options.allow_host),
         token=None if options.token_file is None else read_token(options.token_file),
         max_pixels=options.max_pixels,
         max_bytes=options.max_mib * MIB,

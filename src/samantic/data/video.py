@@ -29,6 +29,9 @@ FIRST = 100
 TICKS = 1000
 """Parts of a second in which written frames have their time."""
 
+LONGEST = 86_400
+"""Most seconds between written frames, of longer breaks too: MP4 holds a frame for 37 hours."""
+
 
 class Frame(NamedTuple):
     """An image of a recording.
@@ -93,7 +96,7 @@ class Video:
         try:
             container = av.open(str(self.path))
         except (av.FFmpegError, OSError) as error:
-            why = " ".join(str(error).split())[:120]
+            why = error.strerror or "FFmpeg cannot open it"
             raise InputError(f"{self.path}: not a readable video ({why}); copy it anew") from None
         if not container.streams.video:
             container.close()
@@ -182,7 +185,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, like: NDArray[np.uint8], rate: float) -> None:
         self.av = pyav(path)
-        self.shape, self.last = like.shape, -1
+        self.shape, self.last, self.cut = like.shape, -1, 0
         coloured = like.ndim == 3
         names = ("libx264", "mpeg4") if coloured else ("ffv1",)
         codec = next(name for name in names if name in self.av.codecs_available)
@@ -199,7 +202,7 @@ class VideoWriter:
             self.stream.options = {"crf": "20", "preset": "veryfast"}
 
     def write(self, pixels: NDArray[np.uint8], seconds: float) -> None:
-        """Add a frame; its time is later than that of the last one, by a tick at least.
+        """Add a frame; its time is later than that of the last one, by a tick up to `LONGEST`.
 
         Raises:
             InputError: It has another size than the first.
@@ -207,14 +210,18 @@ class VideoWriter:
         if pixels.shape != self.shape:
             tall, wide = self.shape[:2]
             raise InputError(
-                f"a frame of {pixels.shape[1]}x{pixels.shape[0]} pixels after {wide}x{tall}; the "
-                "frames of a recording have one size"
+                f"at {seconds:.3f} s: a frame of {pixels.shape[1]}x{pixels.shape[0]} pixels after "
+                f"{wide}x{tall}; the frames of a recording have one size, so cut it there"
             )
         odd = [(0, side - own) for side, own in zip(self._sides(), pixels.shape[:2], strict=True)]
         if any(more for _, more in odd):
             pixels = np.pad(pixels, [*odd, *[(0, 0)] * (pixels.ndim - 2)], mode="edge")
         frame = self.av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=self.format)
-        self.last = max(round(seconds * TICKS), self.last + 1)
+        tick = max(round(seconds * TICKS) - self.cut, self.last + 1)
+        if self.last >= 0 and tick > self.last + LONGEST * TICKS:
+            self.cut += tick - self.last - LONGEST * TICKS
+            tick = self.last + LONGEST * TICKS
+        self.last = tick
         frame.pts, frame.time_base = self.last, Fraction(1, TICKS)
         self.container.mux(self.stream.encode(frame))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +54,27 @@ def tile_starts(length: int, tile: int, overlap: int, wrap: bool = False) -> lis
     return [round(i * (length - tile) / (count - 1)) for i in range(count)]
 
 
+class AbandonedError(Exception):
+    """Nobody waits for an answer any more."""
+
+
+_UNWANTED: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
+
+
+@contextmanager
+def given_up(unwanted: Callable[[], bool]) -> Iterator[None]:
+    """Let `blend_tiles` end between two tiles, by `AbandonedError`, once its answer is unwanted.
+
+    Args:
+        unwanted: Whether nobody waits for the answer; asked before each tile.
+    """
+    token = _UNWANTED.set(unwanted)
+    try:
+        yield
+    finally:
+        _UNWANTED.reset(token)
+
+
 def blend_tiles(
     predict: Callable[[slice, Places], Floats],
     height: int,
@@ -75,6 +98,9 @@ def blend_tiles(
         wrap: The image is a panorama, whose left and right edge meet: tiles lie across them too.
         batch_size: Tiles that are predicted together at most.
         probabilities: Whether to keep those of all classes, which takes K times the memory.
+
+    Raises:
+        AbandonedError: The answer has become unwanted, see `given_up`.
     """
     best: list[tuple[Floats, Places]] = []
     kept: list[Floats] = []
@@ -103,6 +129,8 @@ def _bands(
     band, weight = np.zeros(0, np.float32), np.zeros((deep, width), np.float32)
     for top, below in zip(rows, [*rows[1:], height], strict=True):
         for first in range(0, len(columns), batch_size):
+            if _UNWANTED.get()():
+                raise AbandonedError
             places = columns[first : first + batch_size]
             parts = predict(slice(top, top + deep), places)
             if not band.size:

@@ -37,9 +37,14 @@ def warning(
     """
     if seen is None or len(names) <= ALLOWED * len(confidence):
         return None
-    values = [confidence[name] for name in names]
+    values, trained = [confidence[name] for name in names], f"{seen[0]:.3f} to {seen[1]:.3f}"
+    if len(confidence) == 1:
+        return (
+            "this frame may be unlike those that the model learnt from: mean confidence "
+            f"{values[0]:.3f}, in training {trained}; look at it before you rely on its labels"
+        )
     return (
         f"{len(names)} of {len(confidence)} frames may be unlike those that the model learnt from: "
-        f"mean confidence {min(values):.3f} to {max(values):.3f}, in training {seen[0]:.3f} to "
-        f"{seen[1]:.3f}; look at their pictures before you rely on their labels"
+        f"mean confidence {min(values):.3f} to {max(values):.3f}, in training {trained}; look at "
+        "their pictures before you rely on their labels"
     )

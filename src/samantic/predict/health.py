@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from samantic.data.camera import Camera, RawPair
 from samantic.data.sensors import SENSORS
-from samantic.predict.levels import gray, level_state, spread
+from samantic.predict.levels import gray, level_state, pair_states, spread
 from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 
 FROZEN = 5
@@ -26,6 +26,9 @@ SETTLED = 3
 
 WELL = ("ok", "doubled")
 """States in which an image is used."""
+
+USED = ("present", *WELL)
+"""The same, with an image that was not tested."""
 
 STATES = (
     *WELL,
@@ -75,23 +78,18 @@ class Gate:
         """
         states: dict[str, str] = {}
         for name, image in zip(SENSORS, pair, strict=True):
-            states[name] = (known or {}).get(name) or self._state(name, image)
+            states[name] = (known or {}).get(name) or self.state_of(name, image)
             self.counts[name][states[name]] += 1
             self._tell(name, states[name])
         self.seen += 1
         return states
 
     def healthy(self, pair: RawPair, states: Mapping[str, str]) -> RawPair:
-        """A pair without the images of sick cameras."""
-        if not self.act:
-            return pair
-        rgb, thermal = pair
-        return (
-            rgb if states["rgb"] in WELL else None,
-            thermal if states["thermal"] in WELL else None,
-        )
+        """A pair without the images of sick cameras, if these count as missing."""
+        return well_of(pair, states) if self.act else pair
 
-    def _state(self, name: str, image: NDArray[Any] | None) -> str:
+    def state_of(self, name: str, image: NDArray[Any] | None) -> str:
+        """The state of a camera by its next image; see `check` for both."""
         if image is None:
             return "missing"
         before, self._last[name] = self._last.get(name), image
@@ -133,3 +131,26 @@ class Gate:
         use = "; counts as missing" if self.act else ""
         what = "ok again" if now == "ok" else f"{now}{use}"
         _LOG.warning("pair %d: %s camera: %s", self.seen, SENSORS[name].title, what)
+
+
+def look_at(pair: RawPair, camera: Camera, test: bool) -> dict[str, str]:
+    """The state of each camera by one pair alone, which nothing went before.
+
+    Args:
+        pair: What the cameras gave.
+        camera: What the model knows of the thermal camera.
+        test: Whether an image is tested; if not, its camera is `present`.
+    """
+    if test:
+        return pair_states(pair, camera)
+    named = zip(SENSORS, pair, strict=True)
+    return {name: "missing" if image is None else "present" for name, image in named}
+
+
+def well_of(pair: RawPair, states: Mapping[str, str]) -> RawPair:
+    """A pair without the images of sick cameras."""
+    rgb, thermal = pair
+    return (
+        rgb if states["rgb"] in USED else None,
+        thermal if states["thermal"] in USED else None,
+    )

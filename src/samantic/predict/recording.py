@@ -6,18 +6,15 @@ equally fast cameras none are lost by jitter.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-from samantic.data.folders import stems
-from samantic.data.images import check_extent, rgb_array, thermal_array
-from samantic.data.video import Frame, Video, is_video
-from samantic.errors import InputError, UnreadableError
-from samantic.predict.timestamps import seconds_of
+from samantic.config.scaling import PLANCK
+from samantic.data.video import Frame, Video
+from samantic.errors import InputError
+from samantic.predict.sources import FolderFrames, Source
 
 GAP = 1.5
 """Frames are lost where the next one comes after so many intervals, or more."""
@@ -30,101 +27,6 @@ EVEN = 1.2
 
 KNOWN = 5
 """Intervals from which their median says more than the file does."""
-
-
-class Source(Protocol):
-    """The frames of one camera.
-
-    Attributes:
-        rate: Frames a second, if known.
-        count: How many, if known; else 0.
-    """
-
-    rate: float | None
-    count: int
-
-    def __iter__(self) -> Iterator[Frame]: ...
-
-
-class FolderFrames:
-    """The images of a folder as frames.
-
-    Args:
-        path: The folder.
-        thermal: Whether they are the thermal camera's.
-        fps: Frames a second of numbered names; None for times in names.
-
-    Attributes:
-        start: The number or time that becomes 0, of the first frame.
-
-    Raises:
-        InputError: There is none, or a name holds no time.
-    """
-
-    def __init__(self, path: Path, thermal: bool, fps: float | None) -> None:
-        found = stems(path)
-        if not found:
-            raise InputError(f"{path}: no images in this folder")
-        times = {name: _number(name) if fps else seconds_of(name) for name in found}
-        lone = next((name for name, time in times.items() if time is None), None)
-        if lone is not None:
-            what = "number" if fps else "time"
-            cure = "" if fps else "; of numbered frames say how many come in a second, as --fps 30"
-            raise InputError(f"{found[lone]}: no {what} in its name{cure}")
-        order = sorted((time, name) for name, time in times.items() if time is not None)
-        self.thermal, self.files = (
-            thermal,
-            [(time / (fps or 1), found[name]) for time, name in order],
-        )
-        self.start, self.count = self.files[0][0], len(order)
-        steps = [b[0] - a[0] for a, b in zip(self.files, self.files[1:], strict=False)]
-        self.rate = fps or (1 / max(median(steps), 1e-9) if steps else None)
-
-    def __iter__(self) -> Iterator[Frame]:
-        read = thermal_array if self.thermal else rgb_array
-        for seconds, path in self.files:
-            try:
-                pixels = read(path)
-                check_extent(pixels, str(path))
-            except UnreadableError:
-                yield Frame(seconds - self.start, None, "unreadable")
-            else:
-                yield Frame(seconds - self.start, pixels)
-
-
-def _number(stem: str) -> float | None:
-    """The last whole number in a name."""
-    found = re.findall(r"\d+", stem)
-    return float(found[-1]) if found else None
-
-
-def open_source(path: Path, thermal: bool, fps: float | None) -> Source:
-    """A video, or a folder of frames.
-
-    Raises:
-        InputError: It is neither.
-    """
-    if is_video(path):
-        return Video(path, thermal)
-    if path.is_file():
-        raise InputError(f"{path}: one image; beside a video give a video or a folder of frames")
-    return FolderFrames(path, thermal, fps)
-
-
-def open_sources(rgb: Path | None, thermal: Path | None, fps: float | None) -> list[Source | None]:
-    """Both cameras' frames; two folders count time from the earlier one's first frame.
-
-    Raises:
-        InputError: One is no recording.
-    """
-    found = [
-        None if path is None else open_source(path, name == "thermal", fps)
-        for name, path in (("rgb", rgb), ("thermal", thermal))
-    ]
-    folders = [source for source in found if isinstance(source, FolderFrames)]
-    if len(folders) == 2:
-        folders[0].start = folders[1].start = min(folder.start for folder in folders)
-    return found
 
 
 class Meeting(NamedTuple):
@@ -152,17 +54,20 @@ class CameraFrames:
         repeated: Frames that are no later than the one before, and are left out.
         breaks: Gaps too long to be filled: their first and last second.
         lone: Frames without a partner.
+        span: Seconds of the first and the last frame so far.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self.frames = self.repeated = self.lone = 0
         self.breaks: list[tuple[float, float]] = []
+        self.span: tuple[float, float] | None = None
 
     def stored(self) -> dict[str, Any]:
         """The counts, for JSON."""
         names = ("frames", "repeated", "lone")
-        return {name: getattr(self, name) for name in names} | {"breaks": self.breaks}
+        more = {"breaks": self.breaks, "span": self.span}
+        return {name: getattr(self, name) for name in names} | more
 
     def __iter__(self) -> Iterator[Frame]:
         steps: deque[float] = deque(maxlen=31)
@@ -179,6 +84,7 @@ class CameraFrames:
                 yield from self._lost(last, step, interval)
                 steps.append(step)
             last = frame.seconds
+            self.span = (last if self.span is None else self.span[0], last)
             yield frame
 
     def _lost(self, last: float, step: float, interval: float) -> Iterator[Frame]:
@@ -269,6 +175,21 @@ class Recording:
         self.rate = min((rate for rate in rates if rate), default=25.0)
         self.count = min(camera.source.count for camera in self.cameras.values())
         self.apart = 0.0
+
+    def take_kelvin(self) -> None:
+        """Turn thermal counts into kelvin by the constants of Planck's law in each file.
+
+        Raises:
+            InputError: The recording holds none.
+        """
+        source = self.cameras["thermal"].source if "thermal" in self.cameras else None
+        if isinstance(source, FolderFrames):
+            source.planck = True
+        elif isinstance(source, Video):
+            raise InputError(
+                f"{source.path}: a video holds no constants of Planck's law, which {PLANCK} needs; "
+                "give a folder of FLIR's radiometric files, or another --thermal-scaling"
+            )
 
     def __iter__(self) -> Iterator[Meeting]:
         """Pairs with an image at least; of a single camera its frames."""

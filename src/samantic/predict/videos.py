@@ -115,6 +115,8 @@ def predict_recording(
     Raises:
         InputError: `out` holds something else, no pair was found, or one cannot be predicted.
     """
+    if predictor.camera.scaling.planck:
+        recording.take_kelvin()
     summary_path = out / "summary.json"
     _make_way(out, summary_path, made_from)
     more = order._asdict() | {"look": order.look._asdict()}

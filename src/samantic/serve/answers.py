@@ -18,6 +18,7 @@ from samantic.display.ground import check_ground, ground_of
 from samantic.errors import InputError
 from samantic.predict.domain import unlike, warning
 from samantic.predict.exchange import run_lengths
+from samantic.predict.health import USED
 from samantic.predict.prediction import Prediction
 from samantic.predict.saving import label_image
 from samantic.serve.models import Served
@@ -28,36 +29,40 @@ COMPRESSION = 3
 """Of PNGs, 0..9: more costs time and saves little."""
 
 
-def refuse_missing(asked: Asked, served: Served, given: set[str]) -> None:
+def refuse_missing(asked: Asked, served: Served, states: Mapping[str, str]) -> None:
     """Refuse a request without an image that it needs.
 
     Raises:
-        RefusedError: The model reads no image that was sent, or what is drawn needs another.
+        RefusedError: The model reads no image that is used, or what is drawn needs another.
     """
-    if not given & set(served.cameras):
-        needed = " or ".join(served.cameras)
+    read = {name: states[name] for name in served.cameras}
+    if set(read.values()) <= {"missing"}:
+        needed = " or ".join(read)
         raise RefusedError("missing", f"{served.name} reads {needed}, and none was sent; send it")
+    if not set(read.values()) & set(USED):
+        told = ", ".join(f"{name} {state}" for name, state in read.items())
+        raise RefusedError("missing", f"no camera is well: {told}; send others, or leave out gate")
     if {"overlay", "ground"} & {asked.format, *asked.include}:
+        rgb, thermal = (states[name] in USED for name in SENSORS)
         try:
-            check_ground(asked.ground, "rgb" in given, "thermal" in given)
+            check_ground(asked.ground, rgb, thermal)
         except InputError as error:
             raise RefusedError("missing", str(error)) from None
 
 
-def respond(found: Prediction, asked: Asked, served: Served, given: set[str]) -> Response:
+def respond(found: Prediction, asked: Asked, served: Served) -> Response:
     """The answer to a request.
 
     Args:
-        found: What the model found.
+        found: What the model found, with the states of the cameras.
         asked: What the request wants.
         served: The model.
-        given: Cameras whose images were sent.
 
     Raises:
         InputError: The image to draw on was not sent.
     """
     if asked.format == "json":
-        return JSONResponse(as_json(found, asked, served, given))
+        return JSONResponse(as_json(found, asked, served))
     if asked.format == "labels":
         picture: Image.Image | None = label_image(found.labels, found.classes)
     else:
@@ -66,15 +71,15 @@ def respond(found: Prediction, asked: Asked, served: Served, given: set[str]) ->
     return Response(_png(picture), media_type="image/png")
 
 
-def as_json(found: Prediction, asked: Asked, served: Served, given: set[str]) -> dict[str, Any]:
+def as_json(found: Prediction, asked: Asked, served: Served) -> dict[str, Any]:
     """What an answer of JSON holds; see `respond`."""
     pictures = {name: _picture(name, found, asked) for name in asked.include}
     return {
         "model": served.name,
         "size": list(found.labels.shape),
         "seconds": found.seconds,
-        "cameras": {name: "present" if name in given else "missing" for name in SENSORS},
-        "notes": _notes(found, served, given),
+        "cameras": dict(found.cameras),
+        "notes": _notes(found, served),
         "classes": _classes(found, served),
         "images": {
             name: f"data:image/png;base64,{base64.b64encode(_png(picture)).decode()}"
@@ -102,17 +107,18 @@ def _classes(found: Prediction, served: Served) -> list[dict[str, Any]]:
     ]
 
 
-def _notes(found: Prediction, served: Served, given: set[str]) -> list[str]:
+def _notes(found: Prediction, served: Served) -> list[str]:
     """What one should know of an answer."""
     notes = []
     for name, sensor in SENSORS.items():
-        if name in given and name not in served.cameras:
+        state = found.cameras[name]
+        if state != "missing" and name not in served.cameras:
             notes.append(f"{served.name} does not read {sensor.title}; it was left out")
-        if name not in given and name in served.cameras:
-            notes.append(f"{sensor.title} is missing; the labels are made without it")
+        if state not in USED and name in served.cameras:
+            notes.append(f"{sensor.title} is {state}; the labels are made without it")
     seen, confidence = served.model.info.confidence, {"": float(found.confidence.mean())}
     if told := warning(confidence, seen, unlike(confidence, seen)):
-        notes.append(told.replace("1 of 1 frames", "this frame"))
+        notes.append(told)
     return notes
 
 

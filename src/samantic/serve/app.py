@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,10 +20,12 @@ from starlette.types import ASGIApp
 
 import samantic
 from samantic.errors import InputError
+from samantic.predict.health import look_at, well_of
 from samantic.serve import scenes
 from samantic.serve.answers import refuse_missing, respond
 from samantic.serve.engine import Engine
 from samantic.serve.guard import Head, SecurityHeaders, Token
+from samantic.serve.hosts import Hosts
 from samantic.serve.limits import Limits
 from samantic.serve.metrics import Counted, Metrics
 from samantic.serve.page import START, describe, page_files
@@ -32,6 +36,9 @@ from samantic.serve.uploads import Asked, decode, read_form
 
 READERS = 2
 """Threads that decode and encode pictures, beside the one that asks the models."""
+
+SIZES = re.compile(r"\d+x\d+ pixels")
+"""What is in a line on images of a size that does not fit."""
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 BUSY: dict[int | str, dict[str, Any]] = {503: ERRORS[503]}
@@ -59,13 +66,14 @@ def create_app(
         lifespan=service.lifespan,
         docs_url=None,
         redoc_url=None,
+        responses={403: ERRORS[403]},
     )
     _handle_errors(app, metrics)
     _add_model_routes(app, service)
     _add_state_routes(app, service)
     _add_page_routes(app)
-    limited = Limits(Token(Head(app), settings.token, metrics), settings, metrics)
-    return Counted(SecurityHeaders(limited), metrics)
+    guarded = Hosts(Token(Head(app), settings.token, metrics), settings, metrics)
+    return Counted(SecurityHeaders(Limits(guarded, settings, metrics)), metrics)
 
 
 class Service:
@@ -115,13 +123,16 @@ class Service:
             most = self.settings.max_pixels
             work = partial(decode, asked.files, served.model.camera, most)
             pair = await self.in_pool(work)
-        given = {name for name, x in zip(("rgb", "thermal"), pair, strict=True) if x is not None}
-        for name in set(served.cameras) - given:
-            self.metrics.missing.labels(name).inc()
-        refuse_missing(asked, served, given)
-        found = await self.engine.ask(served.name, pair, request.is_disconnected)
+            look = partial(look_at, pair, served.model.camera, asked.gate)
+            states = await self.in_pool(look)
+        for name in served.cameras:
+            self.metrics.cameras.labels(name, states[name]).inc()
+        refuse_missing(asked, served, states)
+        well = well_of(pair, states)
+        found = await self.engine.ask(served.name, well, request.is_disconnected)
+        found = replace(found, cameras=states)
         with self.metrics.encode.time():
-            answer: Response = await self.in_pool(partial(respond, found, asked, served, given))
+            answer: Response = await self.in_pool(partial(respond, found, asked, served))
         return answer
 
 
@@ -218,7 +229,7 @@ def _handle_errors(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(InputError)
     async def unusable(request: Request, error: InputError) -> Response:
         line = str(error)
-        return answer(RefusedError("size" if "pixels, but" in line else "unreadable", line))
+        return answer(RefusedError("size" if SIZES.search(line) else "unreadable", line))
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, error: ClientDisconnect) -> Response:

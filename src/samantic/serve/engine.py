@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from samantic.data.camera import RawPair
 from samantic.errors import InputError
 from samantic.predict.asking import PairPredictor
+from samantic.predict.blending import given_up
 from samantic.predict.prediction import Prediction
 from samantic.serve.metrics import Metrics
 from samantic.serve.models import Served, load_models
@@ -104,10 +105,9 @@ class Engine:
         while True:
             await self._bell.wait()
             if batch := await self._next():
-                pairs = [job.pair for job in batch]
                 model = self.models[batch[0].model].model
                 with self.metrics.network.time():
-                    answers = await loop.run_in_executor(self._thread, _answers, model, pairs)
+                    answers = await loop.run_in_executor(self._thread, _answers, model, batch)
                 for job, answer in zip(batch, answers, strict=True):
                     _settle(job, answer)
 
@@ -152,11 +152,15 @@ def _settle(job: _Job, answer: Answer) -> None:
         job.answer.set_result(answer)
 
 
-def _answers(model: PairPredictor, pairs: Sequence[RawPair]) -> list[Answer]:
-    """The answers to pairs of one kind; where they fail together, each is asked about alone."""
+def _answers(model: PairPredictor, jobs: Sequence[_Job]) -> list[Answer]:
+    """The answers to pairs of one kind; where they fail together, each is asked about alone.
+
+    A large picture whose answers have all become too late is given up between two tiles.
+    """
     try:
-        return list(model.predict_each(pairs, len(pairs)))
+        with given_up(lambda: all(job.answer.done() for job in jobs)):
+            return list(model.predict_each([job.pair for job in jobs], len(jobs)))
     except Exception as error:  # it belongs to who asked, as an answer of status 500
-        if len(pairs) == 1:
+        if len(jobs) == 1:
             return [error]
-        return [answer for pair in pairs for answer in _answers(model, [pair])]
+        return [answer for job in jobs for answer in _answers(model, [job])]

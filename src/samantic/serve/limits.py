@@ -40,7 +40,8 @@ class Limits:
                 await self._admit(scope, body)
         except TimeoutError:
             refused = RefusedError(
-                "timeout", f"no answer within {self.settings.timeout:g} s; try later"
+                "timeout",
+                f"no answer within {self.settings.timeout:g} s; send smaller images, or try later",
             )
         except RefusedError as error:
             refused = error
@@ -118,7 +119,7 @@ class _Body:
             line = f"{self._count} bytes in {patience:.3g} s; send at least {RATE} a second"
             raise RefusedError("timeout", line, 408) from None
         self._count += len(message.get("body", b""))
-        self.open = message["type"] == "http.request" and message.get("more_body", False)
+        self.open = _goes_on(message)
         self.check()
         return message
 
@@ -141,5 +142,12 @@ class _Body:
             async with asyncio.timeout(LINGER):
                 while self.open:
                     message = await self._receive()
-                    self.open = message["type"] == "http.request" and message["more_body"]
+                    self.open = message["type"] == "http.request" and message.get(
+                        "more_body", False
+                    )
         self.open = False
+
+
+def _goes_on(message: Message) -> bool:
+    """Whether a body goes on after a part; ASGI lets servers leave the key out at the end."""
+    return bool(message["type"] == "http.request" and message.get("more_body", False))

@@ -21,7 +21,7 @@ class Metrics:
         errors: By kind, see `refusals`.
         held: Requests with a body that are held now.
         waiting: Pairs that wait for the model now.
-        missing: Pairs without a camera that the model reads, by camera.
+        cameras: Pairs by camera that the model reads, and its state.
         batch: Pairs that went through a network together.
         decode: Seconds from the bytes of a pair to its pixels.
         queue: Seconds that a pair has waited for the model.
@@ -45,7 +45,7 @@ class Metrics:
 
         self.requests = counter("requests", "answered requests", "path", "method", "status")
         self.errors = counter("errors", "requests without the answer they want", "kind")
-        self.missing = counter("camera_missing", "pairs without a camera", "camera")
+        self.cameras = counter("cameras", "pairs by the state of a camera", "camera", "state")
         self.held = gauge("held_requests", "requests with a body that are held now")
         self.waiting = gauge("queue_pairs", "pairs that wait for the model now")
         self.ready = gauge("ready", "1 when the models are loaded")

@@ -7,13 +7,23 @@ from typing import Any, Literal
 from starlette.responses import JSONResponse
 
 Kind = Literal[
-    "unreadable", "too_large", "size", "missing", "model", "busy", "timeout", "token", "internal"
+    "unreadable",
+    "too_large",
+    "size",
+    "missing",
+    "model",
+    "busy",
+    "timeout",
+    "token",
+    "host",
+    "internal",
 ]
 
 STATUS: dict[Kind, int] = {
     "unreadable": 400,
     "missing": 400,
     "token": 401,
+    "host": 403,
     "model": 404,
     "too_large": 413,
     "size": 422,

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from samantic.display.ground import GROUNDS
 from samantic.serve.refusals import Kind
-from samantic.serve.uploads import FORMATS, INCLUDED
+from samantic.serve.uploads import FORMATS, GATES, INCLUDED
 
 
 class Status(BaseModel):
@@ -74,14 +74,24 @@ class Found(ClassOf):
     segmentation: RunLengths
 
 
-Presence = Literal["present", "missing"]
+State = Literal[
+    "present",
+    "missing",
+    "ok",
+    "black",
+    "saturated",
+    "uniform",
+    "shutter",
+    "out of range",
+    "shifted rows",
+]
 
 
 class Cameras(BaseModel):
-    """Which images were sent."""
+    """Which images were sent, and with `gate=on` how their cameras are."""
 
-    rgb: Presence
-    thermal: Presence
+    rgb: State
+    thermal: State
 
 
 class Predicted(BaseModel):
@@ -132,6 +142,12 @@ PREDICT: dict[str, Any] = {
                             "enum": list(GROUNDS),
                             "description": "what the overlay is drawn on",
                         },
+                        "gate": {
+                            "type": "string",
+                            "enum": list(GATES),
+                            "description": "on: images are tested; one of a sick camera (black, "
+                            "saturated, shifted rows, ...) is left out, as if it were missing",
+                        },
                     },
                 }
             }
@@ -143,6 +159,7 @@ PREDICT: dict[str, Any] = {
 _PROBLEMS = {
     400: "no image, or what was sent cannot be read",
     401: "no valid token",
+    403: "asked by a name, or from a page, that is not this server's",
     404: "no such model or place",
     408: "sent too slowly",
     413: "too many bytes or pixels",

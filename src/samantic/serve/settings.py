@@ -25,6 +25,8 @@ class Settings:
         models: Names of models as `samantic.load` takes them; the first is the default.
         host: Address to listen at.
         port: 0 for a free one.
+        allowed_hosts: Names, in small letters, by which the server may be asked beside `localhost`,
+            `host` and the machine's, and whose pages may ask it.
         token: What clients must send as `Authorization: Bearer TOKEN`; None for nothing.
         max_pixels: Of the largest image that is decoded.
         max_bytes: Of the largest request.
@@ -39,6 +41,7 @@ class Settings:
     models: tuple[str, ...]
     host: str = LOOPBACK[0]
     port: int = 8000
+    allowed_hosts: tuple[str, ...] = ()
     token: str | None = None
     max_pixels: int = 1 << 24
     max_bytes: int = 64 * MIB

@@ -26,8 +26,10 @@ FILES = ("rgb", "thermal", "rgbt")
 FORMATS = ("json", "labels", "overlay", "confidence")
 INCLUDED = ("labels", "confidence", "overlay", "rgb", "thermal", "ground")
 
-CHOICES = {"format": FORMATS, "ground": GROUNDS}
-FIELDS = ("model", "format", "include", "ground")
+GATES = ("off", "on")
+
+CHOICES = {"format": FORMATS, "ground": GROUNDS, "gate": GATES}
+FIELDS = ("model", "format", "include", "ground", "gate")
 
 LONGEST = 4096
 """Bytes of the longest field that is no file."""
@@ -43,6 +45,7 @@ class Asked:
         format: Of the answer.
         include: Pictures that go into an answer of JSON.
         ground: What an overlay is drawn on.
+        gate: Whether the images are tested, and one of a sick camera is left out.
     """
 
     files: Mapping[str, IO[bytes]]
@@ -50,6 +53,7 @@ class Asked:
     format: str = "json"
     include: tuple[str, ...] = ()
     ground: Ground = "auto"
+    gate: bool = False
 
 
 @asynccontextmanager
@@ -88,6 +92,9 @@ def _asked(form: FormData, accept: str) -> Asked:
     words: dict[str, str] = {}
     for name, value in form.multi_items():
         known = FILES if isinstance(value, UploadFile) else FIELDS
+        if name in FILES and name not in known:
+            line = f"{name}: text, not a file; send a file, with curl as -F {name}=@{name}.png"
+            raise RefusedError("unreadable", line)
         if name not in known:
             what = "file" if isinstance(value, UploadFile) else "field"
             raise RefusedError(
@@ -108,8 +115,8 @@ def _asked(form: FormData, accept: str) -> Asked:
 
 def _choices(
     words: Mapping[str, str], accept: str
-) -> tuple[str | None, str, tuple[str, ...], Ground]:
-    """Model, format, pictures and ground.
+) -> tuple[str | None, str, tuple[str, ...], Ground, bool]:
+    """Model, format, pictures, ground and gate.
 
     Raises:
         RefusedError: There is no such.
@@ -123,7 +130,8 @@ def _choices(
         raise RefusedError("unreadable", f"include: give some of {','.join(INCLUDED)}")
     usual = "labels" if "image/png" in accept and "json" not in accept else "json"
     ground: Ground = next(g for g in get_args(Ground) if g == values.get("ground", "auto"))
-    return values.get("model"), values.get("format", usual), include, ground
+    gate = values.get("gate") == "on"
+    return values.get("model"), values.get("format", usual), include, ground, gate
 
 
 def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> RawPair:
