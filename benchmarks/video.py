@@ -32,8 +32,8 @@ from samantic.data.video import VideoWriter
 from samantic.metrics import iou
 from samantic.predict.health import WELL, Gate
 from samantic.predict.recording import Recording
-from samantic.predict.sources import open_sources
 from samantic.predict.saving import Look
+from samantic.predict.sources import open_sources
 from samantic.predict.videos import Order, predict_recording
 from samantic.scenes import draw_scene
 
