@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from samantic.runtime.quiet import import_quietly, openvino_core
+from samantic.runtime.quiet import import_quietly, keep_signal_stack, openvino_core
 
 Inputs = dict[str, NDArray[Any]]
 
@@ -39,13 +39,14 @@ def quantised(
     nncf.set_log_level("ERROR")
     data = nncf.Dataset(calibration)
     options = {"preset": nncf.QuantizationPreset.MIXED, "subset_size": len(calibration)}
-    if most_drop is None:
-        return nncf.quantize(model, data, **options)
-    return nncf.quantize_with_accuracy_control(
-        model,
-        data,
-        nncf.Dataset(check, lambda item: item[0]),
-        validation_fn=measure,
-        max_drop=most_drop,
-        **options,
-    )
+    with keep_signal_stack():
+        if most_drop is None:
+            return nncf.quantize(model, data, **options)
+        return nncf.quantize_with_accuracy_control(
+            model,
+            data,
+            nncf.Dataset(check, lambda item: item[0]),
+            validation_fn=measure,
+            max_drop=most_drop,
+            **options,
+        )
