@@ -41,7 +41,7 @@ def test_check_and_ablate_say_it_before_they_work(
     (out / "check.html").write_text(THEIRS)
     capsys.readouterr()
     assert main(check) == 2
-    assert "check.html: not a page of samantic" in capsys.readouterr().err
+    assert "check.html: not written by samantic" in capsys.readouterr().err
     table, config = tmp_path / "t.yaml", tmp_path / "c.yaml"
     table.write_text("title: T\nrows: {a: {set: {}}, b: {set: {train.seed: 1}}}\n")
     config.write_text("out: x\ndata: {root: x}\n")

@@ -90,7 +90,7 @@ def test_a_teacher_that_learns_by_parts_is_not_magnified(
     short = {"steps": 1, "validations": 1}
     path = write_distill(teacher=joint, augment={"crop": [32, 32]}, train=short)
     assert main(["distill", str(path)]) == 2
-    assert "at a short side of 96 pixels, and one that learns" in capsys.readouterr().err
+    assert "at a short side of 96 pixels, and a teacher that is trained" in capsys.readouterr().err
     for words in ("--augment.crop null", "--teacher.update frozen"):
         out = str(tmp_path / words.split(".")[-1])
         assert main(["distill", str(path), *words.split(), "--out", out]) == 0
