@@ -21,7 +21,7 @@ from samantic.serve.app import create_app
 from samantic.serve.models import Served
 from samantic.serve.settings import Settings
 from tests.helpers import info_of
-from tests.serve.servers import pair, png
+from tests.serve.servers import HERE, pair, png
 
 
 class Model:
@@ -232,7 +232,7 @@ async def asking(app: Any, ready: bool = True) -> AsyncIterator[httpx.AsyncClien
     work = asyncio.create_task(app({"type": "lifespan"}, to.get, back.put))
     assert (await back.get())["type"] == "lifespan.startup.complete"
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
         while ready and (await client.get("/ready")).status_code != 200:
             await asyncio.sleep(0.001)
         yield client
