@@ -71,6 +71,7 @@ def test_one_door() -> None:
                 ):
                     found.append((path.relative_to(ROOT).as_posix(), ast.unparse(node)))
     assert sorted(found) == [
+        ("src/samantic/cluster/forms.py", "Image.open(io.BytesIO(content), formats=('PNG',))"),
         (
             "src/samantic/convert/formats/pictures.py",
             "Image.open(io.BytesIO(data), formats=('PNG',))",

@@ -233,7 +233,8 @@ async def asking(app: Any, ready: bool = True) -> AsyncIterator[httpx.AsyncClien
     assert (await back.get())["type"] == "lifespan.startup.complete"
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=HERE) as client:
-        while ready and (await client.get("/ready")).status_code != 200:
+        while ready and (answer := await client.get("/ready")).status_code != 200:
+            assert answer.status_code == 503, answer.text
             await asyncio.sleep(0.001)
         yield client
     await to.put({"type": "lifespan.shutdown"})

@@ -148,7 +148,7 @@ def run_length_labels(place: Place) -> Iterator[Labelled]:
 
 def _from_png(place: Place, content: bytes, name: str) -> Labelled:
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
             labels = np.asarray(image, np.uint8)
             return Labelled(name, labels, float(image.info[CONFIDENCE]))
     except (OSError, KeyError, ValueError, SyntaxError) as error:

@@ -34,7 +34,7 @@ def conversion_advice(root: Path, labels: str) -> str:
             bare = place == root / "labels" and not any((root / kind).is_dir() for kind in KINDS)
             source = root if bare else place  # the images lie there under another name
             return f"{place}: {what}; convert it by: {_command(root, source, words)}"
-        if not found and root.is_dir() and marked_files(root):
+        if not found and "*" not in labels and root.is_dir() and marked_files(root):
             words = ["--classes", "NAMES"]
             return f"{root}: {label_images.TITLE}; convert it by: {_command(root, root, words)}"
         if root.is_dir() and (archive := next(filter(is_archive, sorted(root.iterdir())), None)):
