@@ -303,7 +303,7 @@ def sleep(options: argparse.Namespace, models: int) -> list[str]:
     found = found[found.groupby("pid").cumcount() >= WARM]
     spans = found.groupby("pid").agg({"start": "min", "end": "max", "block": "size"})
     rate = float((spans["block"] / (spans["end"] - spans["start"])).sum())
-    ideal = len(spans) / options.seconds
+    ideal = models / options.seconds  # also of those that found no third block
     return [
         f"{rate * options.block:.0f}",
         f"{ideal * options.block:.0f}",
