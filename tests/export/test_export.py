@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 import samantic
 from samantic.cli import main
+from samantic.config import AdaptConfig, StudentConfig
 from samantic.config.scaling import parse_scaling
+from samantic.data import CATALOG
 from samantic.data.camera import Camera
 from samantic.data.rig import Rig
 from samantic.errors import InputError
@@ -28,6 +30,8 @@ from samantic.export.openvino_file import quantised
 from samantic.export.proof import Proof, refuse_unlike
 from samantic.measure.record import read_confusion
 from samantic.models import SARTM
+from samantic.models.build import build
+from samantic.predict.info import ModelInfo
 from samantic.predict.predictor import Predictor, load
 from samantic.runtime import ExportedModel
 from samantic.runtime.quiet import import_quietly
@@ -35,6 +39,7 @@ from samantic.scenes.scene import draw_scene
 from tests.helpers import info_of
 
 SIZE = (48, 64)
+CLASSES = CATALOG["mfnet"]
 
 
 def sized(kind: str, scene: int = 3, size: tuple[int, int] = SIZE) -> tuple[Any, Any]:
@@ -91,6 +96,24 @@ def test_a_file_answers_as_the_model(
         told = json.loads(path.with_name(f"{path.name}.json").read_text())
         assert told["proof"]["agreement"] == proof.agreement
         assert told["thermal_type"] == (kind or "uint8")
+
+
+@pytest.mark.parametrize("base", ["nano-small", "segformer-micro"])
+def test_a_student_of_one_encoder(base: str, tmp_path: Path) -> None:
+    """Both cameras go through one encoder, with a mask of the channels that are there."""
+    if base == "nano-small":
+        model = load(base, device="cpu")
+    else:
+        config, adapt, known = (
+            StudentConfig(base=base, fusion="early"),
+            AdaptConfig("full"),
+            CLASSES,
+        )
+        info = ModelInfo(config, adapt, known.classes, known.palette, known.title)
+        model = Predictor(build(config, adapt, 9), info, "cpu")
+        model.__dict__["fingerprint"] = "0" * 16
+    export(model, Order("onnx", size=SIZE), tmp_path / "m.onnx")
+    same_answers(model, ExportedModel(tmp_path / "m.onnx"), "uint8")
 
 
 def same_answers(model: Predictor, file: ExportedModel, kind: str) -> None:

@@ -220,7 +220,10 @@ class TwoStream(Network):
 
     def _blanked(self, x: Tensor, rows: Tensor) -> Tensor:
         """(N, ...), 0 where `rows` is not set."""
-        return torch.where(rows[:, None, None, None], x, x.new_zeros(()))
+        kept = rows[:, None, None, None]
+        if x.dtype == torch.bool:  # of which ONNX Runtime has no `Where`
+            return x & kept
+        return torch.where(kept, x, x.new_zeros(()))
 
 
 @torch.no_grad()
