@@ -25,6 +25,7 @@ from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_pro
 from samantic.cluster.inputs import open_source, rows_of
 from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.patterns import expanded, image_pattern, split_uri
+from samantic.cluster.settings import check_settings
 from samantic.cluster.storage import files_below, open_place, put_new
 from samantic.errors import InputError
 from samantic.predict.health import Gate
@@ -109,6 +110,9 @@ def test_inputs_give_names(tmp_path: Path) -> None:
         (["--input", "{tmp}/none"], "none: no such folder; correct the path"),
         (["--input", "{tmp}/x.csv"], "x.csv: no such file; correct the path"),
         (["--input", "{tmp}/bad.csv"], "bad.csv: has the columns a, b; a manifest has rgb"),
+        (["--input", "{tmp}/head.csv"], "head.csv: has the columns a, b; a manifest has rgb"),
+        (["--input", "{tmp}", "--price=-1"], "'-1' is not a price of 0 or more"),
+        (["--input", "{tmp}", "--price", "nan"], "'nan' is not a price of 0 or more"),
         (["--input", "{tmp}/*/a.png"], "a pattern of images names both cameras"),
         (["--input", "foo://x/y"], "--input: foo://x/y: Unrecognized filesystem type"),
         (["--input", "{tmp}", "--concurrency", "4:2"], "is not A:B with 1 <= A <= B"),
@@ -120,6 +124,7 @@ def test_bad_input_is_one_line(
     words: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "head.csv").write_text("a,b\n")
     (tmp_path / "q").mkdir()
     given = [word.replace("{tmp}", str(tmp_path)) for word in words]
     try:
@@ -130,6 +135,21 @@ def test_bad_input_is_one_line(
     assert status == 2
     assert line in told
     assert told.count("\n") == 1
+
+
+def test_a_manifest_may_have_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "none.csv").write_text("rgb,thermal,name\n")
+    assert names(tmp_path / "none.csv") == []
+
+
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["batch", "nano", "--input", str(tmp_path), "--output", str(tmp_path / "file")]
+    order = _order(build_parser().parse_args(words))
+    with pytest.raises(
+        InputError, match=r"^--output: .*file: cannot be written \(.*; give another$"
+    ):
+        check_settings(order)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ def _trial_options(sub: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--price",
-        type=float,
+        type=_price,
         default=1.0,
         metavar="P",
         help="price of a node for an hour, for --dry-run (default 1)",
@@ -162,6 +162,12 @@ def _share(text: str) -> float:
             f"{text[:40]!r} is neither a whole number of GPUs nor a share below 1"
         )
     return value
+
+
+def _price(text: str) -> float:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a price of 0 or more, as in 4.60")
+    return float(text)
 
 
 def run(options: argparse.Namespace) -> int:

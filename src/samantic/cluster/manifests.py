@@ -63,7 +63,7 @@ def _name(image: str) -> str:
 
 
 def _tables(place: Place, first: bool = False) -> Iterator[pa.Table]:
-    """The rows of a manifest, some at a time; of the first batch, none of Parquet."""
+    """The rows of a manifest, some at a time; with `first`, a table of its columns alone."""
     try:
         if place.path.endswith(".parquet"):
             with place.files.open_input_file(place.path) as file:
@@ -77,7 +77,11 @@ def _tables(place: Place, first: bool = False) -> Iterator[pa.Table]:
         else:
             text = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()))
             with place.files.open_input_stream(place.path) as stream:
-                for batch in csv.open_csv(stream, convert_options=text):
+                reader = csv.open_csv(stream, convert_options=text)
+                if first:
+                    yield reader.schema.empty_table()
+                    return
+                for batch in reader:
                     yield pa.Table.from_batches([batch])
     except FileNotFoundError:
         raise InputError(f"{place.shown}: no such file") from None

@@ -18,12 +18,16 @@ def check_settings(order: Order) -> None:
     """Refuse an output of another model, other options or another form; note ours in a new one.
 
     Raises:
-        InputError: It is one.
+        InputError: It is one, or nothing can be written there.
     """
     place = order.output.at(SETTINGS)
     ours = {"form": order.form, "classes": list(order.classes), **order.made}
     if not is_there(place):
-        put(place, f"{json.dumps(ours, indent=2)}\n".encode())
+        try:
+            put(place, f"{json.dumps(ours, indent=2)}\n".encode())
+        except OSError as error:
+            where = f"--output: {order.output.shown}"
+            raise InputError(f"{where}: cannot be written ({error}); give another") from None
         return
     try:
         before: Any = json.loads(read_bytes(place))
