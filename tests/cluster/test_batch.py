@@ -111,6 +111,10 @@ def test_labels_are_those_of_one_process(
     assert read_json(out / "summary.json")["output"]["done"] == 13
     assert batch("nano-small", *words) == 2
     assert "labels of another model; give another --output" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    refused = ["--input", tmp_path / "empty", "--output", tmp_path / "none"]
+    assert batch(MODEL, *refused) == 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_other_forms_hold_the_same_labels(cluster: Any, tmp_path: Path) -> None:

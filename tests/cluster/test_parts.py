@@ -25,7 +25,7 @@ from samantic.cluster.identity import block_of, holds, key_of, keys_of, name_pro
 from samantic.cluster.inputs import open_source, rows_of
 from samantic.cluster.labelling import Labeller, pack_model
 from samantic.cluster.patterns import expanded, image_pattern, split_uri
-from samantic.cluster.settings import check_settings
+from samantic.cluster.settings import begin_output, check_settings
 from samantic.cluster.storage import files_below, open_place, put_new
 from samantic.errors import InputError
 from samantic.predict.health import Gate
@@ -146,10 +146,17 @@ def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     words = ["batch", "nano", "--input", str(tmp_path), "--output", str(tmp_path / "file")]
     order = _order(build_parser().parse_args(words))
-    with pytest.raises(
-        InputError, match=r"^--output: .*file: cannot be written \(.*; give another$"
-    ):
+    with pytest.raises(InputError, match=r"^--output: .*file: a file; give a folder$"):
         check_settings(order)
+
+
+def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["batch", "nano", "--input", str(tmp_path), "--output", str(tmp_path / "file" / "out")]
+    order = _order(build_parser().parse_args(words))
+    check_settings(order)
+    with pytest.raises(InputError, match=r"^--output: .*out: cannot be written \(.*; give another"):
+        begin_output(order)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

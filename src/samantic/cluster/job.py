@@ -17,7 +17,7 @@ from samantic.cluster.planning import (
 )
 from samantic.cluster.pools import Pool, pool_of
 from samantic.cluster.session import check_workers, resources
-from samantic.cluster.settings import check_settings, clear_failures
+from samantic.cluster.settings import begin_output, check_settings
 from samantic.cluster.stages import opened, stages
 from samantic.cluster.summary import Totals, write_summary
 from samantic.errors import InputError, StoppedError
@@ -47,13 +47,13 @@ def run_job(
     check_settings(order)
     cpus, gpus = resources(ray)
     pool_of(order, cpus, gpus, grows)  # refuses before anything is read
-    clear_failures(order)
     try:
         here = beside_driver(ray)
         finished = here(finished_keys).remote(order)
         plan = make_plan(ray, source, finished)
         blocks = -(-(plan.total - plan.already) // order.block)
         pool = pool_of(order, cpus, gpus, grows, blocks if plan.exact else None)
+        begin_output(order)  # nothing was refused
         states, first = _stream(ray, order, source, ray.put(model), finished, pool, plan)
         finished = here(finished_keys).remote(order)  # anew
         held = None if plan.keys is None else ray.get(here(count_held).remote(plan.keys, finished))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pyarrow.fs import FileType
+
 from samantic.cluster.order import Order
 from samantic.cluster.storage import is_there, put, read_bytes
 from samantic.cluster.writing import FAILED
@@ -15,19 +17,16 @@ SETTINGS = "batch.json"
 
 
 def check_settings(order: Order) -> None:
-    """Refuse an output of another model, other options or another form; note ours in a new one.
+    """Refuse an output of another model, other options or another form, and a file.
 
     Raises:
-        InputError: It is one, or nothing can be written there.
+        InputError: It is one.
     """
-    place = order.output.at(SETTINGS)
-    ours = {"form": order.form, "classes": list(order.classes), **order.made}
+    output = order.output
+    if output.files.get_file_info(output.path).type == FileType.File:
+        raise InputError(f"--output: {output.shown}: a file; give a folder")
+    place, ours = output.at(SETTINGS), _settings(order)
     if not is_there(place):
-        try:
-            put(place, f"{json.dumps(ours, indent=2)}\n".encode())
-        except OSError as error:
-            where = f"--output: {order.output.shown}"
-            raise InputError(f"{where}: cannot be written ({error}); give another") from None
         return
     try:
         before: Any = json.loads(read_bytes(place))
@@ -45,8 +44,23 @@ def check_settings(order: Order) -> None:
             )
 
 
-def clear_failures(order: Order) -> None:
-    """Forget which pairs could not be labelled before: they are tried again."""
-    place = order.output.at(FAILED)
-    place.files.create_dir(place.path, recursive=True)
-    place.files.delete_dir_contents(place.path)
+def begin_output(order: Order) -> None:
+    """Note how the labels of a new output are made, and forget which pairs failed before.
+
+    Raises:
+        InputError: Nothing can be written there.
+    """
+    settings, failed = order.output.at(SETTINGS), order.output.at(FAILED)
+    try:
+        if not is_there(settings):
+            put(settings, f"{json.dumps(_settings(order), indent=2)}\n".encode())
+        failed.files.create_dir(failed.path, recursive=True)
+        failed.files.delete_dir_contents(failed.path)
+    except OSError as error:
+        where = f"--output: {order.output.shown}"
+        raise InputError(f"{where}: cannot be written ({error}); give another") from None
+
+
+def _settings(order: Order) -> dict[str, Any]:
+    """What all labels of an output have in common."""
+    return {"form": order.form, "classes": list(order.classes), **order.made}
