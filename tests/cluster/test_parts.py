@@ -111,6 +111,8 @@ def test_inputs_give_names(tmp_path: Path) -> None:
         (["--input", "{tmp}/x.csv"], "x.csv: no such file; correct the path"),
         (["--input", "{tmp}/bad.csv"], "bad.csv: has the columns a, b; a manifest has rgb"),
         (["--input", "{tmp}/head.csv"], "head.csv: has the columns a, b; a manifest has rgb"),
+        (["--input", "{tmp}", "--address", "1.2.3.4"], "'1.2.3.4' is not local, auto or HOST:PORT"),
+        (["--input", "{tmp}", "--address", "a:99999"], "'a:99999' is not local, auto or HOST:PORT"),
         (["--input", "{tmp}", "--price=-1"], "'-1' is not a price of 0 or more"),
         (["--input", "{tmp}", "--price", "nan"], "'nan' is not a price of 0 or more"),
         (["--input", "{tmp}/*/a.png"], "a pattern of images names both cameras"),

@@ -144,6 +144,9 @@ def _address(text: str) -> str:
             f"{text[:80]!r} is of Ray's client, which a job must not outlive; run the command on a "
             "machine of the cluster with --address auto, or submit it as a Ray job"
         )
+    port = text.rpartition(":")[2]
+    if text not in ("local", "auto") and not (port.isdecimal() and 0 < int(port) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not local, auto or HOST:PORT")
     return text
 
 

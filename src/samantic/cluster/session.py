@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,8 +66,9 @@ def session(address: str) -> Iterator[Any]:
             "_node_ip_address": "127.0.0.1",
         }
     try:
+        _knock(address)
         ray.init(address=address, **options)
-    except (ConnectionError, TimeoutError) as error:
+    except (OSError, TimeoutError) as error:
         why = str(error).splitlines()[0]
         raise StoppedError(f"--address {address}: no Ray answers there ({why})") from None
     except (ValueError, ImportError) as error:
@@ -77,6 +79,17 @@ def session(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Try whether anything answers at HOST:PORT: Ray itself takes minutes to say that none does.
+
+    Raises:
+        OSError: Nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    if host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
 def _quiet(ray: Any) -> None:
