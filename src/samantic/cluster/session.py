@@ -68,7 +68,7 @@ def session(address: str) -> Iterator[Any]:
     try:
         _knock(address)
         ray.init(address=address, **options)
-    except (OSError, TimeoutError) as error:
+    except OSError as error:
         why = str(error).splitlines()[0]
         raise StoppedError(f"--address {address}: no Ray answers there ({why})") from None
     except (ValueError, ImportError) as error:

@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
 import samantic
+from samantic.data.camera import RawPair
 from samantic.errors import InputError
 from samantic.predict.health import look_at, well_of
 from samantic.serve import scenes
@@ -119,12 +120,14 @@ class Service:
             InputError: The images cannot be used.
         """
         served = self.engine.find(asked.model)
+        camera = served.model.camera
+
+        def read() -> tuple[RawPair, dict[str, str]]:
+            pair = decode(asked.files, camera, self.settings.max_pixels)
+            return pair, look_at(pair, camera, asked.gate)
+
         with self.metrics.decode.time():
-            most = self.settings.max_pixels
-            work = partial(decode, asked.files, served.model.camera, most)
-            pair = await self.in_pool(work)
-            look = partial(look_at, pair, served.model.camera, asked.gate)
-            states = await self.in_pool(look)
+            pair, states = await self.in_pool(read)
         for name in served.cameras:
             self.metrics.cameras.labels(name, states[name]).inc()
         refuse_missing(asked, served, states)

@@ -142,9 +142,7 @@ class _Body:
             async with asyncio.timeout(LINGER):
                 while self.open:
                     message = await self._receive()
-                    self.open = message["type"] == "http.request" and message.get(
-                        "more_body", False
-                    )
+                    self.open = _goes_on(message)
         self.open = False
 
 
