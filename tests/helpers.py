@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import runpy
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +64,20 @@ def info_of(fusion: Any) -> ModelInfo:
     card = CATALOG["mfnet"]
     config = SartmConfig("random-micro", fusion)
     return ModelInfo(config, AdaptConfig("full"), card.classes, card.palette, card.title)
+
+
+def run_script(script: Path, *words: object) -> str:
+    """What a script prints, run as `python SCRIPT WORDS` but in this process.
+
+    A process of its own would import PyTorch and Lightning anew, which takes seconds.
+    """
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told):
+        patch.setattr(sys, "argv", [str(script), *map(str, words)])
+        patch.syspath_prepend(script.parent)
+        try:
+            runpy.run_path(str(script), run_name="__main__")
+        except SystemExit as ended:
+            if ended.code:
+                raise AssertionError(f"{script.name} ended with {ended.code}") from ended
+    return told.getvalue()

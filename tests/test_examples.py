@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import runpy
-import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -14,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers import run_script
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def run(name: str, *words: Path) -> str:
-    command = [sys.executable, "-W", "ignore", str(EXAMPLES / name), *map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return run_script(EXAMPLES / name, *words)
 
 
 def refused(name: str, *words: object) -> str:

@@ -1,10 +1,9 @@
-"""The scripts beside the package, through the interpreter as a user runs them."""
+"""The scripts beside the package, with the words that a user types."""
 
 from __future__ import annotations
 
 import re
 import resource
-import subprocess
 import sys
 from pathlib import Path
 from typing import cast
@@ -22,13 +21,13 @@ from samantic.models.build import build
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import save_model
 from samantic.scenes.write import write_scenes
+from tests.helpers import run_script
 
 ROOT = Path(__file__).parents[1]
 
 
 def run(script: str, *words: object) -> str:
-    command = [sys.executable, str(ROOT / script), *map(str, words)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return run_script(ROOT / script, *words)
 
 
 @pytest.mark.slow

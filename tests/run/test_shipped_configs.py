@@ -133,6 +133,8 @@ def test_shipped_configurations_train(shipped: Path, tmp_path: Path) -> None:
         "train.steps": 1,
         "train.batch-size": 2,
     }
+    if config.data.eval_size:
+        changes["data.eval-size"] = min(crop)
     if config.text.source:  # in place of a language model
         names = np.array(CATALOG[layout].classes)
         np.savez(tmp_path / "text.npz", names=names, embeddings=np.random.rand(len(names), 4))
