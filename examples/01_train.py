@@ -9,7 +9,7 @@ from pathlib import Path
 
 from samantic.config import AdaptConfig, AugmentConfig, Config, DataConfig, SartmConfig, TrainConfig
 from samantic.errors import InputError, one_line
-from samantic.run import train
+from samantic.run.train import train
 from samantic.scenes.write import split_indices, write_scenes
 
 

@@ -91,6 +91,17 @@ def test_nothing_loads_what_it_does_not_need() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_only_training_loads_lightning() -> None:
+    """It takes seconds, which every other verb does without."""
+    code = (
+        "import sys, samantic.run.compare, samantic.run.push, samantic.export.job,"
+        "samantic.benchmark.job, samantic.check, samantic.convert, samantic.serve.app;"
+        "heavy = {'lightning', 'torchmetrics', 'transformers', 'matplotlib'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_model_is_loaded_and_asked_without_detours() -> None:
     """Each of these takes its share of the second in which nano loads; torch takes the most."""
     code = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +27,8 @@ from samantic.predict.predictor import load
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
-from samantic.run import train
+from samantic.run.processes import training_processes
+from samantic.run.train import train
 from samantic.scenes.write import write_scenes
 
 SIZE = (96, 128)
@@ -102,9 +102,9 @@ def _show_nano(out: Path, seed: int) -> None:
 
 def _train_together(configs: list[Config]) -> list[dict[str, Any]]:
     """Train side by side, one process a core: networks this small use no second core well."""
-    spawn = multiprocessing.get_context("spawn")
+    context = training_processes()
     workers = min(len(configs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, spawn, tqdm.set_lock, (spawn.RLock(),)) as pool:
+    with ProcessPoolExecutor(workers, context, tqdm.set_lock, (context.RLock(),)) as pool:
         return list(pool.map(_train, configs, range(len(configs))))
 
 

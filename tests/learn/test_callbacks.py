@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 
 
 def test_history_of_a_resumed_run(tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ from samantic.data import PairedFolder
 from samantic.distill.ensemble import Ensemble, keep_masks
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.metrics import confusion_matrix, scores
 from samantic.predict.info import read_info
 from samantic.predict.model_folder import load_model
-from samantic.run import distill
+from samantic.run.distill import distill
 from tests.helpers import cut_power, save_segformer
 
 WriteConfig = Callable[..., Path]

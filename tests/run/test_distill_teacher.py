@@ -18,7 +18,7 @@ from samantic.cli import main
 from samantic.data import CATALOG
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.models.students.segformer_parts import build_segformer
 from samantic.predict.info import read_info
 

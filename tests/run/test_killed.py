@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from samantic.cli import main
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.learn.resume import BEFORE, LAST
 from samantic.learn.state import StateFiles
 from samantic.learn.task import SegmentationTask

@@ -16,7 +16,7 @@ import samantic
 from samantic.cli import main
 from samantic.config.read import read_config
 from samantic.data import CATALOG, PairedFolder
-from samantic.learn.callbacks import read_history, read_similarity
+from samantic.learn.history import read_history, read_similarity
 from samantic.scenes.write import write_scenes
 
 WriteConfig = Callable[..., Path]

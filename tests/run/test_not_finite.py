@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from samantic.cli import main
 from samantic.config.options import RANGES, Range
 from samantic.errors import InputError
-from samantic.learn.callbacks import KeepRun, read_history
+from samantic.learn.callbacks import KeepRun
+from samantic.learn.history import read_history
 from samantic.learn.task import SegmentationTask
 from samantic.predict.model_folder import load_model, save_model
 from samantic.scenes.write import write_scenes

@@ -20,7 +20,7 @@ from samantic.config import AdaptConfig, StudentConfig
 from samantic.config.read import read_config
 from samantic.data import CATALOG
 from samantic.errors import InputError
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.learn.task import SegmentationTask
 from samantic.models import SARTM, Student
 from samantic.models.build import build
@@ -28,7 +28,7 @@ from samantic.models.students.segformer_parts import build_segformer
 from samantic.models.students.shapes import SEGFORMERS
 from samantic.predict.info import read_info
 from samantic.predict.model_folder import load_model
-from samantic.run import train
+from samantic.run.train import train
 from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]

@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 from samantic.cli import main
 from samantic.config.read import read_config
 from samantic.errors import InputError
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.learn.task import SegmentationTask
 from samantic.models import load_sam2
 from samantic.predict.model_folder import load_model
-from samantic.run import train
+from samantic.run.train import train
 from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]

@@ -30,12 +30,11 @@ from samantic.progress import open_progress
 from samantic.provenance import INPUTS, digest
 from samantic.run.data import open_splits
 from samantic.run.folder import Inputs, check_inputs, data_inputs
+from samantic.run.processes import training_processes
 from samantic.strings import of_seed
 
 Run = Config | DistillConfig
 """What a cell trains."""
-
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 class Grid:
@@ -187,13 +186,14 @@ class _Running:
     """The processes that train cells."""
 
     def __init__(self) -> None:
+        self.context = training_processes()
         self.lock = threading.Lock()
         self.processes: set[Any] = set()
         self.ended = False
 
     def run(self, config: Run, threads: int, robustness: bool) -> str | None:
         """Train a cell in a new process; return why it failed, if it did."""
-        process = _SPAWN.Process(target=_train, args=(config, threads, robustness))
+        process = self.context.Process(target=_train, args=(config, threads, robustness))
         with self.lock:
             if self.ended:
                 return "not begun"
@@ -235,7 +235,8 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
     import torch
 
     from samantic.measure.disturbances import MISSING
-    from samantic.run import distill, train
+    from samantic.run.distill import distill
+    from samantic.run.train import train
 
     torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user sets fewer
     resume = bool(checkpoints(Path(config.out)))

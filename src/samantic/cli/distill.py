@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> None:
     from samantic.config.read import read_distill_config
 
     config = read_distill_config(options.config, options.overrides)
-    from samantic.run import distill
+    from samantic.run.distill import distill
 
     distill(config, resume=options.resume)
 

@@ -70,7 +70,9 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from samantic.data.class_names import parse_map
     from samantic.measure.disturbances import SUITE
-    from samantic.run import Split, compare, evaluate
+    from samantic.run.compare import compare
+    from samantic.run.evaluate import evaluate
+    from samantic.run.split import Split
 
     if options.out is not None and any((options.out / name).exists() for name in RUN_FILES):
         raise InputError(f"{options.out}: holds a run and its own metrics; give another --out")

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
 
         dry_run(config)
         return
-    from samantic.run import train
+    from samantic.run.train import train
 
     train(config, resume=options.resume)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any, cast
 
 import lightning as L  # the name its documentation uses
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from samantic.data.loading import pairs_of
 from samantic.errors import InputError
 from samantic.files import replacing
+from samantic.learn.history import read_similarity
 from samantic.learn.resume import FORMAT
 from samantic.learn.state import all_finite
 from samantic.learn.steps import ends_part
@@ -172,30 +171,3 @@ class KeepSimilarity(L.Callback):
         matrices[f"step_{trainer.global_step}"] = cast(Tensor, pl_module.similarity).numpy()
         with replacing(self.path) as temporary:
             np.savez_compressed(temporary, **matrices)
-
-
-def read_similarity(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read what `KeepSimilarity` wrote; empty if there is nothing."""
-    if not path.exists():
-        return {}
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
-def read_history(out: Path) -> list[dict[str, float]]:
-    """The logged figures of a run in order, over all of its parts; each row has a `step`.
-
-    Where a part was resumed from an earlier step, its rows replace the ones after that step.
-    Figures that are not finite are left out.
-    """
-    history: list[dict[str, float]] = []
-    parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))
-    for part in parts:
-        with part.open(newline="", encoding="utf-8") as file:
-            rows = [
-                {key: float(x) for key, x in row.items() if x and math.isfinite(float(x))}
-                for row in csv.DictReader(file)
-            ]
-        if rows:
-            history = [row for row in history if row["step"] < rows[0]["step"]] + rows
-    return history

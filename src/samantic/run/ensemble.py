@@ -15,7 +15,7 @@ from samantic.data.pairs import PairedFolder
 from samantic.data.samples import Sample
 from samantic.data.sensors import SENSORS
 from samantic.distill.ensemble import Answer, Ensemble
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.measure.evaluation import Evaluation
 from samantic.measure.gallery import Frame
 from samantic.measure.record import measured, nulls

@@ -10,7 +10,7 @@ from typing import Any
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
 from samantic.files import write_json
-from samantic.learn.callbacks import read_history, read_similarity
+from samantic.learn.history import read_history, read_similarity
 from samantic.measure.evaluation import Evaluation, evaluate_predictor
 from samantic.measure.exported import evaluate_exported
 from samantic.measure.published import TABLES, beside_published, comparable, our_name, with_ours
