@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from samantic.models import load_sam2
 from samantic.models.encoders.encoder import position_grid
 from samantic.models.promptable import Masks, PromptableSAM
 from samantic.scenes.write import write_scenes
+from tests.helpers import run_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -148,11 +147,11 @@ def test_every_trainable_parameter_gets_a_gradient(trunk: float) -> None:
 @pytest.mark.slow
 def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
     """Pre-train, resume, and start SARTM from the result."""
-    command = [sys.executable, str(ROOT / "training" / "pretrain_sam.py"), "--data", str(mfnet)]
-    command += ["--base", "random-micro", "--out", str(tmp_path), "--crop", "32", "48"]
-    command += ["--batch-size", "2", "--validations", "1", "--workers", "0"]
-    subprocess.run([*command, "--steps", "2"], check=True)
-    subprocess.run([*command, "--steps", "3", "--resume"], check=True)
+    script = ROOT / "training" / "pretrain_sam.py"
+    words = ["--data", mfnet, "--base", "random-micro", "--out", tmp_path, "--crop", 32, 48]
+    words += ["--batch-size", 2, "--validations", 1, "--workers", 0]
+    run_script(script, *words, "--steps", 2)
+    run_script(script, *words, "--steps", 3, "--resume")
     trained, fresh = load_sam2(str(tmp_path / "sam")), load_sam2("random-micro")
     assert trained.state_dict().keys() == fresh.state_dict().keys()
     assert (tmp_path / "recipe.json").exists()
@@ -161,10 +160,8 @@ def test_the_script_makes_a_base(mfnet: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_bases_are_measured_and_drawn(mfnet: Path, tmp_path: Path) -> None:
-    script = str(ROOT / "training" / "measure_sam.py")
-    options = ["--data", mfnet, "--side", "4", "--pictures", tmp_path, "--count", "1"]
-    command = [sys.executable, script, "random-micro", *map(str, options)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    options = ["--data", mfnet, "--side", 4, "--pictures", tmp_path, "--count", 1]
+    told = run_script(ROOT / "training" / "measure_sam.py", "random-micro", *options)
     share = r"[01]\.\d{3}"
     words = f"random-micro: boundary recall {share} on 2 images, of all pixels {share}, "
     assert re.match(words, told)
