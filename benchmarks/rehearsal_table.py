@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from samantic.config.train import Config
-from samantic.data.loading import step_count
 
 PAIRS = {"mfnet": 784, "pst900": 597, "fmb": 1220}
 """Of the train splits, as their authors published them."""
@@ -24,7 +23,7 @@ def facts_of(verb: str, output: str, config: Config) -> dict[str, Any]:
     train, layout = config.train, config.data.layout
     length = PAIRS[layout] * 9 // 10 if config.data.train.endswith("[:90%]") else PAIRS[layout]
     pairs = train.batch_size * train.accumulate
-    steps = train.steps or step_count(length, pairs, 1, train.epochs)
+    steps = train.total_steps(length, pairs)
     pair = float(step[1]) / int(step[2])
     return {
         "image": "x".join(map(str, config.augment.crop)),

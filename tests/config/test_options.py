@@ -220,3 +220,13 @@ def test_parts_of_a_split(mfnet: Path, part: str) -> None:
     with pytest.raises(InputError, match=r"split 'train\[.*its per cents must rise within 0..100"):
         PairedFolder(mfnet, "mfnet", f"train{part}")
     assert len(PairedFolder(mfnet, "mfnet", "train[50%:]")) == 3
+
+
+def test_steps_of_a_training() -> None:
+    """Those that are given, those of the epochs, or 100 epochs that are at least 1000 steps."""
+    assert TrainConfig(steps=5, epochs=100).total_steps(784, 8) == 5
+    assert TrainConfig(epochs=3).total_steps(7, 8) == 3
+    assert TrainConfig(epochs=1).total_steps(2, 8) == 1
+    assert TrainConfig().total_steps(7, 8) == 1000
+    assert TrainConfig().total_steps(81, 8) == 1013
+    assert TrainConfig().total_steps(784, 8) == 9800

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from samantic.config import TrainConfig
 from samantic.data import loading
-from samantic.data.loading import Drawn, Draws, Share, Source, mixed, step_count, train_loader
+from samantic.data.loading import Drawn, Draws, Share, Source, mixed, train_loader
 
 
 class Numbers(Dataset[float]):
@@ -39,7 +40,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, draws: Draws, processes: int) -> list[
 def test_every_pair_is_seen_once_an_epoch_by_all_processes_together(
     monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
-    steps = step_count(7, 2, processes, epochs=6)
+    steps = TrainConfig(epochs=6).total_steps(7, 2 * processes)
     assert steps == -(-6 * 7 // (2 * processes))
     draws = seen(monkeypatch, Draws(7, 2, 0, steps), processes)
     order = [index for step in draws for share in step for index in share]

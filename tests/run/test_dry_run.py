@@ -36,6 +36,18 @@ def test_a_dry_run_measures_and_keeps_nothing(
     assert sorted(path.parent.iterdir()) == before
 
 
+def test_the_length_of_a_run_that_names_none(
+    mfnet: Path, write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Few pairs are seen more often; a line says how often, in a run and before it."""
+    path = write_config(mfnet, train={"steps": None, "epochs": None, "batch_size": 2, "devices": 1})
+    assert main(["train", str(path), "--dry-run"]) == 0
+    told = capsys.readouterr()
+    assert "to the end: 1000 steps, " in told.out
+    line = "neither train.steps nor train.epochs is given: 1,000 steps of 2 pairs, which are 333"
+    assert f"{line} epochs of 6 pairs" in told.err
+
+
 def test_a_dry_run_of_a_single_step_and_of_a_run_that_is_there(
     mfnet: Path, write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:

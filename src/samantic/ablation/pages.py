@@ -14,6 +14,7 @@ from samantic.ablation.results import collect, columns, markdown, to_csv
 from samantic.ablation.tables import Table, read_table
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config
+from samantic.config.train import EPOCHS, STEPS
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.pairs import PairedFolder
 from samantic.errors import InputError
@@ -100,9 +101,10 @@ def _refuse_others(out: Path, tables: list[Table]) -> None:
 
 
 def _facts(config: Run, words: list[str]) -> list[str]:
-    length = (
-        f"{config.train.steps} steps" if config.train.steps else f"{config.train.epochs} epochs"
-    )
+    train = config.train
+    length = f"{train.steps} steps" if train.steps else f"{train.epochs} epochs"
+    if not (train.steps or train.epochs):
+        length = f"{EPOCHS} epochs, or {STEPS} steps where these are more"
     if isinstance(config, DistillConfig):
         what = f"Student {code(config.student.base)} of teacher {code(config.teacher.model)}"
         size = "whole images"

@@ -7,6 +7,7 @@ A configuration is a YAML file; `--key value` on the command line overrides a ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -17,6 +18,9 @@ from samantic.config.networks import AdaptConfig, ModelConfig, SartmConfig, adap
 from samantic.config.options import RANGES, Default, Options, quoted
 
 NO_FOLDER = "out is empty; give the run folder"
+
+EPOCHS, STEPS = 100, 1000
+"""Of a training that names neither: so many epochs, or as many more as make so many steps."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class TrainConfig(Options, section="train"):
     """The optimisation.
 
     Args:
-        epochs: Passes over the training split, by all devices together.
+        epochs: Passes over the training split, by all devices together. If it is null, as steps is,
+            they are 100, or as many more as make 1000 steps.
         steps: Total optimiser steps, on any number of devices; replaces epochs when given.
         batch_size: Pairs in a forward pass on each device; with more devices a step has more pairs.
         accumulate: Passes whose gradients are averaged into a step: batch_size x accumulate pairs
@@ -108,7 +113,7 @@ class TrainConfig(Options, section="train"):
             besides the labels, also on pixels without a label.
     """
 
-    epochs: int = 100
+    epochs: int | None = None
     steps: int | None = None
     batch_size: int = 8
     accumulate: int = 1
@@ -127,6 +132,13 @@ class TrainConfig(Options, section="train"):
     seed: int = 0
     start: str | None = None
     teacher: str | None = None
+
+    def total_steps(self, length: int, pairs: int) -> int:
+        """Optimiser steps on a split of `length` pairs, of which a step takes `pairs`."""
+        if self.steps:
+            return self.steps
+        steps = math.ceil((self.epochs or EPOCHS) * length / pairs)
+        return max(steps, 1 if self.epochs else STEPS)
 
     def broken(self) -> Iterator[str]:
         text = str(self.devices)

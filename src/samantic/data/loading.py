@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sized
 from dataclasses import dataclass
 from functools import lru_cache
@@ -119,11 +118,6 @@ def _order(seed: int, epoch: int, length: int) -> list[int]:
     generator = torch.Generator().manual_seed(mixed(seed, epoch))
     order: list[int] = torch.randperm(length, generator=generator).tolist()
     return order
-
-
-def step_count(length: int, batch_size: int, devices: int, epochs: int) -> int:
-    """Steps in which all devices together go through a data set so many times, at least one."""
-    return max(1, math.ceil(epochs * length / (batch_size * devices)))
 
 
 class Read(NamedTuple):

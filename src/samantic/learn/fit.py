@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from samantic.config.train import TrainConfig
-from samantic.data.loading import Batch, Draws, Source, step_count, train_loader
+from samantic.data.loading import Batch, Draws, Source, train_loader
 from samantic.errors import StoppedError
 from samantic.learn.averaging import Average, PutBack
 from samantic.learn.loggers import extra_loggers, finish
@@ -27,6 +27,7 @@ from samantic.learn.trouble import explained
 from samantic.models.checkpointing import checkpoint_blocks
 from samantic.models.compiling import compile_parts
 from samantic.models.devices import check_count
+from samantic.progress import tell
 
 
 def fit(
@@ -59,9 +60,7 @@ def fit(
     trainer: Any = _trainer(out, options, callbacks)
     if options.compile:
         compile_parts(cast(nn.Module, task.network), trainer.strategy.root_device.type)
-    devices = trainer.num_devices * trainer.num_nodes
-    passes = devices * options.accumulate
-    steps = options.steps or step_count(len(source), options.batch_size, passes, options.epochs)
+    steps = _steps(trainer, options, len(source))
     trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices
     trainer.log_every_n_steps = min(10, steps)
     batches = [options.accumulate * count for count in (steps, start)]
@@ -73,6 +72,19 @@ def fit(
     finally:
         finish(trainer)
     return cast(L.Trainer, trainer)
+
+
+def _steps(trainer: L.Trainer, options: TrainConfig, length: int) -> int:
+    """The steps of a run on a split of `length` pairs; a line where no option says how many."""
+    devices = trainer.num_devices * trainer.num_nodes
+    pairs = options.batch_size * options.accumulate * devices
+    steps = options.total_steps(length, pairs)
+    if not (options.steps or options.epochs) and trainer.is_global_zero:
+        tell(
+            f"neither train.steps nor train.epochs is given: {steps:,} steps of {pairs} pairs, "
+            f"which are {steps * pairs / length:,.0f} epochs of {length:,} pairs"
+        )
+    return steps
 
 
 def _callbacks(

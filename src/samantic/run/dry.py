@@ -17,7 +17,7 @@ import lightning as L  # the name its documentation uses
 import torch
 
 from samantic.config.train import Config, TrainConfig
-from samantic.data.loading import Draws, Source, step_count, train_loader
+from samantic.data.loading import Draws, Source, train_loader
 from samantic.learn.fit import fit
 from samantic.learn.steps import ends_step
 from samantic.models.devices import available_gpus
@@ -116,7 +116,7 @@ def dry_run(config: Config) -> Measured:
     devices = max(1, len(available_gpus()))
     if config.train.devices != "auto":
         devices = int(config.train.devices)
-    steps = options.steps or step_count(len(source), pairs, devices, options.epochs)
+    steps = options.total_steps(len(source), pairs * devices)
     about = source.workers, _name(task.device), need, fits
     found = Measured(steps, seconds, peak, total, pairs, loaded, *about)
     print("\n".join([*_facts(found), *(f"change: {line}" for line in changes(found, options))]))
