@@ -51,37 +51,46 @@ def sized(kind: str, scene: int = 3, size: tuple[int, int] = SIZE) -> tuple[Any,
 
 
 @pytest.fixture
-def predictor(make_network: Callable[..., SARTM], tmp_path: Path) -> Callable[..., Predictor]:
-    """A micro network, as trained with some fusion and scaling."""
+def sartm(make_network: Callable[..., SARTM]) -> Predictor:
+    """A micro network whose fusion matters, for thermal counts; its trace takes seconds."""
+    camera = Camera(parse_scaling("29000,31600"))
+    return marked(Predictor(make_network("paper", classes=9), info_of("paper"), "cpu", camera))
 
-    def build(fusion: str = "paper", scaling: str = "8-bit", rig: Rig | None = None) -> Predictor:
-        camera = Camera(parse_scaling(scaling), rig)
-        model = Predictor(make_network(fusion, classes=9), info_of(fusion), "cpu", camera)
-        model.__dict__["fingerprint"] = "0" * 16
-        return model
 
-    return build
+def student(fusion: Any, scaling: str = "8-bit", rig: Rig | None = None) -> Predictor:
+    """A micro student of one encoder."""
+    config, adapt = StudentConfig("segformer-micro", fusion), AdaptConfig("full")
+    info = ModelInfo(config, adapt, CLASSES.classes, CLASSES.palette, CLASSES.title)
+    return marked(
+        Predictor(build(config, adapt, 9), info, "cpu", Camera(parse_scaling(scaling), rig))
+    )
+
+
+def marked(predictor: Predictor) -> Predictor:
+    """A predictor with the fingerprint of a model folder."""
+    predictor.__dict__["fingerprint"] = "0" * 16
+    return predictor
 
 
 @pytest.mark.parametrize(
-    ("fusion", "scaling", "kind", "forms"),
+    ("words", "kind", "forms"),
     [
-        ("paper", "29000,31600", "uint16", ["onnx", "openvino"]),
-        ("thermal", "frame", "float32", ["openvino"]),
-        ("rgb", "8-bit", None, ["onnx"]),
+        (None, "uint16", ["onnx", "openvino"]),
+        (("thermal", "frame"), "float32", ["openvino"]),
+        (("rgb",), None, ["onnx"]),
     ],
+    ids=["sartm", "thermal", "rgb"],
 )
 def test_a_file_answers_as_the_model(
-    predictor: Callable[..., Predictor],
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fusion: str,
-    scaling: str,
+    words: Any,
     kind: Any,
     forms: list[Any],
 ) -> None:
     """Raw values of the sensor's own type, with and without each camera, alone and in a batch."""
-    model = predictor(fusion, scaling)
+    model = student(*words) if words else request.getfixturevalue("sartm")
     traced = cache(to_onnx)  # both formats from one trace, which takes seconds
     monkeypatch.setattr("samantic.export.job.to_onnx", lambda *args: copy.deepcopy(traced(*args)))
     order = Order("onnx", size=SIZE, thermal_type=kind)
@@ -98,20 +107,10 @@ def test_a_file_answers_as_the_model(
         assert told["thermal_type"] == (kind or "uint8")
 
 
-@pytest.mark.parametrize("base", ["nano-small", "segformer-micro"])
-def test_a_student_of_one_encoder(base: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nano-small", "student"])
+def test_a_student_of_one_encoder(name: str, tmp_path: Path) -> None:
     """Both cameras go through one encoder, with a mask of the channels that are there."""
-    if base == "nano-small":
-        model = load(base, device="cpu")
-    else:
-        config, adapt, known = (
-            StudentConfig(base=base, fusion="early"),
-            AdaptConfig("full"),
-            CLASSES,
-        )
-        info = ModelInfo(config, adapt, known.classes, known.palette, known.title)
-        model = Predictor(build(config, adapt, 9), info, "cpu")
-        model.__dict__["fingerprint"] = "0" * 16
+    model = student("early") if name == "student" else load(name, device="cpu")
     export(model, Order("onnx", size=SIZE), tmp_path / "m.onnx")
     same_answers(model, ExportedModel(tmp_path / "m.onnx"), "uint8")
 
@@ -132,10 +131,10 @@ def same_answers(model: Predictor, file: ExportedModel, kind: str) -> None:
             assert theirs.classes == ours.classes
 
 
-def test_cameras_that_are_not_aligned(predictor: Callable[..., Predictor], tmp_path: Path) -> None:
+def test_cameras_that_are_not_aligned(tmp_path: Path) -> None:
     """The file warps thermal itself."""
     rig = Rig(((1.6, 0.1, -9.0), (0.0, 1.7, -5.0), (0.0, 1e-4, 1.0)))
-    model = predictor("paper", "8-bit", rig)
+    model = student("early", rig=rig)
     export(model, Order("onnx", size=SIZE, thermal_size=(32, 40), batch=1), tmp_path / "m.onnx")
     rgb, thermal = sized("uint8")[0], sized("uint8", size=(32, 40))[1]
     ours, theirs = (m.predict(rgb, thermal) for m in (model, ExportedModel(tmp_path / "m.onnx")))
