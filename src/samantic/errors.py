@@ -23,6 +23,10 @@ class UnreadableError(InputError):
     """An image file that is missing or damaged; a training goes on without it."""
 
 
+class SizeError(InputError):
+    """An image whose height and width do not fit its partner, a model, or any network."""
+
+
 class LargeError(InputError):
     """An image of more pixels than are decoded."""
 

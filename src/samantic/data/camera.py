@@ -11,7 +11,7 @@ from samantic.config.scaling import Scaling, parse_scaling
 from samantic.data.images import RawPair as RawPair
 from samantic.data.rig import RESIZE, Rig, read_rig, rig_from
 from samantic.data.thermal import SCALE, RawThermal, is_too_deep, refuse_depth, scale_thermal
-from samantic.errors import InputError
+from samantic.errors import SizeError
 from samantic.spelling import remedy
 
 PLACE = "say where the cameras look: a calibration file, or resize where both see the same"
@@ -72,7 +72,7 @@ class Camera(NamedTuple):
         else:
             (h, w), (tall, wide) = raw.shape, rgb.shape[:2]
             cure = {"data.thermal_scaling": "frame", "data.rig": RESIZE}
-            raise InputError(
+            raise SizeError(
                 f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits, and "
                 f"{w}x{h} pixels, but {rgb_name} has {wide}x{tall}; {SCALE}; and {PLACE}; as in "
                 f"{remedy(cure)}"
@@ -133,10 +133,10 @@ def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: 
     """Refuse a pair of two sizes.
 
     Raises:
-        InputError: Always.
+        SizeError: Always.
     """
     (h, w), (tall, wide) = thermal.shape, rgb.shape[:2]
-    raise InputError(
+    raise SizeError(
         f"{name}: {w}x{h} pixels, but {rgb_name} has {wide}x{tall}; align the pair and save both "
         f"in one size, or {PLACE}, as in {remedy({'data.rig': RESIZE})}"
     )

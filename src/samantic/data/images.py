@@ -18,7 +18,7 @@ from samantic.data.image_files import decode, raster_of
 from samantic.data.radiometric import Thermogram, thermograms
 from samantic.data.raster import gray_of
 from samantic.data.thermal import RawThermal
-from samantic.errors import InputError
+from samantic.errors import InputError, SizeError
 
 RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
 """RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
@@ -183,11 +183,11 @@ def check_extent(pixels: NDArray[Any], name: str) -> None:
     """Refuse images too small to show anything.
 
     Raises:
-        InputError: A side is below `SMALLEST`.
+        SizeError: A side is below `SMALLEST`.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:
-        raise InputError(
+        raise SizeError(
             f"{name}: {width}x{height} pixels; nothing smaller than {SMALLEST}x{SMALLEST} can be "
             "segmented"
         )
@@ -197,10 +197,10 @@ def check_size(pixels: NDArray[Any], name: str, like: NDArray[Any], like_name: s
     """Compare height and width of two images of a pair.
 
     Raises:
-        InputError: They differ.
+        SizeError: They differ.
     """
     if pixels.shape[:2] != like.shape[:2]:
         (h, w), (like_h, like_w) = pixels.shape[:2], like.shape[:2]
-        raise InputError(
+        raise SizeError(
             f"{name}: {w}x{h} pixels, but {like_name} has {like_w}x{like_h}; save both in one size"
         )

@@ -13,7 +13,7 @@ from torch import Tensor
 from samantic.config.networks import Head, TestTime
 from samantic.data.camera import Camera
 from samantic.data.resize import network_scale
-from samantic.errors import InputError
+from samantic.errors import InputError, SizeError
 from samantic.models import Network, Output
 from samantic.models.devices import Device, choose_device
 from samantic.predict.blending import Blend, Floats, Places, blend_tiles
@@ -228,7 +228,8 @@ class Classifier:
             if others:
                 found = torch.stack([found, *(view.turn(ask(view)[0]) for view in others)]).mean(0)
         except ValueError as error:
-            raise InputError(f"the pair does not fit the model: {error}") from None
+            kind = SizeError if isinstance(error, SizeError) else InputError
+            raise kind(f"the pair does not fit the model: {error}") from None
         return found, out
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from samantic.config.scaling import Scaling
 from samantic.data.camera import RawPair
 from samantic.data.thermal import PERCENTILES, RawThermal
-from samantic.errors import InputError
+from samantic.errors import InputError, SizeError
 from samantic.predict.asking import PairPredictor
 from samantic.predict.blending import Blend, Floats, Places, blend_tiles
 from samantic.predict.info import info_of
@@ -133,12 +133,12 @@ class ExportedModel(PairPredictor):
                 )
             tall, wide = image.shape[:2]
             if tall < height or wide < width:
-                raise InputError(
+                raise SizeError(
                     f"{name}: {wide}x{tall} pixels, but {self.path.name} takes {width}x{height}; "
                     f"export it with --size {tall}x{wide}"
                 )
             if (tall, wide) != (height, width) and not self._tiled():
-                raise InputError(
+                raise SizeError(
                     f"{name}: {wide}x{tall} pixels, but {self.path.name} takes {width}x{height} "
                     f"and cannot be asked in tiles; export it with --size {tall}x{wide}"
                 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from starlette.types import ASGIApp
 
 import samantic
 from samantic.data.camera import RawPair
-from samantic.errors import InputError
+from samantic.errors import InputError, SizeError
 from samantic.predict.health import look_at, well_of
 from samantic.serve import scenes
 from samantic.serve.answers import refuse_missing, respond
@@ -37,9 +36,6 @@ from samantic.serve.uploads import Asked, decode, read_form
 
 READERS = 2
 """Threads that decode and encode pictures, beside the one that asks the models."""
-
-SIZES = re.compile(r"\d+x\d+ pixels")
-"""What is in a line on images of a size that does not fit."""
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 BUSY: dict[int | str, dict[str, Any]] = {503: ERRORS[503]}
@@ -231,8 +227,8 @@ def _handle_errors(app: FastAPI, metrics: Metrics) -> None:
 
     @app.exception_handler(InputError)
     async def unusable(request: Request, error: InputError) -> Response:
-        line = str(error)
-        return answer(RefusedError("size" if SIZES.search(line) else "unreadable", line))
+        kind: Kind = "size" if isinstance(error, SizeError) else "unreadable"
+        return answer(RefusedError(kind, str(error)))
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, error: ClientDisconnect) -> Response:

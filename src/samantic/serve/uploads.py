@@ -19,7 +19,7 @@ from samantic.data.image_files import extent_of
 from samantic.data.images import check_extent, read_rgbt, rgb_array, thermal_array
 from samantic.data.thermal import is_too_deep, refuse_unit
 from samantic.display.ground import GROUNDS, Ground
-from samantic.errors import InputError, LargeError
+from samantic.errors import InputError, LargeError, SizeError
 from samantic.serve.refusals import RefusedError
 
 FILES = ("rgb", "thermal", "rgbt")
@@ -143,7 +143,8 @@ def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> R
         max_pixels: Of the largest image that is decoded.
 
     Raises:
-        RefusedError: An image is too large or too small, or the two differ in size.
+        RefusedError: An image is too large.
+        SizeError: An image is too small, or the two differ in size.
         InputError: It is not readable, or no model can make anything of it.
     """
     with TemporaryDirectory(prefix="samantic-") as folder:
@@ -158,7 +159,7 @@ def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> R
             line = str(error)
             for name, path in paths.items():
                 line = line.replace(str(path), name)
-            raise InputError(line) from None
+            raise type(error)(line) from None
     _check(pair, camera)
     return pair
 
@@ -192,16 +193,13 @@ def _check(pair: RawPair, camera: Camera) -> None:
     """Refuse images that do not fit each other or the model.
 
     Raises:
-        RefusedError: One is too small, or they differ in size.
+        SizeError: One is too small, or they differ in size.
         InputError: Thermal values are in a unit of which the model knows nothing.
     """
     rgb, raw = pair
     for name, pixels in (("rgb", rgb), ("thermal", raw)):
         if pixels is not None:
-            try:
-                check_extent(pixels, name)
-            except InputError as error:
-                raise RefusedError("size", str(error)) from None
+            check_extent(pixels, name)
     if raw is None:
         return
     if rgb is not None and camera.misplaces(raw, rgb):
@@ -209,7 +207,7 @@ def _check(pair: RawPair, camera: Camera) -> None:
         line = (
             f"thermal: {w}x{h} pixels, but rgb has {wide}x{tall}; align the pair and send both in"
         )
-        raise RefusedError("size", f"{line} one size, or start the server with --rig")
+        raise SizeError(f"{line} one size, or start the server with --rig")
     if is_too_deep(raw, camera.scaling):
         line = f"thermal: {raw.dtype} values, but the model reads gray levels of 8 bits; send such,"
         raise InputError(f"{line} or start the server with --thermal-scaling")

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from samantic.config.networks import SegFormerFusion
+from samantic.errors import SizeError
 from samantic.models.encoders.encoder import normalise
 from samantic.models.network import (
     CHANNELS,
@@ -129,7 +130,7 @@ def _standardise(images: Tensor) -> Tensor:
 def _check_size(images: Tensor) -> None:
     height, width = images.shape[-2:]
     if min(height, width) < SMALLEST:
-        raise ValueError(
+        raise SizeError(
             f"a student reads images of at least {SMALLEST}x{SMALLEST} pixels, got "
             f"{height}x{width}; enlarge them"
         )

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from samantic.config.networks import SHORT, TwoStreamFusion
+from samantic.errors import SizeError
 from samantic.models.encoders.efficientnet import GRAY, LiteEncoder, imagenet_weights
 from samantic.models.encoders.norms import BatchNorm
 from samantic.models.network import (
@@ -121,12 +122,13 @@ class TwoStream(Network):
         """Segment a batch of pairs; see `Network.forward`. The features are the fused maps.
 
         Raises:
+            SizeError: The images are too small.
             ValueError: A shape does not fit, or nothing that the variant reads is given.
         """
         images = self.select(rgb, thermal)
         size = next(iter(images.values())).shape[-2:]
         if min(size) < SMALLEST:
-            raise ValueError(
+            raise SizeError(
                 f"images must have at least {SMALLEST}x{SMALLEST} pixels, got "
                 f"{size[0]}x{size[1]}; enlarge them"
             )
