@@ -112,14 +112,14 @@ BATCH = np.stack([RGB, RGB])
         ({"rgb": RGB[..., :1]}, "one channel: give a thermal image as thermal"),
         (
             {"rgb": np.moveaxis(RGB, -1, 0)},
-            r"first here: give x.transpose\(1, 2, 0\)",
+            r"first here; give x.transpose\(1, 2, 0\)",
         ),
         ({"rgb": np.dstack([RGB, HEAT])}, r"of four channels give x\[..., :3\] as rgb"),
         ({"rgb": RGB.astype(np.float32)}, "from 0 to 255; floats must lie in 0..1"),
         ({"rgb": TENSOR.float()}, "from 0 to 255; floats must lie in 0..1"),
         (
             {"rgb": RGB.astype(np.int64)},
-            "int64 from 0 to 255; bring its values to 0..255",
+            "int64 from 0 to 255; scale the values to 0..255",
         ),
         ({"rgb": RGB, "thermal": HEATED.float()}, "thermal: float32 values up to 255, deeper than"),
         ({"thermal": torch.rand(3, 48, 64)}, "must have one channel"),

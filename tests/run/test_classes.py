@@ -68,7 +68,7 @@ def test_pairs_whose_classes_nobody_names(
         (["--classes", "car,bole", "--map", "bole=persn"], "the model has no class 'persn'"),
         (["--classes", "car,bole", "--map", "boel=person"], "the data has no class 'boel'"),
         (["--classes", "car,bole", "--map", "bole"], "'bole' is no DATA=MODEL"),
-        (["--classes", "car,bole", "--map", "bole=car,bole="], "bole stands twice"),
+        (["--classes", "car,bole", "--map", "bole=car,bole="], "bole is mapped twice"),
         (["--classes", "car,bole,x", "--map", "bole=person"], "the data's 'x' is none"),
         (["--colors", "#000000,#ffffff"], "--colors: say which classes they stand for"),
         (["--classes", "car,bole", "--colors", "#000000"], "--colors: 1 colours for 2 classes"),
