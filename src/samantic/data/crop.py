@@ -75,8 +75,7 @@ class Crop(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Along one axis: the image's pixels start..stop, and their place (offset, length) in the
-    result."""
+    """Along one axis: the image's pixels start..stop, and offset and length in the result."""
 
     start: int
     stop: int

@@ -116,8 +116,7 @@ def _nested(folder: Path, found: Images) -> Images:
 
 
 def _inside(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """Each path in the subfolders of a folder, except hidden ones, and its path below the
-    folder."""
+    """Each path in the subfolders of a folder, hidden ones skipped, and the path below it."""
     for path in sorted(folder.glob("*/**/*")):
         inner = path.relative_to(folder)
         if not any(part.startswith(".") for part in inner.parts[:-1]):
@@ -179,8 +178,7 @@ def _glob(base: Path, stars: str) -> list[Path]:
 
 
 def matched(pattern: str, path: str) -> str:
-    """The text that the stars of a pattern match in a path, joined by `-`; the path if it does not
-    match.
+    """The text that a pattern's stars match in a path, joined by `-`; else the path itself.
 
     A `.*` at the end matches any ending, which is no part of the name.
     """

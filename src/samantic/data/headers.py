@@ -86,8 +86,7 @@ def _bmp(start: bytes) -> Header:
 
 
 def _keeps_values(path: Path) -> bool:
-    """Whether a WebP stores its image losslessly (VP8L). A chunk is a name, a size and its
-    bytes."""
+    """Whether a WebP is lossless (VP8L). A chunk is a name, a size and its bytes."""
     with path.open("rb") as file:
         file.seek(12)
         while len(chunk := file.read(8)) == 8:

@@ -1,5 +1,4 @@
-"""The only module that opens image files: a file is decoded, or refused with a line that says what
-to do.
+"""The only module that opens image files: decodes them, or refuses them in one line.
 
 The kind of a file is known by its content. The decoded pixels are a `Raster`; `data/images.py`
 turns it into RGB and thermal arrays.
@@ -74,8 +73,7 @@ def decode(path: Path) -> Raster:
 
 
 def raster_of(image: str | Path | Image.Image, name: str) -> Raster:
-    """Decode a file or a Pillow image; a Pillow image just opened from a file keeps its header
-    too."""
+    """Decode a file or a Pillow image; an image just opened by Pillow keeps its header too."""
     if not isinstance(image, Image.Image):
         return decode(Path(image))
     if not isinstance(image, ImageFile.ImageFile):
@@ -154,8 +152,7 @@ def _plain_raster(samples: NDArray[Any], name: str) -> Raster:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
-    """Open an image file and its header without decoding it; errors inside the context become one
-    line.
+    """Open an image file and its header without decoding it; errors inside become one line.
 
     Raises:
         InputError: The file is missing, broken, no image, or of a kind that cannot be read

@@ -71,8 +71,7 @@ def read_instances(path: Path) -> NDArray[np.uint16]:
 
 
 def components(labels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Number the connected regions (8 neighbours) of (H, W) class ids; classes 0 and 255 become
-    0."""
+    """Number the connected regions (8 neighbours) of (H, W) class ids; 0 and 255 become 0."""
     numbered = np.zeros(labels.shape, np.uint16)
     for label in np.setdiff1d(np.unique(labels), [0, IGNORE]):
         regions, _ = ndimage.label(labels == label, np.ones((3, 3)))

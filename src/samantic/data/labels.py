@@ -89,8 +89,7 @@ class LabelCode:
         return labels
 
     def _tables(self, found: Raster) -> Iterator[NDArray[np.uint8]]:
-        """A table (256,) of the class id of each value, for each possible reading; `_UNKNOWN` for
-        none."""
+        """Class id of each value (256,) in each possible reading of a channel; or `_UNKNOWN`."""
         values = np.arange(256)
         if found.kind == "palette" and self.colours:
             yield self._of_colours(found.palette)

@@ -104,8 +104,7 @@ class PairedFolder(Dataset[Sample]):
         return noun(self.spec.modalities)
 
     def subset(self, name: str) -> str | None:
-        """The subset, such as day or night, that a file name's ending gives; None if it gives
-        none."""
+        """The subset, such as day or night, that a file name's ending gives; else None."""
         endings = self.spec.subsets.items()
         return next((subset for ending, subset in endings if name.endswith(ending)), None)
 

@@ -96,8 +96,7 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse pairs whose thermal values do not fit a fixed range; see `refuse_mixed` and
-    `refuse_unit`.
+    """Refuse thermal values that do not fit a fixed range (`refuse_mixed`, `refuse_unit`).
 
     Other scalings are not checked here: `8-bit` refuses every deeper image when it is read.
 

@@ -120,8 +120,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _plain(raw: bytes, picture: tuple[int, ...]) -> Counts:
-    """DJI's counts (H, W). The file does not give their size, so the picture's aspect ratio is
-    used.
+    """DJI's counts (H, W); their size follows from the picture's aspect ratio.
 
     Raises:
         ValueError: The counts do not fill an image of that aspect ratio.

@@ -50,8 +50,7 @@ class Found(NamedTuple):
 
 
 class Balanced(Dataset[Sample]):
-    """Crops of labelled pairs; a share of them shows rare classes or pasted objects of other
-    frames.
+    """Crops of labelled pairs, of which a share shows rare classes or pasted objects.
 
     With probability `augment.rare` a class is drawn, then a frame that has it, and the crop
     contains one of its pixels. A class that occurs in n frames is drawn in proportion to the square
@@ -92,8 +91,7 @@ class Balanced(Dataset[Sample]):
         return int(torch.multinomial(self.found.wanted, 1))
 
     def _paste(self, sample: Sample, index: int, label: int) -> Sample:
-        """Paste a region of a class from another frame into a sample, if a frame of its subset and
-        size has one."""
+        """Paste a region of a class from another frame that fits, if there is one."""
         alike = [
             frame
             for frame in self.found.frames(label).tolist()
