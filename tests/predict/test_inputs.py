@@ -144,9 +144,9 @@ def test_what_is_no_pair_is_told_what_it_is(
     ("call", "message"),
     [
         (lambda m: m([RGB], [HEAT, HEAT]), "1 RGB images, but 2 thermal ones"),
-        (lambda m: m(RGB, [HEAT]), "rgb: one image beside a list"),
-        (lambda m: m([RGB], HEAT), "thermal: one image beside a list"),
-        (lambda m: m([RGB], "heat.png"), "thermal: one image beside a list"),
+        (lambda m: m(RGB, [HEAT]), "rgb: one image with a list"),
+        (lambda m: m([RGB], HEAT), "thermal: one image with a list"),
+        (lambda m: m([RGB], "heat.png"), "thermal: one image with a list"),
         (lambda m: m.predict_batch([RGB]), r"takes pairs \(rgb, thermal\).* got a ndarray"),
         (lambda m: m.predict_batch(BATCH), "or call the model with two lists"),
         (lambda m: m.predict_batch([(RGB, HEAT), (HEAT, HEAT)]), "pair 1: rgb: must be"),

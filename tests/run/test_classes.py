@@ -207,7 +207,7 @@ def test_other_label_files_are_another_evaluation(
         (["--layout", "pairs", "--classes", "a,A"], "--classes: 'a' (class 0) and 'A'"),
         (["--layout", "pairs", "--classes", "a"], '--classes "background,person,car"'),
         (["--layout", "mfnet", "--rgb", "x"], "--rgb: layout mfnet has its own"),
-        (["--layout", "pairs", "--rgbt", "x", "--rgb", "y"], "--rgbt: stands for --rgb and --ther"),
+        (["--layout", "pairs", "--rgbt", "x", "--rgb", "y"], "--rgbt: replaces --rgb and --ther"),
         (["--layout", "pairs", "--classes", ",".join(NAMES), "--colors", ",".join(COLOURS)],
          "correct the file or the classes' colours"),
     ],
