@@ -198,7 +198,7 @@ def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
 
 
 def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:
-    """Quantize the model to 8 bits with the sampled pairs, and their labels if a drop is bounded."""
+    """Quantize the model with the sampled pairs, and with their labels if a drop is bounded."""
     inputs = [file.inputs_of([pair]) for pair in sampled.pairs]
     if order.most_drop is None:
         return quantised(model, inputs)

@@ -49,7 +49,7 @@ class Need(NamedTuple):
 
     @classmethod
     def of(cls, before: int, peak: int, trained: int) -> Need:
-        """Estimate from bytes before the step and at its peak, and the number of trained weights."""
+        """Estimate from the bytes before and at the peak of a step, and the trained weights."""
         fixed = min(before + 12 * trained, peak)
         return cls(fixed, peak - fixed)
 

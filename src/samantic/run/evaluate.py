@@ -102,7 +102,7 @@ def measure(
 ) -> tuple[dict[str, Any], Evaluation]:
     """Measure a model on a settled split and write the results; see `evaluate`.
 
-    `made` overrides the record in `out` of what the results were made from.
+    If `made` is given, `out` records it as what the results were made from.
     """
     predictor = load(
         folder,
