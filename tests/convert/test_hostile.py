@@ -85,7 +85,7 @@ COCO: dict[str, tuple[Change, str]] = {
     "runs": (put(*SEGMENT, value={"size": [48, 64], "counts": [1, 2]}), "run lengths of 3 pixels"),
     "below zero": (put(*SEGMENT, value={"size": [48, 64], "counts": [-1, 3073]}), "below zero"),
     "huge runs": (put(*SEGMENT, value={"size": [48, 64], "counts": [1e300]}), "run lengths of"),
-    "packed": (put(*SEGMENT, value={"size": [48, 64], "counts": "oooo"}), "break off"),
+    "packed": (put(*SEGMENT, value={"size": [48, 64], "counts": "oooo"}), "cut off"),
     "no text": (put(*SEGMENT, value={"size": [48, 64], "counts": "\t"}), "not COCO's text"),
     "size": (put(*SEGMENT, value={"size": [9, 9], "counts": [81]}), "a mask of 9x9 pixels"),
     "a list": (put("categories", value=[7]), "does not follow its format"),
@@ -170,7 +170,7 @@ def cut(whole: Any) -> None:
 
 BRUSH: dict[str, tuple[Change, str]] = {
     "bytes": (put(*VALUE, "rle", value=[999]), "no list of bytes"),
-    "breaks off": (cut, "breaks off"),
+    "breaks off": (cut, "cut off"),
     "huge": (put(*VALUE, "rle", value=[255] * 40), "a brush of 4294967295 values"),
     "turned": (put(*VALUE[:-1], "image_rotation", value=90), "the image was turned"),
     "image": (put(0, "data", value={"image": "/data/x"}), "no field names its image"),
