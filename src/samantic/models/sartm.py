@@ -170,7 +170,7 @@ class SARTM(Network):
         return Pyramid(*(_average([a, b], present) for a, b in zip(rgb, thermal, strict=True)))
 
     def _pooled(self, fused: Pyramid, pyramids: dict[str, Pyramid], present: Tensor) -> Pyramid:
-        """The pyramid for class vectors; in the variant `figure`, FRM and FFM serve only this one."""
+        """The pyramid for class vectors; the variant `figure` uses FRM and FFM only here."""
         if self.pooled_fusion is None or len(pyramids) == 1:
             return fused
         maps = (pyramids[name].semantic for name in MODALITIES)
