@@ -49,7 +49,7 @@ def boundary_loss(
 def log_boundary(
     known: Tensor, boundary: Tensor, wrap: bool = False, inside: Tensor | None = None
 ) -> Tensor:
-    """ln b(x) of some pixels: max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')).
+    """Logarithms ln b(x) = max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
 
     Args:
         known: ln P, (N, K, H, W).
@@ -81,14 +81,14 @@ def _around(at: Tensor, size: int, wrap: bool) -> tuple[Tensor, Tensor]:
 
 
 def _log_others(known: Tensor) -> Tensor:
-    """ln (1 - P) from ln P (M, K); for the most probable class, as the sum of the others."""
+    """Logarithms ln (1 - P) from ln P (M, K); for the most probable class from the others."""
     likeliest = known.argmax(1, keepdim=True)
     others = known.scatter(1, likeliest, -torch.inf)
     return (-others.exp()).log1p().scatter(1, likeliest, others.logsumexp(1, keepdim=True))
 
 
 def log_interior(known: Tensor, wrap: bool = False, inside: Tensor | None = None) -> Tensor:
-    """ln (1 - b(x)): min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
+    """Logarithms ln (1 - b(x)) = min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
 
     Args:
         known: ln P, (N, K, H, W).
