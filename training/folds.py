@@ -56,9 +56,7 @@ def main() -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             path = options.labelled / folder / f"{name}.png"
             pixels = np.dstack(read_rgbt(path)) if folder == "images" else decode(path).samples
-            with replacing(
-                target
-            ) as temporary:  # little compression: reading takes a third of the time
+            with replacing(target) as temporary:  # hardly compressed: read in a third of the time
                 Image.fromarray(pixels).save(temporary, compress_level=0)
     write_text(options.out / "all.txt", "\n".join(names) + "\n")
     for number, fold in enumerate(PLAN):

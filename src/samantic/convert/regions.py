@@ -1,4 +1,4 @@
-"""Regions as tools store them, rasterized.
+"""Regions as tools store them, rasterised.
 
 Coordinates are continuous: the pixel in column c spans c to c + 1. It belongs to a polygon if its
 centre, c + 0.5, lies inside by the even-odd rule. A polygon along pixel edges therefore gives

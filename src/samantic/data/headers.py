@@ -49,7 +49,7 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """The header of a file, recognized by its content, not by its ending.
+    """The header of a file, recognised by its content, not by its ending.
 
     Returns:
         The default header for a kind of file that is not known here.

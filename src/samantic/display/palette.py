@@ -4,7 +4,7 @@ The palettes of data sets say which colour stands for which class in their label
 those colours are dark or similar, so they are not used for display.
 
 The 40 colours are the result of a search (exchange of single colours, 3589 candidates of CIELAB
-lightness 43 to 88). It maximizes the smallest CIEDE2000 distance in normal vision, and as
+lightness 43 to 88). It maximises the smallest CIEDE2000 distance in normal vision, and as
 protanopes and deuteranopes see the colours (Machado et al. 2009). Smallest distance, grey of class
 0 included:
 

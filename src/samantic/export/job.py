@@ -169,7 +169,7 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
         "parameters": cost.parameters,
         "operations": cost.operations,
         "miou": None if predictor.folder is None else told_miou(predictor.folder),
-        "licence": f"weights trained on {info.dataset}: the terms of that data hold",
+        "licence": f"weights learnt from {info.dataset}: the terms of that data hold",
         "samantic": samantic.__version__,
         "torch": torch.__version__,
     }
@@ -198,7 +198,7 @@ def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
 
 
 def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:
-    """Quantize the model with the sampled pairs, and with their labels if a drop is bounded."""
+    """Quantise the model with the sampled pairs, and with their labels if a drop is bounded."""
     inputs = [file.inputs_of([pair]) for pair in sampled.pairs]
     if order.most_drop is None:
         return quantised(model, inputs)

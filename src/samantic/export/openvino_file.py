@@ -1,4 +1,4 @@
-"""Convert an ONNX model to OpenVINO, quantized on request."""
+"""Convert an ONNX model to OpenVINO, quantised on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quantised(
     measure: Callable[[Any, Any], float] | None = None,
     most_drop: float | None = None,
 ) -> Any:
-    """Quantize the convolutions and matrix products of a model to 8 bits.
+    """Quantise the convolutions and matrix products of a model to 8 bits.
 
     Args:
         model: An OpenVINO or ONNX model.
@@ -33,7 +33,7 @@ def quantised(
         check: Inputs and labels on which the drop is measured.
         measure: Returns a metric of a compiled model on some of `check`; larger is better.
         most_drop: Largest allowed drop of the metric; layers keep a higher precision until it
-            holds. None quantizes all layers.
+            holds. None quantises all layers.
     """
     nncf = import_quietly("nncf")
     nncf.set_log_level("ERROR")

@@ -69,7 +69,7 @@ class FeatureFusion(nn.Module):
         heads: Number of attention heads; it divides C.
         context: `sum`, as in the paper, or `mean`.
 
-    Shape: two maps (N, C, h, w) to one map (N, C, h, w), zero at initialization.
+    Shape: two maps (N, C, h, w) to one map (N, C, h, w), zero at initialisation.
     """
 
     def __init__(self, channels: int, heads: int, context: Context = "sum") -> None:

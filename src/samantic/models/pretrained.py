@@ -1,4 +1,4 @@
-"""Networks of transformers: loaded completely, or initialized at random."""
+"""Networks of transformers: loaded completely, or initialised at random."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
 
 
 def check_folder(base: str) -> None:
-    """Refuse excessive sizes in a local folder before memory is allocated, and quantized weights.
+    """Refuse excessive sizes in a local folder before memory is allocated, and quantised weights.
 
     Raises:
         ValueError: config.json has sizes beyond those of any network, or weights are integers.
@@ -141,7 +141,7 @@ def refuse_incomplete(base: str, missing: set[str], example: str) -> None:
 
 
 def reset_weights(model: nn.Module) -> None:
-    """Initialize weights by PyTorch's own rules, which suit training from scratch.
+    """Initialise weights by PyTorch's own rules, which suit training from scratch.
 
     transformers draws every weight with standard deviation 0.02, since a checkpoint overwrites
     them. Signals would vanish in convolutions without a norm.

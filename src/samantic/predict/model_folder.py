@@ -130,13 +130,13 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
 
 
 def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> str:
-    """Initialize a new network with the weights of a trained one; see `take_over`.
+    """Initialise a new network with the weights of a trained one; see `take_over`.
 
     Args:
         network: The network that `info` describes.
         info: Its description.
         name_or_path: A run folder, a model folder, or a hub id of a model of the same kind of
-            network. A model with an encoder for each camera can initialize one with a single
+            network. A model with an encoder for each camera can initialise one with a single
             encoder; a short encoder takes the blocks that both have.
 
     Returns:

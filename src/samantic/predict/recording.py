@@ -1,4 +1,4 @@
-"""Recordings of two cameras that are not synchronized: their frames, paired by time.
+"""Recordings of two cameras that are not synchronised: their frames, paired by time.
 
 The pairs equal those of `timestamps.by_time`, but only one frame is read ahead. If both cameras are
 equally fast, jitter loses no pair.

@@ -1,4 +1,4 @@
-"""Whether rows of an image are shifted, as after a transfer that lost its synchronization.
+"""Whether rows of an image are shifted, as after a transfer that lost its synchronisation.
 
 Neighbouring rows look alike. If a part of an image has been shifted sideways, the rows on both
 sides of the seam look alike only after one of them is shifted back: their circular

@@ -1,4 +1,4 @@
-"""Images of two cameras that are not synchronized, paired by the times in their names."""
+"""Images of two cameras that are not synchronised, paired by the times in their names."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def by_time(
     if not kept:
         raise InputError(
             f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
-            f"{apart.min():.3g} s apart: synchronize the cameras' clocks, or raise --tolerance"
+            f"{apart.min():.3g} s apart: synchronise the cameras' clocks, or raise --tolerance"
         )
     partners = {names[0][i]: names[1][there[i]] for i in kept}
     for images, paired in ((rgb, set(partners)), (thermal, set(partners.values()))):

@@ -134,7 +134,7 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
 
 
 def lessons(job: Job) -> tuple[SegmentationTask, Source]:
-    """The optimized task, and the data that it is trained on."""
+    """The optimised task, and the data that it is trained on."""
     config, pairs = job.config, job.splits["train"]
     balance = config.loss.class_balance
     weights = pairs.class_weights(balance) if balance else None

@@ -71,7 +71,7 @@ class LiteEncoder(nn.Module):
             here: (N, C, 1, 1) bool: the channels to use; the others become 0, the mean of the
                 pre-training images. None uses all.
         """
-        x = (255 * images - 127) / 128  # the normalization of the pre-training
+        x = (255 * images - 127) / 128  # the normalisation of the pre-training
         if here is not None:
             x = torch.where(here, x, 0.0)
         if x.shape[1] == 1:

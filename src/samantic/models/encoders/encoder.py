@@ -49,7 +49,7 @@ class Encoder(nn.Module, ABC):
         mean: Mean of its training images, for RGB in 0..1.
         std: Their standard deviation.
 
-    Shape: normalized images (N, 3, H, W) to maps (N, widths[i], H / strides[i], W / strides[i]).
+    Shape: normalised images (N, 3, H, W) to maps (N, widths[i], H / strides[i], W / strides[i]).
     """
 
     strides: tuple[float, float, float]
@@ -70,7 +70,7 @@ class Encoder(nn.Module, ABC):
         """Freeze parameters that no adaptation trains; by default there are none."""
 
     def read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Normalize images (N, 3, H, W) in [0, 1], pad them with the mean, and encode them."""
+        """Normalise images (N, 3, H, W) in [0, 1], pad them with the mean, and encode them."""
         height, width = images.shape[-2:]
         padding = (0, -width % self.multiple, 0, -height % self.multiple)
         maps: tuple[Tensor, Tensor, Tensor] = self(
@@ -132,7 +132,7 @@ def encode_pyramid(encoder: Encoder, decoder: Any, images: Tensor) -> Pyramid:
 
 
 def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
-    """Positional encodings (N, D, h, w) for the size of `semantic`, normalized along each axis."""
+    """Positional encodings (N, D, h, w) for the size of `semantic`, normalised along each axis."""
     batch, _, height, width = semantic.shape
     device = semantic.device
     y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height

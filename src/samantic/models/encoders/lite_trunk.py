@@ -8,7 +8,7 @@ blocks of Hiera mix them within windows, or in deeper stages over the whole imag
                         stride 4 ◄──┘              stride 8 ◄──┘
 
 The last layers of the blocks start at zero: before training, the trunk equals EfficientNet-Lite.
-Its maps differ in scale by a factor of ten and are normalized at the output. Batch norms are folded
+Its maps differ in scale by a factor of ten and are normalised at the output. Batch norms are folded
 into the convolutions before them, so no statistics depend on the batch.
 """
 
@@ -63,7 +63,7 @@ class Stage(nn.Module):
 class LiteTrunk(Sam2PreTrainedModel):
     """EfficientNet-Lite0's stages at strides 4, 8, 16 and 32, each with blocks of Hiera after it.
 
-    Shape: (N, 3, H, W) images, normalized as for SAM2, H and W multiples of 32, to four maps (N,
+    Shape: (N, 3, H, W) images, normalised as for SAM2, H and W multiples of 32, to four maps (N,
     H/s, W/s, C), channels last as in Hiera.
     """
 
@@ -99,7 +99,7 @@ class LiteTrunk(Sam2PreTrainedModel):
 
     @torch.no_grad()
     def start_from_imagenet(self) -> None:
-        """Load ImageNet weights, and initialize the blocks of Hiera as the identity.
+        """Load ImageNet weights, and initialise the blocks of Hiera as the identity.
 
         Raises:
             InputError: The package with the weights is not installed.

@@ -147,7 +147,7 @@ def add_lora(encoder: Encoder, rank: int, alpha: float | None = None) -> None:
 
 
 def _down(rank: int, inside: int) -> nn.Parameter:
-    """The matrix A of an update, (r, d), initialized like a Linear layer of PyTorch."""
+    """The matrix A of an update, (r, d), initialised like a Linear layer of PyTorch."""
     matrix = nn.Parameter(torch.empty(rank, inside))
     nn.init.kaiming_uniform_(matrix, a=math.sqrt(5))
     return matrix

@@ -135,7 +135,7 @@ def _config(trunk: dict[str, Any], width: int) -> Sam2Config:
 class ImageEncoder(Encoder):
     """SAM2's trunk (Hiera) and neck (FPN) for one modality.
 
-    Shape: (N, 3, H, W) normalized images, H and W multiples of 32, to three maps of width D at
+    Shape: (N, 3, H, W) normalised images, H and W multiples of 32, to three maps of width D at
     strides 4, 8 and 16. SAM2's no-memory embedding is added to the last, as in its image path.
     """
 

@@ -50,7 +50,7 @@ def _patch(sam: Any) -> int:
 class Sam3Encoder(ImageEncoder):
     """SAM3's trunk and neck for one modality.
 
-    Shape: (N, 3, H, W) normalized images, H and W multiples of a patch's side s, to three maps of
+    Shape: (N, 3, H, W) normalised images, H and W multiples of a patch's side s, to three maps of
     width D at strides s/4, s/2 and s, with the no-memory embedding added to the last.
     """
 

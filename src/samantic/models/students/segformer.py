@@ -36,7 +36,7 @@ attention."""
 class Student(Network):
     """SegFormer on RGB, thermal, or both as four channels.
 
-    A channel whose image is missing or not present is 0, the mean of normalized images. A hidden
+    A channel whose image is missing or not present is 0, the mean of normalised images. A hidden
     image therefore has no influence on the output.
 
     Args:
@@ -108,7 +108,7 @@ class Student(Network):
         return F.interpolate(logits, stacked.shape[-2:], mode="bilinear"), Pyramid(*maps[:3])
 
     def _stack(self, images: dict[str, Tensor], present: Tensor) -> Tensor:
-        """The normalized channels of all modalities, (N, C, H, W); 0 where there is no image."""
+        """The normalised channels of all modalities, (N, C, H, W); 0 where there is no image."""
         first = next(iter(images.values()))
         parts = []
         for name in self.modalities:

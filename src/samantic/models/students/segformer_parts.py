@@ -29,7 +29,7 @@ def build_segformer(
 ) -> tuple[SegformerForSemanticSegmentation, SegFormerShape]:
     """Build a SegFormer with random weights, or load one and fit it to its task.
 
-    A classifier for another number of classes is initialized anew, and so is the decoder if the
+    A classifier for another number of classes is initialised anew, and so is the decoder if the
     base is only an encoder. From weights for three channels, a fourth channel takes the mean; a
     single channel takes the sum, as if its image were repeated three times.
 
