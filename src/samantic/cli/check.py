@@ -74,7 +74,7 @@ def refuse_without_layout(options: argparse.Namespace) -> None:
     """Say how a tool's labels become a data set, or that a layout is needed.
 
     Raises:
-        InputError: Always, unless the path is a file that holds no labels.
+        InputError: The data need a conversion, or --layout is missing.
     """
     from samantic.convert.advice import conversion_advice
 

@@ -33,8 +33,7 @@ def vivid(rng: Rng) -> tuple[float, float, float]:
 
 
 def building(rng: Rng, climate: Climate, depth: float, width: float) -> list[Group]:
-    """Build a house of the given depth along z, with windows in all walls, warm vents and
-    posters."""
+    """Build a house of this depth along z, with windows in all walls, warm vents and posters."""
     tall, heat = rng.uniform(4, 15), climate.heat
     tone = any_color(rng, 0.45)
     wall = Paint(tone, heat["wall"] + rng.uniform(-6, 6), 0.05, climate.solar)
