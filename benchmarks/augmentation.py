@@ -1,11 +1,12 @@
-r"""What the random changes of colours and thermal values cut off, on real or generated frames.
+r"""How much the random changes of colours and thermal values clip, on real or generated frames.
 
     python benchmarks/augmentation.py --data FOLDER --layout mfnet --split train
 
 For RGB and thermal, by day and by night, over ten draws for each frame: the mean share of pixels at
-either end of the range, and the share of frames of which more than half is cut off, or more than
-90 % is black. `added` is the form of earlier versions, which added to RGB's brightness and to
-thermal's level what is now a factor or a share of the room.
+either end of the range, the share of frames with more than half of their pixels clipped, and the
+share of frames that are more than 90 % black. `added` is the form of earlier versions: they added
+offsets to RGB's brightness and to thermal's level, where the present form uses a factor or a share
+of the remaining range.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> None:
 
 
 def forms(batch: Batch, change: Photometric) -> dict[tuple[str, str], Tensor]:
-    """The images as they are, changed as by the first release, and as now."""
+    """The unchanged images, and the images after the changes of the first release and of today."""
     changed = change(batch)
     added = K.ColorJiggle(0.4, 0.4, 0.4, 0.05, p=1.0)(batch.rgb).clamp(0, 1)
     rows = {
@@ -78,7 +79,7 @@ def offset(thermal: Tensor, gain: float) -> Tensor:
 
 
 def shares(images: Tensor) -> tuple[float, float, float]:
-    """Mean share of pixels at an end, and shares of frames: over half cut off, over 90 % black."""
+    """Mean share of clipped pixels, and shares of frames: over half clipped, over 90 % black."""
     flat = images.flatten(1)
     black = (flat <= EDGE).float().mean(1)
     cut = ((flat <= EDGE) | (flat >= 1 - EDGE)).float().mean(1)

@@ -1,8 +1,8 @@
-"""`samantic batch`: nothing is lost or done twice, how fast one machine is, and the law of scale.
+"""`samantic batch`: no pair is lost or done twice, the speed of one machine, and the scaling.
 
-Each part is a command of its own, prints a Markdown table, and needs nothing of the others:
+Each part is a separate command that prints a Markdown table:
 
-export OMP_NUM_THREADS=1  # sums of more threads differ in their last digits
+export OMP_NUM_THREADS=1  # sums of several threads differ in their last digits
 python benchmarks/batch.py --kill node --pairs 2000 --corrupt 50     # one of two nodes, SIGKILL
 python benchmarks/batch.py --kill driver --pairs 2000 --corrupt 50   # and the command repeated
 python benchmarks/batch.py --pairs 200 2000                          # beside `samantic predict`
@@ -34,22 +34,22 @@ from samantic.files import read_json
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_BACKEND_LOG_LEVEL"] = "fatal"
-os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # 127.0.0.1 stays 127.0.0.1
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray does not replace 127.0.0.1
 
 LOOPBACK = {"include_dashboard": False, "object_store_memory": 200 * 2**20}
-"""Of every Ray that is started here."""
+"""Options of every Ray that is started here."""
 
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A folder with a short path: sockets have at most 107 bytes."""
+    """A folder with a short path: socket paths have at most 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="sb", dir="/tmp", ignore_cleanup_errors=True) as name:
         os.environ["RAY_TMPDIR"] = name
         yield Path(name)
 
 
 def write_pairs(folder: Path, count: int, size: tuple[int, int], corrupt: int) -> None:
-    """Random pairs, of which some thermal files end too early."""
+    """Random pairs; some thermal files are cut off."""
     rng = np.random.default_rng(0)
     bad = set(rng.choice(count, corrupt, replace=False).tolist())
     for kind in ("rgb", "thermal"):
@@ -63,7 +63,7 @@ def write_pairs(folder: Path, count: int, size: tuple[int, int], corrupt: int) -
 
 
 def commands(options: argparse.Namespace, root: Path) -> tuple[list[str], list[str]]:
-    """The words of `predict` and of `batch` on the pairs below a folder."""
+    """The words of `predict` and of `batch` for the pairs below a folder."""
     images = [f"--{kind}={root / 'in' / kind}" for kind in ("rgb", "thermal")]
     one = ["predict", options.model, *images, "--save", "labels", "--out", f"{root}/one"]
     many = ["batch", options.model, "--input", f"{root}/in", "--output", f"{root}/many"]
@@ -71,14 +71,14 @@ def commands(options: argparse.Namespace, root: Path) -> tuple[list[str], list[s
 
 
 class Run(NamedTuple):
-    """How a command went.
+    """The result of a command.
 
     Attributes:
         status: Its exit status.
-        labels: That it wrote.
+        labels: Number of labels that it wrote.
         rate: Pairs/s between the first tenth and the last tenth of its labels.
-        seconds: From its start to its end.
-        peak: MB of the process itself, without its children.
+        seconds: Time from its start to its end.
+        peak: Peak memory of the process itself in MB, without its children.
     """
 
     status: int
@@ -92,7 +92,7 @@ def timed(words: list[str], labels: Path, threads: int) -> Run:
     """Run a command.
 
     Args:
-        words: Of the command.
+        words: Words of the command.
         labels: Folder of the labels that it writes.
         threads: OMP_NUM_THREADS.
     """
@@ -135,7 +135,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def same_labels(root: Path) -> str:
-    """Whether both commands have written the same files; of models with as many threads they do."""
+    """Whether both commands have written equal files, as models with equal threads do."""
     one, many = (
         {path.name: path.read_bytes() for path in (root / name / "labels").iterdir()}
         for name in ("one", "many")
@@ -152,7 +152,7 @@ def sums_of(root: Path) -> str:
 
 
 def kill(options: argparse.Namespace) -> None:
-    """Kill a node or the driver when half of the labels are written, and check what is there."""
+    """Kill a node or the driver when half of the labels are written, and check the output."""
     print("| killed | pairs | corrupt | after | written | twice | exit status |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for count in options.pairs:
@@ -177,10 +177,10 @@ def lines(log: Path) -> list[str]:
 
 
 def lose_node(words: list[str], log: Path, least: int) -> tuple[int, int]:
-    """Run a job on two nodes of this machine, of which one is lost with all its processes.
+    """Run a job on two nodes of this machine; kill one of them with all its processes.
 
     Returns:
-        Labels when it was lost, and the exit status.
+        Number of labels at the kill, and the exit status.
     """
     import ray
     from ray.cluster_utils import Cluster
@@ -209,7 +209,7 @@ def lose_driver(words: list[str], log: Path, least: int) -> tuple[int, int]:
     """Start a job, kill it with all its processes, and repeat the command.
 
     Returns:
-        Labels when it was killed, and the exit status of the second run.
+        Number of labels at the kill, and the exit status of the second run.
     """
     command = [sys.executable, "-m", "samantic", *words]
     with subprocess.Popen(command) as process:
@@ -221,18 +221,18 @@ def lose_driver(words: list[str], log: Path, least: int) -> tuple[int, int]:
 
 
 def end(processes: list[psutil.Process]) -> None:
-    """Leave processes no time."""
+    """Kill processes at once."""
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
 
 
 WARM = 2
-"""Blocks of a model that are not counted."""
+"""Number of a model's first blocks that are not counted."""
 
 
 class Sleeper:
-    """In the place of a model: takes the time of one for each block, and no CPU."""
+    """Replaces a model: takes the same time for each block, and no CPU."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -246,7 +246,7 @@ class Sleeper:
 
 
 def simulate(options: argparse.Namespace) -> None:
-    """Print how many blocks/s models do that sleep, over what they would without any waiting."""
+    """Print the blocks/s of models that sleep, and the ratio to models that never wait."""
     import logging
 
     import ray
@@ -258,9 +258,9 @@ def simulate(options: argparse.Namespace) -> None:
         ray.init(num_cpus=cpus, _node_ip_address="127.0.0.1", **LOOPBACK, **quiet)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = context.print_on_execution_start = False
-        context.target_max_block_size = 1  # bytes, as `samantic batch` has it
+        context.target_max_block_size = 1  # bytes, as in `samantic batch`
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        context.wait_for_min_actors_s = 600  # processes that start would take CPU from the others
+        context.wait_for_min_actors_s = 600  # starting processes would take CPU from the others
         print(f"blocks of {options.block} pairs, {options.seconds:g} s each\n")
         print("| models | pairs/s | ideal | efficiency | driver, ms of CPU a block | full at |")
         print("|---|---|---|---|---|---|", flush=True)
@@ -270,11 +270,11 @@ def simulate(options: argparse.Namespace) -> None:
 
 
 def sleep(options: argparse.Namespace, models: int) -> list[str]:
-    """A row of the table: one stream through so many models.
+    """A row of the table: one stream through `models` models.
 
-    Each model counts from its own third block to its last: before, processes start. The driver
-    handles one block after the other: it is full at as many models as take a block in the time that
-    it needs of the CPU.
+    Each model is timed from its own third block to its last, because processes start before. The
+    driver handles one block after the other. It is saturated at as many models as finish a block in
+    the CPU time that the driver needs for one.
     """
     import pyarrow as pa
     import ray.data
@@ -303,7 +303,7 @@ def sleep(options: argparse.Namespace, models: int) -> list[str]:
     found = found[found.groupby("pid").cumcount() >= WARM]
     spans = found.groupby("pid").agg({"start": "min", "end": "max", "block": "size"})
     rate = float((spans["block"] / (spans["end"] - spans["start"])).sum())
-    ideal = models / options.seconds  # also of those that found no third block
+    ideal = models / options.seconds  # includes models that got no third block
     return [
         f"{rate * options.block:.0f}",
         f"{ideal * options.block:.0f}",

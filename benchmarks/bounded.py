@@ -1,4 +1,4 @@
-"""A command within bounds of memory and time."""
+"""Run a command within limits of memory and time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 TOLD = 2000
-"""Characters of a failed command's output that are kept."""
+"""Number of characters of a failed command's output that are kept."""
 
 
 class Bounds(NamedTuple):
@@ -22,11 +22,11 @@ class Bounds(NamedTuple):
 
 
 def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, Any]:
-    """Run a command in a session of its own, which ends with it.
+    """Run a command in its own session, which ends with it.
 
     Returns:
-        `status`: done, failed, memory or time; `seconds` on the clock; `peak`: resident bytes of
-        its largest process; `output`, and `told`, the end of it, if it failed.
+        `status`: done, failed, memory or time; `seconds` of wall time; `peak`: resident bytes of
+            its largest process; `output`, and `told`, the end of it, if it failed.
     """
     start, status = time.monotonic(), ""
     with TemporaryFile("w+") as output:
@@ -65,6 +65,6 @@ def resident(session: int) -> int:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == session:
                 found += page * int((process / "statm").read_text().split()[1])
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
     return found

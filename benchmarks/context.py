@@ -1,4 +1,4 @@
-"""How large the scores of FFM's context are and how sharp their softmax, as a sum and as a mean.
+"""Size of the scores of FFM's context and sharpness of their softmax, as a sum and as a mean.
 
 OMP_NUM_THREADS=1 python benchmarks/context.py sartm-nano --data data/mfnet --split val
 """

@@ -1,8 +1,8 @@
-"""Where an evaluation spends its time and memory: its network should be the most of it.
+"""Where an evaluation spends its time and memory: most of both should be the network's.
 
     python benchmarks/evaluation.py --frames 1000
 
-Random weights do: what is timed does not depend on them. --data takes a folder of scenes that
+Weights are random, since they do not affect the time. --data takes a folder of scenes that
 `samantic synthesize --layout mfnet` wrote before; without it they are generated (5 minutes).
 """
 
@@ -31,7 +31,7 @@ PAGE = 4096
 
 
 class Watched(PairedFolder):
-    """Notes the resident memory whenever a pair is read."""
+    """Records the resident memory whenever a pair is read."""
 
     def __getitem__(self, index: int) -> Sample:
         if index == 0:

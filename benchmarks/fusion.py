@@ -1,8 +1,8 @@
-"""What joining a teacher's classes with a SAM's masks costs on one core (GoodSAM's DAR).
+"""The cost of joining a teacher's classes with a SAM's masks on one core (GoodSAM's DAR).
 
     OMP_NUM_THREADS=1 python benchmarks/fusion.py --masks 200
 
-Random rectangles stand for masks; the best of several repeats counts.
+Random rectangles replace masks; the best of several repeats counts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLASSES = 19
 
 
 def best(function: Callable[[], object], repeats: int) -> float:
-    """Least time of several calls in seconds."""
+    """Shortest time of several calls in seconds."""
     least = float("inf")
     for _ in range(repeats):
         start = perf_counter()
@@ -34,7 +34,7 @@ def best(function: Callable[[], object], repeats: int) -> float:
 
 
 def rectangles(count: int, height: int, width: int) -> torch.Tensor:
-    """Masks (M, H, W) of up to two fifths of the height in either direction."""
+    """Masks (M, H, W): rectangles with sides up to two fifths of the height."""
     masks = torch.zeros(count, height, width, dtype=torch.bool)
     for mask in masks:
         top, left = int(torch.randint(height, ())), int(torch.randint(width, ()))

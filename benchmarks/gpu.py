@@ -1,12 +1,12 @@
-"""Pairs a second, memory and share of the peak on a GPU: eager, compiled, and as CUDA graphs.
+"""Pairs/s, memory and share of the peak on a GPU: eager, compiled, and as CUDA graphs.
 
     python benchmarks/gpu.py --out gpu.jsonl
     python benchmarks/gpu.py --out gpu.jsonl --table
 
-The first line measures for eight minutes at most and goes on from what the file holds; the second
-prints what it holds. SARTMs have SAM2.1's layouts and random weights, which change no time; LoRA is
-merged. All compute in bf16 (autocast). A cell runs in a process of its own, from raw images on the
-device to labels; compiling counts apart.
+The first line measures for eight minutes at most and continues from the results in the file; the
+second line prints them. SARTMs have SAM2.1's layouts and random weights, which do not affect the
+time; LoRA is merged. All compute in bf16 (autocast). A cell runs in its own process, from raw
+images on the device to labels; compilation is timed separately.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from samantic.predict.info import ModelInfo
 STUDENTS = ("nano", "segformer-b0")
 NETWORKS = ("tiny", "base-plus", "large", *STUDENTS)
 WAYS = {"eager": None, "compiled": "default", "graphs": "reduce-overhead"}
-"""How the network runs, and the mode of torch.compile, whose reduce-overhead is CUDA graphs."""
+"""How the network runs, and the mode of torch.compile; reduce-overhead uses CUDA graphs."""
 
 CARD = CATALOG["mfnet"]
 
 
 class Cell(NamedTuple):
-    """What one process measures."""
+    """The settings that one process measures."""
 
     network: str
     size: str
@@ -54,7 +54,7 @@ class Cell(NamedTuple):
 
 
 def deployed(name: str, device: torch.device) -> Deployed:
-    """A network with all that stands between it and the cameras."""
+    """A network with its preprocessing and postprocessing."""
     torch.manual_seed(0)
     if name == "nano":
         found: Deployed = samantic.load("nano", device=str(device)).deployed
@@ -71,7 +71,7 @@ def deployed(name: str, device: torch.device) -> Deployed:
 
 
 def measure(cell: Cell) -> dict[str, Any]:
-    """Figures of a cell."""
+    """The measurements of a cell."""
     device = torch.device(cell.device)
     height, width = map(int, cell.size.split("x"))
     model = deployed(cell.network, device)
@@ -103,7 +103,7 @@ def measure(cell: Cell) -> dict[str, Any]:
 
 
 def timed(call: Callable[[], Any], device: torch.device, seconds: float) -> Iterator[float]:
-    """Times of calls, for so many seconds and three calls at least."""
+    """Times of calls, for `seconds` seconds and at least three calls."""
     end, count = perf_counter() + seconds, 0
     while count < 3 or perf_counter() < end:
         start = perf_counter()
@@ -114,15 +114,15 @@ def timed(call: Callable[[], Any], device: torch.device, seconds: float) -> Iter
 
 
 def attempt(cell: Cell, given: Any) -> None:
-    """Measure in a process of its own; what fails there is told in one line."""
+    """Measure in a new process; an error there is reported in one line."""
     try:
         given.put(measure(cell))
-    except (RuntimeError, MemoryError) as error:  # too little memory, or nothing that compiles
+    except (RuntimeError, MemoryError) as error:  # too little memory, or no compiler
         given.put({"failed": str(error).splitlines()[0][:200]})
 
 
 def measured(cell: Cell, left: float) -> dict[str, Any] | None:
-    """Figures of a cell; None where the time that is left did not suffice."""
+    """The measurements of a cell; None if the remaining time was too short."""
     spawn = multiprocessing.get_context("spawn")
     given: Any = spawn.SimpleQueue()
     process = spawn.Process(target=attempt, args=(cell, given))
@@ -136,12 +136,12 @@ def measured(cell: Cell, left: float) -> dict[str, Any] | None:
 
 
 def known(path: Path) -> list[dict[str, Any]]:
-    """What a file holds."""
+    """The results in a file."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def table(found: list[dict[str, Any]]) -> str:
-    """The figures as Markdown."""
+    """The results as Markdown."""
     lines = [
         "| network | size | batch | way | pairs/s | memory, GB | of bf16 peak | ready, s |",
         "|---|---|---|---|---|---|---|---|",

@@ -1,7 +1,7 @@
 """Peak memory and time of a training step, with and without activation checkpointing.
 
-The network is SARTM with LoRA on SAM2.1's layout of a size, with random weights: memory and time do
-not depend on what the weights are. Each figure comes from a process of its own.
+The network is SARTM with LoRA on a layout of SAM2.1 with random weights: memory and time do not
+depend on the weights. Each number comes from its own process.
 
     OMP_NUM_THREADS=1 python benchmarks/memory.py --sizes tiny --images 480x640
 """

@@ -1,11 +1,11 @@
-"""Where the time of `samantic predict` goes, and what reading and writing in threads saves.
+"""Where the time of `samantic predict` goes, and how much reading and writing in threads saves.
 
     python benchmarks/predict.py nano --rgb pairs/rgb --thermal pairs/thermal
 
-Predicts folders in chunks, of which one half is read and written in threads as `predict` does, and
-the other one after the other; they take turns. Prints pairs a second, the share of the time outside
-the network (wall time less that of the calls of the network), then what overlays cost as PNG at
-each level of compression.
+Predicts folders in chunks. Half of the chunks are read and written in threads, as in `predict`, the
+other half one after the other, in turns. Prints pairs/s and the share of the time outside the
+network (wall time minus the network's calls); then the cost of overlays as PNG at each compression
+level.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LEVELS = (1, 4, 6, 9)
 
 
 def in_turn(call: Callable[[Any], Any], items: Iterable[Any], count: int) -> Iterator[Any]:
-    """As `ahead`, without threads."""
+    """Like `ahead`, without threads."""
     return map(call, items)
 
 
@@ -40,7 +40,7 @@ class Clock:
     """Seconds in the network of a model.
 
     Args:
-        model: Its calls are timed from now on.
+        model: From now on, its calls are timed.
     """
 
     def __init__(self, model: Predictor) -> None:
@@ -55,7 +55,7 @@ class Clock:
 
 
 def measure(model: Predictor, files: list[Files], chunk: int) -> None:
-    """Print the figures of both ways."""
+    """Print the results of both ways."""
     clock = Clock(model)
     spent = {name: [0.0, 0.0, 0] for name in WAYS}
     with tempfile.TemporaryDirectory() as folder:

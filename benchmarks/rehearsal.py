@@ -1,15 +1,14 @@
-"""Every benchmark configuration at its true size, before the weights and the data sets are there.
+"""Every benchmark configuration at its full size, without the real weights and data sets.
 
-Writes SAM2.1 with random weights in the files that the hub has of it, a CLIP likewise, and
-generated scenes of full size in the layouts of MFNet, PST900 and FMB. Then each configuration goes
-through the real command: --dry-run, two steps of a training with its validation and its test, an
-evaluation and a prediction, each in a process of its own. Shapes, keys, memory and time of a real
-run are met once.
+Writes SAM2.1 with random weights in the hub's files, a CLIP in the same way, and generated scenes
+of full size in the layouts of MFNet, PST900 and FMB. Each configuration then runs through the real
+commands: --dry-run, two steps of a training with its validation and test, an evaluation and a
+prediction, each in its own process. This tests shapes, keys, memory and time of a real run.
 
     python benchmarks/rehearsal.py --out runs/rehearsal
 
-What is done stands in OUT/cells.jsonl, a line a command, and is not done again: start it anew to go
-on. Dry runs come first. The table is written to OUT/table.md.
+OUT/cells.jsonl has a line for each finished command, which is not run again: start the script again
+to continue. Dry runs come first. The table is written to OUT/table.md.
 """
 
 from __future__ import annotations
@@ -37,10 +36,10 @@ SIZES = {"mfnet": (480, 640), "pst900": (720, 1280), "fmb": (600, 800)}
 
 KINDS = ("", "_late", "_paper")
 CELLS = {f"{layout}{kind}": "base-plus" for layout in SIZES for kind in KINDS}
-"""The nine configurations, and the SAM2 that they name."""
+"""The nine configurations, and their SAM2."""
 
 SMALL = (64, 96)
-"""Of the images, with --tiny."""
+"""Height and width of the images with --tiny."""
 
 
 def main() -> int:
@@ -72,7 +71,7 @@ def main() -> int:
 
 
 def recorded(out: Path) -> list[dict[str, Any]]:
-    """What is done, the last of each command."""
+    """The finished commands, the last record of each."""
     path = out / "cells.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     found = [json.loads(line) for line in lines]
@@ -80,7 +79,7 @@ def recorded(out: Path) -> list[dict[str, Any]]:
 
 
 def rehearse(name: str, size: str, verbs: Sequence[str], options: argparse.Namespace) -> None:
-    """Do what is not done yet of a cell, up to its first command that fails."""
+    """Run the unfinished commands of a cell, up to the first one that fails."""
     cell = f"{name} {size}"
     done = {(r["cell"], r["verb"]) for r in recorded(options.out) if r["status"] == "done"}
     if verbs[0] != VERBS[0] and (cell, VERBS[0]) not in done:
@@ -98,7 +97,7 @@ def rehearse(name: str, size: str, verbs: Sequence[str], options: argparse.Names
 
 
 def once(verb: str, name: str, size: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Do a command, and tell what came of it."""
+    """Run a command, and return its record."""
     command = words_of(verb, name, size, options)
     full = [*shlex.split(options.before), sys.executable, "-m", "samantic", *command]
     found = run_bounded(full, Bounds(options.gigabytes * 1e9, 60 * options.minutes), ROOT)
@@ -110,7 +109,7 @@ VERBS = ("dry run", "train", "evaluate", "predict")
 
 
 def words_of(verb: str, name: str, size: str, options: argparse.Namespace) -> list[str]:
-    """The words of the real command, whose inputs are written if they are not there."""
+    """The words of the real command; missing inputs are written."""
     layout = name.partition("_")[0]
     data = data_of(layout, options)
     run = options.out / "runs" / f"{name}_{size}"
@@ -157,7 +156,7 @@ def clip_of(options: argparse.Namespace) -> Path:
 
 
 def data_of(layout: Any, options: argparse.Namespace) -> Path:
-    """The folder of generated scenes: 10 to learn from, one to validate and one to test on."""
+    """The folder of generated scenes: 10 for training, one for validation and one for the test."""
     root = Path(options.out) / "data" / layout
     splits = {"train": range(10), "val": range(10, 11), "test": range(11, 12)}
     if not (root / "done").exists():

@@ -1,4 +1,4 @@
-"""What the commands of a rehearsal tell, as a table."""
+"""The results of a rehearsal's commands as a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from samantic.config.train import Config
 
 PAIRS = {"mfnet": 784, "pst900": 597, "fmb": 1220}
-"""Of the train splits, as their authors published them."""
+"""Published numbers of pairs in the train splits."""
 
 STEP = re.compile(r"step: ([\d.e+-]+) s for (\d+) pairs")
 PEAK = re.compile(r"memory: ([\d.]+) GB at the peak")
@@ -16,7 +16,7 @@ NEED = re.compile(r"estimate: ([\d.]+) GB, and ([\d.]+) GB for each pair")
 
 
 def facts_of(verb: str, output: str, config: Config) -> dict[str, Any]:
-    """Figures of a dry run, and what they mean for the configuration as it is published."""
+    """The numbers of a dry run, and their meaning for the published configuration."""
     step, peak, need = (found.search(output) for found in (STEP, PEAK, NEED))
     if verb != "dry run" or step is None or peak is None or need is None:
         return {}
@@ -52,7 +52,7 @@ HEAD = (
 
 
 def table(records: list[dict[str, Any]]) -> str:
-    """The table in Markdown; what ended early stands in its place."""
+    """The table in Markdown; an early end is named in place of numbers."""
     cells: dict[str, dict[str, Any]] = {}
     for record in records:
         cells.setdefault(record["cell"], {})[record["verb"]] = record

@@ -1,18 +1,19 @@
-"""How often `samantic calibrate` finds a rig, and what it claims where there is none to find.
+"""How often `samantic calibrate` finds a rig, and what it claims if there is none to find.
 
     OMP_NUM_THREADS=1 python benchmarks/rig.py --seeds 6
 
-Rigs are drawn (`samantic.scenes.rigs`): sizes of thermal from 80x60 to 640x512, its view 0.5 to
-1.15 times as wide as RGB's, turned, moved, stretched and tilted; the scenes are flat streets and
-streets in three dimensions. `plain` are the scenes' own temperatures with noise, `contrast` maps
-gray levels at random in every image, with more noise. In the other cases there is no rig: RGB and
-thermal of different scenes, each thermal image one pair late, noise, thermal in its mirror image
-or upside down, and different scenes with one logo in both cameras' images. `--real FOLDER` takes
-pairs of FOLDER/rgb and FOLDER/thermal in place of scenes, as many in a row as a rig has; what they
-lie apart themselves is then part of the error.
+Rigs are drawn (`samantic.scenes.rigs`): thermal sizes from 80x60 to 640x512, a view 0.5 to 1.15
+times as wide as RGB's, rotated, shifted, stretched and tilted. The scenes are flat streets and
+streets in three dimensions. `plain` has the scenes' own temperatures with noise; `contrast` maps
+gray levels at random in every image, with more noise. The other cases have no rig: RGB and thermal
+of different scenes, each thermal image one pair late, noise, mirrored thermal, thermal upside down,
+and different scenes with one logo in both cameras' images. `--real FOLDER` uses pairs of FOLDER/rgb
+and FOLDER/thermal in place of scenes, as many in a row as a rig has; their own misalignment is then
+part of the error.
 
-The error is the median distance in RGB pixels to the true place, over the part of thermal that RGB
-sees. `found`: claimed, and within 2 pixels. `wrong`: claimed, and not. `unknown`: nothing claimed.
+The error is the median distance in RGB pixels to the true position, over the part of thermal that
+RGB sees. `found`: claimed, and within 2 pixels. `wrong`: claimed, and not within 2 pixels.
+`unknown`: nothing claimed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def scenes(kind: str, seed: int, count: int, other: bool) -> list[Pair]:
-    """RGB and thermal of scenes, of different ones if so asked."""
+    """RGB and thermal of scenes, or of different scenes if `other` is set."""
     draw = {"flat": draw_scene, "street": draw_pinhole}[kind]
     drawn = [draw(seed, index, (480, 640)) for index in range(count)]
     heat = [draw(seed + 1000, i, (480, 640)) for i in range(count)] if other else drawn
@@ -48,7 +49,7 @@ def scenes(kind: str, seed: int, count: int, other: bool) -> list[Pair]:
 
 
 def real(folder: Path, seed: int, count: int, other: bool) -> list[Pair]:
-    """Pairs of a folder, from a place on that the seed says."""
+    """Pairs of a folder, from a start that the seed determines."""
     files = sorted((folder / "rgb").iterdir())
     start = (seed * 53) % max(1, len(files) - count)
     late = len(files) // 2 if other else 0
@@ -60,7 +61,7 @@ def real(folder: Path, seed: int, count: int, other: bool) -> list[Pair]:
 
 
 def one(case: str, pairs: list[Pair], seed: int) -> tuple[float, str, float]:
-    """Error of an estimate, why it is doubted, and the seconds that it took."""
+    """Error of an estimate, why it is doubted, and its time in seconds."""
     rng = np.random.default_rng(seed)
     size = SIZES[seed % len(SIZES)]
     rgb = [image for image, _ in pairs]

@@ -1,9 +1,9 @@
-r"""How long an evaluation under all disturbances takes, with and without what encoders remember.
+r"""How long an evaluation under all disturbances takes, with and without the encoders' cache.
 
     OMP_NUM_THREADS=1 python benchmarks/robustness.py nano sartm-nano --data FOLDER --split test
 
-Seconds of one core for `--frames` pairs: undisturbed, then under the whole suite with nothing
-remembered, as in earlier versions, and as it is.
+Seconds of one core for `--frames` pairs: undisturbed, then under the whole suite without the cache,
+as in earlier versions, and with it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
         model = samantic.load(name, device="cpu")
         data = PairedFolder(options.data, options.layout, options.split, camera=model.camera)
         data.keep_evenly(options.frames)
-        evaluate_predictor(model, data)  # what is loaded late
+        evaluate_predictor(model, data)  # load all lazy imports first
         for title, disturbances, most in (
             ("undisturbed", (), remembered),
             ("disturbed, nothing remembered", tuple(SUITE), 0),

@@ -1,7 +1,7 @@
-"""A server under load on loopback: how long answers take, and whether its memory stays flat.
+"""A server under load on loopback: response times, and whether its memory stays constant.
 
-Clients send pairs one after the other, each as soon as it has its last answer. A 503 that asks to
-come again is counted, and obeyed. Any other answer than 200 and 503 ends the run with status 1.
+Each client sends its next pair after its last answer. A 503 with Retry-After is counted, and
+obeyed. Any answer other than 200 and 503 ends the run with status 1.
 
     OMP_NUM_THREADS=1 python benchmarks/serve.py nano
     OMP_NUM_THREADS=1 python benchmarks/serve.py nano.onnx --data data/mfnet_mini
@@ -32,13 +32,13 @@ from samantic.data.pairs import PairedFolder
 from samantic.scenes import draw_scene
 
 ENDS = 200
-"""Answers at the beginning, and at the end, whose memory is compared."""
+"""Number of answers at the start, and at the end, whose memory is compared."""
 
 PARTS = 10
-"""Parts of a run whose mean memory is printed."""
+"""Number of parts of a run whose mean memory is printed."""
 
 PAIRS = 16
-"""Different pairs that are sent in turn."""
+"""Number of different pairs that are sent in turn."""
 
 MB = 1e6
 
@@ -47,12 +47,12 @@ Pair = dict[str, bytes]
 
 @dataclass
 class Seen:
-    """What clients saw.
+    """The clients' record.
 
     Attributes:
-        statuses: Answers by status.
-        seconds: From the first byte of a request to its answer, of those of status 200.
-        memory: Bytes that the server holds after each answer.
+        statuses: Number of answers by status.
+        seconds: Time from the first byte of a request to its answer, for status 200.
+        memory: Bytes of the server's memory after each answer.
     """
 
     statuses: Counter[int] = field(default_factory=Counter)

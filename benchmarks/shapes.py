@@ -1,6 +1,6 @@
-"""SAM2.1 in its four sizes with random weights, and a CLIP, in the files that the hub has of them.
+"""SAM2.1 in its four sizes, and a CLIP, with random weights in the hub's files.
 
-Memory and time do not depend on what the weights are.
+Memory and time do not depend on the weights.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Shape:
 
 
 MICRO = "micro"
-"""A shape that the hub does not have, for tests."""
+"""A small shape for tests, which is not on the hub."""
 
 SHAPES = {
     "tiny": Shape(96, 1, (1, 2, 7, 2), (5, 7, 9)),
@@ -71,12 +71,12 @@ def build_sam(shape: Shape) -> Sam2Model:
 
 
 def write_sam(folder: Path, shape: Shape) -> None:
-    """Write what the hub has of SAM2.1: the network for videos, whose image part is wanted."""
+    """Write the hub's files of SAM2.1: the network for videos, of which the image part is used."""
     Sam2VideoModel(Sam2VideoConfig(vision_config=vision(shape))).save_pretrained(folder)
 
 
 def write_clip(folder: Path, small: bool = False) -> None:
-    """Write CLIP-ViT-B/32, or a small one, with both towers; its tokenizer knows letters alone."""
+    """Write CLIP-ViT-B/32, or a small one, with both towers; its tokenizer knows only letters."""
     letters = "abcdefghijklmnopqrstuvwxyz"
     tokens = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
     folder.mkdir(parents=True, exist_ok=True)

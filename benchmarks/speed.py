@@ -1,15 +1,15 @@
-"""The tables of docs/speed.md: exported files and peers beside PyTorch, taking turns.
+"""The tables of docs/speed.md: exported files and other networks against PyTorch, in turns.
 
     python benchmarks/speed.py make --folder speed --data mfnet_mini
     python benchmarks/speed.py time --folder speed --rounds 15 --threads 2
     python benchmarks/speed.py accuracy --folder speed --data mfnet_mini
     python benchmarks/speed.py smooth --data mfnet_mini --count 20 --first sartm-nano
 
-`make` writes what takes part, once each: the models that ship as files of every precision, SARTM on
-SAM2's tiny layout, and a SegFormer-B0 of four channels. The last two have random weights, which
-change no time. int8 chooses its ranges by frames of the split train; `accuracy` measures on the
-split test. `smooth` makes int8 files as NNCF does by default, as it does for transformers, and so
-with SmoothQuant, and compares them on the split val, whose frames choose the ranges too.
+`make` writes the contenders once: the shipped models as files of every precision, SARTM on SAM2's
+tiny layout, and a SegFormer-B0 with four channels. The last two have random weights, which do not
+affect the time. int8 is calibrated on frames of the split train; `accuracy` measures on the split
+test. `smooth` makes int8 files with NNCF's defaults, with its options for transformers, and with
+SmoothQuant in addition. It compares them on the split val, on whose frames they are calibrated too.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ CARD = CATALOG["mfnet"]
 
 
 def folder_of(folder: Path, name: str) -> str:
-    """What stands for a model: its name if it ships, its folder otherwise."""
+    """The name of a shipped model, or the folder of another one."""
     return name if name in SHIPPED else str(folder / name)
 
 
 def make(folder: Path, data: Path, count: int) -> None:
-    """Write the models and files that are not there yet."""
+    """Write the models and files that do not exist yet."""
     torch.manual_seed(0)
     base = folder / "sam2-tiny-layout"
     if not base.exists():
@@ -75,7 +75,7 @@ def make(folder: Path, data: Path, count: int) -> None:
 
 
 def measure_accuracy(folder: Path, data: Path, count: int, names: list[str]) -> None:
-    """Print the mIoU of files of fewer bits on the split test beside the model's."""
+    """Print the mIoU of files of lower precision on the split test, and that of the model."""
     for name in names:
         model = samantic.load(name, device="cpu")
         sampled = from_folder(model, Split(data, "mfnet", "test"), find_model(name), count)
@@ -91,7 +91,7 @@ def measure_accuracy(folder: Path, data: Path, count: int, names: list[str]) -> 
 
 
 def compare_smooth(data: Path, count: int, names: list[str]) -> None:
-    """Print how int8 files of three ways of NNCF answer."""
+    """Print the agreement of int8 files from three settings of NNCF."""
     nncf = import_quietly("nncf")
     plain, kind = nncf.quantize, nncf.ModelType.TRANSFORMER
     off = nncf.AdvancedSmoothQuantParameters(matmul=-1, convolution=-1)

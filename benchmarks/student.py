@@ -1,11 +1,11 @@
-"""What a student costs beside SARTM: parameters, operations, and time of a pass on one core.
+"""Cost of a student and of SARTM: parameters, operations, and time of a pass on one core.
 
     OMP_NUM_THREADS=1 python benchmarks/student.py --repeats 7
 
-Random weights do but for nano, the model that ships. Operations are those of convolutions and
-matrix products, two for a multiplication and its addition. The networks take turns and the best of
-their turns counts, so that what else the machine does touches all alike. sam2.1-hiera-tiny is
-transformers' default SAM2, with LoRA folded in as for inference.
+Weights are random, except those of nano, the shipped model. Operations are those of convolutions
+and matrix products; a multiplication and its addition count as two. The networks run in turns and
+the best turn counts, so that other work on the machine affects all alike. sam2.1-hiera-tiny is
+transformers' default SAM2, with LoRA merged as for inference.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-r"""The figures of docs/video.md: a generated recording, cameras that fail, labels that flicker.
+r"""The numbers of docs/video.md: a generated recording, cameras that fail, labels that flicker.
 
     python benchmarks/video.py videos --frames 600 --height 120 --out video
     python benchmarks/video.py faults flicker --height 240
     python benchmarks/video.py --real mfnet_mini msrs roadscene llvip
 
-A camera moves over larger generated scenes, in which bright things move by themselves; both
-cameras add noise of their own. Printed are: a video pair at two frame rates (frames, pairing,
-memory, real time factor); five faults of each camera, whether they are found and after how many
-frames, and mIoU with the gate and without; flicker and mIoU with and without `--smooth`.
-`--real FOLDER` prints the alarms of the gate over real pairs (rgb/ and thermal/ below it, or
+A camera moves over larger generated scenes with moving bright objects; both cameras add their own
+noise. `videos` prints a pair of videos at two frame rates: frames, pairing, memory, real time
+factor. `faults` prints for five faults of each camera whether and after how many frames they are
+found, and the mIoU with and without the gate. `flicker` prints flicker and mIoU with and without
+`--smooth`. `--real FOLDER` prints the gate's alarms over real pairs (rgb/ and thermal/ below it, or
 MFNet's images/).
 """
 
@@ -38,12 +38,12 @@ from samantic.predict.videos import Order, predict_recording
 from samantic.scenes import draw_scene
 
 FAULTS = ("frozen", "black", "saturated", "shifted rows", "dropped")
-LENGTH, EVERY = 15, 30  # frames of a fault, and from one to the next
+LENGTH, EVERY = 15, 30  # frames of a fault, and frames from one fault to the next
 CLASSES = 9
 
 
 class Shot(NamedTuple):
-    """What both cameras see at a time, and what is there."""
+    """The images of both cameras at one time, and the ground truth."""
 
     rgb: NDArray[np.uint8]
     thermal: NDArray[np.uint8]
@@ -51,14 +51,14 @@ class Shot(NamedTuple):
 
 
 class World:
-    """Scenes that a camera moves over: another one every ten seconds, by day and by night."""
+    """Scenes over which a camera moves: a new one every ten seconds, by day and by night."""
 
     def __init__(self, height: int, seed: int = 7) -> None:
         self.size, self.seed = (height, height * 4 // 3), seed
         self.scenes: dict[int, Any] = {}
 
     def shot(self, seconds: float, noise: float = 2.0) -> Shot:
-        """The pictures at a time; noise depends on the time alone."""
+        """The images at a time; noise depends only on the time."""
         tall, wide = self.size
         index, phase = int(seconds // 10), seconds % 10 / 10
         if index not in self.scenes:
@@ -79,7 +79,7 @@ class World:
 
 
 def _walk(scene: Any, into: tuple[NDArray[np.uint8], ...], phase: float) -> None:
-    """Let the largest person or car of a scene cross the picture once more."""
+    """Paste the largest person or car of a scene a second time, moving across the image."""
     ids, counts = np.unique(scene.instances[np.isin(scene.labels, (1, 2))], return_counts=True)
     if not len(ids):
         return
@@ -96,7 +96,7 @@ def _walk(scene: Any, into: tuple[NDArray[np.uint8], ...], phase: float) -> None
 
 
 def record(world: World, folder: Path, frames: int, rates: tuple[float, float]) -> list[Path]:
-    """Write both cameras' videos of a time, the first in H.264 and the second in FFV1."""
+    """Write both cameras' videos: RGB in H.264, thermal in FFV1."""
     paths = [folder / "rgb.mp4", folder / "thermal.mkv"]
     seconds = frames / min(rates)
     for path, rate, name in zip(paths, rates, ("rgb", "thermal"), strict=True):
@@ -108,7 +108,7 @@ def record(world: World, folder: Path, frames: int, rates: tuple[float, float]) 
 
 
 class Watched(Recording):
-    """A recording that notes the memory in use at each pair, in MiB."""
+    """A recording that records the memory in use at each pair, in MiB."""
 
     def __iter__(self) -> Iterator[Any]:
         self.memory: list[float] = []
@@ -141,7 +141,7 @@ def videos(model: Any, world: World, folder: Path, frames: int) -> None:
 
 
 def spoiled(image: Any, fault: str, frozen: Any, wide: int) -> Any:
-    """An image with a fault; None where it is lost."""
+    """An image with a fault; None for a lost image."""
     if fault == "dropped":
         return None
     if fault == "frozen":
@@ -155,7 +155,7 @@ def spoiled(image: Any, fault: str, frozen: Any, wide: int) -> Any:
 
 
 def faulty(shots: list[Shot], camera: str) -> Iterator[tuple[Any, Any]]:
-    """The pairs of shots, in which one camera has every fault in turn."""
+    """The pairs of shots; one camera has every fault in turn."""
     frozen = None
     for i, shot in enumerate(shots):
         part, place = divmod(i, EVERY)
@@ -179,7 +179,7 @@ def count(matrix: NDArray[np.int64], truth: NDArray[Any], found: NDArray[Any]) -
 
 
 def faults(model: Any, world: World) -> None:
-    """Whether each fault is found, and what the gate is good for."""
+    """Whether each fault is found, and the benefit of the gate."""
     shots = [world.shot(10 * (i // EVERY) + i % EVERY / 25) for i in range(EVERY * len(FAULTS))]
     for camera in ("rgb", "thermal"):
         results = {}
@@ -209,7 +209,7 @@ def faults(model: Any, world: World) -> None:
 
 
 def flicker(model: Any, world: World, frames: int) -> None:
-    """mIoU, and the share of pixels that change their label between frames of a camera at rest."""
+    """The mIoU, and the share of pixels whose label changes between frames of a static camera."""
     for smooth in (0.0, 0.3, 0.5, 0.7, 0.85):
         matrix, changes = np.zeros((CLASSES, CLASSES), int), []
         shots = [world.shot(i / 25, noise=6.0) for i in range(frames)]
@@ -229,7 +229,7 @@ def flicker(model: Any, world: World, frames: int) -> None:
 
 
 def alarms(model: Any, folder: Path) -> None:
-    """Alarms over real pairs, which are well; a frame that a hysteresis adds is not counted."""
+    """Alarms over real, healthy pairs; frames that only the hysteresis adds are not counted."""
     counts: dict[str, Counter[str]] = {"rgb": Counter(), "thermal": Counter()}
     paths = sorted((folder / "images").glob("*.png"))
     others = [] if paths else sorted((folder / "rgb").iterdir())

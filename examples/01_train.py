@@ -36,5 +36,5 @@ with one_line("01_train.py"):
     try:
         main(folder)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing is left half-made
+        shutil.rmtree(folder, ignore_errors=True)  # leave no partial run
         raise

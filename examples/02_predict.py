@@ -2,7 +2,8 @@
 
 python examples/02_predict.py MODEL IMAGE OUT
 
-MODEL is nano, a run folder or a model folder; IMAGE has four channels, thermal being the last.
+MODEL is nano, a run folder or a model folder; IMAGE has four channels, of which the last is
+thermal.
 """
 
 import sys
@@ -14,7 +15,7 @@ from samantic.errors import InputError, one_line
 
 
 def main(name: str, image: Path, out: Path) -> None:
-    rgb, thermal = read_rgbt(image)  # arrays; paths and PIL images of separate files do as well
+    rgb, thermal = read_rgbt(image)  # arrays; paths and PIL images of separate files work too
     model = samantic.load(name)
     answers = {
         "both": model(rgb, thermal),

@@ -1,4 +1,4 @@
-"""Bring your own recordings into the layout `pairs`, and look at what a network would see.
+"""Bring your own recordings into the layout `pairs`, and check what a network would see.
 
     python examples/03_own_data.py RECORDING OUT
 
@@ -25,7 +25,7 @@ def copy_pairs(recording: Path, out: Path) -> None:
     there = PairedFolder(recording, card, "all", classes=CLASSES)
     if len(there) < 5:
         raise InputError(f"{recording}: {len(there)} pairs; three splits need 5 or more")
-    sizes = {there[i].size for i in range(len(there))}  # what cannot be read is told here
+    sizes = {there[i].size for i in range(len(there))}  # raises an error for unreadable files
     names = [pair.name for pair in there.files]
     for kind in KINDS:
         (out / kind).mkdir()
@@ -50,7 +50,7 @@ with one_line("03_own_data.py"):
     if target.exists():
         raise InputError(f"{target}: is there already; give a new folder")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # what is written has another name until it is whole
+    # the folder has a temporary name until it is complete
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as made:
         whole = Path(made, "whole")
         whole.mkdir()

@@ -1,11 +1,11 @@
-"""Segment what an RGB and a thermal camera on this machine see, as they see it.
+"""Segment the live images of an RGB and a thermal camera on this machine.
 
 python examples/04_camera.py MODEL RGB THERMAL [PAIRS]
 
 MODEL is nano, a run folder, a model folder or an exported file; RGB and THERMAL are numbers of
-video devices, such as 0 and 2 for /dev/video0 and /dev/video2. The thermal camera must give Y16,
-which are counts of 16 bits: its 8 bits of gray change their meaning from frame to frame. Needs
-OpenCV (pip install opencv-python-headless) on Linux. Ends after PAIRS pairs, or with Ctrl-C.
+video devices, such as 0 and 2 for /dev/video0 and /dev/video2. The thermal camera must support Y16,
+counts of 16 bits: its 8-bit gray levels change their meaning from frame to frame. Needs OpenCV (pip
+install opencv-python-headless) on Linux. Ends after PAIRS pairs, or with Ctrl-C.
 """
 
 import sys
@@ -21,7 +21,7 @@ from samantic.errors import InputError, one_line
 
 
 def opened(device: str, thermal: bool) -> Any:
-    """A camera, set to raw counts if it is thermal, with no old frames in a queue."""
+    """Open a camera, with raw counts if it is thermal, and without a queue of old frames."""
     camera = cv2.VideoCapture(int(device), cv2.CAP_V4L2)
     if not camera.isOpened():
         raise InputError(f"/dev/video{device}: no such camera, or another program has it")
@@ -43,13 +43,13 @@ def counts_of(image: np.ndarray, device: str) -> np.ndarray:
 
 
 def pairs_of(rgb: str, thermal: str) -> Iterator[tuple[Any, Any]]:
-    """Pairs as long as a camera gives one; None of a camera that has stopped for a moment."""
+    """Pairs as long as a camera gives images; None for a camera that has stopped for a moment."""
     cameras = opened(rgb, thermal=False), opened(thermal, thermal=True)
     try:
         while True:
-            there = [camera.grab() for camera in cameras]  # both at once; decoding takes its time
+            there = [camera.grab() for camera in cameras]  # both at once; decoding takes longer
             if not any(there):
-                raise InputError("both cameras have stopped; look at their cables")
+                raise InputError("both cameras have stopped; check their cables")
             colour, heat = (
                 camera.retrieve()[1] if ok else None
                 for camera, ok in zip(cameras, there, strict=True)
@@ -61,7 +61,7 @@ def pairs_of(rgb: str, thermal: str) -> Iterator[tuple[Any, Any]]:
 
 
 def main(name: str, rgb: str, thermal: str, most: int | None) -> None:
-    exported = name.endswith((".onnx", ".xml"))  # such a file knows its cameras
+    exported = name.endswith((".onnx", ".xml"))  # such a file has its own camera settings
     options = {} if exported else {"thermal_scaling": "frame", "rig": "resize"}
     model, start = samantic.load(name, **options), time.perf_counter()
     pairs = model.stream(pairs_of(rgb, thermal), channels="bgr", ahead=1)  # OpenCV's order
@@ -69,7 +69,7 @@ def main(name: str, rgb: str, thermal: str, most: int | None) -> None:
         states = ", ".join(f"{camera} {state}" for camera, state in prediction.cameras.items())
         print(f"{number / (time.perf_counter() - start):.1f} a second; {states}; {prediction}")
         if number == most:
-            pairs.close()  # the cameras are released
+            pairs.close()  # this releases the cameras
             return
 
 

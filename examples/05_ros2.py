@@ -19,11 +19,11 @@ import samantic
 from samantic.errors import InputError, one_line
 
 KINDS = {"mono8": "u1", "8UC1": "u1", "mono16": "u2", "16UC1": "u2", "rgb8": "3u1", "bgr8": "3u1"}
-SLOP = 0.05  # most seconds between the images of a pair
+SLOP = 0.05  # largest difference in seconds between the images of a pair
 
 
 def pixels_of(message: Any) -> np.ndarray:
-    """The pixels of an Image: rows are `step` bytes long, with bytes in the order it says."""
+    """The pixels of an Image: rows of `step` bytes, in the byte order that the message gives."""
     if message.encoding not in KINDS:
         raise InputError(f"encoding {message.encoding}: give one of {', '.join(KINDS)}")
     kind = np.dtype(KINDS[message.encoding]).newbyteorder("><"[not message.is_bigendian])
@@ -32,7 +32,7 @@ def pixels_of(message: Any) -> np.ndarray:
     ):
         raise InputError(
             f"an image of {len(message.data)} bytes, but {message.height} rows of {message.step} "
-            f"bytes hold {message.width} pixels of {message.encoding}; mend the camera's driver"
+            f"bytes hold {message.width} pixels of {message.encoding}; fix the camera's driver"
         )
     rows = np.frombuffer(bytes(message.data), np.uint8).reshape(message.height, message.step)
     used = np.ascontiguousarray(rows[:, : message.width * kind.itemsize])
@@ -42,7 +42,7 @@ def pixels_of(message: Any) -> np.ndarray:
 
 
 def main(name: str, rgb: str, thermal: str) -> None:
-    exported = name.endswith((".onnx", ".xml"))  # such a file knows its cameras
+    exported = name.endswith((".onnx", ".xml"))  # such a file has its own camera settings
     options = {} if exported else {"thermal_scaling": "frame", "rig": "resize"}
     model, newest, headers = samantic.load(name, **options), Queue(2), deque()
     rclpy.init()

@@ -23,7 +23,7 @@ def call(value: object) -> str:
 
 
 def described(name: str, value: object) -> Iterator[str]:
-    """Lines of one public name: its signature, and of a class its fields, methods, properties."""
+    """Lines of one public name: its signature, and for a class its fields, methods, properties."""
     if not inspect.isclass(value):
         yield f"{name}{call(value)}" if inspect.isfunction(value) else name
         return

@@ -1,4 +1,4 @@
-"""Draw the picture of docs/results/demo.md: scenes of a demo, and what its networks see in them.
+"""Draw the picture of docs/results/demo.md: scenes of a demo, and its networks' predictions.
 
 python tools/demo_picture.py runs/demo docs/images/demo.jpg
 """
@@ -18,7 +18,7 @@ from samantic.display.ground import ground_of
 from samantic.display.overlay import overlay
 
 SCENES = (0, 51, 47)
-"""Of the unseen ones: one by day, two by night."""
+"""Numbers of unseen scenes: one by day, two by night."""
 
 NETWORKS = ("fused", "rgb", "thermal")
 SCALE, GAP = 2, 4

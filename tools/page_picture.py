@@ -19,11 +19,11 @@ VIEW = {"width": 1240, "height": 800}
 COLOURS = 176
 
 POINT = 0.73, 0.45
-"""Where the pointer rests, as shares of the picture's width and height."""
+"""Position of the pointer, as shares of the picture's width and height."""
 
 
 def main(address: str, out: Path) -> None:
-    """Click a scene, point at it, and keep what is seen in few colours."""
+    """Click a scene, point at it, and save the page as a picture with few colours."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]
@@ -34,7 +34,7 @@ def main(address: str, out: Path) -> None:
         page.locator("#stages figure").wait_for()
         page.locator(".swipe").fill("38")
         box = page.locator(".frame").bounding_box()
-        assert box is not None  # noqa: S101  # it was waited for
+        assert box is not None  # noqa: S101  # the element was awaited
         page.mouse.move(
             box["x"] + POINT[0] * box["width"], box["y"] + POINT[1] * box["height"], steps=2
         )

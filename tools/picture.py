@@ -1,4 +1,4 @@
-"""Draw the picture of the README: a generated night scene and what nano finds in it.
+"""Draw the picture of the README: a generated night scene and nano's prediction.
 
 python tools/picture.py docs/images/nano.jpg
 """
@@ -21,7 +21,7 @@ HEAD, GAP = 34, 8
 
 
 def font(size: int) -> ImageFont.FreeTypeFont:
-    """The letters that matplotlib brings."""
+    """The font that comes with matplotlib."""
     return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf", size)
 
 

@@ -26,7 +26,7 @@ SECTIONS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example", "Exa
 
 
 def public_names(module: str) -> list[str]:
-    """Names that a module promises: its `__all__`, or the functions and classes of its own."""
+    """Public names of a module: its `__all__`, or its own functions and classes."""
     loaded = import_module(module)
     if hasattr(loaded, "__all__"):
         return sorted(loaded.__all__)
@@ -49,7 +49,7 @@ def page(module: str) -> str:
 
 
 def entry(name: str, value: object) -> Iterator[str]:
-    """A public name's signature, description and, of a class, its public methods."""
+    """A public name's signature, description and, for a class, its public methods."""
     if not (inspect.isclass(value) or inspect.isfunction(value)):
         yield f"A constant of type `{type(value).__name__}`."
         return
@@ -66,18 +66,18 @@ def entry(name: str, value: object) -> Iterator[str]:
 
 
 def members(value: type[object]) -> dict[str, object]:
-    """What a class offers by name: its own, and what it has from classes that no page shows."""
+    """Public members of a class by name: its own, and those of base classes that no page shows."""
     public = [getattr(import_module(module), n) for module in MODULES for n in public_names(module)]
     found: dict[str, object] = {}
     for base in reversed(value.__mro__):
         hidden = base.__module__.startswith("samantic.") and base not in public
-        if base is value or (hidden and base.__name__ != "Options"):  # whose checks are no offer
+        if base is value or (hidden and base.__name__ != "Options"):  # its checks are not public
             found |= {k: v for k, v in vars(base).items() if k == "__call__" or k[0] != "_"}
     return found
 
 
 def described(value: object) -> str:
-    """A docstring and, of a configuration, its keys with their help."""
+    """A docstring and, for a configuration, its keys with their help."""
     lines = [inspect.getdoc(value) or ""]
     for field in dataclasses.fields(value) if dataclasses.is_dataclass(value) else ():
         if help_text := field.metadata.get("help"):
@@ -86,7 +86,7 @@ def described(value: object) -> str:
 
 
 def signature(name: str, value: object) -> str:
-    """A call with its parameters, one a line where they do not fit into one, and its result."""
+    """A call with its parameters, one a line if one line is too short, and its result."""
     words = parameters(value)
     result = "" if inspect.isclass(value) else f" -> {returned(value)}"
     line = f"{name}({', '.join(words)}){result}"

@@ -1,12 +1,13 @@
-r"""Measure runs on the folds that they did not learn from, and compare recipes frame by frame.
+r"""Measure runs on the folds that they were not trained on, and compare recipes frame by frame.
 
     python training/crossval.py 'runs/plain_f{k}' 'runs/rare_f{k}' --data data/mfnet_folds \
         --folds 0 2
 
-Every pattern is a recipe, {k} in it the number of a fold of `folds.py`. Prints the mIoU over all
+Every pattern is a recipe; {k} in it is the number of a fold of `folds.py`. Prints the mIoU over all
 frames of the folds, by day and by night, the IoU of each class, and the difference to the first
-recipe with its 95 % interval over frames. A run with `train.ema` may be named with :raw behind it:
-its weights without the average, from last.ckpt. Several seeds are several patterns joined by +.
+recipe with its 95 % interval over frames. A run with `train.ema` may be followed by :raw: then its
+weights without the average are taken from last.ckpt. Several seeds are several patterns joined by
++.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from samantic.predict.model_folder import load_model
 from samantic.predict.predictor import Predictor
 
 KEPT = "fold_matrices{}.pt"
-"""File in a run folder that holds the frames' matrices."""
+"""File in a run folder that holds the frames' confusion matrices."""
 
 
 def measure(run: str, data: Path, fold: str) -> Tensor:
-    """The confusion matrices (n, K, K) of a run on a fold's frames, computed once."""
+    """The confusion matrices (n, K, K) of a run on a fold's frames; computed once, then stored."""
     folder, raw = Path(run.removesuffix(":raw")), run.endswith(":raw")
     kept = folder / KEPT.format("_raw" if raw else "")
     if kept.exists():

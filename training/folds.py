@@ -3,9 +3,9 @@ r"""Split labelled frames of MFNet into folds by place and time, for cross-valid
     python training/folds.py --labelled data/mfnet --out data/mfnet_folds
 
 Writes a folder in MFNet's layout that holds the frames of train and val, and for every fold K the
-splits foldK_train and foldK_val. A run of frames whose numbers follow one another is cut into parts
-of `--part` frames, which stay together; parts of one sequence go to a fold one after the other, so
-that few neighbours are parted. `all` lists every frame.
+splits foldK_train and foldK_val. A run of consecutive frame numbers is cut into parts of `--part`
+frames, which stay together. The parts of one sequence go to the folds in turn, so that few
+neighbours are separated. `all` lists every frame.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PLAN = (
     ("00131D", "00721N", "00731N"),
     ("00141D", "00741N"),
 )
-"""First frames of the parts of each fold: both times of day in each, few places parted."""
+"""First frames of the parts of each fold: both times of day in each, few places separated."""
 
 
 def parts(names: list[str], length: int) -> dict[str, list[str]]:
@@ -56,7 +56,7 @@ def main() -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             path = options.labelled / folder / f"{name}.png"
             pixels = np.dstack(read_rgbt(path)) if folder == "images" else decode(path).samples
-            with replacing(target) as temporary:  # hardly packed: read in a third of the time
+            with replacing(target) as temporary:  # hardly compressed: read in a third of the time
                 Image.fromarray(pixels).save(temporary, compress_level=0)
     write_text(options.out / "all.txt", "\n".join(names) + "\n")
     for number, fold in enumerate(PLAN):

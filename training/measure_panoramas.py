@@ -1,9 +1,10 @@
-"""How a model does on panoramas that it is shown whole, or in tiles around them.
+"""Measure a model on panoramas as a whole, and in tiles around them.
 
     python training/measure_panoramas.py runs/goodsam_scenes --data data/panoramas --tile 384
 
-Prints, as the model predicts by default and for every --tile, its mIoU on a split in the layout of
-DensePASS, and how many pixels of the panoramas, turned by half their width, get the turned labels.
+Prints a line for the model's default and for every --tile: its mIoU on a split in the layout of
+DensePASS, and the share of pixels whose labels turn along when the panorama is turned by half its
+width.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def measure(model: Predictor, pairs: PairedFolder) -> tuple[Tensor, float]:
-    """(n, K, K) confusion matrices of n panoramas; the share of pixels that half a turn keeps."""
+    """(n, K, K) confusion matrices of n panoramas; the share of labels that half a turn keeps."""
     matrices, agreement = [], []
     for index in progress(range(len(pairs)), "panoramas", "image"):
         sample = pairs[index]

@@ -2,12 +2,12 @@
 
     python training/measure_sam.py runs/sam/sam random-nano --data FOLDER --split val --pictures out
 
-Prints, for every base, the share of class boundaries that lie within three pixels of a mask's
-boundary, beside the share of all pixels that do, which is what boundaries anywhere would reach, and
-how many masks an image has, `--most` of them; an untrained base keeps its weights (seed 0). The SAM
-sees an image at the image's own size, or at `--size` pixels on the longer side; of panoramas it
-sees half-overlapping windows of `--window` pixels, which are as high as they. In `--pictures` three
-panels per image show a click's mask, a box's mask and the grid's masks.
+Prints for every base the share of class boundaries that lie within three pixels of a mask's
+boundary; the share of all pixels that do, which boundaries at random places would reach; and the
+number of masks per image, at most `--most`. An untrained base keeps its weights (seed 0). The SAM
+sees an image at the image's own size, or at `--size` pixels on the longer side. Of panoramas it
+sees half-overlapping windows of `--window` pixels with the panorama's height. `--pictures` gets
+three panels per image with a click's mask, a box's mask and the grid's masks.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         torch.manual_seed(0)
         sam = PromptableSAM(load_sam2(base)).eval()
         recalls, shares, counts = [], [], []
-        # the quality that an untrained network expects of its masks means nothing: keep them all
+        # an untrained network's quality estimates mean nothing: keep all masks
         quality = -10.0 if is_random(base) else options.quality
         for index in progress(range(len(pairs)), base, "image"):
             for name, rgb, labels in views(pairs[index], options.window):
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def views(sample: Sample, window: int | None) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Name, RGB and labels of what the SAM sees of a sample: all of it, or its windows."""
+    """Name, RGB and labels of the SAM's inputs for a sample: the whole image, or its windows."""
     rgb, labels = cast(Tensor, sample.rgb), cast(Tensor, sample.labels)
     cut = plan_windows(window, sample.size)
     for top, left in cut.corners:
@@ -80,7 +80,7 @@ def views(sample: Sample, window: int | None) -> Iterator[tuple[str, Tensor, Ten
 
 @torch.inference_mode()
 def draw(sam: PromptableSAM, rgb: Tensor, labels: Tensor, masks: Tensor) -> Image.Image:
-    """Three panels: a click in the largest thing, the box around it, and the grid's masks."""
+    """Three panels: a click in the largest object, the box around it, and the grid's masks."""
     regions = torch.from_numpy(components(labels.byte().numpy()).astype(np.int64))
     thing = regions == regions[regions > 0].mode().values if (regions > 0).any() else labels >= 0
     y, x = thing.nonzero()[len(thing.nonzero()) // 2].tolist()

@@ -1,8 +1,8 @@
-"""nano with one encoder for both cameras, and nothing learnt anew.
+"""Convert nano to one encoder for both cameras, without training.
 
     python training/merge_nano.py --out runs/nano_merged
 
-Its two encoders become one as `train.start: nano` makes them one for a student (see
+Its two encoders become one in the same way as `train.start: nano` merges them for a student (see
 `samantic.models.students.two_stream.one_stream`).
 """
 

@@ -1,12 +1,11 @@
-"""Pre-train a small SAM on RGB images whose things are numbered, and save it as a base.
+"""Pre-train a small SAM on RGB images with instance ids, and save it as a base.
 
     samantic synthesize --layout mfnet --out data/scenes --count 4000 --seed 0 --size 240x320
     python training/pretrain_sam.py --data data/scenes --out runs/sam
     samantic train configs/mfnet.yaml --model.base runs/sam/sam --data.root FOLDER
 
-Generated scenes bring their instance ids; of other data sets every connected region of a class is a
-thing. Several --data, FOLDER or FOLDER:LAYOUT, are learnt together. A stopped run goes on with
---resume.
+Generated scenes have instance ids; in other data sets every connected region of a class is an
+instance. Several --data, FOLDER or FOLDER:LAYOUT, are joined. A stopped run resumes with --resume.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import cast, get_args
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 from torch.utils.data import ConcatDataset
 
 from samantic.config import AugmentConfig, TrainConfig
@@ -52,7 +51,7 @@ def main() -> None:
     for part in splits["train"].datasets:
         part.transform = RandomCrop(augment, fill=0)  # type: ignore[attr-defined]
     sam = load_sam2(options.base)
-    sam.config.prompt_encoder_config.image_size = max(options.crop)  # at which it is asked later
+    sam.config.prompt_encoder_config.image_size = max(options.crop)  # size for later use as a base
     if is_random(options.base):
         bind_prompts(sam)
     fit(
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def source(text: str) -> tuple[Path, Layout]:
-    """A data set's folder and layout, MFNet's unless it is said."""
+    """A data set's folder and layout; the default layout is MFNet's."""
     root, _, layout = text.partition(":")
     if layout not in ("", *get_args(Layout)):
         raise argparse.ArgumentTypeError(f"unknown layout {layout}")

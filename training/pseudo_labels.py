@@ -1,15 +1,15 @@
-r"""Label pairs that nobody labelled by trained models, as more frames to train on.
+r"""Label unlabelled pairs by trained models, as more frames for training.
 
     python training/pseudo_labels.py runs/nano_labelled --rgb pairs/rgb --thermal pairs/thermal \
         --labelled data/mfnet --out data/mfnet_pseudo
 
-Writes a folder in MFNet's layout: its split train lists the labelled frames of `--split`, each
-`--repeat` times, and all pairs; val and test are those of the labelled frames, if there are some.
-A pixel keeps the label that the models' mean probability gives it, or 255 where that is not
-confident. With `--share` a class of which the models are seldom sure keeps that share of its
-pixels, those of which they are surest (class-balanced self-training, arXiv 1810.07911). With
-`--flip` every model sees a pair and its mirror image. Without models the pairs get no label: for
-`samantic distill`, whose teacher knows more than a label.
+Writes a folder in MFNet's layout. Its split train lists the labelled frames of `--split`, each
+`--repeat` times, and all pairs; val and test are those of the labelled frames, if there are any. A
+pixel takes the label with the highest mean probability of the models, or 255 if the probability is
+too low. With `--share`, a class with few confident pixels keeps that share of its pixels, the most
+confident ones (class-balanced self-training, arXiv 1810.07911). With `--flip` every model sees a
+pair and its mirror image. Without models the pairs get no labels, for `samantic distill` with a
+teacher.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Answer = tuple[NDArray[np.uint8], NDArray[np.float32]]
 def answer(
     models: list[Predictor], rgb: torch.Tensor, thermal: torch.Tensor, options: argparse.Namespace
 ) -> Answer:
-    """What models make of a pair (1, 3, H, W) and (1, 1, H, W), on average."""
+    """The mean prediction of models for a pair (1, 3, H, W) and (1, 1, H, W)."""
     found = []
     with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
         for model in models:
@@ -58,7 +58,7 @@ def answer(
 def thresholds(answers: list[Answer], least: float, share: float) -> NDArray[np.float64]:
     """(256,) the probability from which a pixel of each class keeps its label.
 
-    It is `least`, or less where fewer than a share of the class's pixels would keep theirs.
+    It is `least`, or less if fewer than a share of the class's pixels would keep their labels.
     """
     bounds = np.full(256, least)
     if not share:
@@ -99,7 +99,7 @@ def _write(
     models: list[Predictor],
     pairs: list[tuple[Files, str, str]],
 ) -> None:
-    """The images of all pairs, then their labels, of which all must be known."""
+    """Write the images of all pairs, then their labels, which need the predictions of all pairs."""
     camera: Camera = models[0].camera if models else ALIGNED_8_BIT
     answers: list[Answer] = []
     for pair, name, mark in progress(pairs, "label", "pair"):
@@ -118,7 +118,7 @@ def _write(
 
 
 def _save(pixels: NDArray[np.uint8], path: Path, mark: str) -> None:
-    """As a PNG that is hardly packed: training reads it in half the time."""
+    """Save as a PNG with little compression: training reads it in half the time."""
     with replacing(path) as temporary:
         Image.fromarray(pixels).save(temporary, pnginfo=mark_png(mark), compress_level=0)
 

@@ -5,10 +5,10 @@ r"""Make a trained model or a base small enough to ship: half precision, and a c
     python training/ship.py runs/sam/sam --limits training/sam_nano_card.md \
         --out src/samantic/weights/sam-nano
 
-Weights are read back in full precision. With `--unseen`, images that the model has not learnt from
-say how sure it is of such, without their labels, so that `predict` and reports can warn of others.
-A base, which `pretrain_sam.py` made, has no metrics: its
-card is the file alone.
+Weights are loaded back in full precision. `--unseen` names images that were not used in training:
+the model's confidence on them is stored, without using their labels, so that `predict` and reports
+can warn of images that differ. A base from `pretrain_sam.py` has no metrics: its card is the file
+alone.
 """
 
 from __future__ import annotations

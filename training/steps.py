@@ -1,12 +1,12 @@
-"""How many steps, and at which rate, for N labelled frames: the table of docs/own-data.md.
+"""How many steps, and which learning rate, for N labelled frames: the table of docs/own-data.md.
 
     python training/steps.py --out steps
     python training/steps.py --out steps --table
 
 The first line trains configs/custom_nano.yaml, which starts from nano, on 7, 20, 60 and 120
-generated pairs that nano has never seen, of nine classes of which it knows four by name, and
-measures on 60 pairs of a split of its own. It goes on where it stopped. The second line prints what
-is there: mean and range over seeds.
+generated pairs that nano has never seen. They have nine classes, of which nano knows four by name.
+It measures on 60 pairs of a separate split, and resumes where it stopped. The second line prints
+the results: mean and range over seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLASSES = ["background", "car", "person", "bike", "kerb", "wheel stop", "barrier
 
 
 def ways(steps: list[int], rates: list[float], usual: float) -> list[tuple[int, float]]:
-    """Steps and rates: all steps at the usual rate, all rates at the middle number of steps."""
+    """Steps and rates: all steps at the default rate, all rates at the middle number of steps."""
     middle = steps[len(steps) // 2]
     others = [(middle, rate) for rate in rates if rate != usual]
     return [*((count, usual) for count in steps), *others]
@@ -39,7 +39,7 @@ def ways(steps: list[int], rates: list[float], usual: float) -> list[tuple[int, 
 def measure(out: Path, frames: int, steps: int, rate: float, seed: int) -> dict[str, Any]:
     """The mIoU of one training on the split test."""
     run = out / f"{frames}_{steps}_{rate:g}_{seed}"
-    shutil.rmtree(run, ignore_errors=True)  # what a run left that was cut off
+    shutil.rmtree(run, ignore_errors=True)  # the rest of a run that was cut off
     height, width = SIZE
     words = {
         "out": run,

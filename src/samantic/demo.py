@@ -1,4 +1,4 @@
-"""The whole story on generated scenes: the model that ships, three trainings, and a report."""
+"""The demo on generated scenes: the shipped model, three trainings, and a report."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from samantic.scenes.write import write_scenes
 
 SIZE = (96, 128)
 CAMERA = (480, 640)
-"""Size of the scenes that the model that ships sees, as of those it learnt from."""
+"""Height and width of the scenes for the shipped model, as in its training."""
 
 TRAIN, VAL, UNSEEN = 900, 32, 80
 VARIANTS: dict[str, Fusion] = {"fused": "paper", "rgb": "rgb", "thermal": "thermal"}
 
 SHOWN, TUNED = "shipped", "nano"
-"""Folders of what nano makes of scenes as it comes, and of nano trained further on them."""
+"""Folders of nano's predictions of scenes as shipped, and of nano after further training."""
 
 MADE = {"by": "samantic demo"}
-"""What says in a folder that a demo may replace what lies there."""
+"""File that marks a folder whose content a demo may replace."""
 
 TUNING = 0.2
-"""Steps that nano is trained further, as a share of those of a network from scratch."""
+"""Steps of nano's further training, as a share of those of a network from scratch."""
 
 
 def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
     """Train RGB-thermal, RGB-only and thermal-only networks alike; compare them on unseen scenes.
 
-    Before, the model that ships predicts scenes of a camera's size into `out/shipped`; beside them
-    it is trained further. Writes `out/data` (MFNet's layout), a run folder per network,
+    First, the shipped model predicts scenes of a camera's size into `out/shipped`. It is also
+    trained further. Writes `out/data` (MFNet's layout), a run folder for each network,
     `out/predictions` and `out/report.html`, and prints a table. An older demo in `out` is replaced.
 
     Args:
@@ -65,7 +65,7 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
         The metrics of each network by its name.
 
     Raises:
-        InputError: The seeds are equal, or `out` holds what no demo has written.
+        InputError: The seeds are equal, or `out` holds files that no demo has written.
     """
     if seed == eval_seed:
         raise InputError(
@@ -93,7 +93,7 @@ def demo(out: Path, *, seed: int, eval_seed: int, steps: int) -> dict[str, Any]:
 
 
 def _show_nano(out: Path, seed: int) -> None:
-    """What the model that ships makes of a few scenes of a camera's size."""
+    """Predict a few scenes of a camera's size with the shipped model."""
     write_scenes(out / "data", "mfnet", {"test": range(4)}, seed=seed, size=CAMERA)
     files = PairedFolder(out / "data", "mfnet", "test", labelled=False).files
     predict_files(load("nano"), files, out)
@@ -101,7 +101,7 @@ def _show_nano(out: Path, seed: int) -> None:
 
 
 def _train_together(configs: list[Config]) -> list[dict[str, Any]]:
-    """Train side by side, one process a core: networks this small use no second core well."""
+    """Train in parallel, one process for each core; such small networks gain little from two."""
     context = training_processes()
     workers = min(len(configs), os.cpu_count() or 1)
     with ProcessPoolExecutor(workers, context, tqdm.set_lock, (context.RLock(),)) as pool:
@@ -132,7 +132,7 @@ def _config(out: Path, data: Path, fusion: Fusion, seed: int, steps: int) -> Con
 
 
 def _tuning(out: Path, like: Config, steps: int) -> Config:
-    """The model that ships, trained further on the same scenes."""
+    """The configuration of the shipped model's further training on the same scenes."""
     train = replace(
         like.train, steps=max(1, round(TUNING * steps)), learning_rate=5e-4, start="nano"
     )
@@ -140,9 +140,9 @@ def _tuning(out: Path, like: Config, steps: int) -> Config:
 
 
 def _report(out: Path, unseen: PairedFolder, results: dict[str, Any]) -> None:
-    """One page on all networks: their figures and predictions side by side."""
+    """One page on all networks: their metrics and predictions side by side."""
     predictors = {name: load(out / name) for name in results}
-    unseen.files = unseen.files[::7]  # the figures are known, only pictures are wanted
+    unseen.files = unseen.files[::7]  # the metrics are known; only pictures are needed
     frames = {name: evaluate_predictor(p, unseen).frames for name, p in predictors.items()}
     info = predictors["fused"].info
     columns = {}

@@ -1,4 +1,4 @@
-"""What ends a command in one line: bad input, trouble of the machine, a signal."""
+"""Exceptions that end a command in one line: bad input, trouble of the machine, a signal."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used.
+    """An input of the user cannot be used.
 
     The message is one line that says what is wrong, where, and what to do about it. The command
     line prints it without a traceback and exits with status 2.
     """
 
     def __str__(self) -> str:
-        """The line alone, also where a loading process has put its traceback before it."""
+        """Only the message, also if a loading process has put its traceback before it."""
         return super().__str__().rsplit("InputError: ", 1)[-1].strip()
 
 
@@ -28,7 +28,7 @@ class SizeError(InputError):
 
 
 class LargeError(InputError):
-    """An image of more pixels than are decoded."""
+    """An image with more pixels than the limit for decoding."""
 
 
 class StoppedError(RuntimeError):
@@ -48,11 +48,11 @@ def one_line(program: str) -> Iterator[None]:
     """Let a script end as the command does: in one line, with status 2 on bad input.
 
     Args:
-        program: Its name, which the line begins with.
+        program: Its name, with which the line begins.
 
     Raises:
-        SystemExit: The block raised `InputError` (status 2), or `OSError` or `StoppedError`
-            (status 1).
+        SystemExit: The block raised `InputError` (status 2), or `OSError` or `StoppedError` (status
+            1).
 
     Example:
         >>> with one_line("mine.py"):

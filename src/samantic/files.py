@@ -1,4 +1,4 @@
-"""Files that are either whole or absent: written under a temporary name, then renamed."""
+"""Files that are either complete or absent: written under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What zipfile and numpy raise over files that are no .npz."""
+"""Exceptions that zipfile and numpy raise for files that are no .npz."""
 
 
 TEMPORARY = re.compile(r"\..+\.(\d+)(\.\w+)?")
-"""Names of the temporary files of `replacing`, with the id of the process that writes one."""
+"""Pattern of the temporary files of `replacing`, which contain the id of the writing process."""
 
 
 @contextmanager
@@ -44,7 +44,8 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
     Args:
         path: The file.
-        sync: Wait until the disk has it, so that it is whole after a power cut too.
+        sync: Whether to wait until the disk has stored it, so that it is complete after a power
+            cut.
 
     Example:
         >>> with replacing(Path("labels.png")) as temporary:
@@ -64,7 +65,7 @@ def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
 
 
 def _sync(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
+    """Wait until the disk has stored a file, or the names in a folder."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -73,10 +74,10 @@ def _sync(path: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> list[Path]:
-    """Remove the temporary files in a folder that killed processes have left there.
+    """Remove the temporary files that killed processes have left in a folder.
 
     Returns:
-        The files.
+        The removed files.
     """
     found = [
         path
@@ -91,12 +92,12 @@ def remove_leftovers(folder: Path) -> list[Path]:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this machine goes on."""
+    """Whether a process of this machine is running."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # a process of another user
         return True
     return True
 
@@ -124,9 +125,9 @@ def write_tensors(path: Path, tensors: dict[str, Any], metadata: dict[str, str])
     with replacing(path, sync=True) as temporary:
         try:
             save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # its word for a full disk
+        except SafetensorError as error:  # its error for a full disk
             raise OSError(f"{path}: {error}") from error
-        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
+        temporary.chmod(0o644)  # safetensors lets only the owner read it
 
 
 def read_json(path: Path, most: int = 64 * MIB) -> Any:
@@ -134,7 +135,7 @@ def read_json(path: Path, most: int = 64 * MIB) -> Any:
 
     Args:
         path: The file.
-        most: Bytes of the largest one that is read.
+        most: Largest size in bytes that is read.
 
     Raises:
         InputError: The file is missing, too large, or is not JSON.
@@ -146,25 +147,26 @@ def read_json(path: Path, most: int = 64 * MIB) -> Any:
         place = f"line {error.lineno}, column {error.colno}: {error.msg}"
     except RecursionError:
         place = "nested too deeply"
-    except ValueError:  # Python reads no number of more than 4300 digits
+    except ValueError:  # Python reads no numbers of more than 4300 digits
         place = "a number is too long"
     raise InputError(f"{path}: not valid JSON ({place}); write it anew")
 
 
 def read_text(path: Path, what: str, most: int = MIB) -> str:
-    """Read UTF-8 text, with or without a mark at its beginning.
+    """Read UTF-8 text, with or without a byte order mark.
 
     Args:
         path: The file.
-        what: What it should be, for the error if there is none.
-        most: Bytes of the largest one that is read.
+        what: What the file should be, for the error.
+        most: Largest size in bytes that is read.
 
     Raises:
-        InputError: It is missing, no file, too large or not UTF-8. No line tells what is in it.
+        InputError: The file is missing, no regular file, too large or not UTF-8. The message does
+            not quote its content.
     """
     try:
         known = path.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero in the name
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the name
         raise InputError(f"{path}: no such {what}") from None
     if not stat.S_ISREG(known.st_mode):
         raise InputError(f"{path}: no file; give a {what}")
@@ -181,16 +183,17 @@ def read_text(path: Path, what: str, most: int = MIB) -> str:
 def read_arrays(path: Path, what: str, names: tuple[str, ...], most: int = 256 * MIB) -> list[Any]:
     """Read arrays of an .npz; nothing in it is unpickled.
 
-    Their sizes are known, and bounded, before memory is taken for one.
+    The sizes of the arrays are checked before memory is allocated.
 
     Args:
         path: The file.
-        what: What it should be, for the error.
-        names: Of the arrays.
-        most: Bytes of the largest array that is read.
+        what: What the file should be, for the error.
+        names: Names of the arrays.
+        most: Largest size of an array in bytes.
 
     Raises:
-        InputError: It is missing, no .npz with these arrays, damaged, or an array is too large.
+        InputError: The file is missing, no .npz with these arrays, damaged, or an array is too
+            large.
     """
     import numpy as np
 
@@ -218,7 +221,7 @@ def read_arrays(path: Path, what: str, names: tuple[str, ...], most: int = 256 *
 
 
 def holds_json(path: Path, value: Any) -> bool:
-    """Whether there is a file with what `write_json` makes of a value, which turns tuples to lists.
+    """Whether a file holds the JSON of a value; `write_json` turns tuples into lists.
 
     Raises:
         InputError: The file is not JSON.
@@ -231,12 +234,12 @@ def read_yaml(path: Path, what: str) -> Any:
 
     Args:
         path: The file.
-        what: What it should be, for the error if there is none.
+        what: What the file should be, for the error.
 
     Raises:
         InputError: The file is missing, too large, is not YAML, or gives a key twice.
     """
-    from samantic.yaml_text import parse_yaml  # PyYAML, which an exported model does without
+    from samantic.yaml_text import parse_yaml  # PyYAML, which exported models do not need
 
     try:
         return parse_yaml(read_text(path, what))

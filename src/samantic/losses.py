@@ -13,18 +13,18 @@ from torch import Tensor
 from samantic.config.classes import IGNORE
 
 SEMANTIC_STRIDE = 16
-"""Pixels between the cells of the semantic map of every network."""
+"""Stride of every network's semantic map in pixels."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Mean cross entropy over the valid pixels; zero, with gradients, where there are none.
+    """Mean cross entropy over the valid pixels; zero, with gradients, if there are none.
 
     With class weights w, L = Σ_x w(y_x) l_x / Σ_x w(y_x).
 
     Args:
         logits: (N, K, H, W).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
-        weight: (K,) class weights; None weighs all alike.
+        weight: (K,) class weights; None gives all classes the same weight.
     """
     return _mean(*_valid(logits, labels, weight))
 
@@ -40,23 +40,24 @@ def ohem_cross_entropy(
 ) -> Tensor:
     """Cross entropy over hard pixels (SARTM eq 11; online hard example mining).
 
-    With the loss l_x = -ln p_x(y_x) of every valid pixel x, the pixels with p_x < `probability`
-    are kept, but at least the n hardest, n = max(1, floor(fraction · valid pixels)):
+    With the loss l_x = -ln p_x(y_x) of every valid pixel x, the pixels with p_x < `probability` are
+    kept, but at least the n hardest, n = max(1, floor(fraction · valid pixels)):
 
         L = 1/|S| Σ_{x in S} l_x
 
-    (with class weights, the weighted mean as in `cross_entropy`; they do not choose the pixels).
-    By `count`, the valid pixels are those of the batch on this device, or those of an image (the
-    paper's words): then S_i is chosen in every image i that has valid pixels, with an n_i of its
-    own, and S is the union of all S_i. Without valid pixels the loss is zero and has gradients.
+    With class weights, L is the weighted mean as in `cross_entropy`; the weights do not affect the
+    choice of pixels. With `count` batch, the valid pixels are those of the batch on this device.
+    With `count` image (the paper's words), S_i is chosen in every image i that has valid pixels,
+    with its own n_i, and S is the union of all S_i. Without valid pixels the loss is zero and has
+    gradients.
 
     Args:
         logits: (N, K, H, W).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
-        weight: (K,) class weights; None weighs all alike.
+        weight: (K,) class weights; None gives all classes the same weight.
         probability: Pixels whose true class is less probable than this are hard.
-        fraction: Least share of the valid pixels that is kept.
-        count: Whether that is a share of the `batch` or of each `image`.
+        fraction: Smallest share of the valid pixels that is kept.
+        count: Whether the share is of the `batch` or of each `image`.
 
     Example:
         >>> labels = torch.zeros(1, 4, 4, dtype=torch.long)
@@ -89,7 +90,7 @@ def _valid(logits: Tensor, labels: Tensor, weight: Tensor | None) -> tuple[Tenso
 
 
 def _mean(losses: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean; zero, with gradients, where there is no loss or none has a weight."""
+    """The weighted mean; zero, with gradients, if there are no losses or all weights are zero."""
     return (weights * losses).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
 
@@ -105,14 +106,14 @@ def class_prototypes(
     Args:
         features: F, (N, D, h, w).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
-        num_classes: Classes K.
-        stride: Pixels between the cells of F.
+        num_classes: Number of classes K.
+        stride: Stride of F in pixels.
 
     Returns:
-        p, (K, D), zero for a class without pixels, and the cells of each class, (K,).
+        p, (K, D), zero for a class without pixels, and the number of cells of each class, (K,).
 
     Raises:
-        ValueError: The labels are not those of the image that F was computed of.
+        ValueError: The sizes of labels and F do not fit.
     """
     ids = labels_at_stride(labels, features.shape[-2:], stride).flatten()
     valid = ids != IGNORE
@@ -126,20 +127,20 @@ def class_prototypes(
 def labels_at_stride(labels: Tensor, size: Sequence[int], stride: int) -> Tensor:
     """The label in the middle of each cell of a feature map, 255 for a cell outside the image.
 
-    Cell (i, j) stands for the pixels stride · i .. stride · (i + 1) - 1 and takes the label of the
-    pixel stride · i + stride // 2, and the same for the columns j. A map may go on past the bottom
-    and the right of the labels, as that of an image which the network pads, or end before them.
+    Cell (i, j) covers the rows stride · i .. stride · (i + 1) - 1 and takes the label of the row
+    stride · i + stride // 2, and likewise for the columns j. A map may extend beyond the bottom and
+    the right of the labels, because the network has padded the image, or end before them.
 
     Args:
         labels: (N, H, W) int64.
         size: Height h and width w of the map.
-        stride: Pixels between its cells.
+        stride: Stride of the map in pixels.
 
     Returns:
         (N, h, w) int64.
 
     Raises:
-        ValueError: The map cannot be that of an image of this size.
+        ValueError: The map does not fit an image of this size.
     """
     below, right = (
         stride * cells - pixels for cells, pixels in zip(size, labels.shape[-2:], strict=True)
@@ -154,21 +155,21 @@ def labels_at_stride(labels: Tensor, size: Sequence[int], stride: int) -> Tensor
 
 
 def language_distillation(visual: Tensor, text: Tensor, *, tau: float = 1.0) -> Tensor:
-    """Make classes as similar to one another as their names are (SARTM eqs 12 to 14).
+    """Make the similarity of classes equal to that of their names (SARTM eqs 12 to 14).
 
     With S^t_ij = cos(t_i, t_j) and S^v_ij = cos(p_i, p_j), and T and V the softmax of each row of
     S^t / τ and S^v / τ,
 
         L = 1/K'² Σ_ij T_ij (ln T_ij - ln V_ij)
 
-    The text is given, gradients flow into the visual vectors alone. Fewer than two classes have
-    nothing to be similar to: zero, with gradients.
+    Gradients flow only into the visual vectors. With fewer than two classes the loss is zero, with
+    gradients.
 
     Args:
         visual: p, (K', D), a vector of every class that is present and has a text vector.
         text: t, (K', d), in the same order.
-        tau: Temperature τ. CLIP's cosines of street classes lie within 0.77..0.93, so that at 1
-            every row is nearly uniform.
+        tau: Temperature τ. CLIP's cosines of street classes lie within 0.77..0.93, so at 1 every
+            row is nearly uniform.
     """
     if len(visual) < 2:
         return visual.float().sum() * 0
@@ -186,7 +187,7 @@ def similarity(vectors: Tensor, known: Tensor | None = None) -> Tensor:
 
 
 def prototype_distillation(visual: Tensor, memory: Tensor) -> Tensor:
-    """Hold the class vectors of a batch near their running means (SARTM's middle term).
+    """Keep the class vectors of a batch close to their running means (SARTM's middle term).
 
         L = 1/(K' D) Σ_k KL(softmax(g_k) || softmax(p_k))
 
@@ -208,18 +209,18 @@ def teacher_distillation(
     weight: Tensor | None = None,
     inside: Tensor | None = None,
 ) -> Tensor:
-    """Learn another prediction's probabilities t (arXiv 1503.02531 at temperature 1).
+    """Match another prediction's probabilities t (arXiv 1503.02531 at temperature 1).
 
     With k(x) the teacher's class of a pixel and class weights w, over the pixels x inside,
 
         L = Σ_x w(k(x)) KL(t_x || s_x) / Σ_x w(k(x))
 
-    Zero, with gradients, where there is no pixel or none has a weight.
+    The loss is zero, with gradients, if there are no pixels or all weights are zero.
 
     Args:
         student: Logits (N, K, H, W).
         teacher: Logits of the same shape; they receive no gradient.
-        weight: (K,) class weights; None weighs all alike.
+        weight: (K,) class weights; None gives all classes the same weight.
         inside: (N, H, W) bool, the pixels that count; None for all.
     """
     if inside is not None:
@@ -232,14 +233,14 @@ def teacher_distillation(
 
 
 def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """1 - (2 Σ p y + 1) / (Σ p + Σ y + 1) of every mask, p the sigmoid of the logits.
+    """1 - (2 Σ p y + 1) / (Σ p + Σ y + 1) of every mask, with p the sigmoid of the logits.
 
     Args:
         logits: (..., H, W).
         targets: (..., H, W), 1 inside and 0 outside.
 
     Returns:
-        (...), one value a mask.
+        (...), one value per mask.
     """
     inside = logits.sigmoid()
     overlap = (inside * targets).sum(dim=(-2, -1))

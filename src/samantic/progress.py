@@ -1,4 +1,4 @@
-"""How far a work is: a bar on a terminal, and one line a minute where the output is none."""
+"""Progress of a work: a bar on a terminal, otherwise one line a minute."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 SECONDS = 60.0
-"""Between two lines of a work whose output is no terminal."""
+"""Seconds between two lines if the output is no terminal."""
 
 
 def progress(items: Iterable[Item], label: str, unit: str = "it", **options: Any) -> Any:
-    """Go through items and show how far that is.
+    """Iterate over items and show the progress.
 
     Args:
-        items: What is gone through.
+        items: The items.
         label: Name of the work.
-        unit: Of an item.
-        **options: Of tqdm; `delay` and `leave` are for terminals.
+        unit: Name of an item.
+        **options: Options of tqdm; `delay` and `leave` apply to terminals.
     """
     if "total" not in options and isinstance(items, Sized):
         options["total"] = len(items)
@@ -30,13 +30,13 @@ def progress(items: Iterable[Item], label: str, unit: str = "it", **options: Any
 
 
 def open_progress(label: str, unit: str = "it", *, items: Any = None, **options: Any) -> Any:
-    """A bar or lines that `update(n)` moves, with `set_postfix(...)`, `n` and `close()`.
+    """A bar or lines with the methods `update(n)`, `set_postfix(...)`, `n` and `close()`.
 
     Args:
         label: Name of the work.
-        unit: Of a step.
-        items: What an iteration goes through, if anything.
-        **options: Of tqdm, such as `total`, `initial` and `disable`.
+        unit: Name of a step.
+        items: The items of an iteration, if there is one.
+        **options: Options of tqdm, such as `total`, `initial` and `disable`.
     """
     if sys.stderr.isatty():
         return tqdm(items, desc=label, unit=unit, **options)
@@ -45,20 +45,20 @@ def open_progress(label: str, unit: str = "it", *, items: Any = None, **options:
 
 
 def tell(line: str) -> None:
-    """Print a line on stderr beside whatever bar is shown there."""
+    """Print a line on stderr above the bar that is shown there."""
     tqdm.write(line, file=sys.stderr)
 
 
 class Lines(Generic[Item]):
-    """A work that prints one line a minute, and one at its end if it has printed before.
+    """Prints one line a minute, and one at the end if it has printed before.
 
     Args:
-        items: What an iteration goes through.
+        items: The items of an iteration.
         label: Name of the work.
-        unit: Of a step.
-        total: Steps of the whole work, if known.
-        initial: Steps that are done already.
-        disable: Print nothing.
+        unit: Name of a step.
+        total: Number of steps of the whole work, if known.
+        initial: Number of steps that are done already.
+        disable: Whether to print nothing.
     """
 
     def __init__(
@@ -88,12 +88,12 @@ class Lines(Generic[Item]):
             self._print()
 
     def set_postfix(self, figures: dict[str, Any] | None = None, **more: Any) -> None:
-        """Figures for the end of a line; tqdm's other options are ignored."""
+        """Set values for the end of a line; tqdm's other options are ignored."""
         shown = {**(figures or {}), **{k: v for k, v in more.items() if k != "refresh"}}
         self.postfix = ", ".join(f"{name}={value}" for name, value in shown.items())
 
     def close(self) -> None:
-        """Print the last line of a work that has printed before."""
+        """Print the last line, if a line was printed before."""
         if self.told > self.start:
             self._print()
         self.silent = True

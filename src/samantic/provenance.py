@@ -1,4 +1,4 @@
-"""What kept files were made from, so that none is taken for an answer to another question."""
+"""What stored files were made from, so that no file is used for other inputs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from samantic.errors import InputError
 from samantic.files import read_json, write_json
 
 INPUTS = "inputs.json"
-"""File beside kept files that says what they were made from."""
+"""File that records what the files beside it were made from."""
 
 MARK = b"samantic"
-"""Keyword of the PNG text that says what a prediction was made from."""
+"""Keyword of the PNG text with the digest of what a prediction was made from."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -32,7 +32,7 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, 16 hexadecimal digits.
 
     Raises:
-        InputError: It cannot be read, or is no file.
+        InputError: The path cannot be read, or is no file.
     """
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: not a file; remove it")
@@ -44,21 +44,22 @@ def file_digest(path: Path) -> str:
 
 
 def files_digest(paths: Iterable[Path | None], *others: str) -> str:
-    """Digest of the contents of files, of which some may be missing (None), and of other words."""
+    """Digest of the contents of files, some of which may be missing (None), and other texts."""
     return digest([*(None if path is None else file_digest(path) for path in paths), *others])
 
 
 def check_folder(out: Path, made: Mapping[str, Any], what: str, results: Sequence[str]) -> None:
-    """Refuse to write results over others; `write_inputs` says later what they were made from.
+    """Refuse to overwrite results of other inputs; `write_inputs` later records the inputs.
 
     Args:
         out: The folder.
         made: What the results are made from, by a name that a user understands.
-        what: What the results are called.
+        what: Name of the results.
         results: Names of files that would be overwritten.
 
     Raises:
-        InputError: It holds results that were made from something else, or nobody knows from what.
+        InputError: The folder holds results that were made from something else, or from unknown
+            inputs.
     """
     now = json.loads(json.dumps(made))
     if (out / INPUTS).exists():
@@ -79,7 +80,7 @@ def check_folder(out: Path, made: Mapping[str, Any], what: str, results: Sequenc
 
 
 def write_inputs(out: Path, made: Mapping[str, Any]) -> None:
-    """Say in a folder what its results are made from, before they are written."""
+    """Record in a folder what its results are made from, before they are written."""
     write_json(out / INPUTS, made)
 
 
@@ -88,18 +89,18 @@ def _word(value: object) -> str:
 
 
 def mark_png(made_from: str) -> PngInfo:
-    """What to save a PNG with, for `png_mark` to find: atomic with the picture itself."""
+    """Metadata for saving a PNG, which `png_mark` finds; image and mark are written together."""
     info = PngInfo()
     info.add_text(MARK.decode(), made_from)
     return info
 
 
 def png_mark(path: Path, keyword: bytes = MARK) -> str | None:
-    """What a PNG says it was made from, or another of its texts.
+    """The digest of what a PNG was made from, or another of its texts.
 
     Returns:
-        Its mark; "" where there is nothing to lose: no file, or one that ends before its first
-        pixel; None for a file that was not marked.
+        Its mark; "" if there is no file, or one that ends before its first pixel; None for a
+        complete file without a mark.
     """
     try:
         with path.open("rb") as file:

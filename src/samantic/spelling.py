@@ -1,4 +1,4 @@
-"""How the one who asks writes an option: at a verb, on top of a configuration, or in Python."""
+"""How an option is spelled: as a verb's option, as a configuration key, or in Python."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Literal, NamedTuple
 Where = Literal["verb", "configuration", "python"]
 
 NAMES = {"data.eval_size": "size", "data.root": "data"}
-"""Keys that verbs without a configuration call by another last word."""
+"""Keys whose last word differs in the options of verbs without a configuration."""
 
 
 class Asked(NamedTuple):
-    """Who asks.
+    """The caller for whom options are spelled.
 
     Attributes:
-        where: A verb with options of its own, one that reads a configuration, or Python.
-        words: What was typed after `samantic`.
+        where: A verb with its own options, a verb that reads a configuration, or Python.
+        words: The words that were typed after `samantic`.
     """
 
     where: Where = "python"
@@ -30,7 +30,7 @@ _asked = [Asked()]
 
 @contextmanager
 def asked(where: Where, words: Sequence[str]) -> Iterator[None]:
-    """Spell options so while a command runs."""
+    """Spell options for this caller while a command runs."""
     _asked.append(Asked(where, tuple(words)))
     try:
         yield
@@ -39,7 +39,7 @@ def asked(where: Where, words: Sequence[str]) -> Iterator[None]:
 
 
 def option(key: str) -> str:
-    """An option by its key in a configuration, as the one who asks writes it.
+    """Spell an option, given by its key in a configuration, for the present caller.
 
     Example:
         >>> with asked("verb", ["predict"]):
@@ -56,7 +56,7 @@ def option(key: str) -> str:
 
 
 def remedy(values: Mapping[str, str]) -> str:
-    """What to type: the same command with further options, or the arguments in Python.
+    """What the user should type: the same command with further options, or Python arguments.
 
     Args:
         values: Values by key in a configuration.
@@ -65,7 +65,7 @@ def remedy(values: Mapping[str, str]) -> str:
         texts = {key: "None" if v == "null" else f'"{v}"' for key, v in values.items()}
         return " and ".join(f"{option(key)}={text}" for key, text in texts.items())
     names = {option(key): value for key, value in values.items()}
-    words, dropped = ["samantic"], False  # whether the value of the last word goes with it
+    words, dropped = ["samantic"], False  # dropped: the next word is a removed option's value
     for word in _asked[-1].words:
         name = word.partition("=")[0]
         if not word.startswith("--"):

@@ -1,4 +1,4 @@
-"""Text that users gave, on its way to a terminal, a page, a table or a path."""
+"""Text from users, made safe for a terminal, a page, a table or a path."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import unicodedata
 from pathlib import Path
 
 BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Characters that turn the order of the text after them, which would show another name."""
+"""Characters that change the direction of the text after them, and so would disguise a name."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A cell that begins so is a formula to a spreadsheet."""
+"""First characters at which a spreadsheet takes a cell for a formula."""
 
 
 def substitute(text: str, **values: object) -> str:
-    """Put values in place of {name}; every other brace stays what it is.
+    """Put values in place of {name}; other braces are not changed.
 
     Example:
         >>> substitute("runs/{x}/seed{seed}", seed=1)
@@ -26,7 +26,7 @@ def substitute(text: str, **values: object) -> str:
 
 
 def of_seed(place: str, seed: int) -> str:
-    """A place for a seed: a folder of that very name, else `{seed}` in it stands for the seed."""
+    """A place for a seed: an existing folder of this name, else `{seed}` becomes the seed."""
     return place if Path(place).exists() else substitute(place, seed=seed)
 
 
@@ -36,12 +36,12 @@ def normal(text: str) -> str:
 
 
 def is_control(character: str) -> bool:
-    """Whether a character acts on a terminal, or is no character at all."""
+    """Whether a character controls a terminal, or is no valid character."""
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in BIDI
 
 
 def printable(text: object) -> str:
-    r"""Text as one line that only shows: what acts on a terminal is escaped.
+    r"""Text as one line in which characters that control a terminal are escaped.
 
     Example:
         >>> printable("a\x1b[31m\n")
@@ -51,7 +51,7 @@ def printable(text: object) -> str:
 
 
 def width(text: str) -> int:
-    """Columns of a terminal that a text takes: two for wide characters, none for combining ones."""
+    """Width of a text in terminal columns: two for wide characters, none for combining ones."""
     return sum(
         0
         if unicodedata.category(c) in ("Mn", "Me", "Cf")

@@ -215,7 +215,7 @@ def test_files_count_on_request(tmp_path: Path) -> None:
 REFUSED = [
     (["nano", "--precision", "int8"], r"--precision int8: its ranges need images; export the"),
     (["nano", "--backend", "onnx", "--precision", "bf16"], "bf16: not for --backend onnx, which"),
-    (["nano", "--precision", "fp16"], "--precision fp16: PyTorch computes it on a GPU"),
+    (["nano", "--precision", "fp16"], "--precision fp16: PyTorch computes it only on a GPU"),
     (["nowhere"], "nowhere: no such folder|model nowhere"),
     (["gone.onnx"], "gone.onnx: no such file"),
     (["nano", "--plot", "a.png"], "a.png: --plot writes SVG; give a name that ends in .svg"),

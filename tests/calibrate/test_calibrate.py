@@ -116,7 +116,7 @@ def test_a_calibration_of_another_tool(tmp_path: Path, capsys: pytest.CaptureFix
     )
     out = ["--out", str(tmp_path / "out")]
     assert main(["calibrate", "--from", str(path), *out]) == 0
-    assert "things at distance 1 lie 60 pixels off" in capsys.readouterr().out
+    assert "Objects at distance 1 (unit of T) are off by 60 pixels" in capsys.readouterr().out
     values = yaml.safe_load((tmp_path / "out" / "rig.yaml").read_text())
     assert np.allclose(values["thermal_to_rgb"], [[2, 0, 0], [0, 2, 0], [0, 0, 1]], atol=1e-9)
     assert not (tmp_path / "out" / "calibrate.html").exists()

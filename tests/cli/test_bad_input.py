@@ -221,4 +221,4 @@ def test_files_that_may_not_be_read(
     path.chmod(0)
     words = ["predict", str(trained), "--rgb", f"{own}/rgb", "--out", str(tmp_path / "out")]
     assert main(words) == 1
-    assert "may not be read; change its permissions" in capsys.readouterr().err
+    assert "no permission to read it; change its permissions" in capsys.readouterr().err

@@ -217,7 +217,9 @@ def test_numbers_of_the_command_line(
 def test_parts_of_a_split(mfnet: Path, part: str) -> None:
     from samantic.data.pairs import PairedFolder
 
-    with pytest.raises(InputError, match=r"split 'train\[.*its per cents must rise within 0..100"):
+    with pytest.raises(
+        InputError, match=r"split 'train\[.*its percentages must rise within 0..100"
+    ):
         PairedFolder(mfnet, "mfnet", f"train{part}")
     assert len(PairedFolder(mfnet, "mfnet", "train[50%:]")) == 3
 

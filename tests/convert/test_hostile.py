@@ -85,10 +85,10 @@ COCO: dict[str, tuple[Change, str]] = {
     "runs": (put(*SEGMENT, value={"size": [48, 64], "counts": [1, 2]}), "run lengths of 3 pixels"),
     "below zero": (put(*SEGMENT, value={"size": [48, 64], "counts": [-1, 3073]}), "below zero"),
     "huge runs": (put(*SEGMENT, value={"size": [48, 64], "counts": [1e300]}), "run lengths of"),
-    "packed": (put(*SEGMENT, value={"size": [48, 64], "counts": "oooo"}), "break off"),
-    "no text": (put(*SEGMENT, value={"size": [48, 64], "counts": "\t"}), "no text of COCO's"),
+    "packed": (put(*SEGMENT, value={"size": [48, 64], "counts": "oooo"}), "cut off"),
+    "no text": (put(*SEGMENT, value={"size": [48, 64], "counts": "\t"}), "not COCO's text"),
     "size": (put(*SEGMENT, value={"size": [9, 9], "counts": [81]}), "a mask of 9x9 pixels"),
-    "a list": (put("categories", value=[7]), "not built as this format is"),
+    "a list": (put("categories", value=[7]), "does not follow its format"),
     "one class": (put("categories", 0, "name", value="Person"), "differ in letter case only"),
 }
 
@@ -110,7 +110,7 @@ LABELME: dict[str, tuple[Change, str]] = {
     "no label": (drop("shapes", 0, "label"), "has no 'label'"),
     "null label": (put("shapes", 0, "label", value=None), "shape 1 has no label"),
     "three corners": (put("shapes", 0, "shape_type", value="rectangle"), "points in place of two"),
-    "a shape": (put("shapes", 0, value=3), "not built as this format is"),
+    "a shape": (put("shapes", 0, value=3), "does not follow its format"),
     "name": (put("imagePath", value="photos/.."), "leads out of its folder"),
 }
 
@@ -150,7 +150,7 @@ def bomb() -> str:
     ("data", "told"),
     [
         (bomb(), "pixels"),
-        (base64.b64encode(b"xyz").decode(), "no zlib in base64"),
+        (base64.b64encode(b"xyz").decode(), "not zlib data in base64"),
         (base64.b64encode(zlib.compress(bytes(100_000_000), 9)).decode(), "no readable PNG"),
     ],
 )
@@ -170,7 +170,7 @@ def cut(whole: Any) -> None:
 
 BRUSH: dict[str, tuple[Change, str]] = {
     "bytes": (put(*VALUE, "rle", value=[999]), "no list of bytes"),
-    "breaks off": (cut, "breaks off"),
+    "breaks off": (cut, "cut off"),
     "huge": (put(*VALUE, "rle", value=[255] * 40), "a brush of 4294967295 values"),
     "turned": (put(*VALUE[:-1], "image_rotation", value=90), "the image was turned"),
     "image": (put(0, "data", value={"image": "/data/x"}), "no field names its image"),
@@ -277,7 +277,7 @@ def test_label_images(tmp_path: Path, refused: Callable[..., str]) -> None:
         ("7: 4", "4 is no class"),
         ("true: a", "is no name, id or colour"),
         ("'#12': a", "is not a colour"),
-        ("7: a\nb: [7]", "7 stands twice"),
+        ("7: a\nb: [7]", "7 is mapped twice"),
         ("7: tree", "'tree' is none of --classes (a, b)"),
     ],
 )

@@ -148,7 +148,7 @@ def test_pictures_are_no_recording(mode: str, tmp_path: Path, refused: Callable[
     """A folder of masks or photographs is none of frames; a line says what is missing."""
     (tmp_path / "in").mkdir()
     Image.new(mode, (64, 48)).save(tmp_path / "in" / "1.png")
-    assert "for label images say by --classes or --map" in refused()
+    assert "for label images give --classes or --map" in refused()
 
 
 def test_an_archive_in_the_folder(tmp_path: Path, refused: Callable[..., str]) -> None:

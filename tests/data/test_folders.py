@@ -166,7 +166,7 @@ def test_a_double_star_is_refused(tmp_path: Path) -> None:
     root = make(tmp_path / "own", ["a"])
     _, found = check(root, "--rgb", "**/*.png")
     assert found["errors"] == [
-        f"{root}/**/*.png: ** is no pattern here; write one * for each folder"
+        f"{root}/**/*.png: ** is not supported in a pattern; write one * for each folder"
     ]
 
 

@@ -53,7 +53,7 @@ def test_tiles_larger_than_their_image(tmp_path: Path) -> None:
         if fits:
             assert thermal_array(tmp_path / "a").shape == (48, 64)
             continue
-        with pytest.raises(InputError, match="a: tiles of 2048x2048 pixels, more than its image"):
+        with pytest.raises(InputError, match="a: tiles of 2048x2048 pixels, more than the image"):
             thermal_array(tmp_path / "a")
 
 
@@ -180,7 +180,7 @@ def test_floats_of_other_depths(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (LEVELS.astype(np.int8), "8 bits with a sign"),
+        (LEVELS.astype(np.int8), "signed integers of 8 bits"),
         (LEVELS.astype(np.int16) - 300, "do not fit 16 bits"),
         (np.full((4, 6), np.nan, np.float32), "no pixel is a number"),
     ],

@@ -146,7 +146,7 @@ def test_own_four_channel_files(mfnet: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rgbt": "a", "thermal": "b"}, r"data\.rgbt: stands for data\.rgb and data\.thermal"),
+        ({"rgbt": "a", "thermal": "b"}, r"data\.rgbt: replaces data\.rgb and data\.thermal"),
         ({"layout": "mfnet", "rgb": "x"}, r"data\.rgb: layout mfnet has its own"),
         ({"layout": "fmb", "colors": ["#000000"]}, r"data\.colors: layout fmb has its own"),
         ({"colors": ["#000000"]}, r"data\.colors: 1 colours for 2 classes"),

@@ -176,4 +176,4 @@ def test_folders_beside_images_are_told(tmp_path: Path) -> None:
         save(tmp_path / "own" / kind / "night" / "2.png", 2, kind)
     counts, errors, warnings = pairs(tmp_path / "own")
     assert (counts, errors) == ({"all": 1}, [])
-    assert any("1 images in folders inside are not read, first night/2.png" in w for w in warnings)
+    assert any("1 images in subfolders are not read, first night/2.png" in w for w in warnings)

@@ -243,9 +243,9 @@ def test_a_layer_keeps_its_precision_where_8_bits_cost_too_much() -> None:
 
 
 REFUSED = [
-    (["--format", "onnx", "--precision", "bf16"], "--precision bf16: for OpenVINO alone"),
+    (["--format", "onnx", "--precision", "bf16"], "--precision bf16: only for OpenVINO"),
     (["--format", "onnx", "--precision", "int8"], "give --data FOLDER --layout LAYOUT --split"),
-    (["--format", "onnx", "--max-drop", "1"], "--max-drop: goes with --precision int8"),
+    (["--format", "onnx", "--max-drop", "1"], "--max-drop: only for --precision int8"),
     (["--format", "onnx", "--thermal-size", "32x40"], "--thermal-size: the cameras are aligned"),
     (["--format", "onnx", "--thermal-type", "uint16"], "reads gray levels of 8 bits"),
     (["--format", "onnx", "--out", "m.xml"], "a file for onnx ends in .onnx"),

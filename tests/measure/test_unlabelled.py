@@ -73,7 +73,7 @@ def test_a_split_without_a_label_measures_nothing(
     assert {part["miou"] for part in metrics["protocols"]} == {None}
     assert metrics["unlabelled"] == metrics["frames"] == 3
     told = capsys.readouterr().out
-    assert "no pixel of 3 pairs of 3 has a label: nothing is measured of them" in told
+    assert "no pixel of 3 pairs of 3 has a label: these frames are not measured" in told
     assert " nan" not in told
     page = (out / "report.html").read_text()
     assert "No pixel of 3 of the 3 frames has a label" in page

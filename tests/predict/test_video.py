@@ -315,9 +315,9 @@ def nameless(folder: Path) -> list[str]:
     ("given", "message"),
     [
         (damaged, "bad.mp4: not a readable video (Invalid data found when processing input); copy"),
-        (silent, "sound.mkv: holds no pictures; give a video"),
+        (silent, "sound.mkv: has no video stream; give a video"),
         (coloured, "a thermal image in false colours"),
-        (nameless, "no time in its name; of numbered frames say how many come in a second"),
+        (nameless, "no time in its name; for numbered frames give the frames per second"),
         (lambda _: ["--rgb", "none.mp4"], "none.mp4: no such video"),
         (lambda _: ["--rgbt", "a.mp4"], "a video has no 4 channels"),
         (lambda _: ["--rgbt", "a.png", "--smooth"], "--smooth: is for recordings"),

@@ -305,7 +305,7 @@ def test_leftovers_of_killed_runs_are_removed(
     ours = out / f".notes.{os.getpid()}.txt"
     ours.write_text("of a living process")
     assert main(["train", str(path)]) == 0
-    assert "a run was begun here, and ended before its first save; it begins anew" in (
+    assert "a run started here and ended before its first save; it starts again" in (
         capsys.readouterr().err
     )
     assert [p for p in out.rglob(".*") if p.is_file()] == [ours]

@@ -288,7 +288,7 @@ def test_no_camera_is_well(client: TestClient) -> None:
     answer = ask(client, {"rgb": png(np.zeros((*SIZE, 3), np.uint8))}, gate="on")
     assert answer.status_code == 400
     assert answer.json() == {
-        "error": "no camera is well: rgb black, thermal missing; send others, or leave out gate",
+        "error": "no camera works: rgb black, thermal missing; send others, or leave out gate",
         "kind": "missing",
     }
 

@@ -191,6 +191,6 @@ def test_an_open_address_is_told(
 
     monkeypatch.setattr(module._Server, "run", lambda self, sockets: None)
     module.serve(Settings(("nano",), host="0.0.0.0", port=0))  # noqa: S104
-    assert "--token-file asks for a token" in capsys.readouterr().err
+    assert "--token-file requires a token" in capsys.readouterr().err
     module.serve(Settings(("nano",), port=0))
     assert capsys.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""Running the cells of ablation tables: each an ordinary run in a process of its own."""
+"""The grid of an ablation: each cell is an ordinary run in its own process."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from samantic.run.processes import training_processes
 from samantic.strings import of_seed
 
 Run = Config | DistillConfig
-"""What a cell trains."""
+"""Configuration of a cell."""
 
 
 class Grid:
-    """The runs behind some tables, trainings or distillations, each setting and seed once.
+    """The runs of some tables, trainings or distillations; each setting and seed occurs once.
 
-    A cell's folder is named by its seed and a digest of its configuration, so that tables share
-    cells and a later start finds what an earlier one finished.
+    The name of a cell's folder holds its seed and a digest of its configuration. Tables therefore
+    share cells, and a later start finds finished cells.
 
     Args:
         tables: The tables.
         config: YAML configuration that their rows change.
-        overrides: `--key value` words that change it for all.
+        overrides: `--key value` words that change it for all rows.
         seeds: Seeds of the training.
         out: Folder for the cells.
 
     Raises:
-        InputError: A row sets a key that does not exist, rows of a table differ in their classes,
-            or there are no seeds.
+        InputError: A row sets a key that does not exist, rows of a table have different classes, or
+            there are no seeds.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Grid:
             self._check_classes(table)
 
     def _check_classes(self, table: Table) -> None:
-        """Refuse rows that cannot be compared: of classes other than the first's."""
+        """Refuse rows whose classes differ from the first row's, since they cannot be compared."""
         first = None
         for row in table.rows:
             data = self.cells[table.name, row.name, self.seeds[0]].data
@@ -90,13 +90,13 @@ class Grid:
                 )
 
     def run(self, jobs: int) -> dict[str, str]:
-        """Run what is not finished yet, `jobs` cells at a time, under one progress bar.
+        """Run the cells that are not finished, `jobs` at a time, under one progress bar.
 
         Returns:
-            Why cells failed, by folder.
+            The errors of cells that failed, by folder.
 
         Raises:
-            InputError: Finished cells learnt from what has changed since.
+            InputError: Inputs of finished cells have changed since.
         """
         folders = {config.out: config for config in self.cells.values()}
         waiting = [config for config in folders.values() if not self.finished(config)]
@@ -119,27 +119,27 @@ class Grid:
                         failed[config.out] = problem
                         bar.set_postfix(failed=len(failed))
                     bar.update()
-            except BaseException:  # Ctrl-C: end the cells, which save, and begin no other
+            except BaseException:  # Ctrl-C: end the cells, which save, and start no others
                 pool.shutdown(wait=False, cancel_futures=True)
                 running.end()
                 raise
         return failed
 
     def finished(self, config: Run) -> bool:
-        """Whether a cell has its figures; metrics.json is the last file that a run writes."""
+        """Whether a cell is finished: metrics.json is the last file that a run writes."""
         path = Path(config.out) / "metrics.json"
         return path.exists() and not (self.robustness and read_json(path)["robustness"] is None)
 
 
 def _check_finished(cells: Sequence[Run]) -> None:
-    """Refuse finished cells whose data, or the models that they began with, are others now."""
+    """Refuse finished cells whose data, or whose start models, have changed."""
     known: dict[str, Inputs] = {}
     models: dict[str, str] = {}
     for cell in cells:
         out = Path(cell.out)
-        if not (out / INPUTS).exists():  # of an earlier version
+        if not (out / INPUTS).exists():  # written by an earlier version
             continue
-        run = read_any_config(out / "config.yaml")  # with the teacher's classes written out
+        run = read_any_config(out / "config.yaml")  # it holds the teacher's classes
         data = replace(run.data, thermal_scaling="8-bit")
         key = digest(asdict(data))
         if key not in known:
@@ -149,7 +149,7 @@ def _check_finished(cells: Sequence[Run]) -> None:
 
 
 def _models(run: Run, known: dict[str, str]) -> Inputs:
-    """Digests of the models that a run learns from; `known` spares those that were seen."""
+    """Digests of the models from which a run learns; `known` caches them."""
     teacher = {"train.teacher": run.train.teacher}
     if isinstance(run, DistillConfig):
         teacher = {"teacher.model": run.teacher.model}
@@ -173,7 +173,7 @@ def _word(key: str, value: object) -> str:
 
 
 def _cell(config: Run, out: Path) -> Run:
-    """The configuration of a cell, which trains on one device: processes run side by side."""
+    """The configuration of a cell, which trains on one device: cells run side by side."""
     config = replace(config, train=replace(config.train, devices="1"))
     digest = hashlib.sha256(to_yaml(replace(config, out="cell")).encode()).hexdigest()[:10]
     config = replace(config, out=str(out / f"seed{config.train.seed}-{digest}"))
@@ -183,7 +183,7 @@ def _cell(config: Run, out: Path) -> Run:
 
 
 class _Running:
-    """The processes that train cells."""
+    """The running processes of cells."""
 
     def __init__(self) -> None:
         self.context = training_processes()
@@ -192,7 +192,7 @@ class _Running:
         self.ended = False
 
     def run(self, config: Run, threads: int, robustness: bool) -> str | None:
-        """Train a cell in a new process; return why it failed, if it did."""
+        """Train a cell in a new process; return its error if it failed."""
         process = self.context.Process(target=_train, args=(config, threads, robustness))
         with self.lock:
             if self.ended:
@@ -205,7 +205,7 @@ class _Running:
         return None if process.exitcode == 0 else _problem(config, process.exitcode)
 
     def end(self) -> None:
-        """Let them end by SIGTERM, at which a training saves its state, and begin no other."""
+        """End them by SIGTERM, at which a training saves its state, and start no others."""
         with self.lock:
             self.ended = True
             for process in self.processes:
@@ -213,7 +213,7 @@ class _Running:
 
 
 def _problem(config: Run, status: int | None) -> str:
-    """Why a cell failed: the last line of its log."""
+    """The error of a cell: the last line of its log."""
     log = _log(config)
     lines = log.read_text(encoding="utf-8").replace("\r", "\n").split("\n") if log.exists() else []
     last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
@@ -225,9 +225,9 @@ def _log(config: Run) -> Path:
 
 
 def _train(config: Run, threads: int, robustness: bool) -> None:
-    """The process of one cell: its output goes to log.txt, and it ends when its parent ends."""
+    """The process of one cell: it writes to log.txt, and ends when its parent ends."""
     threading.Thread(target=_follow_parent, daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent ends this
     _log(config).parent.mkdir(parents=True, exist_ok=True)
     with _log(config).open("a", encoding="utf-8") as log:
         os.dup2(log.fileno(), 1)
@@ -238,7 +238,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
     from samantic.run.distill import distill
     from samantic.run.train import train
 
-    torch.set_num_threads(min(threads, torch.get_num_threads()))  # fewer if the user sets fewer
+    torch.set_num_threads(min(threads, torch.get_num_threads()))  # the user may have set fewer
     resume = bool(checkpoints(Path(config.out)))
     try:
         options: Any = {"resume": resume, "quiet": True}
@@ -255,7 +255,7 @@ def _train(config: Run, threads: int, robustness: bool) -> None:
 
 
 def _follow_parent() -> None:
-    """Wait for the parent's end, then end at once: an orphan would write where another resumes."""
+    """Wait for the parent's end, then exit at once: another process may resume the same run."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

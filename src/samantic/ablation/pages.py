@@ -1,4 +1,4 @@
-"""The command: run a grid, then write its tables and one page with figures."""
+"""The command `ablate`: run a grid, then write its tables and one page with figures."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ def ablate(
     jobs: int,
     out: Path,
 ) -> dict[str, str]:
-    """Train the cells of tables that are not finished yet; write the tables of those that are.
+    """Train the unfinished cells of tables; write the tables of the finished ones.
 
-    Writes `out/cells/`, a TABLE.md and a TABLE.csv each, and `out/report.html` with t-SNE of the
-    class features and predictions side by side, both of the first seed's models.
+    Writes `out/cells/`, a TABLE.md and a TABLE.csv for each table, and `out/report.html` with t-SNE
+    of the class features and predictions side by side, both for the first seed's models.
 
     Args:
         tables: YAML files of tables; see `read_table`.
         config: YAML configuration that their rows change.
         overrides: `--key value` words that change it for all rows.
         seeds: Seeds of the training.
-        jobs: Runs at a time.
+        jobs: Number of runs at a time.
         out: Folder to write to.
 
     Returns:
-        Why cells failed, by folder.
+        The errors of cells that failed, by folder.
 
     Raises:
         InputError: A table or the configuration cannot be used.
@@ -87,10 +87,10 @@ def _write(out: Path, grid: Grid, tables: list[Table], facts: list[str]) -> None
 
 
 def _refuse_others(out: Path, tables: list[Table]) -> None:
-    """Refuse a folder with other files that the tables and the page would replace.
+    """Refuse a folder with other files that the tables and the page would overwrite.
 
     Raises:
-        InputError: There is one.
+        InputError: There is such a file.
     """
     written = [f"{table.name}{ending}" for table in tables for ending in (".md", ".csv")]
     if not (out / "cells").is_dir() and (found := [n for n in written if (out / n).exists()]):
@@ -125,7 +125,7 @@ def _facts(config: Run, words: list[str]) -> list[str]:
 def _pictures(
     grid: Grid, table: Table, seen: dict[str, tuple[ModelInfo, Evaluation]]
 ) -> tuple[list[Markup], list[Panel]]:
-    """t-SNE and predictions of a table's models of the first seed; `seen` spares shared cells."""
+    """t-SNE and predictions of a table's models of the first seed; `seen` caches shared cells."""
     shown: dict[str, Evaluation] = {}
     info = None
     for row in table.rows:
@@ -150,7 +150,7 @@ def _evaluate(config: Run) -> tuple[ModelInfo, Evaluation]:
 
 
 def _class_features(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    """(n, D) features of a class in a frame each, and their classes (n,)."""
+    """One feature per class and frame (n, D), and their classes (n,)."""
     vectors, pixels = evaluation.vectors()
     frames, classes = torch.nonzero(pixels, as_tuple=True)
     return vectors[frames, classes].numpy(), classes.numpy()

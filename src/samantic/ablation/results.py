@@ -1,4 +1,4 @@
-"""Tables of finished cells: mean and spread over seeds, differences with their intervals."""
+"""Tables of finished cells: mean and deviation over seeds, differences with their intervals."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from samantic.metrics import paired_difference
 from samantic.strings import escaped, spreadsheet
 
 TEACHERS = {"teacher": "teacher", "whole": "teacher, whole", "ensemble": "ensemble"}
-"""What a distilled student is compared with: its key in metrics.json, and its name in tables."""
+"""The references for a distilled student: key in metrics.json, and name in tables."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What the finished cells of a row gave.
+    """The results of a row's finished cells.
 
     Attributes:
         row: The row.
@@ -42,7 +42,7 @@ class Result:
     matrices: Tensor | None
 
     def figure(self, *keys: str) -> str:
-        """Mean over the seeds in per cent, with the standard deviation where there are several."""
+        """Mean over the seeds in per cent, with the standard deviation if there are several."""
         values = [100 * value for value in self.values(*keys) if value is not None]
         if not values:
             return "no label" if self.metrics else "failed"
@@ -50,7 +50,7 @@ class Result:
         return f"{mean(values):.2f}{spread}"
 
     def values(self, *keys: str) -> list[float]:
-        """A figure of every seed, such as ("robustness", "rgb missing", "miou")."""
+        """A metric of every seed, given by keys such as ("robustness", "rgb missing", "miou")."""
         found: list[Any] = list(self.metrics.values())
         for key in keys:
             found = [entry[key] for entry in found]
@@ -58,7 +58,7 @@ class Result:
 
 
 def collect(grid: Grid, table: Table) -> list[Result]:
-    """Read the figures of a table's rows; a cell without figures is left out."""
+    """Read the metrics of a table's rows; a cell without metrics is left out."""
     results = []
     for row in table.rows:
         metrics, matrices = {}, []
@@ -100,7 +100,7 @@ def markdown(table: Table, header: list[str], lines: list[list[str]], facts: lis
     """The table as a Markdown page.
 
     Args:
-        table: What was asked.
+        table: The table's description.
         header: From `columns`.
         lines: From `columns`.
         facts: Sentences on how it was measured.
@@ -115,14 +115,14 @@ def markdown(table: Table, header: list[str], lines: list[list[str]], facts: lis
 
 
 def _wrapped(text: str) -> str:
-    """Prose in lines of at most 100 characters; a command in backticks stays in one line."""
+    """Wrap prose at 100 characters; a command in backticks stays in one line."""
     if re.fullmatch(r"`+[^`]*`+", text):
         return text
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def to_csv(results: list[Result]) -> str:
-    """Every cell's figures, a line a row and seed."""
+    """Every cell's metrics, one line for each row and seed."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     figures = ("miou_present", "macc", "f1")
@@ -166,6 +166,6 @@ def _alignment(result: Result) -> str:
 
 
 def _robustness(result: Result, key: str) -> str:
-    """A model of one modality has no figure without the other."""
+    """The mIoU under a disturbance; a model of one modality has none without its modality."""
     able = all(m["robustness"].get(key) for m in result.metrics.values())
     return result.figure("robustness", key, "miou") if able else ""

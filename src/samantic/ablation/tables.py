@@ -27,14 +27,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to be compared with the first of them.
+    """Rows that are compared with the first of them.
 
     Attributes:
         name: File stem.
         title: What is compared.
-        note: What a reader must know.
+        note: A note for the reader.
         rows: The settings; the first one is the reference.
-        robustness: Whether each model is measured without RGB and without thermal too.
+        robustness: Whether each model is also measured without RGB and without thermal.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Table:
 
 
 def _row_name(name: object, path: Path) -> str:
-    """A row's name as text; YAML takes no and yes for truth values, 4 for a number."""
+    """A row's name as text; YAML reads no and yes as truth values, 4 as a number."""
     if not isinstance(name, str) or not name.strip():
         raise InputError(f'{path}: a row is named {name!r}, no text; quote its name, e.g. "no"')
     return name
@@ -54,8 +54,8 @@ def _row_name(name: object, path: Path) -> str:
 def read_table(path: Path) -> Table:
     """Read a table's YAML.
 
-    It has `title`, `rows` and optionally `note` and `robustness`. A row has `set`, configuration
-    keys and their values, and optionally `published`, columns and their figures.
+    It has `title`, `rows` and optionally `note` and `robustness`. A row has `set`, with
+    configuration keys and their values, and optionally `published`, with columns and their numbers.
 
     Raises:
         InputError: The file is missing or is no table.

@@ -1,4 +1,4 @@
-"""How fast models answer on this machine, beside what they are made of."""
+"""How fast models answer on this machine, and their parameters and operations."""
 
 import lazy_loader
 

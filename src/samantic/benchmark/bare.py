@@ -1,4 +1,4 @@
-"""What SARTM is measured against: its base alone, an encoding of each camera and one decoding."""
+"""The reference for SARTM's speed: its base alone, two encoder passes and one decoder pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from samantic.models.promptable import PromptableSAM
 class BarePasses(nn.Module):
     """Two passes of a base's encoder and one of its mask decoder, with a click.
 
-    There is no adaptation, fusion, class or camera in it: what is left is what a network of two
-    SAM2 encoders cannot do without.
+    It has no adaptation, fusion, classes or preprocessing. These passes are the part that a network
+    with two SAM2 encoders cannot avoid.
 
     Args:
-        base: Its name, see `open_base`.
+        base: Name of the base, see `open_base`.
 
     Raises:
-        InputError: It cannot be loaded.
+        InputError: The base cannot be loaded.
     """
 
     def __init__(self, base: str) -> None:

@@ -1,4 +1,4 @@
-"""What takes part in a benchmark: models in PyTorch, exported files, and bare passes of a base."""
+"""The contenders of a benchmark: models in PyTorch, exported files, and bare passes of a base."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from samantic.runtime.exported import ExportedModel
 
 
 class Contender(NamedTuple):
-    """One that is ready.
+    """A contender that is ready to run.
 
     Attributes:
-        call: Answers the pairs; it returns when that is done.
-        model: The model, to ask about files; None of bare passes.
-        cost: Parameters and operations of a pair; None where nobody knows them.
-        size: Bytes of its files; None of bare passes.
-        miou: On its card; None where it tells none.
+        call: Predicts the pairs, and returns when the work is done.
+        model: The model, for measurements with files; None for bare passes.
+        cost: Parameters and operations for a pair; None if unknown.
+        size: Bytes of its files; None for bare passes.
+        miou: mIoU on its model card; None if the card has none.
     """
 
     call: Callable[[], object]
@@ -42,10 +42,10 @@ class Contender(NamedTuple):
 
 
 def opened(entry: Entry) -> Contender:
-    """Open one that takes part, with pairs of a generated scene before it.
+    """Open a contender and prepare pairs of generated scenes for it.
 
     Raises:
-        InputError: It cannot be opened, or does not take such pairs.
+        InputError: It cannot be opened, or does not accept such pairs.
     """
     match entry.kind:
         case "file":
@@ -57,7 +57,7 @@ def opened(entry: Entry) -> Contender:
 
 
 def pairs_for(model: PairPredictor, entry: Entry) -> list[RawPair]:
-    """Generated pairs as the cameras of a model give them."""
+    """Generated pairs in the form that a model's cameras give."""
     scaling = model.camera.scaling
     kind, thermal_size = thermal_type_of(scaling, None), entry.size
     if isinstance(model, ExportedModel) and "thermal" in model.backend.inputs:
@@ -69,7 +69,7 @@ def pairs_for(model: PairPredictor, entry: Entry) -> list[RawPair]:
 def _torch(entry: Entry) -> Contender:
     """A model in PyTorch, from raw values to labels."""
     model = load(entry.place, entry.device)
-    assert model.folder is not None  # noqa: S101  # it was loaded from one
+    assert model.folder is not None  # noqa: S101  # the model was loaded from a folder
     pairs = pairs_for(model, entry)
     sensors = zip(("rgb", "thermal"), zip(*pairs, strict=True), strict=True)
     given = {
@@ -94,7 +94,7 @@ def _torch(entry: Entry) -> Contender:
 
 
 def autocast(entry: Entry) -> Any:
-    """The context in which PyTorch computes in the precision of an entry."""
+    """The context in which PyTorch computes in an entry's precision."""
     kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
     if entry.precision not in kinds:
         return nullcontext()
@@ -120,10 +120,10 @@ def _file(entry: Entry) -> Contender:
 
 
 def _check(model: ExportedModel, entry: Entry) -> None:
-    """Refuse to ask a file what it was not exported for.
+    """Refuse an entry for which a file was not exported.
 
     Raises:
-        InputError: It was exported for another size or number of pairs.
+        InputError: The file was exported for another size or number of pairs.
     """
     (height, width), (tall, wide) = (model.height, model.width), entry.size
     if (height, width) != (tall, wide):
@@ -141,7 +141,7 @@ def _check(model: ExportedModel, entry: Entry) -> None:
 def _through_files(
     model: PairPredictor, pairs: list[RawPair], entry: Entry
 ) -> Callable[[], object] | None:
-    """Read pairs from files, predict them and write labels and overlays; None without files."""
+    """Read pairs from files, predict them, write labels and overlays; None without files."""
     if entry.files is None:
         return None
     folder = Path(entry.files)
@@ -163,7 +163,7 @@ def _through_files(
 
 
 def _bare(entry: Entry) -> Contender:
-    """Two bare encodings and a decoding."""
+    """Two encoder passes and one decoder pass of a base."""
     passes = BarePasses(entry.place).to(entry.device)
     images = [torch.rand(entry.batch, c, *entry.size, device=entry.device) for c in (3, 1)]
 

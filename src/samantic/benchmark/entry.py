@@ -1,4 +1,4 @@
-"""What takes part in a benchmark, in words that another process understands."""
+"""The description of a contender in a benchmark, which can be sent to another process."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """One that takes part, as it is opened anew in a process of its own too.
+    """A contender, described so that another process can open it too.
 
     Attributes:
         kind: `torch` is a model in PyTorch, `file` an exported file, `bare` the passes of a base.
         place: Model folder, file, or name of a base.
-        precision: In which PyTorch computes; what the file was exported for.
+        precision: Precision in which PyTorch computes, or for which the file was exported.
         size: Height and width of the images in pixels.
-        batch: Pairs at a time.
-        threads: Threads to compute with.
-        device: Where PyTorch computes.
-        files: A folder for images to read and labels to write, where these count too; None starts
-            from images in memory.
+        batch: Pairs in a batch.
+        threads: Number of threads.
+        device: Device on which PyTorch computes.
+        files: Folder for images to read and labels to write, if these count too; None starts from
+            images in memory.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""A benchmark: what takes part, its times side by side, and what stands beside them."""
+"""A benchmark: its contenders, their times, and further facts about them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BACKENDS = {
     "onnx": ("fp32", "fp16"),
     "openvino": ("fp32", "fp16", "bf16"),
 }
-"""What a model that is no file is run in, and the precisions of each."""
+"""The backends that run a model, and the precisions of each."""
 
 SIZE = (480, 640)
 
@@ -42,14 +42,14 @@ class Plan(NamedTuple):
 
     Attributes:
         models: Run folders, model folders, names of shipped models, hub ids, or exported files; the
-            first is what the others are compared with.
-        backends: What runs those that are no files.
-        precisions: In which.
+            others are compared with the first.
+        backends: Backends for models that are no files.
+        precisions: Precisions for these models.
         size: Height and width of the images; None means those of the first file, or `SIZE`.
-        batch: Pairs at a time.
-        threads: Threads to compute with; None means `thread_count`.
-        device: Where PyTorch computes.
-        rounds: How often each is timed.
+        batch: Pairs in a batch.
+        threads: Number of threads; None means `thread_count`.
+        device: Device on which PyTorch computes.
+        rounds: How often each contender is timed.
         files: Whether reading images and writing labels and overlays counts too.
     """
 
@@ -65,17 +65,18 @@ class Plan(NamedTuple):
 
 
 def benchmark(plan: Plan) -> dict[str, Any]:
-    """Measure how fast models answer, taking turns, with what they cost.
+    """Measure how fast models answer, in turns, and what they cost.
 
     Args:
         plan: What to measure.
 
     Returns:
-        `machine`, `conditions`, `peak` (operations a second of a matrix product, by precision), and
-        `entries`, of each its name, times and costs. docs/speed.md lists the keys.
+        `machine`, `conditions`, `peak` (operations per second of a matrix product, by precision),
+        and `entries` with the name, times and costs of each contender. docs/speed.md lists the
+        keys.
 
     Raises:
-        InputError: A model cannot be opened, or the plan cannot be met.
+        InputError: A model cannot be opened, or the plan is not possible.
     """
     device = choose_device(plan.device)
     threads = plan.threads or thread_count()
@@ -86,7 +87,7 @@ def benchmark(plan: Plan) -> dict[str, Any]:
         entries: dict[str, Entry] = {}
         for name, entry in _entries(plan, common, Path(temporary)):
             if name in entries:
-                raise InputError(f"{entry.place}: called {name} like another one; rename one")
+                raise InputError(f"{entry.place}: another one is called {name} too; rename one")
             files = str(Path(temporary, "files", str(len(entries)))) if plan.files else None
             entries[name] = entry._replace(files=files)
         ready = {name: opened(entry) for name, entry in entries.items()}
@@ -105,10 +106,10 @@ def benchmark(plan: Plan) -> dict[str, Any]:
 
 
 def _check(plan: Plan) -> None:
-    """Refuse a plan that cannot be met, before anything is opened.
+    """Refuse a plan that is not possible, before anything is opened.
 
     Raises:
-        InputError: It is one.
+        InputError: The plan is not possible.
     """
     if all(is_exported(model) for model in plan.models):
         return
@@ -125,7 +126,7 @@ def _check(plan: Plan) -> None:
                 f"{', '.join(BACKENDS[without[0]])}"
             )
     if "fp16" in plan.precisions and "torch" in plan.backends and plan.device == "cpu":
-        raise InputError("--precision fp16: PyTorch computes it on a GPU; take bf16 on a CPU")
+        raise InputError("--precision fp16: PyTorch computes it only on a GPU; give bf16 on a CPU")
 
 
 def _first_size(models: Sequence[str]) -> tuple[int, int]:
@@ -138,7 +139,7 @@ def _first_size(models: Sequence[str]) -> tuple[int, int]:
 
 
 def _entries(plan: Plan, common: Entry, folder: Path) -> Iterator[tuple[str, Entry]]:
-    """What takes part, by name: the models as asked, and the bare passes of their bases."""
+    """The contenders by name: the requested models, and the bare passes of their bases."""
     bases: dict[str, None] = {}
     for model in plan.models:
         if is_exported(model):
@@ -146,7 +147,7 @@ def _entries(plan: Plan, common: Entry, folder: Path) -> Iterator[tuple[str, Ent
             yield Path(model).name, common._replace(kind="file", place=model, precision=precision)
             continue
         predictor = load(model, "cpu")
-        assert predictor.folder is not None  # noqa: S101  # it was loaded from one
+        assert predictor.folder is not None  # noqa: S101  # the model was loaded from a folder
         name, config = model_name(predictor.folder), predictor.info.model
         if isinstance(config, SartmConfig):
             bases[config.base] = None
@@ -164,7 +165,7 @@ def _entries(plan: Plan, common: Entry, folder: Path) -> Iterator[tuple[str, Ent
 
 
 def _exported(predictor: Predictor, backend: str, entry: Entry, path: Path) -> Path:
-    """A model as a file, for this benchmark alone."""
+    """Export a model to a file that only this benchmark uses."""
     place = path.with_name(path.name + ENDINGS[backend])  # type: ignore[index]
     order = Order(backend, entry.precision, entry.size, batch=entry.batch)  # type: ignore[arg-type]
     export(predictor, order, place)
@@ -179,7 +180,7 @@ def _measured(
     peak: dict[str, float],
     memory: int | None,
 ) -> dict[str, Any]:
-    """What is said of one that took part."""
+    """The results of one contender."""
     most, fastest = peak.get(entry.precision), float(times.seconds.min())
     rate = None if one.cost is None else one.cost.total * entry.batch / fastest
     return {
@@ -201,7 +202,7 @@ def _measured(
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let PyTorch compute with so many threads."""
+    """Let PyTorch compute with `count` threads inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

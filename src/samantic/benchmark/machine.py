@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: what it is, and how fast it multiplies matrices."""
+"""The machine of a benchmark: its description, and its speed of matrix products."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import torch
 from torch import Tensor
 
 PACKAGES = ("samantic", "torch", "onnxruntime", "openvino")
-"""Whose versions matter to figures of speed."""
+"""Packages whose versions affect speed."""
 
 SIDES = {"cpu": (512, 1024)}
-"""Rows and columns of the matrices on a kind of device: the faster product counts."""
+"""Sides of the square matrices by kind of device; the fastest product counts."""
 
 LARGE = (4096, 8192)
-"""Those of the others."""
+"""Sides of the matrices on other devices."""
 
 PATIENCE = 0.4
-"""Seconds in which products of one size are repeated; the best of them counts."""
+"""Seconds for which products of one size are repeated; the fastest counts."""
 
 PRODUCTS = ("fp32", "bf16", "int8")
-"""Precisions whose products torch computes on every device. Those of fp16 are not: a CPU without
+"""Precisions whose products torch computes on every device. fp16 is not among them: a CPU without
 instructions for it takes a hundred times as long."""
 
 
 def describe(device: torch.device, threads: int) -> dict[str, Any]:
-    """What figures of speed depend on besides the model."""
+    """The facts, besides the model, on which speed depends."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
     else:
@@ -65,11 +65,11 @@ def _versions() -> dict[str, str]:
 
 
 def product_rate(precision: str, device: torch.device) -> float:
-    """Operations a second of the fastest product of two square matrices.
+    """Operations per second of the fastest product of two square matrices.
 
     Args:
-        precision: One of `PRODUCTS`; int8 adds up in int32.
-        device: Where.
+        precision: A key of `PRODUCTS`; int8 accumulates in int32.
+        device: Device of the computation.
     """
     best = 0.0
     for side in SIDES.get(device.type, LARGE):
@@ -91,6 +91,6 @@ def _product(precision: str, device: torch.device, side: int) -> Callable[[], Te
 
 
 def wait(device: torch.device) -> None:
-    """Return when a device has done what it was given."""
+    """Wait until a device has finished its work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

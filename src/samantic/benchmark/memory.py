@@ -1,8 +1,8 @@
-"""The memory that one answer needs, measured in a process of its own.
+"""The memory that one answer needs, measured in a new process.
 
     python -m samantic.benchmark.memory ENTRY
 
-ENTRY is an `Entry` as JSON. A process that has computed other things before would tell of these.
+ENTRY is an `Entry` as JSON. A process with earlier computations would report their memory too.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_memory(entry: Entry) -> int | None:
-    """Bytes that a new process holds at most while it opens a model and answers.
+    """Peak memory in bytes of a new process that opens a model and answers.
 
-    On a GPU they are those of its memory. None where the system does not tell.
+    On a GPU it is the GPU's memory. None if the system does not report it.
 
     Raises:
         InputError: The process failed.
@@ -38,7 +38,7 @@ def peak_memory(entry: Entry) -> int | None:
 
 
 def _answer(entry: Entry) -> int | None:
-    """Open a model, answer twice, and tell the most that was held."""
+    """Open a model, answer twice, and return the peak memory in bytes."""
     call = _file(entry) if entry.kind == "file" else _torch(entry)
     for _ in range(2):
         call()
@@ -51,7 +51,7 @@ def _answer(entry: Entry) -> int | None:
 
 
 def _file(entry: Entry) -> Callable[[], object]:
-    """An exported file, as a robot without torch opens it."""
+    """Open an exported file, as a robot without torch does."""
     import numpy as np
 
     from samantic.runtime.exported import ExportedModel

@@ -1,4 +1,4 @@
-"""Latency against mIoU, as a picture."""
+"""A plot of latency against mIoU."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from samantic.report.figures import latency_dots
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a name of another kind of picture, before anything is measured.
+    """Refuse a file name of another format, before anything is measured.
 
     Raises:
-        InputError: It does not end in .svg.
+        InputError: The name does not end in .svg.
     """
     if path.suffix.lower() != ".svg":
         raise InputError(f"{path}: --plot writes SVG; give a name that ends in .svg")
 
 
 def write_plot(path: Path, found: dict[str, Any]) -> None:
-    """Draw what has an mIoU on its card.
+    """Plot the contenders whose model card has an mIoU.
 
     Raises:
-        InputError: Nothing has.
+        InputError: No card has one.
     """
     points = {
         entry["name"]: (1000 * entry["seconds"]["median"], 100 * entry["miou"])
@@ -33,6 +33,6 @@ def write_plot(path: Path, found: dict[str, Any]) -> None:
     }
     if not points:
         raise InputError(
-            f"{path}: not drawn, since no model's card tells an mIoU; evaluate the run first"
+            f"{path}: not drawn, since no model's card has an mIoU; evaluate the run first"
         )
     write_text(path, latency_dots(points))

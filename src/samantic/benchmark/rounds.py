@@ -1,4 +1,4 @@
-"""Timing things side by side, so that what else the machine does touches all alike."""
+"""Time several calls in turns, so that other work on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 WARM_UP = 2
-"""Calls of each before any is timed: memory is taken, kernels are chosen."""
+"""Untimed calls of each before the first round, which allocate memory and select kernels."""
 
 
 class Times(NamedTuple):
-    """How long a call took.
+    """The durations of a call.
 
     Attributes:
-        seconds: (n,) of each round.
-        cpu: (n,) seconds that all CPUs together spent on it. With one thread, and on the CPU, they
-            are what the call would take on a machine that does nothing else.
-        ratio: Median over the rounds of its time over that of the first, in the same round.
+        seconds: (n,) seconds of each round.
+        cpu: (n,) seconds that all CPUs together spent on it. With one thread, and on the CPU, this
+            is the duration on an otherwise idle machine.
+        ratio: Median over the rounds of its time divided by that of the first call in the same
+            round.
     """
 
     seconds: NDArray[np.float64]
@@ -29,24 +30,24 @@ class Times(NamedTuple):
 
     @property
     def median(self) -> float:
-        """Seconds that half of the calls took at most."""
+        """Median duration in seconds."""
         return float(np.median(self.seconds))
 
     @property
     def p95(self) -> float:
-        """Seconds that 95 % of the calls took at most."""
+        """95th percentile of the duration in seconds."""
         return float(np.percentile(self.seconds, 95))
 
 
 def in_rounds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, Times]:
-    """Time calls that take turns.
+    """Time calls in turns.
 
-    Each round calls each once. The rounds begin with another one each time, so that none always
-    follows the same.
+    Each round calls each once. Every round starts with another call, so that no call always follows
+    the same one.
 
     Args:
-        calls: What to time, by name; each returns when its work is done.
-        rounds: How often.
+        calls: Calls by name; each returns when its work is done.
+        rounds: Number of rounds.
     """
     names = list(calls)
     for _ in range(WARM_UP):

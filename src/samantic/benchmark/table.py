@@ -1,4 +1,4 @@
-"""What a terminal shows of a benchmark."""
+"""The table of a benchmark for the terminal."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ HEADER = (
 
 
 def benchmark_table(found: dict[str, Any]) -> str:
-    """The times and costs of a benchmark, and the conditions, as text.
+    """The times, costs and conditions of a benchmark as text.
 
     Args:
-        found: What `benchmark` returned.
+        found: Result of `benchmark`.
     """
     machine, conditions = found["machine"], found["conditions"]
     lines = {f"{conditions['counts']}": list(HEADER)}
@@ -55,7 +55,7 @@ def _cells(entry: dict[str, Any]) -> list[str]:
 
 
 def _operations(found: dict[str, Any]) -> list[str]:
-    """Parameters and operations of a pair, by part; entries of equal ones share a line."""
+    """Parameters and operations for a pair, by part; equal entries share a line."""
     kinds: dict[tuple[Any, ...], list[str]] = {}
     for entry in found["entries"]:
         if entry["operations"] is not None:

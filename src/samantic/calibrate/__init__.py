@@ -1,1 +1,1 @@
-"""Where a rig's thermal camera looks: estimated from pairs, or read from a calibration."""
+"""Calibration of a rig: how thermal pixels map to RGB, estimated from pairs or read."""

@@ -1,8 +1,8 @@
-"""Calibrations that other tools wrote, as the homography that this package takes.
+"""Calibrations of other tools, converted to the homography that this package uses.
 
-A file holds a homography, or two cameras and how one stands to the other: OpenCV's YAML, Kalibr's,
-or plain YAML with the same words. A homography is exact for points of one plane, so of two cameras
-apart it stands for one distance, and of lenses that distort for the middle way.
+A file holds a homography, or two cameras and the pose between them: OpenCV's YAML, Kalibr's, or
+plain YAML with the same words. A homography is exact for points of one plane. For two cameras with
+different positions it is exact at one distance; for lenses with distortion it is a best fit.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from samantic.yaml_text import parse_yaml
 HOMOGRAPHY = ("thermaltorgb", "homography", "homographymatrix", "h")
 MATRIX = ("cameramatrix", "intrinsicmatrix", "intrinsics", "k", "m", "cm", "mtx")
 LENS = ("distortioncoefficients", "distortioncoeffs", "distcoeffs", "distortion", "dist", "d")
-"""Words that tools use, without their underscores; a camera's begin or end with its name."""
+"""Words that tools use, without their underscores; a camera's words begin or end with its name."""
 
 WORDS = (
     "it needs thermal_to_rgb, or a homography, or for two cameras camera_matrix and "
     "distortion_coefficients, named 1 and 2 or thermal and rgb, and R and T between them"
 )
 PLAIN = ("", "none", "pinhole", "radtan", "plumb_bob", "rational_polynomial", "brown", "opencv")
-"""Models of a pinhole and Brown's distortion, as Kalibr, ROS and others call it."""
+"""Names of a pinhole with Brown's distortion in Kalibr, ROS and other tools."""
 
 ROUNDS = 50
-"""Steps of the fixed point that takes a lens's distortion out."""
+"""Iterations of the fixed point that removes a lens's distortion."""
 
 
 class Lens(NamedTuple):
-    """A pinhole camera with Brown's distortion, as OpenCV has it.
+    """A pinhole camera with Brown's distortion, as in OpenCV.
 
     Attributes:
-        matrix: (3, 3) focal lengths and principal point.
+        matrix: (3, 3) focal lengths and principal point in pixels.
         bend: k1, k2, p1, p2, k3, k4, k5, k6; zeros without distortion.
     """
 
@@ -47,13 +47,13 @@ class Lens(NamedTuple):
     bend: Floats
 
     def seen(self, points: Floats) -> Floats:
-        """Pixels of points (N, 2) of the plane at distance 1."""
+        """Project points (N, 2) of the plane at distance 1 to pixels."""
         factor, shift = self._bent(points)
         bent = points * factor + shift
         return np.asarray(mapped(self.matrix, bent))
 
     def unseen(self, pixels: Floats) -> Floats:
-        """Points of the plane at distance 1 that pixels (N, 2) see, by a fixed point."""
+        """Points (N, 2) of the plane at distance 1 that project to the pixels, by a fixed point."""
         bent = mapped(np.linalg.inv(self.matrix), pixels)
         points = bent
         for _ in range(ROUNDS):
@@ -79,13 +79,14 @@ class Lens(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a calibration says.
+    """The content of a calibration.
 
     Attributes:
-        matrix: From thermal pixels to RGB pixels.
-        residual: Largest distance in RGB pixels to what the lenses do, 0 of a homography.
-        parallax: Pixels by which things at distance 1, in the unit of T, lie off at no distance
-            given; 0 where nothing lies off.
+        matrix: Homography from thermal pixels to RGB pixels.
+        residual: Largest distance in RGB pixels between the homography and the lens models; 0 for a
+            file that holds a homography.
+        parallax: Error in RGB pixels at distance 1 (unit of T), if the plane is far away (no
+            distance was given); otherwise 0.
     """
 
     matrix: Floats
@@ -104,13 +105,14 @@ def read_calibration(
 
     Args:
         path: The file.
-        first: Which camera comes first in it, `thermal` or `rgb`; names in the file say it better.
-        distance: Distance of the plane that is to be exact, in the unit of T; None for far away.
-        thermal: Height and width of thermal images; None where the file or its principal point
-            must do.
+        first: The camera that comes first in the file, `thermal` or `rgb`; names in the file take
+            precedence.
+        distance: Distance of the plane for which the homography is exact, in the unit of T; None
+            for far away.
+        thermal: Height and width of thermal images; None to take them from the principal point.
 
     Raises:
-        InputError: It is no calibration, or of lenses or shapes that are not read.
+        InputError: The file is no calibration, or its lenses or shapes are not supported.
     """
     values = _flat(_parsed(path))
     for name in HOMOGRAPHY:
@@ -141,9 +143,9 @@ def _planar(
     size: tuple[int, ...],
     path: Path,
 ) -> Found:
-    """The homography nearest to what two cameras see of a plane.
+    """The homography nearest to the two cameras' views of a plane.
 
-    A thermal pixel's ray x meets the plane at distance d, and RGB sees R x + t / d.
+    A thermal pixel's ray x meets the plane at distance d; RGB sees it in the direction R x + t / d.
     """
     pixels = grid(size, 21)
     rays = np.column_stack([thermal.unseen(pixels), np.ones(len(pixels))])
@@ -161,10 +163,10 @@ def _planar(
 
 
 def _parsed(path: Path) -> dict[Any, Any]:
-    """The mapping of a YAML file, OpenCV's dialect too.
+    """The mapping in a YAML file, also in OpenCV's dialect.
 
     Raises:
-        InputError: It is no YAML with keys.
+        InputError: The file is no YAML mapping.
     """
     text = read_text(path, "calibration; give a YAML file of OpenCV, Kalibr or thermal_to_rgb")
     text = re.sub(r"^%YAML:?\s*1\.\d\s*$", "", text, count=1, flags=re.MULTILINE)
@@ -179,7 +181,7 @@ def _parsed(path: Path) -> dict[Any, Any]:
 
 
 def _flat(values: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by their words without underscores; what lies in a mapping begins with its word."""
+    """Values by their words without underscores; a nested key gets the outer word as a prefix."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         word = prefix + re.sub(r"[^a-z0-9]", "", str(key).lower())
@@ -191,7 +193,7 @@ def _flat(values: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _numbers(value: Any) -> Any:
-    """A list of numbers as rows: OpenCV's matrix of rows, columns and data, or nested lists."""
+    """Numbers as rows: from OpenCV's matrix of rows, columns and data, or from nested lists."""
     if not isinstance(value, dict):
         return value
     try:
@@ -201,7 +203,7 @@ def _numbers(value: Any) -> Any:
 
 
 def _cameras(values: dict[str, Any], first: str, path: Path) -> list[str]:
-    """How the two cameras are called, the first one first."""
+    """The names of the two cameras in the file, the first one first."""
     for names in (["thermal", "rgb"], ["1", "2"], ["cam0", "cam1"], ["left", "right"]):
         if all(_value(values, name, MATRIX) is not None for name in names):
             return names
@@ -230,7 +232,7 @@ def _lens(values: dict[str, Any], camera: str, path: Path) -> Lens:
     """A camera's matrix and distortion.
 
     Raises:
-        InputError: They have other shapes, or the lens is a fisheye.
+        InputError: A shape is wrong, or the lens is a fisheye.
     """
     what = f"the camera matrix of {camera}"
     matrix = _array(_value(values, camera, MATRIX), what, path)
@@ -244,7 +246,7 @@ def _lens(values: dict[str, Any], camera: str, path: Path) -> Lens:
         if model not in PLAIN:
             raise InputError(
                 f"{path}: {camera} has a lens of the model {model}, a fisheye or another that is "
-                "not read; undistort its images first, and give the matrix of these with a "
+                "not supported; undistort its images first, and give the matrix of these with a "
                 "distortion of zeros"
             )
     given = _value(values, camera, LENS)
@@ -258,7 +260,7 @@ def _lens(values: dict[str, Any], camera: str, path: Path) -> Lens:
 
 
 def _pose(values: dict[str, Any], path: Path) -> tuple[Floats, Floats]:
-    """How the second camera sees points of the first: R x + T.
+    """The pose of the second camera: it sees points x of the first at R x + T.
 
     Raises:
         InputError: There is no such pose, or R is no rotation.
@@ -283,5 +285,5 @@ _POSE = (("r", "rotation", "rotationmatrix"), ("t", "translation", "translationv
 
 
 def _size(lens: Lens) -> tuple[int, ...]:
-    """Height and width about a principal point, which lies near the middle."""
+    """Height and width of an image, estimated from the principal point near its middle."""
     return round(2 * lens.matrix[1, 2]) + 1, round(2 * lens.matrix[0, 2]) + 1

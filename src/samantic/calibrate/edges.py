@@ -1,4 +1,4 @@
-"""Fields of edge directions of pairs, and their agreement when thermal is brought into RGB."""
+"""Fields of edge directions of pairs, and their agreement after thermal is warped to RGB."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from samantic.calibrate.geometry import Floats, scaled
 from samantic.data.alignment import edge_directions
 
 Field = NDArray[np.complex64]
-"""Of each pixel exp(2i angle) of its gradient, weighed by its strength; 0 where unknown. (H, W), or
-(N, H, W) of several images."""
+"""exp(2i angle) of each pixel's gradient, weighed by its strength; 0 where unknown. (H, W), or (N,
+H, W) for several images."""
 
 BORDER = 4
-"""Pixels along the border of a warped image whose gradients are not trusted."""
+"""Width in pixels of the border of a warped image in which gradients are not used."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Pyramid:
     Args:
         rgb: Gray images (H, W) float32, all of one size.
         thermal: Cleaned images (h, w) float32, all of one size.
-        width: Of RGB's images at this resolution, in pixels.
+        width: Width of the RGB images at this resolution, in pixels.
     """
 
     rgb: Sequence[NDArray[np.float32]]
@@ -38,7 +38,7 @@ class Pyramid:
 
     @property
     def shrink(self) -> Floats:
-        """From RGB's pixels to those of this resolution."""
+        """Homography from full RGB pixels to those of this resolution."""
         height, width = self.rgb[0].shape
         return scaled(self.size[1] / width, self.size[0] / height)
 
@@ -75,13 +75,13 @@ class Pyramid:
 
 
 def field_of(gray: NDArray[np.float32]) -> Field:
-    """The field of an image."""
+    """The field (H, W) of edge directions of an image."""
     cosine, sine = edge_directions(gray.astype(np.float64))
     return (cosine + 1j * sine).astype(np.complex64)
 
 
 def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """An image (H, W) in another size, every pixel averaged."""
+    """Resize an image (H, W) by averaging."""
     if image.shape == size:
         return image
     method = Image.Resampling.BOX if size[0] <= image.shape[0] else Image.Resampling.BILINEAR
@@ -89,24 +89,24 @@ def resized(image: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
 
 
 def without_mean(fields: Field) -> Field:
-    """Fields (N, H, W) without what all have in common: a logo, a scale, the frame of a lens."""
+    """Fields (N, H, W) minus their mean: what all share, such as a logo or a lens's frame."""
     return fields if len(fields) < 3 else fields - fields.mean(axis=0)
 
 
 def correlation(ours: Field, theirs: Field, reach: tuple[int, int]) -> tuple[Floats, Floats]:
     """Agreement of pairs of fields under shifts of the second, and its variance under chance.
 
-    For a shift t the agreement is sum_x Re(conj(a(x)) b(x + t)), summed over the pairs; its
-    variance for independent random directions is half of sum_x |a(x)|² |b(x + t)|².
+    For a shift t the agreement is sum_x Re(conj(a(x)) b(x + t)), summed over the pairs. For
+    independent random directions its variance is half of sum_x |a(x)|² |b(x + t)|².
 
     Args:
         ours: Fields of RGB, (N, H, W).
         theirs: Fields of thermal, (N, H, W).
-        reach: Largest shift down and right.
+        reach: Largest shift (down, right) in pixels.
 
     Returns:
-        Both (2 reach + 1), of shifts up to reach each way; the agreement peaks at how far thermal
-        lies below and right of RGB.
+        Agreement and variance, each with shape (2 reach + 1) in both directions. The agreement
+        peaks at the shift by which thermal lies below and to the right of RGB.
     """
     down, right = reach
     h, w = ours.shape[1:]

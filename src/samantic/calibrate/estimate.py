@@ -1,4 +1,4 @@
-"""Estimate a rig from pairs, and say how far the estimate can be relied on."""
+"""Estimate a rig from pairs, and how reliable the estimate is."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from samantic.calibrate.search import COARSE, FINE, LEVELS, Level, coarse, refin
 from samantic.measure.tables import pair_count
 
 FEWEST = 8
-"""Pairs below which nothing is claimed: two halves must agree."""
+"""Smallest number of pairs for an estimate: its two halves must agree."""
 
 SEARCHED = 24
-"""Pairs that the search over similarities looks at, evenly spaced."""
+"""Largest number of pairs, evenly spaced, in the search over similarities."""
 
 SPREAD = 2.0
-"""Largest median distance in pixels, of RGB 640 wide, between the estimates of two halves."""
+"""Largest allowed median distance between the estimates of two halves, in pixels of RGB 640
+wide."""
 
 FAR = 6.0
-"""Largest such distance that one place in ten may have."""
+"""Largest allowed 90th percentile of that distance."""
 
 FIRM = 10.0
-"""Deviations above chance by which the edges of all pairs agree, at least."""
+"""Smallest agreement of the edges of all pairs, in standard deviations above chance."""
 
 Images = Sequence[NDArray[np.float32]]
 
 
 class Estimate(NamedTuple):
-    """What the pairs say of a rig.
+    """The estimate of a rig.
 
     Attributes:
-        matrix: From thermal pixels to RGB pixels; the best guess where it is not known.
-        pairs: How many were looked at.
+        matrix: Homography from thermal pixels to RGB pixels; the best guess if it is not reliable.
+        pairs: Number of pairs.
         spread: Median distance in RGB pixels between the estimates of two halves of the pairs.
-        far: The distance that one place in ten exceeds.
-        score: Agreement of the edges in deviations above chance.
-        doubt: Why the matrix is not to be relied on; "" where it is.
+        far: 90th percentile of this distance.
+        score: Agreement of the edges in standard deviations above chance.
+        doubt: Why the matrix is not reliable; "" if it is.
     """
 
     matrix: Floats
@@ -54,14 +55,14 @@ class Estimate(NamedTuple):
 def estimate(rgb: Images, thermal: Images) -> Estimate:
     """Estimate the homography from thermal pixels to RGB pixels of one rig.
 
-    The directions of edges of all pairs are correlated at low resolution under shifts, sizes and
-    turns; then patches say where thermal still lies off, and a robust fit follows them, at higher
-    and higher resolution. The first and the last half of the pairs are estimated by themselves:
-    only where they agree is the result worth believing.
+    First, the edge directions of all pairs are correlated at low resolution under shifts, scales
+    and rotations. Then patches measure the remaining shift of thermal, and a robust fit follows
+    them, at increasing resolution. The first and the last half of the pairs are also estimated
+    separately: the result is reliable only if both agree.
 
     Args:
         rgb: Gray images, all of one size.
-        thermal: Images of any unit without bad pixels, all of one size; the partners.
+        thermal: Images of any unit without bad pixels, all of one size; the partners of `rgb`.
     """
     count, size, heat = len(rgb), rgb[0].shape, thermal[0].shape
     chosen = np.linspace(0, count - 1, min(count, SEARCHED)).round().astype(int)
@@ -83,12 +84,12 @@ def estimate(rgb: Images, thermal: Images) -> Estimate:
 
 
 def _doubt(spread: float, far: float, score: float, scale: float) -> str:
-    """Why an estimate is not to be relied on."""
+    """Why an estimate is not reliable; "" if it is."""
     unit = max(scale, 1.0)
     if not np.isfinite(spread) or spread > SPREAD * unit or far > FAR * unit:
         return (
-            f"two halves of the pairs disagree by {spread:.0f} pixels in the median, and {far:.0f} "
-            "at the worst tenth"
+            f"two halves of the pairs disagree by {spread:.0f} pixels in the median, and by "
+            f"{far:.0f} at the 90th percentile"
         )
     if score < FIRM:
         return "the edges of RGB and thermal agree no better than by chance"
@@ -96,7 +97,7 @@ def _doubt(spread: float, far: float, score: float, scale: float) -> str:
 
 
 def _climbed(rgb: Images, thermal: Images, starts: Sequence[Floats]) -> tuple[Floats, float]:
-    """The best of several starts, each improved patch by patch, and its score."""
+    """The best of several start matrices after refinement by patches, and its score."""
     pairs = {level[0]: Pyramid(rgb, thermal, level[0]) for level in LEVELS}
     tried = []
     for start in starts:
@@ -110,7 +111,7 @@ def _climbed(rgb: Images, thermal: Images, starts: Sequence[Floats]) -> tuple[Fl
 
 
 def _followed(pairs: Mapping[int, Pyramid], matrix: Floats, levels: Sequence[Level]) -> Floats:
-    """A homography improved by one round of patches after the other, as far as they lead."""
+    """Refine a homography by one round of patches after the other, until a round fails."""
     for level in levels:
         better = refine(pairs[level.width], matrix, level)
         if better is None:
@@ -120,7 +121,7 @@ def _followed(pairs: Mapping[int, Pyramid], matrix: Floats, levels: Sequence[Lev
 
 
 def agreement(pairs: Pyramid, matrix: Floats) -> float:
-    """Agreement of the edges under a homography, in deviations above chance."""
+    """Agreement of the edges under a homography, in standard deviations above chance."""
     ours, theirs = without_mean(pairs.ours), without_mean(pairs.theirs(matrix))
     total = float((np.conj(ours) * theirs).real.sum())
     variance = float((np.abs(ours * theirs) ** 2).sum()) / 2

@@ -1,4 +1,4 @@
-"""Homographies of image planes: of scaled images, through points, and how far two lie apart."""
+"""Homographies of image planes: for resized images, fitted to points, and their distance."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating]
 
 TUKEY = 4.685
-"""Residuals beyond so many deviations weigh nothing (Beaton and Tukey, 1974)."""
+"""Residuals beyond this many standard deviations have weight 0 (Beaton and Tukey, 1974)."""
 
 
 def scaled(by: float, by_y: float | None = None) -> Floats:
-    """From pixels of an image to those of the same image resized, centres at whole numbers."""
+    """Homography from an image's pixels to the resized image's, centres at whole numbers."""
     by_y = by if by_y is None else by_y
     return np.array([[by, 0, (by - 1) / 2], [0, by_y, (by_y - 1) / 2], [0, 0, 1.0]])
 
 
 def mapped(matrix: Floats, points: Floats) -> Floats:
-    """Points (N, 2) under a homography; NaN behind the camera."""
+    """Map points (N, 2) by a homography; NaN behind the camera."""
     there = np.column_stack([points, np.ones(len(points))]) @ matrix.T
     with np.errstate(divide="ignore", invalid="ignore"):
         found: Floats = np.where(there[:, 2:] > 0, there[:, :2] / there[:, 2:], np.nan)
@@ -26,29 +26,29 @@ def mapped(matrix: Floats, points: Floats) -> Floats:
 
 
 def normalised(matrix: Floats) -> Floats:
-    """The same homography with 1 at its last place."""
+    """The same homography, scaled so that its last entry is 1."""
     found: Floats = matrix / matrix[2, 2]
     return found
 
 
 def grid(size: tuple[int, ...], count: int = 9) -> Floats:
-    """Points (count², 2) that are spread evenly over an image of (height, width)."""
+    """Points (count², 2) spread evenly over an image of (height, width)."""
     ys, xs = (np.linspace(0, side - 1, count) for side in size[:2])
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
 
 
 def apart(one: Floats, other: Floats, thermal: tuple[int, ...], rgb: tuple[int, ...]) -> Floats:
-    """Distances in RGB pixels between two homographies, at places of thermal that RGB sees.
+    """Distances in RGB pixels between two homographies, at thermal pixels that RGB sees.
 
     Args:
-        one: From thermal pixels to RGB pixels.
-        other: Another such.
-        thermal: Height and width.
-        rgb: Height and width.
+        one: Homography from thermal pixels to RGB pixels.
+        other: Another one.
+        thermal: Height and width of thermal images.
+        rgb: Height and width of RGB images.
 
     Returns:
-        A distance for each point of a grid that either sends into RGB's image; infinite where the
-        other sends it behind the camera, and (1,) infinite if there is no such point.
+        A distance for each grid point that at least one homography maps into RGB's image; infinite
+        where the other maps it behind the camera. (1,) infinite if there is no such point.
     """
     points = grid(thermal, 21)
     a, b = mapped(one, points), mapped(other, points)
@@ -59,9 +59,9 @@ def apart(one: Floats, other: Floats, thermal: tuple[int, ...], rgb: tuple[int, 
 
 
 def fitted(source: Floats, target: Floats, weights: Floats) -> Floats:
-    """The homography through weighted points (N, 2), by the normalised direct linear transform.
+    """Fit a homography to weighted points (N, 2) by the normalised direct linear transform.
 
-    Hartley and Zisserman, Multiple View Geometry, 2nd edition, algorithm 4.2.
+    Source: Hartley and Zisserman, Multiple View Geometry, 2nd edition, algorithm 4.2.
     """
     to, back = _centred(source), _centred(target)
     a, b = mapped(to, source), mapped(back, target)
@@ -75,7 +75,7 @@ def fitted(source: Floats, target: Floats, weights: Floats) -> Floats:
 
 
 def affine(source: Floats, target: Floats, weights: Floats) -> Floats:
-    """The affine map through weighted points (N, 2), by least squares."""
+    """Fit an affine map to weighted points (N, 2) by least squares."""
     root = np.sqrt(weights)[:, None]
     rows = np.column_stack([source, np.ones(len(source))])
     found = np.linalg.lstsq(rows * root, target * root, rcond=None)[0]
@@ -83,15 +83,15 @@ def affine(source: Floats, target: Floats, weights: Floats) -> Floats:
 
 
 def robust(source: Floats, target: Floats, weights: Floats, model: str) -> tuple[Floats, Floats]:
-    """A map through points of which some are wrong, by reweighted least squares (Tukey).
+    """Fit a map to points with outliers, by reweighted least squares (Tukey).
 
-    The first fit is an affine map through the sample of three, of 200, that leaves the least median
-    residual; the others begin there.
+    The start is an affine map through three points: of 200 random triples, the one with the
+    smallest median residual.
 
     Args:
         source: Points (N, 2).
-        target: Where each goes.
-        weights: How much each can be relied on.
+        target: Their images (N, 2).
+        weights: (N,) reliability of each point.
         model: `affine` or `homography`.
 
     Returns:
@@ -118,7 +118,7 @@ def robust(source: Floats, target: Floats, weights: Floats, model: str) -> tuple
 
 
 def _centred(points: Floats) -> Floats:
-    """What moves points to their mean, and makes their mean distance from it the root of 2."""
+    """The map that moves points to their mean and scales their mean distance from it to √2."""
     middle = points.mean(axis=0)
     by = np.sqrt(2) / max(float(np.linalg.norm(points - middle, axis=1).mean()), 1e-9)
     return np.array([[by, 0, -by * middle[0]], [0, by, -by * middle[1]], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""One calibration: a rig estimated or read, its file and its page written."""
+"""One calibration: a rig is estimated or read, and its file and its page are written."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from samantic.measure.tables import pair_count
 FILE, PAGE, RECORD = "rig.yaml", "calibrate.html", "calibrate.json"
 
 BENT = 2.0
-"""Pixels by which a homography may miss what lenses do, without a word."""
+"""Largest error of a homography against the lens models, in pixels, without a note."""
 
 
 class Outcome(NamedTuple):
-    """What a calibration came to.
+    """The result of a calibration.
 
     Attributes:
-        matrix: From thermal pixels to RGB pixels.
-        facts: Sentences on how it came about.
-        doubt: Why it is not to be relied on; "" where it is.
+        matrix: Homography from thermal pixels to RGB pixels.
+        facts: Sentences on how it was obtained.
+        doubt: Why it is not reliable; "" if it is.
     """
 
     matrix: Floats
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 def estimated(pairs: RigPairs) -> Outcome:
-    """A rig by the edges of its pairs."""
+    """A rig estimated from the edges of its pairs."""
     found: Estimate = estimate(pairs.gray, pairs.thermal)
     if found.doubt:
         return Outcome(found.matrix, [f"The rig is not known: {found.doubt}."], found.doubt)
@@ -48,7 +48,7 @@ def estimated(pairs: RigPairs) -> Outcome:
 
 
 def read(path: Path, first: str, distance: float | None, pairs: RigPairs | None) -> Outcome:
-    """A rig that another tool has calibrated.
+    """A rig read from a calibration of another tool.
 
     Raises:
         InputError: The file is no calibration.
@@ -63,15 +63,15 @@ def read(path: Path, first: str, distance: float | None, pairs: RigPairs | None)
         )
     if found.parallax:
         facts.append(
-            "The cameras stand apart: it is exact for things far away, and things at distance 1 "
-            f"lie {found.parallax:.0f} pixels off, at 10 a tenth of that (unit of T); --distance "
-            "makes another one exact."
+            "The cameras have different positions: the homography is exact for distant objects. "
+            f"Objects at distance 1 (unit of T) are off by {found.parallax:.0f} pixels, at 10 by a "
+            "tenth of that; --distance sets another exact distance."
         )
     return Outcome(found.matrix, facts)
 
 
 def write_calibration(out: Path, outcome: Outcome, pairs: RigPairs | None) -> None:
-    """Write the rig's file, where it is known, and with pairs the page."""
+    """Write the rig's file if the rig is known, and the page if there are pairs."""
     matrix = normalised(outcome.matrix).tolist()
     if pairs is not None:
         write_overlay(out / PAGE, pairs, outcome.matrix, outcome.facts, bool(outcome.doubt))
@@ -92,10 +92,10 @@ def rig_text(matrix: Floats) -> str:
 
 
 def refuse_corrected(out: Path) -> None:
-    """Refuse to replace a file that somebody has corrected by hand.
+    """Refuse to replace a file that was corrected by hand.
 
     Raises:
-        InputError: It is such a file.
+        InputError: It was.
     """
     path = out / FILE
     if path.exists() and "as it was found" not in path.read_text("utf-8", "replace"):

@@ -1,4 +1,4 @@
-"""The page on which a rig is looked at, and corrected by hand."""
+"""The page that shows a rig and lets the user correct it by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from samantic.report.pages import render
 from samantic.report.pictures import picture
 
 SHOWN = 6
-"""At most this many pairs, evenly chosen."""
+"""Largest number of pairs, evenly spaced."""
 
 WIDEST = 960
 """Width in pixels of the pictures in the page."""
@@ -28,9 +28,9 @@ def write_overlay(
 
     Args:
         path: The page.
-        pairs: Of which some are shown.
-        matrix: From thermal pixels to RGB pixels, to begin with.
-        facts: Sentences on how it came about.
+        pairs: Pairs of which some are shown.
+        matrix: Initial homography from thermal pixels to RGB pixels.
+        facts: Sentences on how it was obtained.
         doubt: Whether the first of them is a warning.
     """
     shown = []

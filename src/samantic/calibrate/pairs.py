@@ -1,4 +1,4 @@
-"""The pairs that a calibration looks at, brought to plain gray."""
+"""The pairs of a calibration, converted to gray."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RigPairs(NamedTuple):
     """Pairs of one rig.
 
     Attributes:
-        names: Of the pairs.
+        names: Names of the pairs.
         rgb: (H, W, 3) uint8 each, of one size.
         thermal: (h, w) each, of one size, without bad pixels.
     """
@@ -30,20 +30,21 @@ class RigPairs(NamedTuple):
 
     @property
     def gray(self) -> list[NDArray[np.float32]]:
-        """RGB's luminance, (H, W)."""
+        """RGB's luminance, (H, W) each."""
         weights = np.array([0.299, 0.587, 0.114], np.float32)
         return [image @ weights for image in self.rgb]
 
 
 def read_rig_pairs(files: Sequence[Files], most: int) -> RigPairs:
-    """Read pairs, evenly chosen.
+    """Read evenly spaced pairs.
 
     Args:
         files: All pairs.
-        most: At most this many are read.
+        most: Largest number of pairs that are read.
 
     Raises:
-        InputError: A file is broken, or a size differs from the first's: then it is no one rig.
+        InputError: A file is broken, or its size differs from the first's, so that it belongs to
+            another rig.
     """
     chosen = [files[place] for place in even_places(len(files), most)]
     found = RigPairs([], [], [])

@@ -1,4 +1,4 @@
-"""The homography of a rig from pairs: a search over similarities, then patch by patch."""
+"""Find a rig's homography from pairs: a search over similarities, then refinement by patches."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ COARSE = 96
 """Width of RGB in pixels in the search over similarities."""
 
 SPANS = np.geomspace(0.36, 1.5, 20)
-"""Widths of thermal's view as shares of RGB's that are tried, a step of 8 %."""
+"""Widths of thermal's view that are tried, as shares of RGB's, in steps of 8 %."""
 
 TURNS = np.radians(np.arange(-10, 11, 4))
 """Rotations that are tried."""
 
 FIRM = 4.0
-"""Deviations by which the agreement of a patch stands out, for it to count."""
+"""Smallest height of a patch's peak, in standard deviations, at which the patch counts."""
 
 
 class Level(NamedTuple):
     """A round of patches.
 
     Attributes:
-        width: Of RGB in pixels.
-        side: Of a patch in pixels.
+        width: Width of RGB in pixels.
+        side: Side of a patch in pixels.
         reach: Largest shift of a patch in pixels.
-        model: What is fitted to the shifts.
+        model: Kind of map that is fitted to the shifts.
     """
 
     width: int
@@ -46,23 +46,23 @@ LEVELS = (
     Level(240, 32, 10, "affine"),
     Level(320, 40, 8, "homography"),
 )
-"""The rounds by which starts are compared."""
+"""The rounds that compare start matrices."""
 
 FINE = (Level(480, 48, 6, "homography"), Level(640, 56, 5, "homography"))
-"""The rounds at higher resolution, as far as RGB has it."""
+"""The rounds at higher resolution, up to RGB's own."""
 
 
 FEWEST = {"affine": 6, "homography": 10}
-"""Patches below which nothing is fitted."""
+"""Smallest number of patches for a fit."""
 
 
 def starts(
     rgb: tuple[int, ...], thermal: tuple[int, ...], spans: Floats = SPANS
 ) -> Iterator[Floats]:
-    """Similarities from thermal to RGB pixels about the images' centres, and stretched ones.
+    """Similarities from thermal to RGB pixels about the images' centres, some with another aspect.
 
-    Where the two images differ in aspect, each may have been stretched to its size: then thermal's
-    height is tried in proportion too.
+    If the two images differ in aspect, each may have been stretched to its size. Thermal's height
+    is then also scaled in proportion.
     """
     (tall, wide), (h, w) = rgb[:2], thermal[:2]
     ratios = {1.0}
@@ -79,15 +79,15 @@ def starts(
 
 
 def coarse(pairs: Pyramid, groups: Sequence[Sequence[int]]) -> list[list[tuple[float, Floats]]]:
-    """The best similarities for each of several groups of pairs, and for all.
+    """The best similarities for each of several groups of pairs, and for all pairs.
 
     Args:
         pairs: All pairs, at low resolution.
-        groups: Indices of pairs.
+        groups: Indices of the pairs of each group.
 
     Returns:
-        For each group, and last for all: score in deviations above chance and matrix, best first,
-        at most five.
+        For each group, and last for all pairs: at most five tuples of score (standard deviations
+            above chance) and matrix, the best first.
     """
     parts = [list(group) for group in groups]
     ours = [without_mean(pairs.ours[part]) for part in parts]
@@ -112,15 +112,15 @@ def coarse(pairs: Pyramid, groups: Sequence[Sequence[int]]) -> list[list[tuple[f
 
 
 def refine(pairs: Pyramid, matrix: Floats, level: Level) -> Floats | None:
-    """A better homography: each patch of RGB says how far thermal still lies from it.
+    """Refine a homography: each patch of RGB measures the remaining shift of thermal.
 
     Args:
         pairs: The pairs, at the resolution of this round.
-        matrix: From thermal to RGB pixels, nearly right.
-        level: How to look.
+        matrix: Approximate homography from thermal to RGB pixels.
+        level: Options of the round.
 
     Returns:
-        The new one; None where too few patches see anything.
+        The refined homography; None if too few patches find a shift.
     """
     side = level.side
     theirs = without_mean(pairs.theirs(matrix))
@@ -150,9 +150,9 @@ def patches(size: tuple[int, int], side: int) -> Iterator[tuple[int, int]]:
 
 
 def shift_of(ours: Field, theirs: Field, reach: int) -> tuple[float, float, float] | None:
-    """How far thermal lies right of and below RGB in a patch, and how firmly, in deviations.
+    """Shift of thermal to the right of and below RGB in a patch, and its height in deviations.
 
-    None where the best shift lies at the edge of the reach, or stands out too little.
+    None if the best shift lies at the edge of the reach, or is not high enough.
     """
     agreement, variance = correlation(ours, theirs, (reach, reach))
     if variance.max() <= 0:
@@ -169,6 +169,6 @@ def shift_of(ours: Field, theirs: Field, reach: int) -> tuple[float, float, floa
 
 
 def _vertex(before: float, middle: float, after: float) -> float:
-    """Where the parabola through three neighbours has its top, from the middle one."""
+    """Offset of the vertex of the parabola through three neighbours, from the middle one."""
     bend = before - 2 * middle + after
     return 0.0 if bend >= 0 else float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))

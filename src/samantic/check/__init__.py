@@ -1,4 +1,4 @@
-"""Look at a data set before a training does: what is there, what will fail, what to mind."""
+"""Check a data set before a training: its content, errors, and warnings."""
 
 from samantic.check.findings import Findings, check
 from samantic.check.page import findings_table, write_check

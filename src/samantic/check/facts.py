@@ -1,4 +1,4 @@
-"""What a data set holds: every pair read once."""
+"""The content of a data set: every pair is read once."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ from samantic.progress import progress
 from samantic.strings import substitute
 
 ALIGNED = 100
-"""Pairs of a split, evenly spaced, whose alignment is estimated."""
+"""Number of pairs of a split, evenly spaced, whose alignment is estimated."""
 
 DARK = 50.0
-"""Mean luminance of RGB, 0..255, below which a pair is taken for night."""
+"""Mean luminance of RGB, 0..255, below which a pair counts as night."""
 
 ALIKE = 6 / 128
-"""Two pairs count as the same picture if at most this share of the bits of their hashes differs."""
+"""Two pairs count as the same picture if at most this share of their hashes' bits differs."""
 
 
 @dataclass(frozen=True)
 class PairFacts:
-    """What was found in one pair.
+    """The measurements of one pair.
 
     Attributes:
         files: Its files.
         size: Height and width in pixels.
         depth: Type of the thermal values: uint8, uint16 or float32; "" without a thermal image.
-        thermal: 1 % and 99 % of the thermal values; None without.
-        mended: Thermal pixels that are no number, hot or dead.
+        thermal: 1st and 99th percentile of the thermal values; None without a thermal image.
+        mended: Number of thermal pixels that are NaN, infinite, hot or dead.
         beyond: Share of the thermal pixels that lie beyond a fixed range.
         night: Whether RGB is dark.
-        counts: (K + 1,) pixels of each class, and of those that do not count; None without labels.
-        shift: Where thermal lies; None where it was not estimated.
-        hash: (128,) bool, alike for pictures that look alike; (64,) without a thermal image.
+        counts: (K + 1,) pixels of each class, and last the ignored ones; None without labels.
+        shift: Translation of thermal relative to RGB; None if it was not estimated.
+        hash: (128,) bool, similar for pictures that look alike; (64,) without a thermal image.
     """
 
     files: Files
@@ -72,14 +72,14 @@ class PairFacts:
 
 @dataclass
 class SplitFacts:
-    """What was found in one split.
+    """The measurements of one split.
 
     Attributes:
         name: Its name.
-        pairs: The pairs that could be read.
-        broken: Why the others could not.
-        notes: What to know of its folders.
-        problems: What is wrong with those that could.
+        pairs: Measurements of the readable pairs.
+        broken: Errors of the other pairs.
+        notes: Notes on its folders.
+        problems: Errors of the readable pairs.
         polarity: Whether hot is bright in thermal images.
     """
 
@@ -91,7 +91,7 @@ class SplitFacts:
     polarity: Polarity = UNASKED
 
     def shares(self) -> NDArray[np.float64] | None:
-        """(K,) share of each class of the pixels that count; None without labels."""
+        """(K,) share of each class among the pixels that are not ignored; None without labels."""
         counted = [pair.counts for pair in self.pairs if pair.counts is not None]
         if not counted:
             return None
@@ -100,7 +100,7 @@ class SplitFacts:
         return shares
 
     def ignored(self) -> float | None:
-        """The share of the label pixels that do not count; None without labels."""
+        """The share of ignored label pixels; None without labels."""
         counted = [pair.counts for pair in self.pairs if pair.counts is not None]
         if not counted:
             return None
@@ -108,12 +108,12 @@ class SplitFacts:
         return float(total[-1] / max(total.sum(), 1))
 
     def shifts(self) -> list[Shift]:
-        """The estimates that are worth believing."""
+        """The shifts whose estimate is reliable."""
         found = (pair.shift for pair in self.pairs)
         return [shift for shift in found if shift is not None and shift.confident]
 
     def summary(self) -> dict[str, Any]:
-        """The figures of the split, as check.json has them."""
+        """The figures of the split, as in check.json."""
         tried = sum(pair.shift is not None for pair in self.pairs)
         distances = [shift.distance for shift in self.shifts()]
         shares, ignored = self.shares(), self.ignored()
@@ -138,7 +138,7 @@ class SplitFacts:
 
 
 def find_splits(root: Path, spec: DatasetSpec) -> list[str]:
-    """The splits train, val and test that are there, or `all`."""
+    """The splits train, val and test that exist, or `all`."""
     found = [
         name
         for name in ("train", "val", "test")
@@ -152,7 +152,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     """Read every pair of a split.
 
     Raises:
-        InputError: The split itself is broken: no folder, no list, a partner missing.
+        InputError: The split itself is broken: no folder, no list, or a partner is missing.
     """
     labelled = _there(root, spec, name)
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
@@ -160,7 +160,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     split = SplitFacts(name, notes=data.notes)
     try:
         check_cameras(data.files, camera, depth=False)
-    except InputError as error:  # of every pair
+    except InputError as error:  # it concerns every pair
         split.broken.append(str(error))
         return split
     for index, files in enumerate(progress(data.files, f"check {name}", data.noun)):
@@ -174,7 +174,7 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
 
 
 def _problems(split: SplitFacts, data: PairedFolder) -> Iterator[str]:
-    """What is wrong with thermal images and labels that can be read."""
+    """Errors of thermal images and labels that can be read."""
     where = f"{data.root}, {split.name}"
     try:
         files = [p.files for p in split.pairs]
@@ -197,7 +197,7 @@ def _there(root: Path, spec: DatasetSpec, split: str) -> bool:
 
 def _inspect(data: PairedFolder, files: Files, align: bool) -> PairFacts:
     rgb, thermal = read_pair(files, data.camera)
-    if rgb is None:  # pragma: no cover - a split has it
+    if rgb is None:  # pragma: no cover - every split has RGB
         raise InputError(f"{files.name}: has no RGB image")
     counts = None
     if files.labels is not None:
@@ -227,7 +227,7 @@ def _inspect(data: PairedFolder, files: Files, align: bool) -> PairFacts:
 
 
 def _hash(gray: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """64 bits: which of two neighbours in an 8x9 grid of means is brighter."""
+    """64 bits: which of two horizontal neighbours in an 8x9 grid of means is brighter."""
     rows = np.array_split(gray, 8, axis=0)
     means = np.array([[cell.mean() for cell in np.array_split(row, 9, axis=1)] for row in rows])
     bits: NDArray[np.bool_] = (means[:, 1:] > means[:, :-1]).ravel()

@@ -1,4 +1,4 @@
-"""What follows from the facts: what would fail in training, and what to mind."""
+"""Errors and warnings that follow from the measurements of a data set."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from samantic.measure.tables import pair_count
 from samantic.spelling import option
 
 APART = 3.0
-"""Median misalignment in pixels from which it is worth a warning."""
+"""Median misalignment in pixels from which there is a warning."""
 
 IGNORED = 0.3
-"""Share of the label pixels that do not count from which it is worth a warning."""
+"""Share of ignored label pixels from which there is a warning."""
 
 RARE = 0.0005
-"""Share of the pixels below which a class is rare."""
+"""Share of the pixels below which a class counts as rare."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Findings:
 
     Attributes:
         classes: Class names by label id.
-        splits: What was found, by split.
+        splits: Measurements of each split.
         errors: Why a training would fail.
-        warnings: What to mind, with advice.
+        warnings: Warnings with advice.
     """
 
     classes: tuple[str, ...]
@@ -61,14 +61,14 @@ def check(
     names: list[str] | None = None,
     camera: Camera = ALIGNED_8_BIT,
 ) -> Findings:
-    """Read a data set and judge it.
+    """Read a data set, and find errors and warnings.
 
     Args:
         root: Its folder.
-        spec: Its data card; without class names, label ids stand for them.
-        names: Splits to look at; None means those that are there.
-        camera: Its rig is applied before the alignment is estimated, and thermal values must fit
-            its range, if it has a fixed one.
+        spec: Its data card; without class names, label ids are the names.
+        names: Splits to check; None means those that exist.
+        camera: Its rig is applied before the alignment is estimated. If it has a fixed thermal
+            range, values must fit it.
 
     Raises:
         InputError: There is no such folder.
@@ -97,7 +97,7 @@ def check(
 
 
 def _occurring(splits: list[SplitFacts], classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Label ids up to the largest that occurs."""
+    """Label ids, as names, up to the largest that occurs."""
     shares = [s for s in (split.shares() for split in splits) if s is not None]
     if not shares:
         return ()
@@ -126,7 +126,7 @@ def _mind(split: SplitFacts, classes: tuple[str, ...], scaling: Scaling) -> list
         what = _images(flat, "is", "are")
         lines.append(f"{split.name}: {what} of one value, first {flat[0]}; is the camera covered?")
     if len(depths) > 1:
-        lines.append(f"{split.name}: thermal images of several depths; convert them to one")
+        lines.append(f"{split.name}: thermal images of several depths; convert them to one depth")
     if split.polarity.hot == "dark":
         cure = (
             "leave --thermal-inverted out"
@@ -155,7 +155,7 @@ def _mind_classes(split: SplitFacts, classes: tuple[str, ...]) -> list[str]:
     if ignored >= IGNORED:
         lines.append(
             f"{split.name}: {ignored:.0%} of the label pixels do not count (255 in the files, or "
-            "an id without a class); look whether they should"
+            "an id without a class); check whether they should be ignored"
         )
     absent = [name for name, share in named.items() if share == 0]
     if absent:

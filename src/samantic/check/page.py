@@ -1,4 +1,4 @@
-"""The check on the terminal, as check.json and as check.html."""
+"""The result of a check on the terminal, as check.json and as check.html."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from samantic.report.pictures import Panel, picture
 from samantic.strings import aligned, printable
 
 WORST = 6
-"""Pairs of a split that the page shows: those that lie furthest apart."""
+"""Number of pairs of a split that the page shows: those with the largest misalignment."""
 
 HEADER = ["split", "pairs", "unreadable", "sizes", "thermal", "1 % to 99 %", "hot is", "night"]
 MISALIGNED = "misalignment (px)"
 
 
 def findings_table(findings: Findings) -> str:
-    """What was found, as text for a terminal."""
+    """The result as text for a terminal."""
     text = aligned(_table(findings))
     shares = _shares(findings)
     if len(shares) > 1:
@@ -40,7 +40,7 @@ def findings_table(findings: Findings) -> str:
 
 
 def _table(findings: Findings) -> list[list[str]]:
-    """A header, and a line for each split; without thermal images there is nothing of them."""
+    """A header, and a line for each split; columns on thermal only if there are thermal images."""
     two = any(pair.depth for split in findings.splits for pair in split.pairs)
     header = [*HEADER, MISALIGNED]
     keep = [True, True, True, True, two, two, two, True, two]
@@ -66,7 +66,7 @@ def _line(split: SplitFacts) -> list[str]:
 
 
 def _misaligned(apart: dict[str, Any]) -> str:
-    """Median and worst misalignment, and in how many pairs the estimate can be relied on."""
+    """Median and worst misalignment, and the number of pairs with a reliable estimate."""
     if not apart["estimated"]:
         return ""
     of = f"{apart['confident']} of {pair_count(apart['estimated'])}"
@@ -109,8 +109,8 @@ def write_check(
     for split in findings.splits if "thermal" in spec.modalities else ():
         panels = [_panel(pair, camera) for pair in _furthest(split)]
         note = (
-            "The pairs with the largest misalignment. In the picture `both` RGB is red and thermal "
-            "cyan. Move the slider, or let the two blink: what jumps is misaligned."
+            "The pairs with the largest misalignment. In the image `both`, RGB is red and thermal "
+            "cyan. Move the slider, or let the two blink: whatever jumps is misaligned."
         )
         if not panels:
             note = "No estimate of the misalignment is reliable."

@@ -1,10 +1,10 @@
-"""Whether hot is bright in thermal images, or dark: by what the model that ships makes of them.
+"""Whether hot is bright or dark in thermal images, estimated with the shipped model `nano`.
 
-`nano` reads RGB alone, and thermal alone, as it is and turned over. What it sees in RGB is what it
-expects in thermal; the way round that answers it more likely is the right one. The measure is the
-mean log-likelihood of RGB's probabilities under thermal's, as it is less turned over. It is
-believed where its mean over the pairs stands four standard errors from zero, and thermal's own
-confidence has the same sign: nano knows streets, and says little of other scenes.
+`nano` predicts RGB alone, thermal alone, and inverted thermal alone. Its prediction from RGB serves
+as ground truth: the polarity whose prediction agrees more is the right one. The measure is the mean
+log-likelihood of RGB's probabilities under thermal's, minus the same for inverted thermal. It
+counts if its mean over the pairs is four standard errors from zero, and if thermal's own confidence
+has the same sign. `nano` was trained on streets and may be undecided on other scenes.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from samantic.predict.prediction import Prediction
 from samantic.predict.predictor import Predictor, load
 
 FRAMES = 16
-"""Pairs that are looked at, evenly spaced."""
+"""Number of pairs, evenly spaced, that are used."""
 
 FEWEST = 6
-"""Pairs below which nothing is said."""
+"""Smallest number of pairs for an estimate."""
 
 SIDE = 240
-"""Short side in pixels at which they are seen."""
+"""Short side in pixels at which the network sees them."""
 
 SMALLEST = 120
-"""Short side of images of which nothing is said."""
+"""Short side in pixels below which images are not used."""
 
 SURE = 4.0
-"""Standard errors from zero."""
+"""Number of standard errors from zero for a decision."""
 
 Hot = Literal["bright", "dark", "unknown"]
 
 
 class Polarity(NamedTuple):
-    """What the pairs of a split say.
+    """The estimate for a split.
 
     Attributes:
-        hot: What hot is in thermal images, once they are scaled.
-        deviations: By how many standard errors; positive for bright.
-        pairs: How many were looked at.
+        hot: How hot objects look in thermal images after scaling.
+        deviations: Distance from zero in standard errors; positive for bright.
+        pairs: Number of pairs that were used.
     """
 
     hot: Hot = "unknown"
@@ -66,11 +66,11 @@ UNASKED = Polarity()
 
 
 def estimate_polarity(files: Sequence[Files], camera: Camera) -> Polarity:
-    """Whether hot is bright, from pairs with both images.
+    """Estimate whether hot is bright, from pairs with both images.
 
     Args:
         files: The pairs.
-        camera: Its rig is applied, and images are turned over if it says that hot is dark.
+        camera: Its rig is applied, and images are inverted if it says that hot is dark.
     """
     if len(files) < FEWEST:
         return UNASKED
@@ -85,7 +85,7 @@ def estimate_polarity(files: Sequence[Files], camera: Camera) -> Polarity:
             kind: Literal["8-bit", "frame"] = "8-bit" if raw.dtype == np.uint8 else "frame"
             scaling = Scaling(kind, inverted=camera.scaling.inverted)
             heat = camera._replace(scaling=scaling).see(raw, rgb)
-        except InputError:  # told by the check itself
+        except InputError:  # the check itself reports it
             continue
         model = model or load("nano", size=SIDE)
         found.append(preference(model, rgb, np.rint(255 * heat).astype(np.uint8)))
@@ -95,7 +95,7 @@ def estimate_polarity(files: Sequence[Files], camera: Camera) -> Polarity:
 def preference(
     model: Predictor, rgb: NDArray[np.uint8], gray: NDArray[np.uint8]
 ) -> tuple[float, float]:
-    """By how much thermal as it is answers RGB better than turned over, and more surely."""
+    """By how much thermal agrees with RGB better, and is more confident, than inverted thermal."""
     expected = _probabilities(model.predict(rgb, probabilities=True))
     ways = (gray, 255 - gray)
     both = [_probabilities(model.predict(None, way, probabilities=True)) for way in ways]
@@ -105,7 +105,7 @@ def preference(
 
 
 def judged(found: Sequence[tuple[float, float]]) -> Polarity:
-    """The verdict of several pairs."""
+    """The decision from several pairs."""
     if len(found) < FEWEST:
         return Polarity(pairs=len(found))
     likely, sure = np.array(found).T
@@ -117,5 +117,5 @@ def judged(found: Sequence[tuple[float, float]]) -> Polarity:
 
 
 def _probabilities(answer: Prediction) -> NDArray[np.floating]:
-    assert answer.probabilities is not None  # noqa: S101  # they were asked for
+    assert answer.probabilities is not None  # noqa: S101  # they were requested
     return answer.probabilities

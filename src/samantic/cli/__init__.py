@@ -51,7 +51,7 @@ VERBS = {
     "benchmark": benchmark,
     "ablate": ablate,
 }
-"""In the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""
+"""The verbs in the order of `--help`. The module of a verb has HELP, `add_options` and `run`."""
 
 
 def entry() -> None:
@@ -66,7 +66,7 @@ def main(words: list[str]) -> int:
         Exit status: 0 done, 2 bad arguments or bad input (one line on stderr), 143 ended by
         SIGTERM, 1 anything else.
     """
-    for stream in (sys.stdout, sys.stderr):  # a console may lack letters that names have
+    for stream in (sys.stdout, sys.stderr):  # a console may lack letters that occur in names
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
@@ -90,7 +90,7 @@ def main(words: list[str]) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"samantic: {printable(f'{place}{error.strerror or error}')}", file=sys.stderr)
         return 1
-    except Exception as error:  # each library has its own for memory that runs out
+    except Exception as error:  # each library has its own error for full memory
         from samantic.learn.trouble import is_memory, while_using
 
         if not is_memory(error):
@@ -106,7 +106,7 @@ def main(words: list[str]) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Prints what is wrong in one line, without the usage; options are never abbreviated."""
+    """Prints an error in one line, without the usage; options cannot be abbreviated."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
@@ -117,21 +117,22 @@ class _Parser(argparse.ArgumentParser):
 
 
 def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
-    """Refuse words that no option of a verb takes, and no key of its configuration.
+    """Refuse words that are neither an option of a verb nor a key of its configuration.
 
     Args:
-        words: Those that are left.
-        options: Of the verb: `own` are its options, `keys` gives those of its configuration.
+        words: The words that were not parsed.
+        options: The parsed options: `own` are the verb's options, `keys` returns the keys of its
+            configuration.
 
     Raises:
-        InputError: There is one; the line names the option that was probably meant.
+        InputError: There is such a word; the line names the option that was probably meant.
     """
     if not words:
         return
     from samantic.config.values import key_of, unknown_options
 
     keys = options.keys() if hasattr(options, "keys") else ()
-    unknown, valued = [], False  # whether the value of the last word may follow
+    unknown, valued = [], False  # valued: whether the next word may be the value of the last one
     for word in words:
         if word.startswith("--"):
             valued = "=" not in word
@@ -147,7 +148,7 @@ def refuse_unknown(words: list[str], options: argparse.Namespace) -> None:
 
 
 class _Once(logging.Handler):
-    """Prints what the code logs for users, each line once."""
+    """Prints the log lines for users, each line once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -173,7 +174,7 @@ def _told_once() -> Iterator[None]:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end a command as Ctrl-C does; a training saves its state first."""
+    """Let SIGTERM end a command like Ctrl-C; a training saves its state first."""
 
     def end(number: int, frame: object) -> NoReturn:
         raise Terminated("terminated (SIGTERM); written files are complete")

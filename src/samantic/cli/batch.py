@@ -37,7 +37,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _place_options(sub: argparse.ArgumentParser) -> None:
-    """Where pairs come from, and where labels go."""
+    """Options for the input pairs and the output."""
     group = sub.add_argument_group("input and output")
     group.add_argument(
         "--input",
@@ -64,7 +64,7 @@ def _place_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _machine_options(sub: argparse.ArgumentParser) -> None:
-    """Which machines work, and how many models on each."""
+    """Options for the machines, and for the number of models on each."""
     group = sub.add_argument_group("machines")
     group.add_argument(
         "--address",
@@ -109,7 +109,7 @@ def _machine_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _trial_options(sub: argparse.ArgumentParser) -> None:
-    """What the job would take."""
+    """Options for a trial that estimates the job."""
     group = sub.add_argument_group("estimate")
     group.add_argument(
         "--dry-run",
@@ -176,7 +176,7 @@ def _price(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     from samantic.cluster.session import import_ray, resources, session
 
-    import_ray(options.address)  # before anything is read
+    import_ray(options.address)  # its error comes before any reading
     from samantic.cluster.inputs import open_source
     from samantic.cluster.job import run_job
     from samantic.cluster.labelling import pack_model
@@ -210,7 +210,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> Order:
-    """What the job is asked to do; the model is loaded once, to know what it is."""
+    """The description of the job; the model is loaded once for its facts."""
     from samantic.cluster.order import Order
     from samantic.cluster.storage import open_place
     from samantic.predict.asking import made_with
@@ -224,7 +224,7 @@ def _order(options: argparse.Namespace) -> Order:
     predictor = load(options.model, "cpu", **cameras, **views)
     predictor.selection = selection_of(predictor.classes, **chosen, prefix="--")
     if options.rig is not None and options.rig != "resize":
-        cameras["rig"] = predictor.camera.stored()["rig"]  # the file is on this machine alone
+        cameras["rig"] = predictor.camera.stored()["rig"]  # the file exists on this machine only
     return Order(
         model=str(options.model),
         options={**cameras, **views, **chosen},

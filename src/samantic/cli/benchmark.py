@@ -39,7 +39,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _timing_options(sub: argparse.ArgumentParser) -> None:
-    """What is timed, how often and on what."""
+    """Options for what is timed, how often and on which device."""
     group = sub.add_argument_group("timing")
     group.add_argument(
         "--size",

@@ -71,10 +71,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def refuse_without_layout(options: argparse.Namespace) -> None:
-    """Say how labels of a tool become a data set, or that a layout is needed.
+    """Say how a tool's labels become a data set, or that a layout is needed.
 
     Raises:
-        InputError: Always, except where a file of labels is none.
+        InputError: The data need a conversion, or --layout is missing.
     """
     from samantic.convert.advice import conversion_advice
 

@@ -20,7 +20,7 @@ from samantic.errors import InputError
 HELP = "measure a model on a labelled split"
 
 RUN_FILES = ("last.ckpt", "config.yaml", "model")
-"""Of a training's run folder."""
+"""Files of a training's run folder."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:

@@ -57,7 +57,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _data_options(sub: argparse.ArgumentParser) -> None:
-    """Labelled pairs on which model and file are compared, and int8 is calibrated."""
+    """Options for the labelled pairs that compare model and file, and calibrate int8."""
     group = sub.add_argument_group("comparison and int8")
     group.add_argument(
         "--data", type=place, help="labelled data, to compare file and model and to calibrate int8"
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
             raise InputError("--data: say how the files lie, with --layout and --split")
         data = Split(options.data, data_card(options), options.split)
     predictor = load(options.model, "cpu", **camera_choice(options))
-    assert predictor.folder is not None  # noqa: S101  # it was loaded from one
+    assert predictor.folder is not None  # noqa: S101  # the model was loaded from a folder
     out = ending_of(options.out or Path(model_name(predictor.folder)), options.format)
     order = Order(
         options.format,

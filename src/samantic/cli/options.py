@@ -25,17 +25,17 @@ NOUNS = {
     "labels": "label images",
     "rgbt": "4-channel images",
 }
-"""What the options for files call them."""
+"""Names of the files in the options."""
 
 MODEL = (
     "nano, nano-small, sartm-nano, run folder, model folder, hub id (owner/name, "
     "owner/name@revision) or exported file"
 )
-"""What may stand for a trained model."""
+"""The ways to name a trained model."""
 
 
 def config_options(sub: argparse.ArgumentParser, kind: Callable[[], type[Any]]) -> None:
-    """A configuration file, whose keys are options too; --help ends with those that matter first.
+    """Add a configuration file, whose keys are options too; --help ends with the important keys.
 
     --help-all ends with all of them.
     """
@@ -75,7 +75,7 @@ def _help(kind: type[Any], short: bool = False) -> str:
 
 
 def config_keys(*kinds: type[Any]) -> set[str]:
-    """The keys of configurations, which are options of the verbs that read one."""
+    """The keys of configurations, which are options of the verbs that read them."""
     from samantic.config import values
 
     return {key for kind in kinds for key in values.config_keys(kind)}
@@ -109,7 +109,11 @@ def class_options(sub: argparse.ArgumentParser) -> None:
 
 
 def data_card(options: argparse.Namespace) -> DatasetSpec:
-    """What `file_options`, `class_options` and --layout say of the files."""
+    """The data card from `file_options`, `class_options` and --layout.
+
+    Raises:
+        InputError: The options do not fit together.
+    """
     from samantic.data.cards.card import named
     from samantic.data.cards.catalog import check_layout_classes, own_files, with_colours
 
@@ -132,7 +136,7 @@ def data_card(options: argparse.Namespace) -> DatasetSpec:
 
 
 def words(text: str) -> list[str]:
-    """The parts of a list with commas."""
+    """The parts of a list that is separated by commas."""
     return [word.strip() for word in text.split(",")]
 
 
@@ -154,13 +158,13 @@ def camera_options(sub: argparse.ArgumentParser) -> None:
 
 
 def camera_choice(options: argparse.Namespace) -> dict[str, Any]:
-    """What `camera_options` say of the cameras and the images, as `load` takes it."""
+    """The values of `camera_options` as arguments of `load`."""
     names = ("thermal_scaling", "thermal_inverted", "rig", "panorama")
     return {name: getattr(options, name) for name in names}
 
 
 def prediction_options(sub: argparse.ArgumentParser) -> None:
-    """How large images are predicted, and which labels are wanted; see `class_choice`."""
+    """Options for large images and for the wanted labels; see `class_choice`."""
     sub.add_argument(
         "--tile",
         type=whole(64, MOST_TILE),
@@ -182,7 +186,7 @@ def prediction_options(sub: argparse.ArgumentParser) -> None:
 
 
 def class_choice(options: argparse.Namespace) -> dict[str, Any]:
-    """What --only and --threshold say, as `selection_of` takes it."""
+    """The values of --only and --threshold as arguments of `selection_of`."""
     from samantic.predict.selection import parse_threshold
 
     return {
@@ -224,7 +228,7 @@ def rig_option(sub: argparse._ActionsContainer) -> None:
 
 
 def _short_side(text: str) -> int:
-    """Pixels; 0 for `own`."""
+    """Parse a short side in pixels; 0 for `own`."""
     if text == "own":
         return 0
     if not text.isdigit() or not 32 <= int(text) <= 8192:
@@ -233,7 +237,7 @@ def _short_side(text: str) -> int:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """What reads a whole number from `low` to `high` off the command line."""
+    """A parser of whole numbers from `low` to `high` for the command line."""
 
     def read(text: str) -> int:
         number = int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else low - 1
@@ -247,14 +251,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def place(text: str) -> Path:
-    """A path; an empty text, as a variable that is not set gives it, is none."""
+    """Parse a path; an empty text, as from a variable that is not set, is refused."""
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is no path; give one, or leave the option out")
     return Path(text)
 
 
 def positive(text: str) -> float:
-    """A number above 0."""
+    """Parse a number above 0."""
     try:
         number = float(text)
     except ValueError:
@@ -265,7 +269,7 @@ def positive(text: str) -> float:
 
 
 def sides(text: str) -> tuple[int, int]:
-    """HEIGHTxWIDTH in pixels."""
+    """Parse HEIGHTxWIDTH in pixels."""
     match = re.fullmatch(r"(\d+)x(\d+)", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, e.g. 480x640")

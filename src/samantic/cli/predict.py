@@ -48,7 +48,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _image_options(sub: argparse.ArgumentParser) -> None:
-    """What is segmented, and how the two cameras' images are paired."""
+    """Options for the images, and for how the two cameras' images are paired."""
     group = sub.add_argument_group("images")
     group.add_argument("--rgb", type=place, help="RGB image, folder or video")
     group.add_argument("--thermal", type=place, help="thermal image, folder or video")
@@ -67,7 +67,7 @@ def _image_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _output_options(sub: argparse.ArgumentParser) -> None:
-    """What is written of each pair."""
+    """Options for the files that are written for each pair."""
     group = sub.add_argument_group("output")
     group.add_argument("--out", type=place, required=True, help="folder to write to")
     group.add_argument(
@@ -147,7 +147,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> PairPredictor:
-    """The model as the options ask it."""
+    """Load the model with the given options."""
     from samantic.predict.selection import selection_of
     from samantic.runtime.load import load
 
@@ -159,7 +159,7 @@ def _load(options: argparse.Namespace) -> PairPredictor:
 
 
 def _print_failures(problems: list[str], out: Path) -> None:
-    """Say which pairs failed; a long list is cut."""
+    """Print which pairs failed; a long list is shortened."""
     for line in problems[:MOST_LINES]:
         print(f"samantic: {printable(line)}", file=sys.stderr)
     if len(problems) > MOST_LINES:
@@ -168,7 +168,7 @@ def _print_failures(problems: list[str], out: Path) -> None:
 
 
 def _print_doubts(predictor: PairPredictor, summary: dict[str, Any]) -> None:
-    """Say if the images may be unlike those of the training."""
+    """Print a warning if the images seem to differ from the training data."""
     from samantic.predict.domain import unlike, warning
 
     confidence = {name: frame["confidence"] for name, frame in summary["frames"].items()}

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from samantic.predict.recording import Recording
 
 MOST_LINES = 10
-"""At most this many bad pairs are printed."""
+"""Largest number of bad pairs that are printed."""
 
 
 ALONE = 1.0
-"""Seconds that a camera is there without the other, beyond the tolerance, before it is told."""
+"""Seconds, beyond the tolerance, for which one camera must be alone before a line reports it."""
 
 WRITTEN = {
     "labels": "label PNGs",
@@ -30,7 +30,7 @@ WRITTEN = {
     "probabilities": "probabilities",
     "contours": "contours",
 }
-"""What the last line calls the kinds of `--save`."""
+"""Names of the kinds of `--save` in the last line."""
 
 
 def recording_options(sub: argparse.ArgumentParser) -> None:
@@ -78,10 +78,10 @@ def _share(text: str) -> float:
 
 
 def recording_of(options: argparse.Namespace) -> Recording | None:
-    """What is recorded in the videos, or the folders that are to be taken for one; None if neither.
+    """The recording in the options: videos, or folders that are recordings; None if neither.
 
     Raises:
-        InputError: Options do not fit one another, or a file is no recording.
+        InputError: Options do not fit together, or a file is no recording.
     """
     from samantic.data.video import is_video
     from samantic.predict.recording import Recording
@@ -137,7 +137,7 @@ def run_recording(
 
 
 def _alone(name: str, summary: dict[str, Any]) -> Iterator[str]:
-    """A line if a camera was there alone at the start or the end, as if the other had failed."""
+    """A line if one camera was alone at the start or the end, because the other may have failed."""
     other = next(each for each in summary["frames"] if each != name)
     (first, last), (begin, end) = (summary["frames"][each]["span"] for each in (name, other))
     for verb, own, others in (("starts", -first, -begin), ("ends", last, end)):
@@ -149,7 +149,7 @@ def _alone(name: str, summary: dict[str, Any]) -> Iterator[str]:
 
 
 def _troubles(summary: dict[str, Any]) -> Iterator[str]:
-    """A line on each kind of frames that were not well."""
+    """A line on each kind of faulty frames."""
     for name, camera in summary["frames"].items():
         if camera["lone"]:
             yield f"{name}: {camera['lone']} of {camera['frames']} frames have no partner in time"

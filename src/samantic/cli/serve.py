@@ -14,7 +14,7 @@ NEEDED = ("fastapi", "prometheus_client", "python_multipart", "uvicorn")
 """Packages of the extra `serve`."""
 
 MOST_PIXELS = 178_956_970
-"""Largest image that Pillow opens."""
+"""Pixels of the largest image that Pillow opens."""
 
 
 def add_options(sub: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _address_options(sub: argparse.ArgumentParser) -> None:
-    """Where the server listens, and to whom."""
+    """Options for the server's address, and for who may use it."""
     group = sub.add_argument_group("address")
     group.add_argument(
         "--host",
@@ -60,7 +60,7 @@ def _address_options(sub: argparse.ArgumentParser) -> None:
 
 
 def _limit_options(sub: argparse.ArgumentParser) -> None:
-    """What a client may ask for, and how long it waits."""
+    """Options for the limits of a client's requests."""
     group = sub.add_argument_group("limits")
     group.add_argument(
         "--max-pixels",

@@ -1,6 +1,6 @@
-"""Labels for more pairs than one computer can take: Ray Data is the engine, the bookkeeping ours.
+"""Labels for more pairs than one computer can process: a job on Ray Data with its own bookkeeping.
 
-`pairs` come in (`inputs`), are decoded (`decoding`), predicted (`labelling`), and written
-(`writing`, `outputs`) in blocks; `job` joins these stages, and `capacity` says how many machines it
-takes. Nothing here imports Ray or torch before a job runs.
+Pairs are read (`inputs`), decoded (`decoding`), predicted (`labelling`) and written (`writing`,
+`outputs`) in blocks. `job` joins these stages; `capacity` says how many machines a job needs. No
+module here imports Ray or torch before a job runs.
 """

@@ -1,4 +1,4 @@
-"""How many machines a job takes: what each resource bears, and which gives out first.
+"""How many machines a job needs: the throughput of each resource, and the bottleneck.
 
 rate = min(devices x pairs/s, cores / CPU seconds of a pair, bytes/s / bytes of a pair, ...)
 hours = pairs / rate / 3600,  cost = hours x nodes x price
@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 RESOURCES = ("models", "decode and encode", "network of nodes", "storage bytes", "storage requests")
-"""What a job can wait for, in this order."""
+"""The resources that can be a job's bottleneck, in this order."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one pair takes, as measured.
+    """The measured load of one pair.
 
     Attributes:
-        device_seconds: Of a GPU, or of the CPUs of one model, in the network.
-        cpu_seconds: Of one CPU, to read, decode, encode and write.
-        bytes_in: Of its image files.
-        bytes_out: Of its labels and its row of the summary.
-        requests: To an object store: two reads, the look for its label (twice), one write.
+        device_seconds: Seconds of a GPU, or of one model's CPUs, in the network.
+        cpu_seconds: Seconds of one CPU to read, decode, encode and write.
+        bytes_in: Bytes of its image files.
+        bytes_out: Bytes of its labels and its row of the summary.
+        requests: Requests to an object store: two reads, two checks for its label, one write.
     """
 
     device_seconds: float
@@ -36,10 +36,10 @@ class Node:
     """One machine.
 
     Attributes:
-        models: Models at work on it: GPUs, or CPUs by `--cpus-per-actor`.
+        models: Number of models on it: GPUs, or CPUs divided by `--cpus-per-actor`.
         cores: CPUs that decode and encode.
-        bytes_per_second: Of its network.
-        price: Of an hour.
+        bytes_per_second: Throughput of its network.
+        price: Price of an hour.
     """
 
     models: int
@@ -50,11 +50,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Storage:
-    """What all machines share.
+    """The storage that all machines share.
 
     Attributes:
-        bytes_per_second: Read and written together.
-        requests_per_second: As S3 bears: 5,500 reads and 3,500 writes a second for each prefix.
+        bytes_per_second: Throughput of reading and writing together.
+        requests_per_second: Largest rate of requests. S3 allows 5,500 reads and 3,500 writes a
+            second for each prefix.
     """
 
     bytes_per_second: float = 12.5e9
@@ -63,12 +64,12 @@ class Storage:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What machines bear.
+    """The throughput of a number of machines.
 
     Attributes:
-        rates: Pairs per second that each of `RESOURCES` bears.
-        nodes: Machines.
-        price: Of one for an hour.
+        rates: Pairs per second that each of `RESOURCES` allows.
+        nodes: Number of machines.
+        price: Price of one machine for an hour.
     """
 
     rates: dict[str, float]
@@ -77,7 +78,7 @@ class Capacity:
 
     @property
     def bottleneck(self) -> str:
-        """The resource that gives out first."""
+        """The resource with the lowest rate."""
         return min(self.rates, key=lambda name: self.rates[name])
 
     @property
@@ -86,20 +87,20 @@ class Capacity:
         return min(self.rates.values())
 
     def hours(self, pairs: float) -> float:
-        """How long so many pairs take."""
+        """Hours for a number of pairs."""
         return pairs / self.rate / 3600
 
     def cost(self, pairs: float) -> float:
-        """What so many pairs cost."""
+        """Cost of a number of pairs."""
         return self.hours(pairs) * self.nodes * self.price
 
     def use(self) -> dict[str, float]:
-        """How busy each resource is, 0..1; the bottleneck is at 1."""
+        """Load of each resource, 0..1; the bottleneck is at 1."""
         return {name: self.rate / rate for name, rate in self.rates.items()}
 
 
 def capacity(load: Load, node: Node, nodes: int = 1, storage: Storage | None = None) -> Capacity:
-    """What so many machines of a kind bear.
+    """The throughput of a number of equal machines.
 
     Example:
         >>> load = Load(0.01, 0.02, 1e6, 2e4)
@@ -119,19 +120,19 @@ def capacity(load: Load, node: Node, nodes: int = 1, storage: Storage | None = N
 
 
 def saturation(load: Load, node: Node, storage: Storage | None = None) -> dict[str, float]:
-    """From how many machines on each part of the storage, which all share, is the bottleneck."""
+    """Number of machines from which each limit of the shared storage is the bottleneck."""
     one = capacity(load, node, 1, storage).rates
     alone = min(one[name] for name in RESOURCES[:3])
     return {name: one[name] / alone for name in RESOURCES[3:]}
 
 
 def decoders(load: Load, node: Node) -> float:
-    """CPUs that keep one model busy."""
+    """Number of CPUs that keep one model busy."""
     return load.cpu_seconds / load.device_seconds
 
 
 def table(load: Load, node: Node, pairs: float, counts: tuple[int, ...]) -> list[list[str]]:
-    """Rows of hours, cost of a million pairs and bottleneck, for numbers of machines."""
+    """Rows with hours, cost of a million pairs and bottleneck, for several numbers of machines."""
     rows = [["nodes", "pairs/s", "hours", "cost per million", "bottleneck"]]
     for nodes in counts:
         found = capacity(load, node, nodes)

@@ -21,7 +21,7 @@ from samantic.errors import InputError
 from samantic.provenance import digest, file_digest
 
 REQUESTS = 16
-"""Requests to an object store at a time, of one process."""
+"""Number of parallel requests of one process to an object store."""
 
 PIXELS = [(f"{name}_{part}", kind) for name in ("rgb", "thermal") for part, kind in (
     ("pixels", pa.large_binary()), ("shape", pa.list_(pa.int32())), ("type", pa.string())
@@ -38,15 +38,15 @@ SCHEMA = pa.schema(
         *PIXELS,
     ]
 )
-"""Of the tables that go from decoding to the models."""
+"""Schema of the tables that go from decoding to the models."""
 
 
 class Decoder:
     """Reads the images of a block of pairs.
 
     Args:
-        base: Folder that paths are relative to.
-        made: What labels are made with; goes into their marks.
+        base: Folder to which paths are relative.
+        made: Settings with which labels are made; part of the labels' digests.
     """
 
     def __init__(self, base: Place, made: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ class Decoder:
             return pa.Table.from_pylist(list(run(self._decoded, rows)), schema=SCHEMA)
 
     def _decoded(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The images of a row as bytes, or why there are none."""
+        """The images of a row as bytes, or the error for which there are none."""
         start = time.perf_counter()
         found = {name: row[name] for name in ("key", "name", "error", "there")}
         if row["error"] or row["there"]:
@@ -96,7 +96,7 @@ class Decoder:
                 raise InputError(line) from None
 
     def _file(self, row: dict[str, Any], sensor: str, folder: Path) -> tuple[Path | None, str]:
-        """A file on this machine's disk with an image, and what to call it."""
+        """An image as a file on this machine's disk, and its name in messages."""
         content = row[f"{sensor}_bytes"]
         if content is not None:
             name, ending = f"{row['name']}.{sensor}", ".img"
@@ -114,7 +114,7 @@ class Decoder:
 
 
 def located(base: Place, text: str) -> Place:
-    """The place of an image: a path relative to a folder, an absolute path, or a URI."""
+    """The place of an image: a path relative to `base`, an absolute path, or a URI."""
     if "://" not in text:
         return base.beside(text) if text.startswith("/") else base.at(text)
     address = urlsplit(text)
@@ -127,12 +127,12 @@ def located(base: Place, text: str) -> Place:
 
 @cache
 def _root(start: str, query: str) -> Place:
-    """A file system's top, opened once for all of its files."""
+    """The root of a file system, opened once for all of its files."""
     return open_place(f"{start}?{query}" if query else start, "manifest")
 
 
 def packed(pair: RawPair) -> dict[str, Any]:
-    """A pair as cells of `SCHEMA`."""
+    """Pack a pair into cells of `SCHEMA`."""
     cells: dict[str, Any] = {}
     for name, image in zip(("rgb", "thermal"), pair, strict=True):
         if image is not None:
@@ -143,7 +143,7 @@ def packed(pair: RawPair) -> dict[str, Any]:
 
 
 def unpacked(block: pa.Table, place: int) -> RawPair:
-    """The pair in a row of a table of `SCHEMA`; its arrays are views of the table's memory."""
+    """Unpack the pair in a row of a table of `SCHEMA`; its arrays are views of the table."""
     found: list[Any] = []
     for name in ("rgb", "thermal"):
         cell = block[f"{name}_pixels"][place]

@@ -1,4 +1,4 @@
-"""A few pairs, timed stage by stage in this process, and what follows for the whole job."""
+"""Time a few pairs stage by stage in this process, and extrapolate to the whole job."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from samantic.runtime.load import is_exported
 from samantic.strings import aligned
 
 SAMPLE = 16
-"""Pairs that are timed."""
+"""Number of pairs that are timed."""
 
 COUNTS = (1, 10, 100, 1000)
 """Numbers of machines in the table."""
@@ -38,20 +38,20 @@ def dry_run(
     price: float,
     pairs: int | None,
 ) -> str:
-    """Lines on how long a job takes, what it costs, and what it waits for.
+    """Lines on the duration, the cost and the bottleneck of a job.
 
     Args:
         order: The job.
         source: The input.
-        model: From `labelling.pack_model`.
-        nodes: Machines like this one.
-        price: Of a machine for an hour.
-        pairs: Of the whole job; None counts those of the input.
+        model: Result of `labelling.pack_model`.
+        nodes: Number of machines like this one.
+        price: Price of a machine for an hour.
+        pairs: Number of pairs of the whole job; None counts those of the input.
 
     Raises:
         InputError: No pair of the sample could be labelled.
     """
-    with tempfile.TemporaryDirectory() as folder:  # what has its labels already is timed as well
+    with tempfile.TemporaryDirectory() as folder:  # a new output: pairs with labels are timed too
         load, count = measure(replace(order, output=open_place(folder, "")), source, model)
     total = pairs or _count(source)
     cores = len(os.sched_getaffinity(0))
@@ -74,7 +74,7 @@ def dry_run(
 
 
 def gpus_here(model: str) -> float:
-    """GPUs that a model takes on this machine, where nobody says so."""
+    """Default number of GPUs for a model on this machine."""
     if is_exported(model):
         return 0.0
     import torch
@@ -83,7 +83,7 @@ def gpus_here(model: str) -> float:
 
 
 def _shared(load: Load, order: Order, cores: int, price: float) -> tuple[Load, Node]:
-    """The load of a machine like this one; without GPUs, models and decoding share its CPUs."""
+    """The load on a machine like this one; without GPUs, models and decoding share its CPUs."""
     if order.gpus:
         import torch
 
@@ -95,17 +95,17 @@ def _shared(load: Load, order: Order, cores: int, price: float) -> tuple[Load, N
 
 
 def measure(order: Order, source: Source, model: tuple[str, Files]) -> tuple[Load, int]:
-    """What a pair of an input takes, and how many pairs say so.
+    """Measure the load of a pair; return it and the number of pairs that were measured.
 
     Raises:
-        InputError: None could be labelled.
+        InputError: No pair could be labelled.
     """
     blocks = _sample(source)
     decoder, labeller = Decoder(source.base, order.made), Labeller(order, model)
     warm = next(blocks, None)
     if warm is None:
         raise InputError("--input: holds no pairs")
-    labeller(decoder(warm))  # what the first batch costs alone is no one's
+    labeller(decoder(warm))  # the first batch is slower, so it is not timed
     cpu = device = sent = received = 0.0
     count = 0
     for block in (warm, *blocks):
@@ -127,7 +127,7 @@ def measure(order: Order, source: Source, model: tuple[str, Files]) -> tuple[Loa
 
 
 def _sample(source: Source) -> Iterator[pa.Table]:
-    """The first pairs, one a table."""
+    """The first pairs of the input, one in each table."""
     tables = (table for part in source.parts for table in tables_of(rows_of(source, part), 1))
     return islice(tables, SAMPLE)
 
@@ -146,7 +146,7 @@ def _size(source: Source, row: dict[str, object]) -> int:
 
 
 def _count(source: Source) -> int:
-    """Pairs of an input; of shards about so many."""
+    """Number of pairs of an input; an estimate for shards."""
     if source.kind == "shards":
         pairs, size = shard_density(source)
         return round(pairs * sum(source.sizes) / max(1, size))

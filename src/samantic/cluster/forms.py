@@ -1,4 +1,4 @@
-"""A pair's labels as bytes, and back: PNG, WebDataset shards, Parquet with run lengths."""
+"""Convert a pair's labels to bytes and back: PNG, WebDataset shards, Parquet with run lengths."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from samantic.predict.saving import CONFIDENCE, write_label_png
 from samantic.predict.selection import UNKNOWN
 
 RUN_LENGTHS = pa.list_(pa.struct([("label", pa.uint8()), ("counts", pa.string())]))
-"""The masks of the classes that an image shows, as COCO's compressed run lengths."""
+"""Type of the masks of an image's classes, as COCO's compressed run lengths."""
 
 
 class Labelled(NamedTuple):
-    """What a file of labels holds of a pair.
+    """The content of a label file for one pair.
 
     Attributes:
-        name: Of the pair.
+        name: Name of the pair.
         labels: (H, W).
         confidence: Mean over the pixels.
     """
@@ -46,7 +46,7 @@ def labels_in(block: pa.Table, place: int) -> NDArray[np.uint8]:
 
 
 def label_png(block: pa.Table, place: int, classes: tuple[str, ...]) -> bytes:
-    """The label PNG of a row of a block."""
+    """Encode the labels in a row of a block as PNG."""
     file = io.BytesIO()
     confidence, mark = block["confidence"][place].as_py(), block["mark"][place].as_py()
     write_label_png(file, labels_in(block, place), classes, confidence, mark)
@@ -54,7 +54,7 @@ def label_png(block: pa.Table, place: int, classes: tuple[str, ...]) -> bytes:
 
 
 def shard_of(block: pa.Table, rows: list[int], classes: tuple[str, ...]) -> bytes:
-    """A WebDataset shard: KEY.png with the labels and KEY.json, which tells the pair's name."""
+    """A WebDataset shard: KEY.png with the labels, and KEY.json with the pair's name."""
     members: list[tuple[str, bytes]] = []
     for place in rows:
         name, confidence = block["name"][place].as_py(), block["confidence"][place].as_py()
@@ -98,26 +98,26 @@ def labels_of(row: dict[str, Any]) -> NDArray[np.uint8]:
 
 
 def table_bytes(table: pa.Table) -> bytes:
-    """A table as a file of Parquet."""
+    """Encode a table as a Parquet file."""
     file = io.BytesIO()
     parquet.write_table(table, file, compression="zstd")
     return file.getvalue()
 
 
 def png_labels(place: Place, name: str) -> Iterator[Labelled]:
-    """The one pair in a label PNG.
+    """The pair in a label PNG.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
     yield _from_png(place, read_bytes(place), name)
 
 
 def shard_labels(place: Place) -> Iterator[Labelled]:
-    """The pairs in a shard of `shard_of`.
+    """The pairs in a shard that `shard_of` made.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The shard is damaged.
     """
     picture = b""
     try:
@@ -134,10 +134,10 @@ def shard_labels(place: Place) -> Iterator[Labelled]:
 
 
 def run_length_labels(place: Place) -> Iterator[Labelled]:
-    """The pairs in a table of `run_length_table`.
+    """The pairs in a table that `run_length_table` made.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The table is damaged.
     """
     try:
         for row in read_table(place).to_pylist():
@@ -161,13 +161,13 @@ def _damaged(place: Place, error: Exception) -> InputError:
 
 
 def read_table(place: Place, columns: list[str] | None = None) -> pa.Table:
-    """A file of Parquet."""
+    """Read a Parquet file."""
     with place.files.open_input_file(place.path) as file:
         return parquet.ParquetFile(file).read(columns)
 
 
 def read_part(place: Place, columns: list[str] | None = None) -> pa.Table | None:
-    """A part of the summary; None if it is not there or damaged."""
+    """Read a part of the summary; None if it is missing or damaged."""
     try:
         return read_table(place, columns)
     except (FileNotFoundError, ArrowException):

@@ -1,4 +1,4 @@
-"""Who a pair is: its name, 64 bits of that for long lists, and the name of a block of pairs."""
+"""Identities of pairs: names, 64-bit keys for long lists, and the names of blocks of pairs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from samantic.strings import is_control, normal
 
 Keys = NDArray[np.uint64]
-"""Keys of pairs, sorted."""
+"""Sorted keys of pairs."""
 
 LONGEST = 900
-"""Bytes of the longest name; object stores take 1024 with what stands around it."""
+"""Bytes of the longest name; object stores allow 1024 bytes, prefix and ending included."""
 
 
 def key_of(name: str) -> int:
-    """64 bits of a pair's name.
+    """A 64-bit key of a pair's name.
 
-    Two of n names share a key with a probability of n^2 / 2^65: 3 in 10,000 for 100 million.
+    Two of n names have the same key with a probability of n^2 / 2^65: 3 in 10,000 for 100 million.
 
     Example:
         >>> key_of("drive1/0001")
@@ -35,7 +35,7 @@ def keys_of(names: Iterable[str]) -> Keys:
 
 
 def holds(known: Keys, keys: Keys) -> NDArray[np.bool_]:
-    """Which keys are among known ones, (n,); in memory of the keys' size alone.
+    """Which keys are among the known ones, (n,); extra memory is only of the keys' size.
 
     Args:
         known: Sorted.
@@ -49,12 +49,12 @@ def holds(known: Keys, keys: Keys) -> NDArray[np.bool_]:
 
 
 def block_of(keys: Keys) -> str:
-    """The name of a block: a function of the pairs in it, whatever their order."""
+    """The name of a block: a hash of the pairs in it, independent of their order."""
     return hashlib.blake2b(np.sort(keys).tobytes(), digest_size=12).hexdigest()
 
 
 def name_problem(name: str) -> str | None:
-    """What is wrong with a name that is to become a path below the output; None if nothing is.
+    """Why a name cannot be a path below the output; None if it can.
 
     Example:
         >>> name_problem("../x")
@@ -64,7 +64,7 @@ def name_problem(name: str) -> str | None:
     if not name or any(part in ("", ".", "..") for part in parts) or "\\" in name:
         return "leads out of the output"
     if any(is_control(character) for character in name):
-        return "has characters that are no text"
+        return "has control characters"
     if len(name.encode()) > LONGEST or max(len(part.encode()) for part in parts) > 200:
         return "is too long"
     return None

@@ -1,4 +1,4 @@
-"""What a job is given: folders and patterns of images, manifests, WebDataset shards."""
+"""The input of a job: folders and patterns of images, manifests, WebDataset shards."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from samantic.errors import InputError
 
 Row = dict[str, Any]
 """A pair: its name, and `rgb` and `thermal` as paths or `rgb_bytes` and `thermal_bytes`; or
-`error`, why it cannot be read."""
+`error`, the reason why it cannot be read."""
 
 SCHEMA = pa.schema(
     [
@@ -34,18 +34,18 @@ SCHEMA = pa.schema(
         ("there", pa.bool_()),
     ]
 )
-"""Of the tables that go from reading to decoding; `there`: the output has its labels already."""
+"""Schema of tables that go from reading to decoding. `there`: the pair has labels already."""
 
 
 class Source(NamedTuple):
-    """An input, opened.
+    """An opened input.
 
     Attributes:
-        kind: What its parts are.
-        base: The folder that paths are relative to.
-        parts: Files, each of which is read by one task; of images there is one part, the listing.
+        kind: Kind of its parts.
+        base: The folder to which paths are relative.
+        parts: Files, each read by one task; for images the listing is the only part.
         sizes: Bytes of the parts.
-        pattern: Of images: which files are of which camera.
+        pattern: For images: which files belong to which camera.
     """
 
     kind: Literal["images", "manifest", "shards"]
@@ -56,11 +56,11 @@ class Source(NamedTuple):
 
 
 def open_source(uri: str) -> Source:
-    """Find what an input consists of.
+    """Find the parts of an input.
 
     Args:
-        uri: A folder with `rgb` and `thermal` in it at any depth, a pattern of such, `*.tar`,
-            `*.parquet` or `*.csv`.
+        uri: A folder that contains folders `rgb` and `thermal` at any depth, a pattern of images,
+            `*.tar`, `*.parquet` or `*.csv`.
 
     Raises:
         InputError: There is nothing, or a manifest lacks its columns.
@@ -96,7 +96,7 @@ def _check_folder(base: Place) -> None:
 
 
 def _files(start: str, pattern: str) -> tuple[Place, list[str], list[int]]:
-    """The folder, the files of a pattern in it, or one file, and their sizes."""
+    """The folder, its files that match a pattern (or one file), and their sizes in bytes."""
     place = open_place(start, "--input")
     if not pattern:
         folder, _, _ = place.path.rpartition("/")
@@ -126,7 +126,7 @@ def rows_of(source: Source, part: str) -> Iterator[Row]:
 
 
 def tables_of(rows: Iterable[Row], block: int) -> Iterator[pa.Table]:
-    """Rows as tables of `SCHEMA` of up to so many, with keys, and names that can be paths."""
+    """Rows as tables of `SCHEMA` with at most `block` rows, with keys and checked names."""
     kept: list[Row] = []
     for row in rows:
         problem = name_problem(row["name"])
@@ -143,7 +143,7 @@ def tables_of(rows: Iterable[Row], block: int) -> Iterator[pa.Table]:
 def _listed(base: Place, pattern: Pattern) -> Iterator[Row]:
     """The pairs of images below a folder, by name.
 
-    A pair without a partner is an error of its own where there are images of both cameras.
+    If there are images of both cameras, a pair without a partner becomes an error row.
     """
     found: dict[str, defaultdict[str, dict[str, str]]] = {
         sensor: defaultdict(dict) for sensor in ("rgb", "thermal")

@@ -1,4 +1,4 @@
-"""The whole job: read, decode, predict and write as one stream, and the sums at its end."""
+"""The whole job: read, decode, predict and write as one stream, and the totals at its end."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from samantic.errors import InputError, StoppedError
 from samantic.progress import open_progress
 
 ADVICE = ("Failed to apply UDF", "To change retry attempts")
-"""How lines begin that Ray Data puts behind what has happened."""
+"""Beginnings of lines that Ray Data appends to an error message."""
 
 
 def run_job(
@@ -36,26 +36,26 @@ def run_job(
         ray: The library, connected.
         order: The job.
         source: The input.
-        model: From `labelling.pack_model`.
-        grows: Whether more machines may come while it runs.
+        model: Result of `labelling.pack_model`.
+        grows: Whether more machines may join while it runs.
 
     Raises:
-        InputError: The output holds what another model has made, or the input cannot be read.
-        StoppedError: Workers fail for another reason than a pair, such as a full disk.
+        InputError: The output holds another model's labels, or the input cannot be read.
+        StoppedError: Workers fail for a reason other than a pair, such as a full disk.
     """
     check_workers(ray)
     check_settings(order)
     cpus, gpus = resources(ray)
-    pool_of(order, cpus, gpus, grows)  # refuses before anything is read
+    pool_of(order, cpus, gpus, grows)  # raises its error before anything is read
     try:
         here = beside_driver(ray)
         finished = here(finished_keys).remote(order)
         plan = make_plan(ray, source, finished)
         blocks = -(-(plan.total - plan.already) // order.block)
         pool = pool_of(order, cpus, gpus, grows, blocks if plan.exact else None)
-        begin_output(order)  # nothing was refused
+        begin_output(order)  # all checks have passed
         states, first = _stream(ray, order, source, ray.put(model), finished, pool, plan)
-        finished = here(finished_keys).remote(order)  # anew
+        finished = here(finished_keys).remote(order)  # again, now with the new labels
         held = None if plan.keys is None else ray.get(here(count_held).remote(plan.keys, finished))
         counts = Totals(
             pairs=plan.total if plan.exact else sum(states.values()),
@@ -80,7 +80,7 @@ def _stream(
     pool: Pool,
     plan: Plan,
 ) -> tuple[dict[str, int], list[str]]:
-    """Run the stages; the number of pairs by state, and why the first few failed."""
+    """Run the stages; return the number of pairs by state, and the first few errors."""
     states = {"done": 0, "there": 0, "failed": 0}
     first: list[str] = []
     if plan.exact and plan.total == plan.already:
@@ -102,7 +102,7 @@ def _stream(
 
 
 def _one_line(error: Exception) -> InputError | StoppedError:
-    """What has ended the workers, in one line."""
+    """The error that ended the workers, in one line."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, InputError):

@@ -1,4 +1,4 @@
-"""A model at work on blocks of pairs: one process for each GPU, or for each few CPUs."""
+"""A model that predicts blocks of pairs: one process for each GPU, or for a few CPUs each."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ SCHEMA = pa.schema(
         ("thermal_camera", pa.string()),
     ]
 )
-"""Of the tables that go from the models to writing; `there`: the output has the labels already."""
+"""Schema of tables that go from the models to writing. `there`: the pair has labels already."""
 
 Files = dict[str, bytes]
 """The files of a model by name."""
 
 
 def pack_model(name: str) -> tuple[str, Files]:
-    """The files of a model, which travel to the workers, and the name of what is loaded there.
+    """The files of a model, which are sent to the workers, and the name under which they load it.
 
     Raises:
         InputError: There is no such model.
@@ -63,11 +63,11 @@ class Labeller:
 
     Args:
         order: The job.
-        model: From `pack_model`.
+        model: Result of `pack_model`.
     """
 
     def __init__(self, order: Order, model: tuple[str, Files]) -> None:
-        os.environ["OMP_NUM_THREADS"] = str(order.cpus)  # before what computes is imported
+        os.environ["OMP_NUM_THREADS"] = str(order.cpus)  # before it is read at an import
         self.order, self.output = order, output_of(order)
         with tempfile.TemporaryDirectory() as folder:
             for name, content in model[1].items():
@@ -99,7 +99,7 @@ class Labeller:
         return pa.Table.from_pylist(rows, schema=SCHEMA)
 
     def _pair(self, block: pa.Table, place: int, there: bool) -> RawPair | InputError:
-        """The images of a row, or why they are not asked about."""
+        """The images of a row, or the reason why they are not predicted."""
         if there or block["error"][place].is_valid:
             return InputError(block["error"][place].as_py() or "has its labels")
         rgb, raw = unpacked(block, place)
@@ -112,7 +112,7 @@ class Labeller:
         return rgb, raw
 
     def _in_range(self, pairs: list[RawPair | InputError]) -> list[RawPair | InputError]:
-        """Why none of them is asked about, if thermal values are in another unit."""
+        """Replace all pairs by an error if their thermal values are in another unit."""
         heat = [("", x[1]) for x in pairs if not isinstance(x, InputError) and x[1] is not None]
         try:
             if len(heat) > 1:
@@ -123,7 +123,7 @@ class Labeller:
         return pairs
 
     def _answers(self, pairs: list[RawPair | InputError]) -> Iterator[Prediction | InputError]:
-        """The answer to each pair; after trouble that is not one pair's, they are asked singly."""
+        """The answer to each pair; if a batch fails, its pairs are predicted one by one."""
         count = 0
         try:
             for answer in self.predictor.predict_each(iter(pairs), self.order.batch_size):
@@ -141,7 +141,7 @@ class Labeller:
 
 
 def _cells(answer: Prediction, decoding: float) -> dict[str, Any]:
-    """A prediction as cells of `SCHEMA`."""
+    """Pack a prediction into cells of `SCHEMA`."""
     height, width = answer.labels.shape
     return {
         "labels": answer.labels.tobytes(),

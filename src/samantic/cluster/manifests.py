@@ -1,4 +1,4 @@
-"""Lists of pairs: CSV or Parquet with the columns rgb and thermal, and perhaps name."""
+"""Lists of pairs: CSV or Parquet with the columns rgb and thermal, and optionally name."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from samantic.errors import InputError
 MANIFESTS = (".csv", ".parquet")
 
 COLUMNS = ("name", "rgb", "thermal")
-"""Columns that are read; others are passed over."""
+"""Columns that are read; others are skipped."""
 
 ROWS = 1024
-"""Rows of Parquet that are read at a time."""
+"""Number of Parquet rows that are read at a time."""
 
 
 def check_columns(place: Place) -> None:
-    """Refuse a manifest that names no images.
+    """Refuse a manifest without columns for images.
 
     Raises:
-        InputError: It is one, or cannot be read.
+        InputError: The columns are missing, or the manifest cannot be read.
     """
     names = next(_tables(place, first=True)).column_names
     if not {"rgb", "thermal"} & set(names):
         there = ", ".join(names[:8]) or "none"
         raise InputError(
             f"{place.shown}: has the columns {there}; a manifest has rgb, thermal or both, and "
-            "perhaps name"
+            "optionally name"
         )
 
 
 def manifest_rows(place: Place) -> Iterator[dict[str, Any]]:
-    """The pairs of a manifest; one without a name is called after its image's path.
+    """The pairs of a manifest; a pair without a name gets the path of its image as its name.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The manifest cannot be read.
     """
     number = 0
     for table in _tables(place):
@@ -57,13 +57,13 @@ def manifest_rows(place: Place) -> Iterator[dict[str, Any]]:
 
 
 def _name(image: str) -> str:
-    """What a pair without a name is called: the path of its image without scheme and ending."""
+    """The name of a pair without a name: the path of its image without scheme and ending."""
     path = PurePosixPath(image.partition("://")[2] or image).with_suffix("")
     return path.as_posix().lstrip("/")
 
 
 def _tables(place: Place, first: bool = False) -> Iterator[pa.Table]:
-    """The rows of a manifest, some at a time; with `first`, a table of its columns alone."""
+    """Tables of the rows of a manifest; with `first`, one table with its columns and no rows."""
     try:
         if place.path.endswith(".parquet"):
             with place.files.open_input_file(place.path) as file:

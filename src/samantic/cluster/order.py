@@ -1,4 +1,4 @@
-"""What a job is asked to do; it travels to every worker."""
+"""The description of a job, which is sent to every worker."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 from samantic.cluster.storage import Place
 
 Form = Literal["png", "shards", "parquet"]
-"""What labels are written as: a tree of PNGs, WebDataset shards, or Parquet with run lengths."""
+"""The form of the labels: a tree of PNGs, WebDataset shards, or Parquet with run lengths."""
 
 FORMS = get_args(Form)
 
 BLOCK = 64
-"""Pairs that travel, and are written, together."""
+"""Number of pairs in a block."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,18 @@ class Order:
 
     Attributes:
         model: Name or path of the model, for messages.
-        options: Of `samantic.load`, as its keyword arguments.
-        made: What all labels are made with: the model's fingerprint and its options.
+        options: Keyword arguments of `samantic.load`.
+        made: Settings with which all labels are made: the model's fingerprint and its options.
         classes: Class names by label id.
-        output: Where everything is written.
-        form: What labels are written as.
-        block: Pairs that travel, and are written, together.
-        batch_size: Pairs that go through the network together; None as the model says.
+        output: Folder for all files.
+        form: Form of the labels.
+        block: Number of pairs that are sent and written together.
+        batch_size: Pairs that go through the network together; None for the model's default.
         cpus: Threads of a model.
         gpus: GPUs, or a share of one, of a model.
-        concurrency: Models at work, at least and at most; None: as many as there is room for.
-        write_log: File to which every label file that is written appends a line; None for none.
+        concurrency: Smallest and largest number of models; None for as many as there is room for.
+        write_log: File to which a line is appended for every label file that is written; None for
+            none.
     """
 
     model: str

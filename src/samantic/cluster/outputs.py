@@ -1,8 +1,9 @@
-"""What labels are written as. Every file is whole or absent, and its name follows from its pairs.
+"""The files of the labels. Every file is complete or absent, and its name depends on its pairs.
 
-A block of pairs first leaves a part of the summary, and then its labels: whatever is killed, labels
-have their row. A part says nothing of whether the labels followed; the list of the labels does. A
-part that was removed or damaged since is made up for from the labels.
+For each block, a part of the summary is written first, and then the labels. If a process is killed
+in between, labels therefore always have their row. A part does not prove that the labels exist;
+only the list of label files does. A part that was removed or damaged later is rebuilt from the
+labels.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ PARTS = "parts/done"
 
 
 class Output(ABC):
-    """Labels of one form.
+    """The labels of a job in one form.
 
     Args:
         order: The job.
@@ -47,35 +48,35 @@ class Output(ABC):
 
     @abstractmethod
     def there(self, block: pa.Table) -> list[bool]:
-        """Which pairs of a block have their labels already, since it is tried once more."""
+        """Which pairs of a block have labels already, since a block may be tried again."""
 
     @abstractmethod
     def write(self, block: pa.Table) -> None:
-        """Write the labels of a block that are not there, each once."""
+        """Write the labels of a block that are missing, each once."""
 
     @abstractmethod
     def finished(self) -> Keys:
-        """The keys of all pairs that have their labels, sorted."""
+        """The sorted keys of all pairs that have labels."""
 
     @abstractmethod
     def part(self, keys: Keys, done: Keys) -> Place:
-        """The part of the summary for the pairs of a block that are done.
+        """The place of the summary's part for those pairs of a block that are done.
 
         Args:
-            keys: Of the whole block.
-            done: Of those that are done.
+            keys: Keys of the whole block.
+            done: Keys of the pairs that are done.
         """
 
     @abstractmethod
     def keys_in(self, path: str) -> Keys:
-        """The keys of the pairs in a file below labels/; none if it is not one of ours."""
+        """Keys of the pairs in a file below labels/; empty if another program wrote the file."""
 
     @abstractmethod
     def read(self, path: str) -> Iterator[Labelled]:
         """The pairs in a file below labels/.
 
         Raises:
-            InputError: It is damaged.
+            InputError: The file is damaged.
         """
 
     def _log(self, place: Place, names: Iterable[str]) -> None:
@@ -84,13 +85,13 @@ class Output(ABC):
             lines = "".join(f"{time.time():.3f} {os.getpid()} {name}\n" for name in names)
             number = os.open(self.order.write_log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                os.write(number, lines.encode())  # one write: lines of processes do not mix
+                os.write(number, lines.encode())  # one call: lines of processes do not mix
             finally:
                 os.close(number)
 
 
 class Tree(Output):
-    """A PNG of class ids for each pair: labels/NAME.png, the same bytes as `predict` writes."""
+    """A PNG of class ids for each pair: labels/NAME.png, with the bytes that `predict` writes."""
 
     def there(self, block: pa.Table) -> list[bool]:
         places = [self._place(name) for name in block["name"].to_pylist()]
@@ -115,7 +116,8 @@ class Tree(Output):
         return keys
 
     def part(self, keys: Keys, done: Keys) -> Place:
-        return self.order.output.at(PARTS, f"{block_of(done)}.parquet")  # another try has another
+        # another try has other pairs done, and so another part
+        return self.order.output.at(PARTS, f"{block_of(done)}.parquet")
 
     def keys_in(self, path: str) -> Keys:
         return keys_of([path.removesuffix(".png")] if path.endswith(".png") else [])

@@ -1,4 +1,4 @@
-"""Where an input begins, which paths it stands for, and what pairs are called by them."""
+"""The start folder of an input, the paths that match its pattern, and the names of their pairs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from samantic.errors import InputError
 SPECIAL = re.compile(r"[*{]")
 
 TOKENS = re.compile(r"\*\*/|\*|\{[^{}]*\}")
-"""What is special in a pattern; every other character stands for itself."""
+"""The special characters of a pattern; every other character matches itself."""
 
 FOLDERS = "**/{rgb,thermal}/*"
-"""Images of a folder of any depth, in folders that are called after the cameras."""
+"""Images at any depth of a folder, in folders named after the cameras."""
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Where a URI begins, with its options, and the pattern below that; "" without one.
+    """The fixed start of a URI, with its options, and the pattern below it; "" without a pattern.
 
     Example:
         >>> split_uri("s3://fleet/2026/*/{rgb,thermal}/*.png?region=eu-west-1")
@@ -33,18 +33,18 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 class Pattern(NamedTuple):
-    """Paths of the images of two cameras.
+    """The paths of the images of two cameras.
 
     Attributes:
-        rgb: What a path of an RGB image is like; its groups make the pair's name.
-        thermal: The same of thermal images.
+        rgb: Regular expression of an RGB image's path; its groups form the pair's name.
+        thermal: The same for thermal images.
     """
 
     rgb: re.Pattern[str]
     thermal: re.Pattern[str]
 
     def name(self, path: str) -> tuple[str, str] | None:
-        """The sensor and the name of the pair that a path is of; None of any other file."""
+        """The sensor and the pair's name of a path; None for any other file."""
         for sensor, expression in zip(("rgb", "thermal"), self, strict=True):
             if match := expression.fullmatch(path):
                 parts = [part.strip("/") for part in match.groups()]
@@ -53,13 +53,13 @@ class Pattern(NamedTuple):
 
 
 def image_pattern(text: str) -> Pattern:
-    """Read a pattern of image files, or of folders that hold such in `rgb` and `thermal`.
+    """Read a pattern of image files, or of folders that contain `rgb` and `thermal`.
 
-    `*` stands for any part of a name, `**/` for any folders, and `{rgb,thermal}` for the folder or
-    word of either camera.
+    `*` matches any part of a name, `**/` any folders, and `{rgb,thermal}` the folder or word of
+    either camera.
 
     Raises:
-        InputError: It has no braces and yet names image files, or not two words in them.
+        InputError: A pattern of image files has no braces, or braces do not hold two words.
 
     Example:
         >>> image_pattern("*/{rgb,thermal}/*.png").name("drive1/thermal/0001.png")
@@ -78,7 +78,7 @@ def image_pattern(text: str) -> Pattern:
 def _expression(text: str, sensor: int) -> str:
     """The regular expression of one camera's paths."""
     ending = ""
-    if text.endswith("*"):  # the ending of a file is no part of its pair's name
+    if text.endswith("*"):  # the ending of a file is not part of the pair's name
         text, ending = text.removesuffix(".*"), r"\.[^./]+"
     found, last = "", 0
     for token in TOKENS.finditer(text):
@@ -99,7 +99,7 @@ def _expression(text: str, sensor: int) -> str:
 
 
 def expanded(text: str) -> list[re.Pattern[str]]:
-    """The expressions of a pattern of shards or manifests, where {000..099} is a range.
+    """The regular expressions of a pattern of shards or manifests, where {000..099} is a range.
 
     Example:
         >>> len(expanded("train-{000..099}.tar"))

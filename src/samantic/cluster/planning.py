@@ -1,4 +1,4 @@
-"""What there is to do, counted by workers: the driver holds no names."""
+"""The number of pairs to label, counted by workers so that the driver holds no names."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from samantic.cluster.tars import tar_rows
 from samantic.errors import InputError
 
 TASK_CPUS = 0.05
-"""Of a task that mostly waits for files."""
+"""CPUs of a task that mostly waits for files."""
 
 
 class Plan(NamedTuple):
-    """How much there is to do.
+    """The size of a job.
 
     Attributes:
-        total: Pairs of the input; of shards about so many.
-        already: Of them, those that have their labels.
-        exact: Whether these were counted.
-        keys: Reference to the sorted keys of the input; None of shards.
+        total: Number of pairs of the input; an estimate for shards.
+        already: Number of them that have labels.
+        exact: Whether the pairs were counted.
+        keys: Reference to the sorted keys of the input; None for shards.
     """
 
     total: int
@@ -35,12 +35,12 @@ class Plan(NamedTuple):
 
 
 def make_plan(ray: Any, source: Source, finished: Any) -> Plan:
-    """Count an input.
+    """Count the pairs of an input.
 
     Args:
         ray: The library, connected.
         source: The input.
-        finished: Reference to the sorted keys that are done.
+        finished: Reference to the sorted keys of pairs that are done.
 
     Raises:
         InputError: Two pairs have one name, or the input cannot be read.
@@ -54,23 +54,24 @@ def make_plan(ray: Any, source: Source, finished: Any) -> Plan:
     if (twice := ray.get(repeated)) is not None:
         name = ray.get(run(name_of).remote(source, twice))
         raise InputError(
-            f"--input: two pairs are called {name}; give each a name of its own, in the column name"
+            f"--input: two pairs are called {name}; give each pair its own name in the column name"
         )
     already = ray.get(run(count_held).remote(keys, finished))
     return Plan(ray.get(total), already, True, keys)
 
 
 def beside_driver(ray: Any) -> Any:
-    """What makes a function a task on the driver's machine.
+    """A decorator that runs a function as a task on the driver's machine.
 
-    Its result lasts as long as the driver, so that no lost machine makes it be computed once more
-    from an output that has changed; and the driver itself holds nothing that grows with the pairs.
+    The result lives as long as the driver. A lost machine therefore cannot cause a second
+    computation from an output that has changed. The driver process itself holds nothing that grows
+    with the pairs.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     node = ray.get_runtime_context().get_node_id()
     strategy = NodeAffinitySchedulingStrategy(node, soft=False)
-    return ray.remote(num_cpus=0, scheduling_strategy=strategy)  # a head may offer no CPUs
+    return ray.remote(num_cpus=0, scheduling_strategy=strategy)  # a head node may offer no CPUs
 
 
 def finished_keys(order: Order) -> Keys:
@@ -79,7 +80,7 @@ def finished_keys(order: Order) -> Keys:
 
 
 def shard_density(source: Source) -> tuple[int, int]:
-    """Pairs and bytes of the first shard."""
+    """Number of pairs and of bytes of the first shard."""
     return sum(1 for _ in tar_rows(source.base.beside(source.parts[0]))), source.sizes[0]
 
 
@@ -89,14 +90,14 @@ def part_keys(source: Source, part: str) -> Keys:
 
 
 def joined(*parts: Keys) -> tuple[Keys, int, int | None]:
-    """The sorted keys of all parts, their number, and one that is there twice."""
+    """The sorted keys of all parts, their number, and a key that occurs twice (or None)."""
     keys = np.sort(np.concatenate(parts))
     same = np.flatnonzero(keys[1:] == keys[:-1])
     return keys, len(keys), int(keys[same[0]]) if len(same) else None
 
 
 def name_of(source: Source, key: int) -> str:
-    """The name that a key is of."""
+    """The name to which a key belongs."""
     for part in source.parts:
         for row in rows_of(source, part):
             if key_of(row["name"]) == key:
@@ -105,10 +106,10 @@ def name_of(source: Source, key: int) -> str:
 
 
 def count_held(keys: Keys, known: Keys) -> int:
-    """How many keys are among known ones, which are sorted."""
+    """Number of keys that are among the known ones, which are sorted."""
     return int(holds(known, keys).sum())
 
 
 def progress_total(plan: Plan) -> int | None:
-    """What a bar counts to; None where nothing is known."""
+    """The total of the progress bar; None if it is unknown."""
     return min(plan.total, sys.maxsize) or None

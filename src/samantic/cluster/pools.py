@@ -1,7 +1,7 @@
-"""Who works: how many models and tasks, and what of the CPUs each claims.
+"""The number of models and tasks, and the CPUs that each of them claims.
 
-Ray Data starts no task of a stage whose claim does not fit beside what all models claim. So one of
-each of the three stages around the models has to fit beside them, on one CPU too.
+Ray Data starts no task whose claim does not fit beside the claims of all models. One task of each
+of the three stages around the models must therefore fit, even on one CPU.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from samantic.cluster.planning import TASK_CPUS
 from samantic.errors import InputError
 
 ACTOR_SHARE = 0.75
-"""Of its CPUs that a model claims, or of one CPU beside a GPU; the rest decodes and writes."""
+"""Share of its CPUs (with a GPU: of one CPU) that a model claims; the rest decodes and writes."""
 
 GPU_TASK_CPUS = 0.5
-"""Of a task that decodes or writes for models on GPUs, whose machines have CPUs to spare."""
+"""CPUs of a task that decodes or writes for models on GPUs, whose machines have CPUs to spare."""
 
 
 class Pool(NamedTuple):
-    """Who works.
+    """Number and claims of models and tasks.
 
     Attributes:
-        models: Models, at least and at most.
-        model_cpus: CPUs that each claims.
-        tasks: Tasks of a stage that decodes or writes, at most at a time; None as there is room.
-        task_cpus: CPUs that each claims.
+        models: Smallest and largest number of models.
+        model_cpus: CPUs that each model claims.
+        tasks: Largest number of parallel tasks of a stage that decodes or writes; None for as many
+            as there is room for.
+        task_cpus: CPUs that each task claims.
     """
 
     models: tuple[int, int]
@@ -38,14 +39,14 @@ class Pool(NamedTuple):
 def pool_of(
     order: Order, cpus: float, gpus: float, grows: bool = False, blocks: int | None = None
 ) -> Pool:
-    """Who works on machines with so many CPUs and GPUs.
+    """The pool for machines with the given CPUs and GPUs.
 
     Args:
         order: The job.
-        cpus: Of all machines that are there now.
-        gpus: Of all machines that are there now.
-        grows: Whether more machines may come.
-        blocks: Of pairs that are to be labelled; None if that is not known.
+        cpus: CPUs of all present machines.
+        gpus: GPUs of all present machines.
+        grows: Whether more machines may join.
+        blocks: Number of blocks to label; None if unknown.
 
     Raises:
         InputError: There is no room for one model.
@@ -60,7 +61,7 @@ def pool_of(
             f"with {fewer}{more}"
         )
     needed = room if blocks is None else max(1, min(room, blocks))
-    low, high = order.concurrency or (1 if grows else needed, needed)  # all of a machine at once
+    low, high = order.concurrency or (1 if grows else needed, needed)  # use the whole machine
     models = max(1, min(low, room)), high if grows else max(1, min(high, room))
     if order.gpus:
         return Pool(models, ACTOR_SHARE, None if grows else max(1, int(cpus)), GPU_TASK_CPUS)

@@ -1,4 +1,4 @@
-"""Ray: started on this machine, or joined."""
+"""Start Ray on this machine, or connect to a running Ray."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import samantic
 from samantic.errors import InputError, StoppedError
 
 STORE = 2**30
-"""Bytes of shared memory for what is on its way on this machine; 64 pairs of 480x640 take 0.1."""
+"""Bytes of shared memory on this machine for blocks in transit; 64 pairs of 480x640 take 0.1 GB."""
 
 
 def import_ray(address: str = "auto") -> Any:
-    """Ray with Ray Data.
+    """Import Ray with Ray Data.
 
     Args:
-        address: What will be joined; see `session`.
+        address: The address to connect to; see `session`.
 
     Raises:
-        InputError: It is not installed.
+        InputError: Ray is not installed.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it reports nothing of its use
-    if address == "local":  # else Ray turns 127.0.0.1 into an address that others reach
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray sends no usage statistics
+    if address == "local":  # else Ray replaces 127.0.0.1 by an address that others can reach
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # on a terminal; its files have all
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its log files hold all messages
     try:
         import ray
         import ray.data
@@ -42,14 +42,14 @@ def import_ray(address: str = "auto") -> Any:
 
 @contextmanager
 def session(address: str) -> Iterator[Any]:
-    """A connection to Ray; one that is there already in this process is taken, and stays.
+    """A connection to Ray; a connection that this process already has is used and kept open.
 
     Args:
-        address: `local` starts Ray on this machine, for this machine alone; `auto` joins the one
-            that runs here; HOST:PORT joins another.
+        address: `local` starts Ray on this machine, for this machine alone; `auto` connects to the
+            Ray that runs here; HOST:PORT connects to another.
 
     Raises:
-        InputError: Ray is not installed, or the address is none.
+        InputError: Ray is not installed, or the address is malformed.
         StoppedError: No Ray answers there.
     """
     ray = import_ray(address)
@@ -82,10 +82,10 @@ def session(address: str) -> Iterator[Any]:
 
 
 def _knock(address: str) -> None:
-    """Try whether anything answers at HOST:PORT: Ray itself takes minutes to say that none does.
+    """Try a connection to HOST:PORT; Ray itself needs minutes to report that none is possible.
 
     Raises:
-        OSError: Nothing does.
+        OSError: No connection is possible.
     """
     host, _, port = address.rpartition(":")
     if host:
@@ -93,7 +93,7 @@ def _knock(address: str) -> None:
 
 
 def _quiet(ray: Any) -> None:
-    """Leave the terminal to our own bar and lines."""
+    """Silence Ray on the terminal, where this package shows its own bar and lines."""
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -103,10 +103,10 @@ def _quiet(ray: Any) -> None:
 
 
 def check_workers(ray: Any) -> None:
-    """Refuse a cluster whose machines have another samantic, or none.
+    """Refuse a cluster whose machines have another version of samantic, or none.
 
     Raises:
-        StoppedError: It is one.
+        StoppedError: Versions differ, or a machine has none.
     """
     try:
         theirs = ray.get(ray.remote(num_cpus=0.1)(worker_version).remote())
@@ -120,11 +120,11 @@ def check_workers(ray: Any) -> None:
 
 
 def worker_version() -> str:
-    """The version of samantic where this is called."""
+    """The version of samantic on the machine that runs this function."""
     return samantic.__version__
 
 
 def resources(ray: Any) -> tuple[float, float]:
-    """CPUs and GPUs of all machines."""
+    """CPUs and GPUs of all machines together."""
     found = ray.cluster_resources()
     return float(found.get("CPU", 0)), float(found.get("GPU", 0))

@@ -1,4 +1,4 @@
-"""What an output was made with, so that none holds the labels of two models."""
+"""The settings of an output, so that no output mixes the labels of two models."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from samantic.cluster.writing import FAILED
 from samantic.errors import InputError
 
 SETTINGS = "batch.json"
-"""File in an output that says how its labels were made."""
+"""File in an output that records the settings of its labels."""
 
 
 def check_settings(order: Order) -> None:
-    """Refuse an output of another model, other options or another form, and a file.
+    """Refuse an output of another model, other options or another form, and a path that is a file.
 
     Raises:
-        InputError: It is one.
+        InputError: The output does not fit.
     """
     output = order.output
     if output.files.get_file_info(output.path).type == FileType.File:
@@ -45,10 +45,10 @@ def check_settings(order: Order) -> None:
 
 
 def begin_output(order: Order) -> None:
-    """Note how the labels of a new output are made, and forget which pairs failed before.
+    """Record the settings of a new output, and remove the list of earlier failures.
 
     Raises:
-        InputError: Nothing can be written there.
+        InputError: The output cannot be written.
     """
     settings, failed = order.output.at(SETTINGS), order.output.at(FAILED)
     try:
@@ -62,5 +62,5 @@ def begin_output(order: Order) -> None:
 
 
 def _settings(order: Order) -> dict[str, Any]:
-    """What all labels of an output have in common."""
+    """The settings that all labels of an output share."""
     return {"form": order.form, "classes": list(order.classes), **order.made}

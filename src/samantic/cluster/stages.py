@@ -1,7 +1,7 @@
-"""The stream: reading, decoding, models and writing, with blocks of pairs that travel as they are.
+"""The stream: reading, decoding, models and writing, for blocks of pairs that stay unchanged.
 
-Ray Data cuts and joins tables by their bytes. A block has to stay what it is, since the name of its
-file follows from its pairs: so it travels as one row.
+Ray Data splits and joins tables by their bytes. A block must stay as it is, since the name of its
+file depends on its pairs. A block is therefore sent as one row.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from samantic.cluster.pools import Pool
 from samantic.cluster.writing import Writer
 
 TABLES = 1024
-"""Tables of parts of the input, at most: the driver keeps a line about each."""
+"""Largest number of tables of input parts: the driver holds a line for each."""
 
 
 def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, pool: Pool) -> Any:
-    """The stream from the parts of an input to tables of `writing.RESULT`, carried in one row."""
+    """The stream from input parts to tables of `writing.RESULT`, each carried in one row."""
     task = ray.data.TaskPoolStrategy(size=pool.tasks)
     most = len(source.parts) if pool.tasks is None else min(pool.tasks, len(source.parts))
     reading = ray.data.TaskPoolStrategy(size=most)
     share = {"batch_size": None, "batch_format": "pyarrow", "zero_copy_batch": True}
     light = share | {"num_cpus": pool.task_cpus}
-    lighter = share | {"num_cpus": pool.task_cpus / 2}  # else one task reads and decodes a part
-    ray.data.DataContext.get_current().target_max_block_size = 1  # bytes: every row on its own
+    lighter = share | {"num_cpus": pool.task_cpus / 2}  # else Ray fuses reading and decoding
+    ray.data.DataContext.get_current().target_max_block_size = 1  # bytes: every row by itself
     return (
         ray.data.from_arrow(_shared_out(source.parts))
         .map_batches(Reader(source, finished, order.block), compute=reading, **lighter)
@@ -52,33 +52,33 @@ def stages(ray: Any, order: Order, source: Source, model: Any, finished: Any, po
 
 
 def _shared_out(parts: list[str]) -> list[pa.Table]:
-    """The parts of an input in tables, each of which one task reads."""
+    """The parts of an input in tables; one task reads each table."""
     each = -(-len(parts) // TABLES)
     return [pa.table({"part": parts[i : i + each]}) for i in range(0, len(parts), each)]
 
 
 def carried(block: pa.Table) -> pa.Table:
-    """A block as one row, which Ray Data can neither divide nor join with others."""
+    """Pack a block into one row, which Ray Data cannot split or join with others."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, block.schema) as writer:
         writer.write_table(block)
     content = sink.getvalue()
     ends = pa.py_buffer(np.array([0, content.size], np.int64))
-    cell = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, content])  # not copied
+    cell = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, content])  # without a copy
     return pa.table({"block": cell})
 
 
 def opened(row: pa.Table) -> pa.Table:
-    """The block in a row; a view of its memory."""
+    """Unpack the block in a row; a view of its memory."""
     (cell,) = row["block"]
     return pa.ipc.open_stream(cell.as_buffer()).read_all()
 
 
 class Stage:
-    """A stage that takes blocks and gives blocks, each carried in a row.
+    """A stage from blocks to blocks, each carried in one row.
 
     Args:
-        work: The stage.
+        work: Function of the stage.
     """
 
     def __init__(self, work: Callable[[pa.Table], pa.Table]) -> None:
@@ -89,13 +89,13 @@ class Stage:
 
 
 class Reader:
-    """The pairs of parts of an input that are not done yet.
+    """Reads the pairs of input parts that are not done yet.
 
     Args:
         source: The input.
-        finished: Reference to the sorted keys of pairs that are done: shared memory, once for all
-            processes of a machine.
-        block: Rows of a table.
+        finished: Reference to the sorted keys of pairs that are done. They lie in shared memory,
+            once for all processes of a machine.
+        block: Number of rows of a table.
     """
 
     def __init__(self, source: Source, finished: Any, block: int) -> None:
@@ -108,14 +108,14 @@ class Reader:
         for part in parts["part"].to_pylist():
             for table in tables_of(rows_of(self.source, part), self.block):
                 done = holds(known, table["key"].to_numpy())
-                if self.source.kind == "shards":  # nobody has counted these before
+                if self.source.kind == "shards":  # these pairs were not counted before
                     yield carried(_without_images(table, done))
                 elif not done.all():
                     yield carried(table.filter(pa.array(~done)))
 
 
 def _without_images(table: pa.Table, done: NDArray[np.bool_]) -> pa.Table:
-    """A table of rows that are marked as done where they are, and then hold no images."""
+    """The table with its done rows marked in `there`; their images are removed."""
     rows = pa.array(done)
     for name in ("rgb_bytes", "thermal_bytes"):
         place = table.column_names.index(name)

@@ -1,4 +1,4 @@
-"""Files on disks and in object stores, through pyarrow: whole or absent, and written once."""
+"""Files on disks and in object stores, through pyarrow: complete or absent, and written once."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 from samantic.errors import InputError
 
 STORES = ("s3", "gcs", "abfs")
-"""Kinds of file systems in which a file appears whole, at the end of its one write."""
+"""File systems in which a file appears only when its write is complete."""
 
 SAFE = "/:@%+=&$,;~!()'*"
-"""Characters of a URI besides letters and digits that stay as they are."""
+"""Characters of a URI, besides letters and digits, that are not escaped."""
 
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-"""What a disk answers that knows no hard links."""
+"""Error numbers of disks that support no hard links."""
 
 
 class Place(NamedTuple):
     """A file or folder of a file system.
 
     Attributes:
-        files: The file system; it travels to other processes.
-        path: The path there.
-        shown: What to call it in messages: without the options of a URI, which may be secret.
+        files: The file system; it can be sent to other processes.
+        path: The path in the file system.
+        shown: Its name in messages, without the options of a URI, which may be secret.
     """
 
     files: FileSystem
@@ -41,7 +41,7 @@ class Place(NamedTuple):
     shown: str
 
     def at(self, *parts: str) -> Place:
-        """What lies below it."""
+        """A path below this one."""
         below = "/".join(parts)
         return Place(self.files, f"{self.path}/{below}", f"{self.shown}/{below}")
 
@@ -52,16 +52,16 @@ class Place(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether it lies on a disk of this machine."""
+        """Whether the path is on a disk of this machine."""
         return isinstance(self.files, LocalFileSystem)
 
 
 def open_place(uri: str, option: str) -> Place:
-    """A path, or a URI such as s3://bucket/folder?region=eu-west-1.
+    """Open a path, or a URI such as s3://bucket/folder?region=eu-west-1.
 
     Args:
-        uri: The path or URI. Options of the file system stand behind `?`, see pyarrow.fs.
-        option: What it was given by, for the error.
+        uri: The path or URI. Options of the file system follow `?`, see pyarrow.fs.
+        option: The option that gave it, for the error.
 
     Raises:
         InputError: There is no such file system here.
@@ -71,7 +71,7 @@ def open_place(uri: str, option: str) -> Place:
         return Place(LocalFileSystem(), path, path)
     body, mark, options = uri.partition("?")
     scheme, _, rest = body.partition("://")
-    machine, _, below = rest.rpartition("@")[2].partition("/")  # a secret may stand before the @
+    machine, _, below = rest.rpartition("@")[2].partition("/")  # secrets may precede the @
     try:
         files, path = FileSystem.from_uri(f"{quote(body, safe=SAFE)}{mark}{options}")
     except (ArrowException, OSError, ValueError) as error:
@@ -91,7 +91,7 @@ def read_bytes(place: Place) -> bytes:
     """The content of a file.
 
     Raises:
-        InputError: It is missing, or cannot be read.
+        InputError: The file is missing, or cannot be read.
     """
     try:
         with place.files.open_input_stream(place.path, compression=None) as stream:
@@ -105,9 +105,9 @@ def read_bytes(place: Place) -> bytes:
 
 
 def is_there(place: Place) -> bool:
-    """Whether there is a file; one request to an object store."""
+    """Whether a file exists; this is one request to an object store."""
     if place.is_local:
-        return os.path.isfile(place.path)  # noqa: PTH113  # asked of every pair
+        return os.path.isfile(place.path)  # noqa: PTH113  # called for every pair, so it must be fast
     try:
         place.files.open_input_file(place.path).close()
     except FileNotFoundError:
@@ -116,14 +116,14 @@ def is_there(place: Place) -> bool:
 
 
 def put_new(place: Place, content: bytes) -> bool:
-    """Write a file that is whole or absent, unless it is there.
+    """Write a file that is complete or absent, unless it exists.
 
-    On a disk, the link to a temporary file fails where the name is taken, so that of two writers
-    one wins. pyarrow knows no conditional request to an object store: the name is looked up first,
-    and two writers that do so at the same moment both write, the same bytes.
+    On a disk, a temporary file is linked to the name. The link fails if the name is taken, so one
+    of two writers wins. pyarrow has no conditional request to an object store: the name is looked
+    up first. Two writers at the same moment both write, and they write the same bytes.
 
     Returns:
-        Whether it was written.
+        Whether the file was written.
     """
     if place.is_local:
         return _put_local(Path(place.path), content)
@@ -135,7 +135,7 @@ def put_new(place: Place, content: bytes) -> bool:
 
 @contextmanager
 def stream_to(place: Place) -> Iterator[Any]:
-    """A stream that becomes a file, in the place of another if there is one."""
+    """A stream whose content replaces or creates a file at the end of the block."""
     store = place.files.type_name in STORES
     folder, _, name = place.path.rpartition("/")
     temporary = place.path if store else f"{folder}/.{name}.{uuid.uuid4().hex}"
@@ -148,7 +148,7 @@ def stream_to(place: Place) -> Iterator[Any]:
 
 
 def put(place: Place, content: bytes) -> None:
-    """Write a file that is whole or absent, in the place of another if there is one."""
+    """Write a file that is complete or absent; an existing file is replaced."""
     with stream_to(place) as stream:
         stream.write(content)
 
@@ -172,10 +172,10 @@ def _put_local(path: Path, content: bytes) -> bool:
 
 
 def files_below(place: Place) -> Iterator[tuple[str, int]]:
-    """Files below a folder: their paths relative to it, and their bytes; none of a missing one.
+    """Files below a folder: their relative paths and their bytes; nothing for a missing folder.
 
-    Those on a disk come one by one; an object store is listed whole, 0.5 kB for each file.
-    Temporary files of processes that were killed are removed.
+    Files on a disk are listed one by one. An object store is listed at once, with 0.5 kB of memory
+    for each file. Temporary files of processes that were killed are removed.
     """
     start = len(place.path) + 1
     for path, size in _on_disk(place.path) if place.is_local else _in_store(place):
@@ -186,7 +186,7 @@ def files_below(place: Place) -> Iterator[tuple[str, int]]:
 
 
 def _on_disk(folder: str) -> Iterator[tuple[str, int]]:
-    """All files below a folder, and their bytes."""
+    """All files below a folder on a disk, and their bytes."""
     folders = [folder]
     while folders:
         try:
@@ -201,7 +201,7 @@ def _on_disk(folder: str) -> Iterator[tuple[str, int]]:
 
 
 def _in_store(place: Place) -> Iterator[tuple[str, int]]:
-    """The same of another file system."""
+    """All files below a folder of another file system, and their bytes."""
     selector = FileSelector(place.path, allow_not_found=True, recursive=True)
     for info in place.files.get_file_info(selector):
         if info.type == FileType.File:
@@ -209,5 +209,5 @@ def _in_store(place: Place) -> Iterator[tuple[str, int]]:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file's name is one that `put` and `put_new` write under."""
+    """Whether a file name is one of the temporary names of `put` and `put_new`."""
     return name.startswith(".") and len(name.rpartition(".")[2]) == 32

@@ -1,4 +1,4 @@
-"""summary.parquet, a row for each pair of an output, and summary.json, the sums."""
+"""summary.parquet, a row for each pair of an output, and summary.json, the totals."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from samantic.cluster.writing import FAILED, summary_schema
 from samantic.predict.prediction import class_shares
 
 GROUP = 50_000
-"""Rows that are held until they are written."""
+"""Number of rows that are collected before they are written."""
 
 READ_AHEAD = 32
-"""Parts that are read at a time."""
+"""Number of parts that are read at a time."""
 
 
 class Totals(NamedTuple):
-    """How a job ended.
+    """The totals of a job.
 
     Attributes:
-        pairs: Of the input.
-        done: That were labelled now.
-        skipped: That had their labels.
-        failed: That have none.
-        held: Pairs of the input whose labels were found in the output at the end; None if not
-            counted.
-        first: Why the first few failed.
+        pairs: Number of pairs of the input.
+        done: Number of pairs that this job labelled.
+        skipped: Number of pairs that had labels already.
+        failed: Number of pairs without labels.
+        held: Number of pairs of the input whose labels are in the output at the end; None if they
+            were not counted.
+        first: The first few errors.
     """
 
     pairs: int
@@ -51,7 +51,7 @@ class Totals(NamedTuple):
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the sums; None if every pair is either labelled or failed."""
+        """What is wrong with the totals; None if every pair is either labelled or failed."""
         if self.pairs != self.done + self.skipped + self.failed:
             return (
                 f"{self.pairs} pairs came in, but {self.done} are done, {self.skipped} were done "
@@ -68,17 +68,16 @@ class Totals(NamedTuple):
 def write_summary(order: Order, totals: Totals, finished: Keys) -> None:
     """Write summary.parquet and summary.json of an output.
 
-    Rows of labels that an older run has made are among them. A row whose part is gone is made up
-    for from its labels, without its seconds and cameras. Memory does not grow with their number but
-    for 9 bytes each.
+    Labels of earlier runs have rows too. A row whose part is missing is rebuilt from its labels,
+    without seconds and cameras. Memory grows by 9 bytes for each pair.
 
     Args:
         order: The job.
-        totals: How it ended.
-        finished: The sorted keys of all pairs that have their labels.
+        totals: The totals of the job.
+        finished: The sorted keys of all pairs that have labels.
 
     Raises:
-        InputError: Labels whose row is gone are damaged too.
+        InputError: Labels without a row are damaged too.
     """
     output = output_of(order)
     sums = _Sums(order.classes)
@@ -113,7 +112,7 @@ class _Sums:
         self.shares = np.zeros(len(classes))
 
     def add(self, rows: pa.Table) -> None:
-        """Count some rows."""
+        """Add rows to the sums."""
         done = rows.filter(pc.is_null(rows["error"])).combine_chunks()
         self.failed += rows.num_rows - done.num_rows
         self.rows += done.num_rows
@@ -128,7 +127,7 @@ class _Sums:
         self.rebuilt += done["seconds"].null_count
 
     def values(self) -> dict[str, Any]:
-        """The sums of a whole output, as JSON has them."""
+        """The sums of a whole output; values fit JSON."""
         shares = self.shares / max(1.0, self.pixels)
         return {
             "done": self.rows,
@@ -141,7 +140,7 @@ class _Sums:
 
 
 def _rows(output: Output, finished: Keys) -> Iterator[pa.Table]:
-    """A row for each pair that has its labels, and for each that failed, once."""
+    """One row for each pair that has labels, and one for each that failed."""
     seen = np.zeros(len(finished), np.bool_)
     for table in _parts(output, PARTS):
         yield _first_time(table, finished, seen)
@@ -156,7 +155,7 @@ def _rows(output: Output, finished: Keys) -> Iterator[pa.Table]:
 
 
 def _first_time(table: pa.Table, known: Keys, seen: NDArray[np.bool_]) -> pa.Table:
-    """The rows of known pairs that were not seen yet; they are noted as seen."""
+    """The rows of known pairs that were not seen yet; `seen` is updated."""
     keys = table["key"].to_numpy()
     wanted = holds(known, keys)
     places = np.searchsorted(known, keys[wanted])
@@ -166,7 +165,7 @@ def _first_time(table: pa.Table, known: Keys, seen: NDArray[np.bool_]) -> pa.Tab
 
 
 def _rebuilt(output: Output, lost: Keys) -> Iterator[pa.Table]:
-    """Rows of pairs that have labels and no row, from the labels; seconds and cameras are null."""
+    """Rows for labels without a row, made from the labels; seconds and cameras are null."""
     classes = output.order.classes
     for path, _ in files_below(output.order.output.at("labels")):
         if not holds(lost, output.keys_in(path)).any():
@@ -187,7 +186,7 @@ def _rebuilt(output: Output, lost: Keys) -> Iterator[pa.Table]:
 
 
 def _parts(output: Output, folder: str) -> Iterator[pa.Table]:
-    """The parts of a folder that are whole, some of them read ahead."""
+    """The readable parts in a folder; some of them are read ahead."""
     place = output.order.output.at(folder)
     paths = (place.at(path) for path, _ in files_below(place))
     with ThreadPoolExecutor(READ_AHEAD) as pool:
@@ -196,7 +195,7 @@ def _parts(output: Output, folder: str) -> Iterator[pa.Table]:
 
 
 def _grouped(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of tables in groups, each a row group of a file."""
+    """The rows of tables in groups; each becomes a row group of the file."""
     kept: list[pa.Table] = []
     for table in tables:
         kept.append(table)

@@ -21,13 +21,13 @@ MOST = 2**30
 """Bytes of the largest file of a shard that is read."""
 
 SENSORS = {word: name for name in ("rgb", "thermal") for word in WORDS[name].split()}
-"""The camera by the word in an ending such as `.rgb.png`."""
+"""The camera for a word in an ending such as `.rgb.png`."""
 
 
 def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
-    """The pairs of a shard: KEY.rgb.png and KEY.thermal.png, or other words and endings of images.
+    """The pairs of a shard: KEY.rgb.png and KEY.thermal.png, or other words and image endings.
 
-    A pair is called SHARD/KEY. A shard that ends too early, or is none, gives an error of its own.
+    The name of a pair is SHARD/KEY. A shard that is cut off, or is no tar file, gives an error row.
     """
     shard = PurePosixPath(place.path).stem
     key, refused, images, count = "", "", dict[str, bytes](), 0
@@ -65,12 +65,12 @@ def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
 
 
 def _is_cut_off(place: Place, archive: tarfile.TarFile, end: int) -> bool:
-    """Whether a shard lacks the empty record after its last file, which tarfile does not ask for.
+    """Whether a shard lacks the empty record after its last file, which tarfile does not check.
 
     Args:
         place: The shard.
-        archive: It, opened as a stream; one that is compressed tells by itself.
-        end: Where its last file ends.
+        archive: The shard, opened as a stream; a compressed shard reports a missing end itself.
+        end: Offset at which its last file ends.
     """
     plain = getattr(archive.fileobj, "comptype", "tar") == "tar"
     size: int = place.files.get_file_info(place.path).size or 0
@@ -78,7 +78,7 @@ def _is_cut_off(place: Place, archive: tarfile.TarFile, end: int) -> bool:
 
 
 def _parts(path: str) -> tuple[str, str | None]:
-    """The key of a file, up to the first dot of its name, and the camera, if it is an image."""
+    """The key of a file (its name up to the first dot), and the camera if it is an image."""
     folder, _, name = path.removeprefix("./").rpartition("/")
     stem, _, ending = name.partition(".")
     word, _, last = ending.lower().rpartition(".")
@@ -92,7 +92,7 @@ def _row(shard: str, key: str, images: dict[str, bytes]) -> dict[str, Any]:
 
 
 def tar_of(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """A tar of files; the same files give the same bytes."""
+    """Make a tar of files; the same files give the same bytes."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, content in members:

@@ -1,4 +1,4 @@
-"""The last stage: labels and parts of the summary, by workers that need no model."""
+"""The last stage: writes labels and parts of the summary, on workers that need no model."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from samantic.cluster.storage import put
 from samantic.predict.prediction import class_shares
 
 FAILED = "parts/failed"
-"""Folder of the parts of the summary of pairs that one run could not label."""
+"""Folder of the summary's parts for pairs that failed in one run."""
 
 RESULT = pa.schema([("state", pa.string()), ("name", pa.string()), ("error", pa.string())])
-"""Of the tables that come back to the driver. State: done, there (already), or failed."""
+"""Schema of the tables that return to the driver. State: done, there (already), or failed."""
 
 
 def summary_schema(classes: tuple[str, ...]) -> pa.Schema:
-    """Of the summary: a row for each pair; what is not known of one that failed is null."""
+    """Schema of the summary: a row for each pair; unknown values of a failed pair are null."""
     return pa.schema(
         [
             ("key", pa.uint64()),
@@ -64,7 +64,7 @@ class Writer:
         return pa.table(cells, schema=RESULT)
 
     def _summary(self, block: pa.Table, wanted: np.ndarray) -> bytes:
-        """The rows of some pairs of a block, as a file."""
+        """The rows of some pairs of a block, encoded as a file."""
         rows = block.select([n for n in self.schema.names if n != "shares"]).to_pylist()
         for place, row in enumerate(rows):
             if block["labels"][place].is_valid:

@@ -11,7 +11,7 @@ from samantic.config.options import Options
 
 @dataclass(frozen=True)
 class PhotometricConfig(Options, section="augment"):
-    """Random changes of what the cameras saw; pixels keep their place.
+    """Random changes of RGB and thermal values, and of thermal's alignment.
 
     Args:
         color: RGB's brightness, contrast and saturation are multiplied by factors within 1 plus or

@@ -9,17 +9,17 @@ from samantic.errors import InputError
 from samantic.strings import is_control, normal, printable
 
 IGNORE = 255
-"""Label of pixels that count neither in losses nor in metrics."""
+"""Label of pixels that are ignored in losses and metrics."""
 
 MOST_CLASSES = 254
 
 
 def check_names(names: Sequence[str], key: str) -> None:
-    """Refuse class names that cannot be told apart, or seen.
+    """Refuse class names that are not distinct, or not visible.
 
     Raises:
-        InputError: A name is empty, begins or ends with a space, has control characters, or is
-            given twice, be it in another letter case or Unicode form.
+        InputError: A name is empty, begins or ends with a space, has control characters, or equals
+            another one up to letter case or Unicode form.
     """
     seen: dict[str, int] = {}
     for label, name in enumerate(names):
@@ -45,10 +45,11 @@ def check_names(names: Sequence[str], key: str) -> None:
 
 
 def check_colours(texts: Sequence[str], classes: Sequence[str] | None, key: str) -> None:
-    """Refuse colours of classes, as far as they can be judged without the classes' names.
+    """Refuse invalid colours of classes; without `classes`, their number is not checked.
 
     Raises:
-        InputError: One is none, two are the same, or there is not one for each class.
+        InputError: An entry is no colour, two are the same, or their number is not that of the
+            classes.
     """
     names = [f"class {label}" for label in range(len(texts))] if classes is None else classes
     colours_of(texts, names, key)
@@ -57,10 +58,11 @@ def check_colours(texts: Sequence[str], classes: Sequence[str] | None, key: str)
 def colours_of(
     texts: Sequence[str], classes: Sequence[str], key: str = "data.colors"
 ) -> tuple[tuple[int, int, int], ...]:
-    """The colours of classes from #rrggbb; `key` is what the user calls them, for errors.
+    """Parse the colours of classes from #rrggbb; `key` is the option's name in errors.
 
     Raises:
-        InputError: One is not a colour, their number differs, or two classes have the same.
+        InputError: An entry is no colour, their number differs, or two classes have the same
+            colour.
     """
     colours = tuple(colour(text, key) for text in texts)
     if len(colours) != len(classes):
@@ -76,10 +78,10 @@ def colours_of(
 
 
 def colour(text: str, key: str = "data.colors") -> tuple[int, int, int]:
-    """Red, green and blue of #rrggbb; `key` is what the user calls it, for errors.
+    """Red, green and blue of #rrggbb; `key` is the option's name in errors.
 
     Raises:
-        InputError: It is not a colour.
+        InputError: The text is no colour.
     """
     if not re.fullmatch("#?[0-9a-fA-F]{6}", text):
         raise InputError(

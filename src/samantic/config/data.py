@@ -27,8 +27,8 @@ Layout = Literal[
 
 
 TILE = 1536
-"""Images with a longer side than this many pixels are predicted in tiles of this side, unless the
-model saw more of an image at once in training."""
+"""Default side of tiles in pixels; an image with a longer side is predicted in tiles. A model that
+saw larger images in training uses larger tiles."""
 
 
 MOST_TILE = 65536
@@ -115,10 +115,10 @@ class DataConfig(Options, section="data"):
 
 
 def _check_scaling(text: str) -> None:
-    """Refuse what is no scaling.
+    """Refuse a text that is no scaling.
 
     Raises:
-        InputError: It is so.
+        InputError: It is no scaling.
     """
     if text not in ("dataset", "teacher"):
         try:

@@ -16,7 +16,8 @@ from samantic.config.options import Default, Options
 from samantic.config.train import NO_FOLDER, TrainConfig
 
 Window = int | tuple[int, int]
-"""Width of a panorama's windows in pixels, as high as it; or their height and width."""
+"""Width in pixels of a panorama's windows, with the panorama's height; or their height and
+width."""
 
 
 @dataclass(frozen=True)

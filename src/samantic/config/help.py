@@ -15,18 +15,18 @@ from samantic.config.options import RANGES, arms, hints, wanted
 from samantic.config.values import merged
 
 WIDTH = 96
-"""Columns of the text."""
+"""Width of the text in columns."""
 
 ENTRY = r"^ {4}(\w+): (.*(?:\n {8}.*)*)"
-"""A field and its meaning in the Args of a docstring."""
+"""Pattern of a field and its meaning in the Args of a docstring."""
 
 
 class KeySection(NamedTuple):
-    """Keys that go together.
+    """Keys of one section.
 
     Attributes:
-        title: What they are about; empty for those of the configuration itself.
-        entries: A paragraph by key: its meaning, what it may hold and its default.
+        title: Title of the section; empty for the keys of the configuration itself.
+        entries: A paragraph by key: its meaning, allowed values and default.
     """
 
     title: str
@@ -34,11 +34,11 @@ class KeySection(NamedTuple):
 
 
 def config_help(kind: type[Any], defaults: dict[str, Any]) -> str:
-    """Every key, its meaning, what it may hold and its default, a paragraph each.
+    """Every key with its meaning, allowed values and default, one paragraph each.
 
     Args:
         kind: The configuration.
-        defaults: Defaults by key where they are other than the dataclass's.
+        defaults: Defaults by key that differ from the dataclass's.
     """
     lines = []
     for section in _sections(kind, "", merged({}, defaults)):
@@ -48,12 +48,12 @@ def config_help(kind: type[Any], defaults: dict[str, Any]) -> str:
 
 
 def short_help(kind: type[Any], defaults: dict[str, Any], first: Sequence[str]) -> str:
-    """The keys that matter first, a paragraph each, and the names of the others.
+    """The most important keys, one paragraph each, and the names of the others.
 
     Args:
         kind: The configuration.
         defaults: As in `config_help`.
-        first: Keys that matter first, in their order.
+        first: The most important keys, in their order.
     """
     sections = list(_sections(kind, "", merged({}, defaults)))
     lines = ["keys that matter first:"]
@@ -116,13 +116,13 @@ def _entry(field: Field[Any], hint: Any, prefix: str, meaning: str, default: obj
 def _text(default: object) -> str:
     value = list(default) if isinstance(default, tuple) else default
     if isinstance(value, str):
-        value = str(value)  # no subclass, which YAML does not know
+        value = str(value)  # plain str: YAML does not know the subclass
     text: str = yaml.safe_dump(value, default_flow_style=True)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _meanings(kind: type[Any]) -> Iterator[tuple[str, str]]:
-    """What docstrings say of the fields, those of a parent first."""
+    """The meanings of the fields from the docstrings, those of a parent class first."""
     for part in reversed(kind.__mro__):
         for name, meaning in re.findall(ENTRY, inspect.getdoc(part) or "", re.MULTILINE):
             yield name, " ".join(meaning.split())

@@ -14,14 +14,14 @@ NEEDED = (
 SINGULAR = "thermal_to_rgb is singular; calibrate anew"
 
 LEAST = 1e-9
-"""Determinant below which a matrix cannot be inverted."""
+"""Determinant below which a matrix counts as singular."""
 
 
 def check_matrix(rig: str | list[list[float]] | None, key: str = "data.rig") -> None:
-    """Refuse a matrix that is none of a rig; a file is looked at when it is read.
+    """Refuse an invalid matrix of a rig; a file is checked when it is read.
 
     Raises:
-        InputError: It is so.
+        InputError: The matrix has a wrong shape or is singular.
     """
     if rig is None or isinstance(rig, str):
         if rig is not None and not rig.strip():

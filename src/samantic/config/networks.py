@@ -1,7 +1,7 @@
 """The options of each network, one dataclass each, and how its encoder is adapted.
 
-`network` is the tag that says which of them a mapping is: `network: student` in a section `model`.
-Training and distillation read the same dataclasses. Imports no torch.
+`network` is the tag that selects the dataclass of a mapping: `network: student` in a section
+`model`. Training and distillation read the same dataclasses. Imports no torch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Decoder = Literal["trained", "frozen"]
 Method = Literal["lora", "full", "full-separate", "frozen"]
 
 SHORT = "-short"
-"""Ends the name of a base without its last blocks, and at half the resolution after the first."""
+"""Suffix of a base without its last blocks, which halves the resolution after the first ones."""
 
 EFFICIENTNETS = (
     "efficientnet-lite0",
@@ -39,25 +39,25 @@ EFFICIENTNETS = (
 
 @dataclass(frozen=True)
 class NetworkConfig(Options, section="model"):
-    """What the options of all networks have in common.
+    """The options that all networks share.
 
     Attributes:
         methods: The ways to adapt it, the default first.
-        structure: Keys in which a trained model that a training starts from must agree.
+        structure: Keys that must be equal in a trained model from which a training starts.
     """
 
     methods: ClassVar[tuple[Method, ...]] = get_args(Method)
     structure: ClassVar[tuple[str, ...]] = ("network", "base", "fusion")
 
     within: InitVar[str | None] = field(default=None, kw_only=True)
-    """The section that messages name; a student's is `student` in a distillation."""
+    """Name of the section in messages; in a distillation, a student's section is `student`."""
 
     def __post_init__(self, within: str | None) -> None:
         object.__setattr__(self, "section", within or type(self).section)
         super().__post_init__()
 
     def starts_from(self, key: str, theirs: object) -> bool:
-        """Whether training may start from a model that has this value of a key."""
+        """Whether training may start from a model that has this other value of a key."""
         return bool(getattr(self, key) == theirs)
 
 
@@ -136,7 +136,7 @@ class StudentConfig(NetworkConfig, section="model"):
         yield from _misfit(self, "fusion", self.fusion, get_args(fusions))
 
     def starts_from(self, key: str, theirs: object) -> bool:
-        """One encoder starts from an encoder for each camera, a short one from a whole one."""
+        """One encoder can start from two encoders, a short one from a whole one."""
         shorter = key == "base" and self.base == f"{theirs}{SHORT}"
         one_stream = key == "fusion" and (theirs, self.fusion) == ("two-stream", "early")
         return shorter or one_stream or super().starts_from(key, theirs)
@@ -172,25 +172,25 @@ class AdaptConfig(Options, section="adapt"):
 
 
 def adapt_misfit(model: ModelConfig, adapt: AdaptConfig) -> Iterator[str]:
-    """What is wrong with a way to adapt a network."""
+    """The error if a network does not support a way to adapt it."""
     yield from _misfit(model, "adapt.method", adapt.method, model.methods)
 
 
 def refuse_adapt(model: ModelConfig, adapt: AdaptConfig) -> None:
-    """Refuse a way to adapt a network.
+    """Refuse a way to adapt a network that the network does not support.
 
     Raises:
-        InputError: The network does not take it.
+        InputError: The network does not support it.
     """
     for wrong in adapt_misfit(model, adapt):
         raise InputError(wrong)
 
 
 def own_options(kind: type[Any], values: dict[str, Any], section: str) -> dict[str, Any]:
-    """The options of a network among values that may name constants of it.
+    """The options of a network, without values that are constants for it.
 
-    What another network has as an option may be a constant here, such as a student's head, and
-    files of older versions name it.
+    An option of one network may be a constant of another, such as a student's head. Files of older
+    versions contain such constants.
 
     Args:
         kind: The network's dataclass.
@@ -211,7 +211,7 @@ def own_options(kind: type[Any], values: dict[str, Any], section: str) -> dict[s
 
 
 def _misfit(model: ModelConfig, key: str, value: object, choices: tuple[str, ...]) -> Iterator[str]:
-    """That a value is none of a network's choices; a key without a dot is the model's own."""
+    """The error if a value is not among a network's choices; a key without a dot is the model's."""
     if value not in choices:
         name = key if "." in key else f"{model.section}.{key}"
         yield (

@@ -1,4 +1,4 @@
-"""What an option may hold: its type, as its annotation says, and the bounds of its numbers."""
+"""The allowed values of an option: its type, from its annotation, and the range of its numbers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args, get_origin, get
 from samantic.errors import InputError
 
 SHOWN = 60
-"""At most this many characters of a value are shown in an error."""
+"""Largest number of characters of a value that an error shows."""
 
 SEED = 2**32 - 1
 
 
 class Range(NamedTuple):
-    """Numbers from `low` to `high`, both included but for an `above` low; never NaN.
+    """Numbers from `low` to `high`; `low` is excluded if `above` is set. NaN is never in a range.
 
     Example:
         >>> str(Range(0, 1, above=True))
@@ -96,21 +96,21 @@ RANGES = {
     "train.devices": Range(1, 1024),
     "train.seed": Range(0, SEED),
 }
-"""The bounds of every number of a configuration, by its key; each number of a list keeps them.
+"""The range of every number of a configuration, by its key; each number of a list must lie in it.
 
-AdamW moves a weight by about the learning rate in a step: more than 1 is no training.
+AdamW moves a weight by about the learning rate in a step, so a rate above 1 is not useful.
 """
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options that are checked when they are made, in Python as from a file; paths become texts.
+    """Options that are checked when they are created, in Python and from a file; paths become text.
 
     A subclass names its section of a configuration, as in `class TrainConfig(Options,
-    section="train")`; a number's key, such as train.steps, must stand in `RANGES`.
+    section="train")`. The key of each number, such as train.steps, must be in `RANGES`.
 
     Raises:
-        InputError: A value has another type or lies out of its bounds, or breaks a rule.
+        InputError: A value has another type, lies out of its range, or breaks a rule.
     """
 
     section: ClassVar[str] = ""
@@ -131,7 +131,7 @@ class Options:
         refuse(wrong or list(self.broken()))
 
     def broken(self) -> Iterator[str]:
-        """What is wrong beyond types and bounds, such as values that do not fit together."""
+        """Errors beyond types and ranges, such as values that do not fit together."""
         return iter(())
 
 
@@ -140,10 +140,10 @@ class Default(str):
 
 
 def refuse(wrong: list[str]) -> None:
-    """Say everything that is wrong at once.
+    """Report all errors at once.
 
     Raises:
-        InputError: Something is.
+        InputError: There is an error.
     """
     if wrong:
         raise InputError("; ".join(dict.fromkeys(wrong)))
@@ -156,21 +156,21 @@ def hints(kind: type[Any]) -> dict[str, Any]:
 
 
 def arms(hint: Any) -> tuple[type[Any], ...]:
-    """The dataclasses that a section may be: one, or those of a tagged union; none of a value."""
+    """The dataclasses of a section: one, or those of a tagged union; empty for a plain value."""
     found = get_args(hint) or (hint,)
     return found if all(map(is_dataclass, found)) else ()
 
 
 def check(key: str, value: object, hint: Any) -> None:
-    """Refuse a value of another type or out of its bounds.
+    """Refuse a value of another type or out of its range.
 
     Args:
         key: Its key in a configuration.
         value: The value.
-        hint: The type that its annotation says.
+        hint: The type of its annotation.
 
     Raises:
-        InputError: It is so; the line names key, value and what is allowed.
+        InputError: The value is not allowed; the line names key, value and what is allowed.
     """
     bounds = RANGES.get(key)
     if not fits(value, hint) or not (bounds is None or all(map(bounds.holds, numbers(value)))):
@@ -208,10 +208,10 @@ def numbers(value: object) -> Iterator[float]:
 
 
 def quoted(value: object) -> str:
-    """A value for an error, not more than `SHOWN` characters of it."""
+    """A value for an error, shortened to `SHOWN` characters."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits
+    except ValueError:  # Python does not print numbers of more than 4300 digits
         text = "a number of thousands of digits"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
@@ -221,7 +221,7 @@ def wanted(hint: Any, within: str = "") -> str:
 
     Args:
         hint: The type.
-        within: The bounds of its numbers, as a phrase.
+        within: The range of its numbers, as a phrase.
 
     Example:
         >>> wanted(int | None, " in 1..9")

@@ -30,7 +30,7 @@ FIRST = (
     "train.batch_size",
     "train.learning_rate",
 )
-"""The ten keys of a training that matter first."""
+"""The ten most important keys of a training."""
 
 DISTILL_FIRST = (
     "out",
@@ -44,16 +44,16 @@ DISTILL_FIRST = (
     "train.epochs",
     "train.batch_size",
 )
-"""The ten keys of a distillation that matter first."""
+"""The ten most important keys of a distillation."""
 
 
 def help_of(kind: type[Config] | type[DistillConfig] = Config) -> str:
-    """The text that lists every key, its meaning, what it may hold and its default."""
+    """The text that lists every key with its meaning, allowed values and default."""
     return config_help(kind, _told_defaults(kind))
 
 
 def short_help_of(kind: type[Config] | type[DistillConfig] = Config) -> str:
-    """The text that explains the keys that matter first, and names the others."""
+    """The text that explains the most important keys and names the others."""
     first = FIRST if kind is Config else DISTILL_FIRST
     return short_help(kind, _told_defaults(kind), first)
 
@@ -67,11 +67,11 @@ def read_config(path: Path, overrides: list[str] | None = None) -> Config:
 
     Args:
         path: YAML file.
-        overrides: Command-line words such as ["--train.steps", "10"]. Dashes inside a key stand
-            for underscores, a flag without a value is true.
+        overrides: Command-line words such as ["--train.steps", "10"]. Dashes inside a key mean
+            underscores; a flag without a value is true.
 
     Raises:
-        InputError: A key is unknown, or a value does not fit its type, its bounds or another value.
+        InputError: A key is unknown, or a value does not fit its type, its range or another value.
     """
     return _read(Config, path, overrides or [])
 
@@ -80,16 +80,16 @@ def read_distill_config(path: Path, overrides: list[str] | None = None) -> Disti
     """Read the YAML configuration of a distillation; see `read_config`.
 
     Raises:
-        InputError: A key is unknown, or a value does not fit its type, its bounds or another value.
+        InputError: A key is unknown, or a value does not fit its type, its range or another value.
     """
     return _read(DistillConfig, path, overrides or [])
 
 
 def read_any_config(path: Path, overrides: list[str] | None = None) -> Config | DistillConfig:
-    """Read the YAML configuration of a distillation, which has a teacher, or else of a training.
+    """Read the configuration of a distillation, if the YAML file has a teacher, or of a training.
 
     Raises:
-        InputError: A key is unknown, or a value does not fit its type, its bounds or another value.
+        InputError: A key is unknown, or a value does not fit its type, its range or another value.
     """
     values = read_yaml(path, "configuration file")
     distilled = isinstance(values, dict) and "teacher" in values
@@ -97,7 +97,7 @@ def read_any_config(path: Path, overrides: list[str] | None = None) -> Config | 
 
 
 def _read(kind: type[Run], path: Path, words: list[str]) -> Run:
-    """Read a file and the words on top of it into a tree of dataclasses."""
+    """Read a file and its overrides into a tree of dataclasses."""
     values = read_yaml(path, "configuration file")
     if not isinstance(values, dict):
         raise InputError(f"{path}: a configuration is a YAML mapping of keys to values")
@@ -115,7 +115,7 @@ def _read(kind: type[Run], path: Path, words: list[str]) -> Run:
 
 
 def to_yaml(config: Config | DistillConfig) -> str:
-    """The configuration as YAML, every key written out, to be read back."""
-    # tuples become lists
+    """The configuration as YAML with every key, which `read_config` reads back."""
+    # through JSON, which turns tuples into lists
     text: str = yaml.safe_dump(json.loads(json.dumps(asdict(config))), sort_keys=False)
     return text

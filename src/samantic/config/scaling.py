@@ -1,4 +1,4 @@
-"""How thermal values become 0..1: what a configuration, an option or a model's file says of it.
+"""How thermal values become 0..1, as a configuration, an option or a model's file gives it.
 
 Imports no numpy.
 """
@@ -15,13 +15,13 @@ class Scaling(NamedTuple):
     """How thermal values become 0..1.
 
     Attributes:
-        kind: `8-bit` reads gray levels 0..255 and refuses anything deeper, `fixed` maps low..high,
-            `frame` each image's own percentiles.
+        kind: `8-bit` reads gray levels 0..255 and refuses deeper values, `fixed` maps low..high to
+            0..1, `frame` uses each image's own percentiles.
         low: The value that becomes 0, in the unit of the files.
         high: The value that becomes 1.
-        planck: Whether counts become kelvin first, by the constants in each file; low and high
-            are kelvin then.
-        inverted: Whether hot is dark in the files, and is turned over.
+        planck: Whether counts become kelvin first, by the constants in each file; low and high are
+            then in kelvin.
+        inverted: Whether hot is dark in the files, so that values are inverted.
     """
 
     kind: Literal["8-bit", "fixed", "frame"] = "8-bit"
@@ -39,13 +39,13 @@ class Scaling(NamedTuple):
 
 
 INVERTED = "inverted:"
-"""Before a scaling of files in which hot is dark."""
+"""Prefix of a scaling for files in which hot is dark."""
 
 PLANCK = "flir-planck"
 """The unit of counts that become temperatures by Planck's law, with the constants in the file."""
 
 ZERO = 273.15
-"""Of degrees Celsius, in kelvin."""
+"""Kelvin at 0 degrees Celsius."""
 
 
 UNITS = {
@@ -57,21 +57,22 @@ UNITS = {
     "optris": (10.0, 1000.0),
     PLANCK: (1.0, ZERO),
 }
-"""Factor and offset that turn degrees Celsius into what files hold. FLIR's Lepton with TLinear
-writes hundredths of a kelvin (datasheet 500-0659-00-09, 4.1: what it starts with), Optris
-(t + 100) x 10 (its SDK: get_thermal_image)."""
+"""Factor and offset from degrees Celsius to file values. FLIR's Lepton with TLinear writes
+hundredths of a kelvin (datasheet 500-0659-00-09, 4.1: its default), Optris (t + 100) x 10 (its SDK:
+get_thermal_image)."""
 
 COUNTS = ("counts", "boson")
-"""Units without a map to temperatures: LOW,HIGH are the files' own. A FLIR Boson sends such."""
+"""Units without a known relation to temperature: LOW,HIGH are in the files' own unit. A FLIR Boson
+sends such values."""
 
 
 def parse_scaling(text: str | tuple[float, float]) -> Scaling:
     """Read `8-bit`, `frame`, `LOW,HIGH`, or `UNIT:LOW,HIGH` in degrees Celsius; or two numbers.
 
-    A word `inverted:` before it says that hot is dark in the files.
+    The prefix `inverted:` says that hot is dark in the files.
 
     Raises:
-        InputError: It is none of these.
+        InputError: The text has another form.
 
     Example:
         >>> str(parse_scaling("centikelvin:0,40"))

@@ -1,4 +1,4 @@
-"""Words and YAML brought to the types of a configuration, and its keys by name."""
+"""Words and YAML values converted to the types of a configuration, and its keys by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samantic.errors import InputError
 T = TypeVar("T")
 
 MOST_TOLD = 5
-"""At most this many unknown keys are named."""
+"""Largest number of unknown keys that are named."""
 
 
 def config_keys(kind: type[Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def config_keys(kind: type[Any]) -> dict[str, Any]:
 
 
 def similar(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant: one that ends in it, begins so, or looks alike."""
+    """The known word that was probably meant: it ends in the word, starts or looks like it."""
     words = sorted(known)
     ends = [other for other in words if other.split(".")[-1] == word]
     begins = [other for other in words if other.startswith(word)]
@@ -41,23 +41,23 @@ def similar(word: str, known: Iterable[str]) -> str | None:
 
 
 def key_of(word: str) -> str:
-    """The key that an option sets: --train.batch-size=4 is train.batch_size."""
+    """The key that an option sets: --train.batch-size=4 sets train.batch_size."""
     return word.removeprefix("--").partition("=")[0].replace("-", "_")
 
 
 def unknown_option(word: str, known: Iterable[str]) -> str:
-    """What is wrong with an option that does not exist, and which was probably meant."""
+    """The error for an option that does not exist, with the option that was probably meant."""
     return f"unrecognised arguments: {_guessed(word, known)}"
 
 
 def unknown_options(words: Iterable[str], known: Iterable[str]) -> str:
-    """`unknown_option` of several."""
+    """`unknown_option` for several words."""
     there = list(known)
     return f"unrecognised arguments: {', '.join(_guessed(word, there) for word in words)}"
 
 
 def _guessed(word: str, known: Iterable[str]) -> str:
-    """An option that does not exist, and which was probably meant."""
+    """An option that does not exist, with the option that was probably meant."""
     option = word.partition("=")[0]
     by_key = {key_of(name): name for name in known}
     meant = similar(key_of(option), by_key) if option.startswith("--") else None
@@ -66,7 +66,7 @@ def _guessed(word: str, known: Iterable[str]) -> str:
 
 
 def overridden(words: list[str], kind: type[Any]) -> dict[str, Any]:
-    """Values by key that `--key value` words give; a flag without a value is true.
+    """Values by key from `--key value` words; a flag without a value is true.
 
     Raises:
         InputError: A key is unknown, or lacks its value.
@@ -90,7 +90,7 @@ def overridden(words: list[str], kind: type[Any]) -> dict[str, Any]:
 
 
 def from_text(text: str, hint: Any) -> Any:
-    """A value that a word of the command line gives; where it fits no type, the word itself."""
+    """The value of a command-line word; the word itself if it does not fit the type."""
     members = get_args(hint) if get_origin(hint) is not Literal else ()
     members = members or (hint,)
     if NoneType in members and text in ("null", "~"):
@@ -98,7 +98,7 @@ def from_text(text: str, hint: Any) -> Any:
     listed = any(get_origin(member) is list for member in members) and text.startswith("[")
     if not listed and any(member is str or get_origin(member) is Literal for member in members):
         return text
-    from samantic.yaml_text import parse_yaml  # PyYAML, which an exported model does without
+    from samantic.yaml_text import parse_yaml  # PyYAML, which exported models do not need
 
     try:
         return coerced(parse_yaml(text) if text.strip() else text, hint)
@@ -107,7 +107,7 @@ def from_text(text: str, hint: Any) -> Any:
 
 
 def coerced(value: Any, hint: Any) -> Any:
-    """What YAML reads as a list or a text in place of a tuple or a number, where one is wanted."""
+    """Convert YAML lists to tuples and YAML texts to numbers, where the type needs it."""
     members = get_args(hint) or (hint,)
     if isinstance(value, list):
         pairs = [member for member in members if get_origin(member) is tuple] or (
@@ -128,7 +128,7 @@ def coerced(value: Any, hint: Any) -> Any:
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Nested values with changes by full key; a mapping changes the keys that it names."""
+    """Nested values after changes by full key; a mapping changes only the keys that it names."""
     out = dict(values)
     for key, value in changes.items():
         first, _, rest = key.partition(".")
@@ -146,8 +146,8 @@ def refuse_unknown(values: dict[Any, Any], kind: type[Any]) -> None:
     """Refuse keys that do not exist.
 
     Raises:
-        InputError: Some do not; the line names the keys that were probably meant. Of a file that
-            has no key of a configuration it tells nothing.
+        InputError: A key is unknown; the line names the key that was probably meant. For a file
+            without any known key it does not list them.
     """
     known = hints(kind)
     if values and not known.keys() & values.keys():
@@ -160,7 +160,7 @@ def refuse_unknown(values: dict[Any, Any], kind: type[Any]) -> None:
 
 
 def _unknown(values: dict[Any, Any], known: dict[str, Any], prefix: str) -> Iterator[str]:
-    """Keys that do not exist, each with the one that was probably meant."""
+    """Keys that do not exist, each with the key that was probably meant."""
     for key, value in values.items():
         if key not in known:
             meant = similar(str(key), known)
@@ -173,10 +173,11 @@ def _unknown(values: dict[Any, Any], known: dict[str, Any], prefix: str) -> Iter
 
 
 def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
-    """A dataclass of nested values.
+    """Build a dataclass from nested values.
 
     Raises:
-        InputError: A key is missing, or a value does not fit it; the line says it of all sections.
+        InputError: A key is missing, or a value does not fit; the line lists the errors of all
+            sections.
     """
     types, found, wrong = hints(kind), dict[str, Any](), list[str]()
     for field in fields(kind):  # type: ignore[arg-type]
@@ -197,7 +198,7 @@ def build(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
 
 
 def section(hint: Any, values: Any, key: str) -> Any:
-    """The dataclass of one section; of a tagged union the one that its key `network` names.
+    """Build the dataclass of one section; for a tagged union, its key `network` selects the class.
 
     Args:
         hint: A dataclass, or a union of dataclasses.
@@ -205,7 +206,7 @@ def section(hint: Any, values: Any, key: str) -> Any:
         key: The section's key, for messages.
 
     Raises:
-        InputError: It is no mapping, or a value does not fit.
+        InputError: The values are no mapping, or a value does not fit.
     """
     if not isinstance(values, dict | None):
         raise InputError(f"{key} is {quoted(values)}; it must be a mapping of keys to values")
@@ -221,10 +222,10 @@ def section(hint: Any, values: Any, key: str) -> Any:
 def network_kind(
     kinds: tuple[type[Any], ...], values: dict[str, Any], key: str
 ) -> type[NetworkConfig]:
-    """The dataclass that the tag `network` among the values names; without one the first.
+    """The dataclass that the tag `network` in the values selects; without a tag, the first.
 
     Raises:
-        InputError: It names none.
+        InputError: The tag names no dataclass.
     """
     tagged = {kind.network: kind for kind in kinds}
     tag = values.get("network", next(iter(tagged)))

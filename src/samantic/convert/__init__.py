@@ -1,1 +1,1 @@
-"""Files as other tools write them, turned into files that a data set holds."""
+"""Conversion of labels and recordings of other tools into the files of a data set."""

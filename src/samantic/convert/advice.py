@@ -1,4 +1,4 @@
-"""The command that converts what somebody takes for a data set."""
+"""Advice for a folder that is not a data set yet: the command that converts it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from samantic.data.image_files import decode
 from samantic.errors import InputError
 
 KINDS = {"rgb": "--images", "thermal": "--thermal"}
-"""Folders of a data set, and the option of `convert` that takes each."""
+"""Folders of a data set, and the option of `convert` that gives each."""
 
 
 def conversion_advice(root: Path, labels: str) -> str:
-    """A line with the command that converts labels of a tool; "" where there are none.
+    """A line with the command that converts a tool's labels; "" if there are none.
 
     Args:
-        root: A data set that cannot be read as it is, or a file of labels.
+        root: A data set that cannot be read, or a file of labels.
         labels: Folder or pattern of its labels.
     """
     try:
@@ -32,7 +32,7 @@ def conversion_advice(root: Path, labels: str) -> str:
         if found and (what := _unread(found[0])):
             words = ["--classes", "NAMES", "--map", "FILE"]
             bare = place == root / "labels" and not any((root / kind).is_dir() for kind in KINDS)
-            source = root if bare else place  # the images lie there under another name
+            source = root if bare else place  # the root holds the images under another name
             return f"{place}: {what}; convert it by: {_command(root, source, words)}"
         if not found and "*" not in labels and root.is_dir() and marked_files(root):
             words = ["--classes", "NAMES"]
@@ -45,7 +45,7 @@ def conversion_advice(root: Path, labels: str) -> str:
 
 
 def _unread(path: Path) -> str:
-    """Why a label image is none of ids; "" if it is."""
+    """Why a label image holds no ids; "" if it does."""
     image = decode(path)
     if image.kind == "colour":
         return "label images in colours"

@@ -1,4 +1,4 @@
-"""Which classes a converted data set has, and which of them each label of an export becomes."""
+"""The classes of a converted data set, and the class of each label of an export."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from samantic.errors import InputError
 from samantic.strings import normal
 
 BACKGROUND = ("background", "_background_", "unlabelled", "unlabeled", "void", "none", "other")
-"""Names of a class for pixels that are nothing else, the most usual first."""
+"""Usual names of a background class, the most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class ClassTable:
     """The classes of a converted data set.
 
     Attributes:
-        names: By label id.
+        names: Class names by label id.
         rest: Label id of pixels without an object.
-        request: What the user said.
+        request: The user's choices.
         numbered: Whether the export names classes by their ids.
     """
 
@@ -32,10 +32,10 @@ class ClassTable:
     numbered: bool
 
     def of(self, label: str, where: str) -> int:
-        """The label id of what an export calls so.
+        """The label id of a label of the export.
 
         Raises:
-            InputError: It is no class.
+            InputError: The label belongs to no class.
         """
         if label == VOID:
             return IGNORE
@@ -52,21 +52,22 @@ class ClassTable:
             return place
         what = "id" if self.numbered else "class"
         raise InputError(
-            f"{where}: {what} {label!r} is none of {', '.join(self.names)}; name it by --classes, "
-            f"or say in a --map file what it becomes, e.g. `{label}: {self.names[0]}` or "
+            f"{where}: {what} {label!r} is none of {', '.join(self.names)}; add it to --classes, "
+            f"or map it in a --map file, e.g. `{label}: {self.names[0]}` or "
             f"`{label}: ignore`"
         )
 
 
 def settle_classes(export: Export, request: Request) -> ClassTable:
-    """The classes of an export as a user wants them.
+    """The classes of an export after the user's choices.
 
-    Those of `request`; else what the map makes of the export's, in the order of the map and then of
-    the export. Where the export leaves pixels without an object and no class is called background,
-    it becomes class 0.
+    The classes are those of `request`. Without them, they are the targets of the map, in its order,
+    and then the export's classes that are not mapped. If the export leaves pixels without an object
+    and no class is called background, background becomes class 0.
 
     Raises:
-        InputError: Too many, none that are named, or names that cannot be told apart.
+        InputError: There are too many classes, none has a name, or two names cannot be
+            distinguished.
     """
     names = request.classes or _own_names(export, request)
     rest = _rest(names, export, request)
@@ -105,7 +106,7 @@ def _own_names(export: Export, request: Request) -> tuple[str, ...]:
 
 
 def _rest(names: Sequence[str], export: Export, request: Request) -> int | None:
-    """The label id of what has no object; None if it needs a class of its own."""
+    """The label id of pixels without an object; None if they need a new class."""
     if request.unlabelled == IGNORED:
         return IGNORE
     if request.unlabelled:
@@ -120,7 +121,7 @@ def _rest(names: Sequence[str], export: Export, request: Request) -> int | None:
 
 
 def _place(name: str, names: Sequence[str]) -> int | None:
-    """Where a name stands, or else the only one that differs in case and outer blanks."""
+    """The index of a name, or else of the only name that differs in case and outer spaces."""
     if name in names:
         return list(names).index(name)
     plain = normal(name).strip().casefold()

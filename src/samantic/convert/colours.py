@@ -1,4 +1,4 @@
-"""Label images in colours, whose edges may be anti-aliased."""
+"""Label images in colours, also with anti-aliased edges."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from scipy import ndimage
 from samantic.convert.regions import Mask
 
 NEAR = 7
-"""Side in pixels of the window in which the classes of a mixed pixel must stand."""
+"""Side in pixels of the window that must contain the classes of a mixed pixel."""
 
 UNKNOWN = -1
 
 
 class Colours(NamedTuple):
-    """What the colours of a label image stand for.
+    """The classes of a coloured label image.
 
     Attributes:
-        places: (H, W) int16, the place of each pixel's colour in a list; `UNKNOWN` for none.
-        mixed: Pixels whose colour is a mixture, which took the nearer of two classes.
-        unknown: Pixels whose colour is no class's.
-        example: The most frequent colour among these, #rrggbb; "" for none.
+        places: (H, W) int16, index of each pixel's colour in a list; `UNKNOWN` for none.
+        mixed: Number of pixels with a mixed colour; they took the nearer of two classes.
+        unknown: Number of pixels whose colour belongs to no class.
+        example: The most frequent unknown colour, #rrggbb; "" for none.
     """
 
     places: NDArray[np.int16]
@@ -39,16 +39,16 @@ def read_colours(
 ) -> Colours:
     """Find the class of every colour.
 
-    A colour that is not in the list is taken for a mixture of two that are, c = a + t (b - a), if
-    it is at most `distance` off that line (Euclidean, 0..255 each channel) and both a and b stand
-    within three pixels; it becomes the nearer one, a for t <= 1/2. So the edge between black and
-    white does not become gray, though there is a class that is gray. Without such a pair it becomes
-    the nearest colour, if that is within `distance`.
+    A colour that is not in the list may be a mixture of two that are, c = a + t (b - a). It counts
+    as one if it lies at most `distance` from that line (Euclidean, 0..255 for each channel) and
+    both a and b occur within three pixels. It becomes the nearer one, a for t <= 1/2. An edge
+    between black and white therefore does not become gray, even if gray is a class. Without such a
+    pair, the colour becomes the nearest colour within `distance`.
 
     Args:
         pixels: (H, W, 3).
-        colours: The list, at least one.
-        distance: See above.
+        colours: The list, with at least one colour.
+        distance: Largest distance, see above.
     """
     table = np.array(colours, np.int64).reshape(-1, 3)
     packed = pixels.astype(np.int64) @ (1 << 16, 1 << 8, 1)
@@ -71,7 +71,7 @@ def read_colours(
 def _near(
     places: NDArray[np.int16], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> dict[int, Mask]:
-    """(n,) by class: whether it stands in the window around each of n pixels."""
+    """For each class, (n,) whether it occurs in the window around each of n pixels."""
     present = np.unique(places[places != UNKNOWN]).tolist()
     return {
         place: ndimage.maximum_filter((places == place).view(np.uint8), NEAR)[rows, columns] > 0
@@ -85,7 +85,7 @@ def _between(
     table: NDArray[np.int64],
     distance: float,
 ) -> NDArray[np.int16]:
-    """(n,) place of the class of n mixed colours (n, 3)."""
+    """(n,) index of the class of each of n mixed colours (n, 3)."""
     found = np.full(len(values), UNKNOWN, np.int16)
     best = np.full(len(values), distance)
     for a, b in combinations(near, 2):

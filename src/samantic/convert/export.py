@@ -1,4 +1,4 @@
-"""What a labelling tool has exported: pictures, and the objects on each in the order of drawing."""
+"""The content of a labelling tool's export: pictures, and their objects in drawing order."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from samantic.errors import InputError
 from samantic.strings import is_control, normal
 
 LONGEST = 240
-"""Bytes of the longest path of an image."""
+"""Largest length of an image's path in bytes."""
 
 VOID = ""
-"""The label of pixels that do not count."""
+"""The label of ignored pixels."""
 
 
 class Drawing(NamedTuple):
@@ -27,7 +27,7 @@ class Drawing(NamedTuple):
 
     Attributes:
         size: Its height and width.
-        patches: Its objects; a later one lies over an earlier one.
+        patches: Its objects; a later one covers an earlier one.
     """
 
     size: Size
@@ -39,12 +39,13 @@ class Picture:
     """A labelled picture.
 
     Attributes:
-        name: Path of its image without the ending, below whichever folder it lies in.
-        where: What to call it in an error: the file of the export, and the image.
-        draw: Its labels; takes the size of the image file, None where there is none.
-        split: The split that it belongs to; "" if the export knows none.
+        name: Path of its image without the ending, relative to any folder that holds it.
+        where: Its name in errors: the file of the export, and the image.
+        draw: Returns its labels; takes the size of the image file, or None if there is none.
+        split: Its split; "" if the export gives none.
         others: Other names that its image may have.
-        file: Its label image, which is not the image of it; None where labels stand elsewhere.
+        file: Its label image, which must not be taken for its image; None if labels are stored
+            elsewhere.
     """
 
     name: str
@@ -61,13 +62,13 @@ class Export:
 
     Attributes:
         title: Its format.
-        classes: What it calls its classes, by their ids where it has any.
-        pictures: What is labelled.
-        folders: Where its images may lie.
-        complete: Whether every pixel has a label, so that none is left to the background.
-        numbered: Whether classes are named by their ids alone.
-        skipped: Counts what has no area, or is not labelled, by what it is.
-        notes: What a user should know of it.
+        classes: Its class names, in the order of their ids if it has ids.
+        pictures: The labelled pictures.
+        folders: Folders that may hold its images.
+        complete: Whether every pixel has a label, so that no pixel is background by default.
+        numbered: Whether classes have ids but no names.
+        skipped: Number of entries without an area or a label, by kind.
+        notes: Notes for the user.
     """
 
     title: str
@@ -81,10 +82,10 @@ class Export:
 
 
 def stem_of(text: object, where: str) -> str:
-    """A path of an image without its ending, as an export has it.
+    """The path of an image without its ending, as an export gives it.
 
     Raises:
-        InputError: It is no path, or leads out of its folder.
+        InputError: The value is no path, or leads out of its folder.
     """
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: names no image file; export it anew")
@@ -97,10 +98,10 @@ def stem_of(text: object, where: str) -> str:
 
 
 def last_stem(text: object, where: str) -> str:
-    """The name of an image without folders, of an export that writes a path of its own machine.
+    """The name of an image without folders, for exports that store paths of another machine.
 
     Raises:
-        InputError: It is no path.
+        InputError: The value is no path.
     """
     if not isinstance(text, str):
         return stem_of(text, where)
@@ -108,21 +109,21 @@ def last_stem(text: object, where: str) -> str:
 
 
 def without_ending(path: str) -> str:
-    """A path without the ending of an image; other endings belong to the name."""
+    """A path without an image's ending; other endings belong to the name."""
     ending = PurePosixPath(path).suffix
     return path[: -len(ending)] if ending.lower() in SUFFIXES else path
 
 
 def settle_size(declared: Any, known: Size | None, where: str) -> Size:
-    """The size of a picture, in bounds.
+    """The size of a picture, after checks.
 
     Args:
-        declared: Height and width as the export has them, None for unknown ones.
-        known: Those of its image file; None where there is none.
-        where: What to call it in an error.
+        declared: Height and width in the export; None for unknown ones.
+        known: Height and width of its image file; None if there is none.
+        where: Its name in errors.
 
     Raises:
-        InputError: There is none, it is no size, too large, or not that of the image.
+        InputError: There is no size, it is invalid or too large, or differs from the image's.
     """
     height, width = declared or (None, None)
     if height is None or width is None:
@@ -149,10 +150,10 @@ def _whole(value: Any) -> bool:
 
 @contextmanager
 def told(where: str) -> Iterator[None]:
-    """Turn what a broken export raises into a line.
+    """Turn the exceptions that a broken export causes into one line.
 
     Raises:
-        InputError: Instead of it.
+        InputError: In place of the exception.
     """
     try:
         yield
@@ -161,12 +162,12 @@ def told(where: str) -> Iterator[None]:
     except KeyError as error:
         raise InputError(f"{where}: has no {error.args[0]!r}; export it anew") from None
     except (UnicodeError, AttributeError, IndexError, TypeError):
-        raise InputError(f"{where}: is not built as this format is; export it anew") from None
+        raise InputError(f"{where}: does not follow its format; export it anew") from None
     except (ValueError, OverflowError) as error:
         raise InputError(f"{where}: {_plainly(error)}; correct it, or export it anew") from None
 
 
 def _plainly(error: Exception) -> str:
-    """What is wrong, without Python's own words for text that is no number."""
+    """The text of an error, reworded if it is Python's message on text that is no number."""
     found = re.match(r"(?:could not convert|invalid literal for int).*: ('.*')$", str(error))
     return f"{found[1]} is no number" if found else str(error)

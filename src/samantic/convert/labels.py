@@ -1,4 +1,4 @@
-"""Labels as tools export them, written in the layout `pairs`."""
+"""Labels of other tools, written in the layout `pairs`."""
 
 from __future__ import annotations
 
@@ -31,19 +31,20 @@ from samantic.provenance import check_folder, write_inputs
 
 @dataclass
 class Converted:
-    """What became of an export.
+    """The result of a conversion.
 
     Attributes:
-        title: Its format.
-        out: Where the data set lies.
-        classes: Names by label id.
+        title: Format of the export.
+        out: Folder of the data set.
+        classes: Class names by label id.
         rest: Label id of pixels without an object.
-        pictures: Labelled pictures.
-        images: Of these, those whose image was found.
-        thermal: Of these, those whose thermal image was found.
-        objects: Objects, or pictures with pixels of a class, by label id and what it was called.
-        pixels: (256,) pixels by label id.
-        lines: What to know.
+        pictures: Number of labelled pictures.
+        images: Number of pictures whose image was found.
+        thermal: Number of pictures whose thermal image was found.
+        objects: Number of objects (or of pictures with pixels of a class), by label id and name in
+            the export.
+        pixels: (256,) number of pixels by label id.
+        lines: Notes for the user.
     """
 
     title: str
@@ -60,14 +61,14 @@ class Converted:
 
 @dataclass(frozen=True)
 class Places:
-    """Where files are.
+    """The paths of a conversion.
 
     Attributes:
         source: The export.
-        out: Where the data set will lie.
-        images: Folder of the images that were labelled; None to look where exports have them.
+        out: Folder of the new data set.
+        images: Folder of the labelled images; None to look in the export's usual places.
         thermal: Folder of the thermal images; None for none.
-        unpaired: Whether pictures without a partner are left out, and not refused.
+        unpaired: Whether pictures without a partner are skipped; otherwise they are refused.
     """
 
     source: Path
@@ -78,10 +79,10 @@ class Places:
 
 
 def find_format(source: Path, request: Request) -> ModuleType | None:
-    """The format of labels; None if there are none.
+    """The format of a source's labels; None if it has none.
 
     Raises:
-        InputError: There is no such file, or one that would tell is broken.
+        InputError: There is no such file, or the file that identifies the format is broken.
     """
     if is_archive(source):
         raise InputError(f"{source}: an archive; unpack it, and give the folder")
@@ -92,15 +93,15 @@ def find_format(source: Path, request: Request) -> ModuleType | None:
 
 
 def convert_labels(form: ModuleType, places: Places, request: Request) -> Converted:
-    """Write labels/NAME.png as ids, and rgb/ and thermal/ as far as images are there.
+    """Write labels/NAME.png as ids, and rgb/ and thermal/ if there are images.
 
     Args:
         form: The format of the labels.
-        places: Where files are.
-        request: What the user says of classes.
+        places: The paths.
+        request: The user's choices on classes.
 
     Raises:
-        InputError: The export is broken, has classes that are not known, or images are missing.
+        InputError: The export is broken, has unknown classes, or images are missing.
     """
     export: Export = form.read(places.source, request)
     if not export.pictures:
@@ -158,7 +159,7 @@ def _folder(path: Path) -> Path:
 
 
 def _kept(found: dict[str, list[Path | None]], places: Places) -> list[int]:
-    """The places of the pictures that have every kind of image that any has."""
+    """Indices of the pictures that have an image of each kind that any picture has."""
     kinds = [paths for paths in found.values() if any(paths)]
     kept = [i for i in range(len(found["rgb"])) if all(paths[i] for paths in kinds)]
     if not kept:
@@ -175,7 +176,7 @@ def _left_out(pictures: Sequence[Picture], kept: Sequence[int]) -> list[str]:
 def _draw(
     picture: Picture, image: Path | None, classes: ClassTable, done: Converted
 ) -> NDArray[np.uint8]:
-    """(H, W) label ids of a picture."""
+    """Draw the label ids (H, W) of a picture."""
     known = None if image is None else decode(image).samples.shape
     size, patches = picture.draw(known and (known[0], known[1]))
     labels = np.full(size, classes.rest, np.uint8)
@@ -188,7 +189,7 @@ def _draw(
 
 
 def _colours(request: Request, count: int) -> list[int]:
-    """A palette of 256 colours for label images; what does not count is light."""
+    """A palette of 256 colours for label images; ignored pixels are light."""
     own = request.colours or palette(count)
     table = np.zeros((256, 3), np.uint8)
     table[: len(own)] = own
@@ -211,7 +212,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _write_lists(pairs: Sequence[tuple[str, str]], out: Path) -> list[str]:
-    """A list for each split, where the export puts every picture into one."""
+    """Write a list for each split, if the export assigns every picture to one."""
     if not all(split for _, split in pairs):
         return []
     splits = [name for name in ("train", "val", "test") if any(s == name for _, s in pairs)]
@@ -222,7 +223,7 @@ def _write_lists(pairs: Sequence[tuple[str, str]], out: Path) -> list[str]:
 
 
 def _write_card(done: Converted, splits: Sequence[str]) -> None:
-    """data.yaml: the section `data` of a configuration."""
+    """Write data.yaml, the section `data` of a configuration."""
     if splits:
         parts = {name: name if name in splits else None for name in ("train", "val", "test")}
     elif done.pictures >= 10:

@@ -1,4 +1,4 @@
-"""The images of an export's pictures, wherever they lie."""
+"""Find the image of each picture in an export."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from samantic.strings import normal
 
 
 class ImageIndex:
-    """Images below folders, found by the ends of their paths without ending.
+    """Images below folders, found by the last parts of their paths, without the ending.
 
     Args:
-        folders: Where to look, folders inside them included.
+        folders: Folders to search, with their subfolders.
         labels: Label images, which are left out.
         without: A folder that is left out.
     """
@@ -40,10 +40,10 @@ class ImageIndex:
                     self._found[parts[-1]].append((parts, path))
 
     def find(self, picture: Picture, option: str) -> Path | None:
-        """The image of a picture; None if it is not there.
+        """The image of a picture; None if there is none.
 
         Raises:
-            InputError: Several may be meant.
+            InputError: Several images fit.
         """
         for name in (picture.name, *picture.others):
             parts = _parts(name)
@@ -63,17 +63,17 @@ class ImageIndex:
 def find_images(
     pictures: Sequence[Picture], index: ImageIndex, option: str, needed: bool, unpaired: bool
 ) -> list[Path | None]:
-    """The image of each picture, None where it is not there.
+    """The image of each picture; None where there is none.
 
     Args:
-        pictures: They.
-        index: Where to look.
-        option: What gives the folder.
-        needed: Whether each must have one; else only if any has.
-        unpaired: Whether a picture without one is no error.
+        pictures: The pictures.
+        index: Index of the images.
+        option: The option that gives the folder, for errors.
+        needed: Whether every picture must have an image; else only if at least one has.
+        unpaired: Whether a picture without an image is skipped.
 
     Raises:
-        InputError: Some have none.
+        InputError: Pictures lack their image.
     """
     found = [index.find(picture, option) for picture in pictures]
     _refuse_shared(pictures, found, option)
@@ -87,7 +87,7 @@ def find_images(
 
 
 def _refuse_shared(pictures: Sequence[Picture], found: Sequence[Path | None], option: str) -> None:
-    """Refuse one image of two pictures, of which one has its own elsewhere."""
+    """Refuse one image for two pictures; one of them has its own image in another folder."""
     users: dict[Path, Picture] = {}
     for picture, path in zip(pictures, found, strict=True):
         if path is not None and (other := users.setdefault(path, picture)) is not picture:
@@ -102,14 +102,14 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 def _common(inner: tuple[str, ...], parts: tuple[str, ...]) -> tuple[int, int]:
-    """How many of the last parts of two paths are the same, and how many of all folders."""
+    """Number of equal last parts of two paths, and number of equal folders."""
     pairs = zip(reversed(inner), reversed(parts), strict=False)
     last = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return last, len({*inner[:-1]} & {*parts[:-1]})
 
 
 def output_names(pictures: Sequence[Picture]) -> list[str]:
-    """A file name for each picture: its own, or with its folders if two are called alike.
+    """A file name for each picture: its own, or with its folders if two pictures share a name.
 
     Raises:
         InputError: Two pictures are the same.

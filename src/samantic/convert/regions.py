@@ -1,8 +1,8 @@
-"""Regions as tools store them, drawn on pixels.
+"""Regions as tools store them, rasterised.
 
-A coordinate is continuous: the pixel in column c spans c to c + 1, and belongs to a polygon if its
-centre, c + 0.5, lies inside by the even-odd rule. So a polygon that was traced along the edges of
-pixels gives these pixels back.
+Coordinates are continuous: the pixel in column c spans c to c + 1. It belongs to a polygon if its
+centre, c + 0.5, lies inside by the even-odd rule. A polygon along pixel edges therefore gives
+exactly these pixels.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 MOST_PIXELS = 178_956_970
-"""Pixels of the largest picture that is drawn; Pillow opens none that is larger."""
+"""Pixels of the largest picture that is drawn; Pillow opens no larger one."""
 
 MOST_CROSSINGS = 50_000_000
-"""Times that the outline of a polygon may cross a row of pixels; more is no drawing."""
+"""Largest number of times that a polygon's outline may cross a row of pixels; more is an error."""
 
 
 class Patch(NamedTuple):
     """An object, or all pixels of a class.
 
     Attributes:
-        label: What the export calls it: a name, an id or a colour.
-        mask: (h, w) bool, the pixels that are its own.
-        top: Row of the image in which the mask begins; may lie outside.
-        left: Column of the image in which the mask begins.
+        label: Its name, id or colour in the export.
+        mask: (h, w) bool, its pixels.
+        top: First row of the mask in the image; may lie outside the image.
+        left: First column of the mask in the image; may lie outside the image.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Patch(NamedTuple):
     left: int = 0
 
     def paint(self, labels: NDArray[np.uint8], value: int) -> None:
-        """Set its pixels of (H, W) labels to a value; what lies outside is cut off."""
+        """Set its pixels in (H, W) labels to a value; pixels outside the image are ignored."""
         height, width = labels.shape
         rows = slice(max(self.top, 0), min(self.top + self.mask.shape[0], height))
         columns = slice(max(self.left, 0), min(self.left + self.mask.shape[1], width))
@@ -57,10 +57,10 @@ def polygon(label: str, points: Any, size: Size, holes: Iterable[Any] = ()) -> P
     """The pixels inside a ring of points, without those inside its holes.
 
     Args:
-        label: Of the object.
+        label: Label of the object.
         points: (n, 2) x and y.
-        size: Of the image.
-        holes: Rings inside.
+        size: Height and width of the image.
+        holes: Rings of the holes.
 
     Raises:
         ValueError: Points are no numbers, or fewer than three.
@@ -78,7 +78,7 @@ def polygon(label: str, points: Any, size: Size, holes: Iterable[Any] = ()) -> P
 
 
 def union(label: str, parts: Sequence[Patch]) -> Patch:
-    """One object of several parts."""
+    """Join several parts into one object."""
     if len(parts) == 1:
         return parts[0]
     top, left = min(p.top for p in parts), min(p.left for p in parts)
@@ -91,10 +91,10 @@ def union(label: str, parts: Sequence[Patch]) -> Patch:
 
 
 def two_points(points: Any) -> NDArray[np.float64]:
-    """(2, 2) x and y of two points.
+    """Two points as an array (2, 2) of x and y.
 
     Raises:
-        ValueError: They are not two, or no numbers.
+        ValueError: There are not two points, or they are no numbers.
     """
     found = _numbers(points)
     if len(found) != 2:
@@ -103,14 +103,14 @@ def two_points(points: Any) -> NDArray[np.float64]:
 
 
 def box(left: float, top: float, right: float, bottom: float, turn: float = 0.0) -> Any:
-    """The corners of a box, turned about its centre by degrees, clockwise in the image."""
+    """The corners of a box, rotated about its centre by degrees, clockwise in the image."""
     _check_numbers(left, top, right, bottom, turn)
     corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
     return turned(corners, corners.mean(axis=0), turn)
 
 
 def ellipse(x: float, y: float, radius_x: float, radius_y: float, turn: float = 0.0) -> Any:
-    """256 points of an ellipse about (x, y), turned about it by degrees."""
+    """256 points of an ellipse with centre (x, y), rotated about it by degrees."""
     _check_numbers(x, y, radius_x, radius_y, turn)
     angle = np.linspace(0, 2 * math.pi, 256, endpoint=False)
     ring = np.stack([x + radius_x * np.cos(angle), y + radius_y * np.sin(angle)], axis=1)
@@ -118,22 +118,22 @@ def ellipse(x: float, y: float, radius_x: float, radius_y: float, turn: float = 
 
 
 def turned(points: NDArray[np.float64], centre: NDArray[np.float64], degrees: float) -> Any:
-    """(n, 2) points, turned about a centre; positive is clockwise where y points down."""
+    """Points (n, 2), rotated about a centre; positive is clockwise where y points down."""
     angle = math.radians(degrees)
     cosine, sine = math.cos(angle), math.sin(angle)
     return (points - centre) @ np.array([[cosine, sine], [-sine, cosine]]) + centre
 
 
 def runs(counts: Sequence[int], size: Size, *, columns_first: bool) -> Mask:
-    """(H, W) of run lengths, which are of pixels outside and inside in turn, outside first.
+    """Decode run lengths into a mask (H, W); runs are outside and inside in turn, outside first.
 
     Args:
         counts: Run lengths.
         size: Height and width of the mask.
-        columns_first: Whether pixels are counted down the columns, as COCO does.
+        columns_first: Whether pixels are counted down the columns, as in COCO.
 
     Raises:
-        ValueError: They are no run lengths of this size.
+        ValueError: The values are no run lengths of this size.
     """
     total = size[0] * size[1]
     if total > MOST_PIXELS:
@@ -159,11 +159,11 @@ def _ring(points: Any) -> NDArray[np.float64]:
     ring = _numbers(points)
     if len(ring) < 3:
         raise ValueError(f"a polygon of {len(ring)} points")
-    return ring.clip(-1e7, 1e7)  # far outside of any image
+    return ring.clip(-1e7, 1e7)  # far outside any image
 
 
 def _numbers(points: Any) -> NDArray[np.float64]:
-    """(n, 2) finite x and y."""
+    """Points as finite x and y, (n, 2)."""
     try:
         ring = np.array(points, np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -174,7 +174,7 @@ def _numbers(points: Any) -> NDArray[np.float64]:
 
 
 def _inside(ring: NDArray[np.float64], window: Size) -> Mask:
-    """(H, W): pixels whose centre has an odd number of the ring's edges at its left."""
+    """Mask (H, W) of the pixels whose centre has an odd number of the ring's edges to its left."""
     height, width = window
     (x0, y0), (x1, y1) = ring.T, np.roll(ring, -1, axis=0).T
     first = np.ceil(np.minimum(y0, y1) - 0.5).clip(0, height).astype(np.int64)

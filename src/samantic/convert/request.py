@@ -1,4 +1,4 @@
-"""What a user says of a conversion: class names, their colours, and what becomes what."""
+"""The user's choices for a conversion: class names, their colours, and the map of labels."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from samantic.errors import InputError
 from samantic.files import read_yaml
 
 IGNORED = "ignore"
-"""The word for pixels that do not count, in a map and as --unlabelled."""
+"""The word for ignored pixels, in a map and for --unlabelled."""
 
 DISTANCE = 32.0
-"""Largest distance of a colour from the line between two classes' colours, 0..255 each channel."""
+"""Largest distance of a colour from the line between two classes' colours, 0..255 per channel."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user says.
+    """The user's choices.
 
     Attributes:
-        classes: Names by label id; empty for those of the export.
+        classes: Class names by label id; empty for those of the export.
         colours: Colour of each of these classes, for label images that hold colours.
-        mapping: A class, or `IGNORED`, by what the export calls it: name, id or #rrggbb.
-        unlabelled: The class of a pixel without an object, or `IGNORED`; "" for the usual one.
-        distance: How far the colour of an anti-aliased pixel may be off.
+        mapping: The class, or `IGNORED`, by the label in the export: name, id or #rrggbb.
+        unlabelled: The class of a pixel without an object, or `IGNORED`; "" for the default.
+        distance: Largest distance of an anti-aliased pixel's colour, see `DISTANCE`.
     """
 
     classes: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Request:
     distance: float = DISTANCE
 
     def key_colours(self) -> dict[str, tuple[int, int, int]]:
-        """Colours that stand for classes, by what the export is said to call them."""
+        """Colours of classes, by the label that the export gives them."""
         found = dict(zip(self.classes, self.colours, strict=False))
         for key in self.mapping:
             if key.startswith("#"):
@@ -52,10 +52,10 @@ def make_request(
     mapping: Path | None = None,
     unlabelled: str | None = None,
 ) -> Request:
-    """Check what a user says.
+    """Check the user's choices.
 
     Raises:
-        InputError: Names or colours cannot be used, or the map is none.
+        InputError: Names or colours are not allowed, or the map is invalid.
     """
     names = tuple(classes or ())
     check_names(names, "--classes")
@@ -76,14 +76,14 @@ def _check_known(name: str, classes: Sequence[str], where: str) -> None:
 
 
 def read_map(path: Path, classes: Sequence[str] = ()) -> dict[str, str]:
-    """Read what becomes what, `7: road`, or `road: [7, 8]`; null and `ignore` do not count.
+    """Read a map of labels, `7: road` or `road: [7, 8]`; null and `ignore` mean ignored pixels.
 
     Args:
         path: A YAML file.
-        classes: Names by label id, for maps from id to id.
+        classes: Class names by label id, for maps from id to id.
 
     Raises:
-        InputError: It is no such map.
+        InputError: The file is no such map.
     """
     values = read_yaml(path, "map of classes")
     if not isinstance(values, dict) or not values:
@@ -95,7 +95,7 @@ def read_map(path: Path, classes: Sequence[str] = ()) -> dict[str, str]:
         ):
             source = _source(given, path)
             if source in found:
-                raise InputError(f"{path}: {source} stands twice; give it one class")
+                raise InputError(f"{path}: {source} is mapped twice; map it once")
             found[source] = _target(target, classes, path)
     return found
 

@@ -19,17 +19,17 @@ from samantic.progress import progress
 
 
 def convert_frames(source: Path, out: Path) -> dict[str, int]:
-    """Write each frame of recordings as a file of its own, with the same values.
+    """Write each frame of a recording as a file of its own, with unchanged values.
 
-    Counts become PNG of 16 bits, gray levels PNG of 8, floats TIFF; NAME.seq becomes
-    NAME_00000.png, NAME_00001.png and so on. A frame that is there already is written anew.
+    Counts become PNG of 16 bits, gray levels PNG of 8 bits, floats TIFF. NAME.seq becomes
+    NAME_00000.png, NAME_00001.png and so on. Existing files of these names are overwritten.
 
     Args:
-        source: A recording, or a folder of some.
+        source: A recording, or a folder of recordings.
         out: Folder to write to.
 
     Returns:
-        The frames of each recording, by its name.
+        The number of frames of each recording, by its name.
 
     Raises:
         InputError: There is no recording, or one cannot be read.
@@ -51,23 +51,23 @@ def convert_frames(source: Path, out: Path) -> dict[str, int]:
 
 
 def _is_recording(path: Path) -> bool:
-    """Whether a file is FLIR's or DJI's, or TIFF, by its content."""
+    """Whether a file is one of FLIR or DJI, or a TIFF, by its content."""
     try:
         with path.open("rb") as file:
             start = file.read(4)
         return start in (b"FFF\0", b"II*\0", b"MM\0*") or bool(thermograms(path))
-    except ValueError:  # it is, and damaged
+    except ValueError:  # a radiometric file, but damaged
         return True
 
 
 def _neither(source: Path) -> str:
-    """What to do about a file or folder without recordings and without labels of a tool."""
+    """What to do about a file or folder with neither recordings nor a tool's labels."""
     archives = [] if source.is_file() else sorted(p for p in source.iterdir() if is_archive(p))
     if archives:
         return f"{archives[0].name} is an archive; unpack it, and give the folder"
     return (
         "no labels of a known format, and no recording (SEQ, FFF, CSQ, TIFF, radiometric JPEG); "
-        "for label images say by --classes or --map what their pixels stand for"
+        "for label images give --classes or --map, which define their pixels"
     )
 
 
@@ -80,7 +80,7 @@ def frames(path: Path) -> Iterator[NDArray[Any]]:
     """The frames of a recording, (H, W) each in the sensor's own unit.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The recording cannot be read.
     """
     try:
         found = thermograms(path)

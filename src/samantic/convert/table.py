@@ -1,4 +1,4 @@
-"""What a conversion has done, as text for a terminal."""
+"""The result of a conversion as text for a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADER = ["id", "class", "from", "objects", "pixels", "share, %"]
 
 
 def conversion_table(done: Converted) -> str:
-    """What became what, what was left out, and the command that looks at the result."""
+    """The classes and their sources, skipped entries, and the command to check the result."""
     total = int(done.pixels.sum())
     ids = [*range(len(done.classes)), *([IGNORE] if done.pixels[IGNORE] else [])]
     rows = [_row(done, label, total) for label in ids]
@@ -36,7 +36,7 @@ def _row(done: Converted, label: int, total: int) -> list[str]:
 
 
 def _written(done: Converted) -> str:
-    """The command that looks at the result, or what it lacks."""
+    """The command to check the result, or a note on missing images."""
     classes = ",".join(done.classes)
     words = ["samantic", "check", "--data", str(done.out), "--layout", "pairs"]
     words += ["--classes", classes] + ["--rgb", "rgb"] * (not done.thermal)

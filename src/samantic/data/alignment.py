@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 SMOOTHING = 1.5
-"""Deviation in pixels of the derivative filters."""
+"""Standard deviation of the derivative filters, in pixels."""
 
 NEIGHBOURHOOD = 41
-"""Side in pixels of the window within which edges are judged strong or weak."""
+"""Side of the window, in pixels, in which an edge's strength is compared with its neighbours'."""
 
 CONFIDENT = 1.3
-"""Least ratio of the best shift's agreement to the next best place's. Three in four real pairs
-reach it, and one in thirty pairs of unrelated noise."""
+"""Smallest ratio of the best agreement to the next best one at which a shift is trusted. Three in
+four real pairs reach this ratio; one in thirty pairs of unrelated noise reaches it."""
 
 
 class Shift(NamedTuple):
-    """Where the thermal image lies.
+    """Translation of the thermal image relative to RGB.
 
     Attributes:
-        x: Pixels to the right of where RGB has it.
-        y: Pixels below.
-        ratio: Agreement of the best shift over that of the next best place; `CONFIDENT` or more is
-            worth believing.
+        x: Pixels by which the thermal content lies to the right of its place in RGB.
+        y: Pixels by which it lies below.
+        ratio: Agreement of the best shift divided by that of the next best place. From `CONFIDENT`
+            on, the shift is trusted.
     """
 
     x: int
@@ -40,21 +40,21 @@ class Shift(NamedTuple):
 
     @property
     def confident(self) -> bool:
-        """Whether the estimate is worth believing."""
+        """Whether the ratio is large enough to trust the estimate."""
         return self.ratio >= CONFIDENT
 
 
 def estimate_shift(rgb: NDArray[np.uint8], thermal: NDArray[np.floating], reach: int = 40) -> Shift:
     """Estimate the translation between the two images of a pair.
 
-    An edge that both cameras see has one direction in both, whichever side is brighter. So the
-    doubled angles of the gradients are correlated, over all shifts at once, each gradient weighed
-    by its strength among its neighbours.
+    An edge that both cameras see has the same direction in both images, whichever side is brighter.
+    The function therefore correlates the doubled angles of the gradients over all shifts at once.
+    Each gradient is weighed by its strength relative to its neighbours.
 
     Args:
-        rgb: (H, W, 3).
-        thermal: (H, W) of any unit.
-        reach: Largest shift in pixels that is looked for, each way.
+        rgb: (H, W, 3), values 0..255.
+        thermal: (H, W) in any unit.
+        reach: Largest shift in pixels that is searched in each direction.
     """
     height, width = thermal.shape
     window = np.outer(np.hanning(height), np.hanning(width))

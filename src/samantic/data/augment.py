@@ -1,8 +1,8 @@
-"""Random changes of what the cameras saw, each modality by itself; pixels keep their place."""
+"""Random changes of image values, drawn for each modality by itself; only thermal may shift."""
 
 from __future__ import annotations
 
-import kornia.augmentation as K  # the name its documentation uses
+import kornia.augmentation as K  # K is the name that kornia's documentation uses
 import torch
 from torch import Tensor, nn
 
@@ -13,16 +13,19 @@ from samantic.data.shifts import shifted
 
 
 class Photometric:
-    """Change colours of RGB, and gain, offset and noise of thermal, of a batch on its device.
+    """Change RGB colours, and thermal gain, level and noise, of a batch on its device.
 
-    With probability `color_probability` RGB is multiplied by a factor uniform within 1 ± `color`,
-    and so are its differences to its mean gray (contrast) and to its own gray (saturation); its hue
-    turns by up to `hue` of the circle. The four come in random order.
-    Thermal is shifted by whole pixels, uniform within ± `misalign` each way, its border repeated;
-    its values t, of mean m in the image, become clamp(m + o + (1 + g)(t - m) + σ n) with g uniform
-    within ± `thermal_gain`, σ uniform up to `thermal_noise` and n standard normal. The level moves
-    by o, up to a share `thermal_gain` of the way from m to black or to white, so that images which
-    use a small part of 0..1, as those of a cold night do, are not cut off at its ends.
+    RGB: with probability `color_probability`, four changes come in random order. Brightness is
+    multiplied by a factor uniform within 1 ± `color`; so are contrast (the difference to the
+    image's mean gray) and saturation (the difference to the pixel's own gray). Hue turns by up to
+    `hue` of the circle. With probability `blur`, RGB is blurred by a Gaussian.
+
+    Thermal: the image is shifted by whole pixels, uniform within ± `misalign` in each direction;
+    its border is repeated. The values t, with mean m over the image, become clamp(m + o + (1 + g)(t
+    - m) + σ n), with g uniform within ± `thermal_gain`, σ uniform up to `thermal_noise` and n
+    standard normal. The offset o moves the level by up to a share `thermal_gain` of the distance
+    from m to 0 or to 1. Images that use a small part of 0..1, such as those of a cold night, are
+    therefore not cut off at the ends of the range.
     """
 
     def __init__(self, config: PhotometricConfig) -> None:
@@ -37,7 +40,7 @@ class Photometric:
             self._colours.append(K.RandomGaussianBlur(size, config.blur_sigma, p=config.blur))
 
     def __call__(self, batch: Batch) -> Batch:
-        changes = {"thermal": self._thermal, "rgb": self._rgb}  # in the order of their draws
+        changes = {"thermal": self._thermal, "rgb": self._rgb}  # the order of the random draws
         images = {
             name: change(batch.images[name])
             for name, change in changes.items()
@@ -64,17 +67,18 @@ class Photometric:
 
 
 def modality_dropout(present: Tensor, probability: float) -> Tensor:
-    """Hide at most one modality of each pair that has several, each with `probability`.
+    """Hide at most one modality of each pair that has several.
 
     Args:
-        present: (N, M) bool of M modalities.
-        probability: In 0..1/M, of each modality.
+        present: (N, M) bool, which of M modalities each pair has.
+        probability: Probability of each modality to be hidden, in 0..1/M.
 
     Returns:
-        (N, M) bool; a pair of one modality keeps it.
+        (N, M) bool; a pair with one modality keeps it.
     """
     draw = torch.rand(len(present), 1, device=present.device)
-    turns = torch.arange(present.shape[1], device=present.device)  # the first below, others above
+    # the first modality is hidden by draws below `probability`, the others by draws from 1 down
+    turns = torch.arange(present.shape[1], device=present.device)
     place = torch.where(turns == 0, draw, 1 - draw - (turns - 1) * probability)
     hidden = (place < probability) & (place >= 0)
     return present & ~(hidden & (present.sum(dim=1, keepdim=True) > 1))

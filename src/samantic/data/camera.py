@@ -19,11 +19,12 @@ PLACE = "say where the cameras look: a calibration file, or resize where both se
 
 
 class Camera(NamedTuple):
-    """How a raw thermal image becomes what a network reads.
+    """How a raw thermal image becomes the input of a network.
 
     Attributes:
-        scaling: How values become 0..1.
-        rig: How pixels become RGB's; None where both images are aligned and of one size.
+        scaling: How thermal values become 0..1.
+        rig: How thermal pixels map to RGB pixels; None where both images are aligned and of one
+            size.
     """
 
     scaling: Scaling = Scaling()
@@ -36,16 +37,16 @@ class Camera(NamedTuple):
         name: str = "thermal",
         rgb_name: str = "rgb",
     ) -> NDArray[np.float32]:
-        """Scale a thermal image, and align it with RGB if there is one.
+        """Scale a thermal image, and align it with the RGB image if there is one.
 
         Args:
             raw: (h, w) as the file has it.
-            rgb: (H, W, 3), or None: then thermal stays where it is.
+            rgb: (H, W, 3), or None: then the thermal image is not warped.
             name: What to call the thermal image in an error.
-            rgb_name: What to call the other.
+            rgb_name: What to call the RGB image in an error.
 
         Returns:
-            (H, W) in 0..1.
+            (H, W) in 0..1; (h, w) without RGB.
 
         Raises:
             InputError: The scaling does not fit, or sizes differ and there is no rig.
@@ -79,7 +80,7 @@ class Camera(NamedTuple):
             )
 
     def misplaces(self, raw: RawThermal, rgb: NDArray[Any]) -> bool:
-        """Whether the images of a pair differ in size, and nothing says where the cameras look."""
+        """Whether the two images differ in size and no rig says where the cameras look."""
         return self.rig is None and raw.shape != rgb.shape[:2]
 
     def align(
@@ -89,7 +90,7 @@ class Camera(NamedTuple):
         name: str = "thermal",
         rgb_name: str = "rgb",
     ) -> NDArray[np.float32]:
-        """Bring (h, w) thermal values into RGB's (H, W); as they are without RGB.
+        """Warp (h, w) thermal values into RGB's (H, W); without RGB they are returned unchanged.
 
         Raises:
             InputError: Sizes differ and there is no rig.
@@ -103,7 +104,7 @@ class Camera(NamedTuple):
         return thermal
 
     def stored(self) -> dict[str, Any]:
-        """What a model's config.json says of it; `stored_camera` reads it back."""
+        """The entries of a model's config.json that `stored_camera` reads back."""
         rig = None if self.rig is None else self.rig.matrix or RESIZE
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
@@ -113,15 +114,15 @@ class Camera(NamedTuple):
         rig: str | list[list[float]] | None,
         inverted: bool | None = None,
     ) -> Camera:
-        """The same with another scaling or rig, where one is given.
+        """A copy with another scaling or rig, where one is given.
 
         Args:
             scaling: `8-bit`, `frame` or `LOW,HIGH`.
-            rig: `resize`, a matrix, or a YAML file that holds one.
-            inverted: Whether hot is dark in the files; None means as before.
+            rig: `resize`, a matrix, or a YAML file that holds a matrix.
+            inverted: Whether hot is dark in the files; None keeps the present value.
 
         Raises:
-            InputError: One of them is none of these.
+            InputError: A value is none of these.
         """
         changed = self.scaling if scaling is None else parse_scaling(scaling)
         turned = changed.inverted or self.scaling.inverted if inverted is None else inverted
@@ -130,7 +131,7 @@ class Camera(NamedTuple):
 
 
 def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: str) -> NoReturn:
-    """Refuse a pair of two sizes.
+    """Refuse a pair whose images differ in size.
 
     Raises:
         SizeError: Always.

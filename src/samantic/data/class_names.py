@@ -1,4 +1,4 @@
-"""Classes of data and of models, which meet by their names."""
+"""Classes of data and of models, matched by their names."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from samantic.errors import InputError
 
 
 def match_names(names: Sequence[str], known: Sequence[str]) -> dict[int, int]:
-    """Where names stand among others: the same name, or else one of other case or outer spaces.
+    """Match names with known names: exactly, or else without letter case and outer spaces.
 
     Args:
         names: Class names by label id.
-        known: The names that are looked through.
+        known: The names that are searched.
 
     Returns:
-        Place in `known` by place in `names`; a name without, or with several namesakes is left out.
+        Index in `known` by index in `names`. A name that has no match, or several, is left out.
 
     Example:
         >>> match_names(["road", "Car"], ["car", "road"])
@@ -32,7 +32,7 @@ def match_names(names: Sequence[str], known: Sequence[str]) -> dict[int, int]:
 
 
 def _by_plain_name(names: Sequence[str], without: Container[int]) -> dict[str, list[int]]:
-    """The places of each name in lower case and without outer spaces."""
+    """The indices of each name in lower case and without outer spaces."""
     places: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         if place not in without:
@@ -41,7 +41,7 @@ def _by_plain_name(names: Sequence[str], without: Container[int]) -> dict[str, l
 
 
 def difference(ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """The first difference of two lists of class names in few words; "" for equal ones."""
+    """The first difference of two lists of class names, as a short phrase; "" for equal lists."""
     if tuple(ours) == tuple(theirs):
         return ""
     if sorted(ours) == sorted(theirs):
@@ -56,12 +56,12 @@ def difference(ours: Sequence[str], theirs: Sequence[str]) -> str:
 def kept_classes(
     classes: Sequence[str], source_classes: Sequence[str], same: Mapping[int, int]
 ) -> str:
-    """Which classes keep what a trained model knows of them, and which start anew, in one line.
+    """Say in one line which classes keep a trained model's weights and which start anew.
 
     Args:
-        classes: The new names by label id.
-        source_classes: The trained model's.
-        same: Label id there by the new one, of the classes that are kept.
+        classes: The new class names by label id.
+        source_classes: The trained model's class names by label id.
+        same: The trained model's label id by the new label id, for the classes that are kept.
     """
     kept = []
     for label, place in same.items():
@@ -72,21 +72,21 @@ def kept_classes(
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """Read "bole=person, cavity=": the model's class by the data's; "" for none.
+    """Read "bole=person, cavity=" as the model's class by the data's class; "" means ignored.
 
     Raises:
-        InputError: A part has no `=`, or a class is named twice.
+        InputError: A part has no `=`, or a class of the data is named twice.
     """
     found: dict[str, str] = {}
     for part in text.split(","):
         ours, equals, theirs = (word.strip() for word in part.partition("="))
         if not equals or not ours:
             raise InputError(
-                f'--map: {part.strip()!r} is no DATA=MODEL; write e.g. "bole=person,cavity=", an '
-                "empty MODEL for pixels that do not count"
+                f'--map: {part.strip()!r} is no DATA=MODEL; write e.g. "bole=person,cavity="; an '
+                "empty MODEL leaves the class out"
             )
         if ours in found:
-            raise InputError(f"--map: {ours} stands twice; give it one class")
+            raise InputError(f"--map: {ours} is mapped twice; map it once")
         found[ours] = theirs
     return found
 
@@ -94,25 +94,25 @@ def parse_map(text: str) -> dict[str, str]:
 def class_table(
     data: Sequence[str], model: Sequence[str], mapping: Mapping[str, str]
 ) -> list[int | None]:
-    """The model's label id of each class of the data; None for one that does not count.
+    """The model's label id of each class of the data; None for a class that does not count.
 
     Args:
         data: Class names of the data by label id.
-        model: Those of the model.
-        mapping: The model's class by the data's, where names differ; see `parse_map`. Without any,
-            all names must meet.
+        model: Class names of the model by label id.
+        mapping: The model's class by the data's class, where names differ; see `parse_map`. Without
+            a mapping, every name of one must match a name of the other.
 
     Raises:
-        InputError: A class is left over, or `mapping` names one that there is not.
+        InputError: A class has no match, or `mapping` names an unknown class.
     """
     given: dict[int, int | None] = {}
     for ours, theirs in mapping.items():
         place = match_names([ours], data).get(0)
         if place is None:
-            raise InputError(f"--map: the data has no class {ours!r}, but {', '.join(data)}")
+            raise InputError(f"--map: the data has no class {ours!r}, only {', '.join(data)}")
         target = match_names([theirs], model).get(0) if theirs else None
         if theirs and target is None:
-            raise InputError(f"--map: the model has no class {theirs!r}, but {', '.join(model)}")
+            raise InputError(f"--map: the model has no class {theirs!r}, only {', '.join(model)}")
         given[place] = target
     by_name = match_names(data, model)
     table: list[int | None] = []
@@ -120,14 +120,13 @@ def class_table(
         if place not in given and place not in by_name:
             raise InputError(
                 f"classes differ: the data's {name!r} is none of the model's ({', '.join(model)}); "
-                f'say what it stands for, --map "{name}=CLASS", or "{name}=" to leave it out'
+                f'map it with --map "{name}=CLASS", or leave it out with "{name}="'
             )
         table.append(given[place] if place in given else by_name[place])
     missing = [name for place, name in enumerate(model) if place not in table]
     if missing and not mapping:
         raise InputError(
             f"classes differ: the model's {missing[0]!r} is none of the data's ("
-            f"{', '.join(data)}); say which of these stands for which of the model's, --map "
-            "DATA=MODEL"
+            f"{', '.join(data)}); say which class of the data stands for it, --map DATA=MODEL"
         )
     return table

@@ -18,15 +18,15 @@ from samantic.errors import InputError
 
 
 class Crop(NamedTuple):
-    """A window over an image, brought to a size and perhaps mirrored.
+    """A window over an image, resized to a fixed size and perhaps mirrored.
 
     Attributes:
-        top: Its first row; negative where the window begins above the image.
-        left: Its first column; negative where the window begins left of the image.
-        height: Its rows.
-        width: Its columns.
-        size: Height and width that it is brought to.
-        mirror: Whether it is mirrored.
+        top: First row of the window; negative where it begins above the image.
+        left: First column of the window; negative where it begins left of the image.
+        height: Rows of the window.
+        width: Columns of the window.
+        size: Height and width after resizing.
+        mirror: Whether the result is mirrored left to right.
     """
 
     top: int
@@ -37,7 +37,7 @@ class Crop(NamedTuple):
     mirror: bool
 
     def smooth(self, x: Tensor) -> Tensor:
-        """Of floats (C, H, W), resampled bilinearly with antialiasing; padded with their mean."""
+        """Crop floats (C, H, W): bilinear with antialiasing, padded with each channel's mean."""
 
         def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x[None], size, mode="bilinear", antialias=True)[0]
@@ -45,7 +45,7 @@ class Crop(NamedTuple):
         return self._cut(x, resize, lambda: x.mean((1, 2))[:, None, None])
 
     def nearest(self, x: Tensor, fill: int = 0) -> Tensor:
-        """Of ids or masks (..., H, W), by nearest neighbour; padded with `fill`."""
+        """Crop ids or masks (..., H, W): nearest neighbour, padded with `fill`."""
 
         def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
             return F.interpolate(x[None].float(), size, mode="nearest-exact")[0]
@@ -60,7 +60,7 @@ class Crop(NamedTuple):
         resize: Callable[[Tensor, tuple[int, int]], Tensor],
         fill: Callable[[], Tensor],
     ) -> Tensor:
-        """The window of (C, H, W) at its size; what lies outside the image is filled."""
+        """Crop (C, H, W) and resize it to `size`; pixels outside the image get `fill`."""
         rows = _span(self.top, self.height, x.shape[1], self.size[0])
         columns = _span(self.left, self.width, x.shape[2], self.size[1])
         out = x[:, rows.start : rows.stop, columns.start : columns.stop]
@@ -75,7 +75,7 @@ class Crop(NamedTuple):
 
 
 class _Span(NamedTuple):
-    """Along one axis: the pixels start..stop of the image, and where they lie in the result."""
+    """Along one axis: the image's pixels start..stop, and offset and length in the result."""
 
     start: int
     stop: int
@@ -91,17 +91,17 @@ def _span(first: int, count: int, extent: int, size: int) -> _Span:
 
 
 class RandomCrop:
-    """Cut the same random window out of RGB, thermal and labels, magnified and perhaps mirrored.
+    """Cut the same random window out of RGB, thermal and labels, resized and perhaps mirrored.
 
-    The magnification is drawn from `scale` as it is configured. With `zoom` image it is relative to
-    the image's own pixels and log-uniform. With `zoom` crop it is relative to the magnification
-    that brings the image's short side to the crop's, and uniform, as in the augmentation of DELIVER
-    (arXiv 2303.01480), which SARTM's released configuration follows. What a window shows outside
-    the image is padded: images with their mean, labels with `fill`. Images are resampled bilinearly
-    with antialiasing, labels by nearest neighbour.
+    The magnification is drawn from `scale`. With `zoom` image it is relative to the image's own
+    pixels and log-uniform. With `zoom` crop it is uniform, and relative to the magnification that
+    brings the image's short side to the crop's short side. DELIVER augments in this way (arXiv
+    2303.01480), and SARTM's released configuration follows DELIVER. Pixels of the window outside
+    the image are padded: images with their mean, labels with `fill`. Images are resampled
+    bilinearly with antialiasing, labels by nearest neighbour.
 
     Args:
-        config: The crop, the range and the kind of magnification, the probability of a flip.
+        config: Crop size, range and kind of the magnification, probability of a flip.
         fill: Label of pixels outside the image.
     """
 
@@ -112,15 +112,15 @@ class RandomCrop:
         return crop_sample(sample, self.draw(*sample.size), self.fill)
 
     def draw(self, height: int, width: int, pixel: tuple[int, int] | None = None) -> Crop:
-        """A random window over an image of this size.
+        """Draw a random window over an image of this size.
 
         Args:
-            height: Of the image.
-            width: Of the image.
-            pixel: A row and a column that the window shows; None for any.
+            height: Height of the image in pixels.
+            width: Width of the image in pixels.
+            pixel: A row and a column that the window must contain; None for no constraint.
 
         Raises:
-            InputError: The configured magnification leaves too little of such an image.
+            InputError: The configured magnification makes such an image, or the window, too small.
         """
         scale = self._scale(height, width)
         h, w = (max(1, round(side / scale)) for side in self.config.crop)
@@ -130,7 +130,7 @@ class RandomCrop:
         return Crop(top, left, h, w, self.config.crop, mirror)
 
     def _scale(self, height: int, width: int) -> float:
-        """The magnification of an image of this size."""
+        """Draw the magnification for an image of this size."""
         least, most = self.config.scale
         unit = 1.0
         if self.config.zoom == "crop":
@@ -142,7 +142,7 @@ class RandomCrop:
         return math.exp(float(drawn.uniform_(math.log(least), math.log(most))))
 
     def _check(self, height: int, width: int, unit: float) -> None:
-        """Refuse a range that shows an image too small, or hardly a pixel of it."""
+        """Refuse a range that makes the image too small, or the window smaller than 2 pixels."""
         least, most = (unit * scale for scale in self.config.scale)
         where = f"augment.scale {list(self.config.scale)}: images of {width}x{height} pixels"
         short = min(height, width)
@@ -161,9 +161,10 @@ class RandomCrop:
 
 
 def _place(extent: int, window: int, shown: int | None = None) -> int:
-    """A random place of a window along a side, within it; or around it, if the window is longer.
+    """Draw the first pixel of a window along one axis.
 
-    A window within the side shows a pixel of it, if one is given.
+    A window that fits lies within the axis, and contains the pixel `shown` if one is given. A
+    longer window contains the whole axis.
     """
     spare = extent - window
     if spare < 0:
@@ -175,7 +176,7 @@ def _place(extent: int, window: int, shown: int | None = None) -> int:
 
 
 def crop_sample(sample: Sample, crop: Crop, fill: int = IGNORE) -> Sample:
-    """A part of a pair and of its labels, which are `fill` outside the image."""
+    """Crop a pair and its labels; labels are `fill` outside the image."""
     images = {name: crop.smooth(image).clamp(0, 1) for name, image in sample.images.items()}
     labels = None if sample.labels is None else crop.nearest(sample.labels, fill)
     whole = torch.ones(sample.size, dtype=torch.bool)

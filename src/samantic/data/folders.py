@@ -1,4 +1,4 @@
-"""Which image files there are, and by which name they belong together."""
+"""Which image files there are, and under which name the files of one pair are found."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from samantic.errors import InputError
 from samantic.strings import normal
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".fff", ".seq", ".csq")
-"""File names that are taken for images."""
+"""Endings of files that are taken for images."""
 
 _LOG = logging.getLogger("samantic")
 
 
 class Images(dict[str, Path]):
-    """Image files by the name that partners share, in Unicode's composed form.
+    """Image files by the name that the files of one pair share, in Unicode's composed form (NFC).
 
     Args:
         place: The folder or pattern that was searched.
-        base: The folder below which a pattern has stars; `place` itself if it is a folder.
+        base: The folder below which the pattern has stars; `place` itself if it is a folder.
 
     Attributes:
-        passed: Files there that are no images by their names.
-        inside: Images in folders inside, which are not read as there are some here.
+        passed: Files that are skipped because their names are not those of images.
+        inside: Images in subfolders, skipped because the folder itself has images.
     """
 
     def __init__(self, place: Path, base: Path) -> None:
@@ -36,15 +36,16 @@ class Images(dict[str, Path]):
         self._alike: dict[str, tuple[str, Path]] = {}
 
     def add(self, spelled: str, path: Path, same: str) -> None:
-        """Take a file up, or pass over one that is no image.
+        """Add a file, or skip it if it is no image.
 
         Args:
-            spelled: Its name.
+            spelled: The file's name in the pair, as spelled on disk.
             path: The file.
-            same: What two files of one name have the same, for the error.
+            same: What two files of one name have in common, for the error message.
 
         Raises:
-            InputError: Another file has this name, but for letter case or Unicode form.
+            InputError: Another file has the same name, or one that differs in letter case or
+                Unicode form only.
         """
         if not is_image(path):
             if path.is_file():
@@ -62,13 +63,13 @@ class Images(dict[str, Path]):
         self[name] = path
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Take files by other names, those of their pairs."""
+        """Store files under the names of their pairs."""
         files = {names.get(name, name): path for name, path in self.items()}
         self.clear()
         self.update(files)
 
     def notes(self) -> list[str]:
-        """Lines on what is passed over, if anything is."""
+        """Lines on the files that are skipped; empty if there are none."""
         lines = []
         if self.passed:
             count, first = len(self.passed), self.passed[0].name
@@ -78,23 +79,23 @@ class Images(dict[str, Path]):
             lines = [f"{self.place}: {what}; names of images end in {ends} and begin with no dot"]
         if self.inside:
             count, inner = len(self.inside), self.inside[0].relative_to(self.base)
-            what = f"{count} images in folders inside are not read, first {inner}"
-            lines.append(f"{self.place}: {what}; put all images into folders inside, or none")
+            what = f"{count} images in subfolders are not read, first {inner}"
+            lines.append(f"{self.place}: {what}; put all images into subfolders, or none")
         return lines
 
 
 def tell(lines: Iterable[str]) -> None:
-    """Say what a user should know, though work goes on; a command says each line once."""
+    """Log notes for the user as warnings; a command prints each line once."""
     for line in lines:
         _LOG.warning(line)
 
 
 def stems(folder: Path) -> Images:
-    """The images of a folder by file stem, sorted; those of the folders inside if it has none.
+    """The images of a folder by file stem, sorted; those of its subfolders if it has none.
 
     Raises:
-        InputError: The folder is missing, or two images differ in their ending only, in letter case
-            only or in Unicode form only.
+        InputError: The folder is missing, or two images differ only in their ending, letter case or
+            Unicode form.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of images")
@@ -108,14 +109,14 @@ def stems(folder: Path) -> Images:
 
 
 def _nested(folder: Path, found: Images) -> Images:
-    """The images of the folders inside one that has none itself, named as a-b/c.png: a-b-c."""
+    """The images in the subfolders of a folder without images; a-b/c.png gets the name a-b-c."""
     for path, inner in _inside(folder):
         found.add("-".join((*inner.parent.parts, inner.stem)), path, "name")
     return found
 
 
 def _inside(folder: Path) -> Iterator[tuple[Path, Path]]:
-    """What lies in the folders inside one, hidden ones left out, with the paths below it."""
+    """Each path in the subfolders of a folder, hidden ones skipped, and the path below it."""
     for path in sorted(folder.glob("*/**/*")):
         inner = path.relative_to(folder)
         if not any(part.startswith(".") for part in inner.parts[:-1]):
@@ -123,14 +124,14 @@ def _inside(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def find_images(root: Path, pattern: str) -> Images:
-    """The images below `root` by the name that partners share.
+    """The images below `root` by the name that the files of one pair share.
 
     Args:
         root: Folder.
         pattern: A folder, whose images are named by their stems; or a path with `*`, whose images
-            are named by what the stars stand for: `drive/*_rgb.*` names `drive/17_rgb.png` 17. It
-            may be absolute. Any other character stands for itself, and so does a star in the name
-            of a folder that is there.
+            are named by the text that the stars match: `drive/*_rgb.*` names `drive/17_rgb.png` 17.
+            The pattern may be absolute. Other characters match themselves, and so does a star in
+            the name of an existing folder.
 
     Raises:
         InputError: The folder is missing, nothing matches, or two images have one name.
@@ -151,19 +152,20 @@ def find_images(root: Path, pattern: str) -> Images:
 
 
 def is_there(root: Path, pattern: str) -> bool:
-    """Whether a folder is there, or a file that a pattern fits."""
+    """Whether the folder exists, or a file matches the pattern."""
     base, stars = _split(root, pattern)
     return bool(_glob(base, stars)) if stars else base.is_dir()
 
 
 def _split(root: Path, pattern: str) -> tuple[Path, str]:
-    """The folder that a pattern begins with, and the rest from the first part with a star on."""
+    """Split a pattern into the folder before its first part with a star, and the rest."""
     base, parts = root, Path(pattern).parts
     for place, part in enumerate(parts):
         if "*" in part and not (base / part).is_dir():
             if "**" in pattern:
                 raise InputError(
-                    f"{root / pattern}: ** is no pattern here; write one * for each folder"
+                    f"{root / pattern}: ** is not supported in a pattern; write one * for each "
+                    "folder"
                 )
             return base, "/".join(parts[place:])
         base = base / part
@@ -171,14 +173,14 @@ def _split(root: Path, pattern: str) -> tuple[Path, str]:
 
 
 def _glob(base: Path, stars: str) -> list[Path]:
-    """The paths below a folder that a pattern fits, in which stars alone are special."""
+    """The paths below a folder that match a pattern in which only stars are special."""
     return sorted(base.glob(re.sub(r"([\[?])", r"[\1]", stars)))
 
 
 def matched(pattern: str, path: str) -> str:
-    """What the stars of a pattern stand for in a path, joined by `-`; the path if it fits not.
+    """The text that a pattern's stars match in a path, joined by `-`; else the path itself.
 
-    A `.*` at the end is any ending, and no part of the name.
+    A `.*` at the end matches any ending, which is no part of the name.
     """
     stem = pattern.removesuffix(".*")
     expression = "([^/]*)".join(re.escape(part) for part in stem.split("*"))
@@ -189,10 +191,10 @@ def matched(pattern: str, path: str) -> str:
 
 
 def filled(pattern: str, name: str) -> str:
-    """The path that a pattern gives a name: the reverse of `matched`.
+    """The path that a pattern gives a name: the inverse of `matched`.
 
-    Only the last star stands for what holds a `-`. An ending that a folder or `.*` leaves open is
-    .png.
+    The last star takes the rest of the name, so it alone may contain `-`. The ending is .png where
+    the pattern leaves it open.
     """
     if "*" not in pattern:
         return f"{pattern}/{name}.png"
@@ -205,5 +207,5 @@ def filled(pattern: str, name: str) -> str:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is taken for an image, by its name."""
+    """Whether a file counts as an image, by its ending; hidden files do not."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")

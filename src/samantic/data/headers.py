@@ -1,7 +1,7 @@
-"""What the first bytes of an image file say of its pixels: what a decoder does not pass on.
+"""Facts from the header of an image file that a decoder does not pass on.
 
-Pillow keeps the high byte of deep colours, scales samples of 1, 2 and 4 bits, and drops channels
-without a word; so each file's own header is read before it.
+Pillow keeps only the high byte of deep colours, scales samples of 1, 2 and 4 bits, and drops
+channels without a warning. Each file's header is therefore read before Pillow decodes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from samantic.data.tiff import is_plain
 
 LOSSY_TIFF = {6: "JPEG", 7: "JPEG", 34887: "LERC", 34892: "JPEG", 50001: "WebP", 50002: "JPEG XL"}
-"""Compressions of TIFF that change values, or may."""
+"""TIFF compressions that change values, or may change them."""
 
 _BIG_TIFF = b"\x2b"
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -29,15 +29,15 @@ _PLAIN = 1
 
 
 class Header(NamedTuple):
-    """What a header says.
+    """What a header says of the pixels.
 
     Attributes:
         bits: Bits of a sample.
-        channels: Samples of a pixel; 0 where the header is not asked for them.
+        channels: Samples of a pixel; 0 where the header is not asked for their number.
         lossy: The kind of lossy compression; "" where every value is kept.
         premultiplied: Whether colours were multiplied by their opacity.
-        problem: Why the file cannot be read as it is meant; "" if it can.
-        own: Whether it is a TIFF that is read by `tiff.plain_pages`, and not by Pillow.
+        problem: Why the file cannot be read correctly; "" if it can.
+        own: Whether the file is a TIFF that `tiff.plain_pages` reads in place of Pillow.
     """
 
     bits: int = 8
@@ -49,10 +49,13 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """The header of a file by its content, whatever its ending; the default of another kind.
+    """The header of a file, recognised by its content, not by its ending.
+
+    Returns:
+        The default header for a kind of file that is not known here.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
         ValueError: It is a broken TIFF.
     """
     with path.open("rb") as file:
@@ -76,14 +79,14 @@ def _png(start: bytes) -> Header:
 
 
 def _bmp(start: bytes) -> Header:
-    """BITMAPCOREHEADER has 12 bytes, all later ones have the bits of a pixel at 28."""
+    """BITMAPCOREHEADER has 12 bytes; all later headers hold the bits of a pixel at byte 28."""
     (size,) = struct.unpack_from("<I", start, 14)
     (bits,) = struct.unpack_from("<H", start, 24 if size == 12 else 28)
     return Header(min(bits, 8))
 
 
 def _keeps_values(path: Path) -> bool:
-    """Whether a WebP holds its picture as VP8L; chunks are a name, a size, and so many bytes."""
+    """Whether a WebP is lossless (VP8L). A chunk is a name, a size and its bytes."""
     with path.open("rb") as file:
         file.seek(12)
         while len(chunk := file.read(8)) == 8:
@@ -96,10 +99,10 @@ def _keeps_values(path: Path) -> bool:
 
 
 def _tiff(path: Path, start: bytes) -> Header:
-    """The tags of the first image of a file.
+    """Read the tags of the first image of a TIFF.
 
     Raises:
-        ValueError: There are none, or they are broken.
+        ValueError: There are no tags, or they are broken.
     """
     big = _BIG_TIFF in start[2:4]
     try:
@@ -132,14 +135,14 @@ def _tiff(path: Path, start: bytes) -> Header:
 
 
 def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
-    """What is wrong with samples of such bits and such kinds, which TIFF alone may have."""
+    """Why samples with these bits and sample formats, which only TIFF allows, cannot be read."""
     depth, kind = max(bits), max(kinds)
     if len(set(bits)) > 1 or len(set(kinds)) > 1:
-        return "its channels differ in depth; save them alike"
+        return "its channels differ in depth; save them with one depth"
     if kind == _FLOAT and depth != 32:
-        return f"floats of {depth} bits in no plain strips; save floats of 32 bits"
+        return f"floats of {depth} bits that are not in plain strips; save floats of 32 bits"
     if kind == _SIGNED and depth == 8:
-        return "8 bits with a sign; save them without, or as floats of 32 bits"
+        return "signed integers of 8 bits; save them unsigned, or as floats of 32 bits"
     if kind > _FLOAT:
         return "samples of no known kind; save integers or floats"
     if depth not in (1, 2, 4, 8, 12, 16, 32):
@@ -148,19 +151,19 @@ def _unknown_samples(bits: tuple[int, ...], kinds: tuple[int, ...]) -> str:
 
 
 def _vast_tiles(tags: Mapping[int, Any]) -> str:
-    """What is wrong with tiles that would take much more memory than the image."""
+    """Why tiles that take much more memory than the image cannot be read."""
     wide, tall = (int(tags.get(tag, 0)) for tag in (_TILE_WIDTH, _TILE_HEIGHT))
     area = int(tags.get(_WIDTH, 0)) * int(tags.get(_HEIGHT, 0))
     if wide * tall <= max(_USUAL_TILE, 4 * area):
         return ""
-    return f"tiles of {wide}x{tall} pixels, more than its image; save it without tiles"
+    return f"tiles of {wide}x{tall} pixels, more than the image; save it without tiles"
 
 
 def _swapped(bits: int, kind: int, compression: int) -> bool:
-    """Whether Pillow takes big-endian samples in the wrong order, or not at all.
+    """Whether Pillow reads big-endian samples in the wrong byte order, or not at all.
 
-    What libtiff decompresses comes in the machine's order, and all but plain integers of 16 bits
-    would be turned once more.
+    libtiff returns decompressed samples in the machine's byte order. Pillow then swaps all of them
+    once more, except plain integers of 16 bits.
     """
     return bits > 8 and (compression != _PLAIN if kind != _UNSIGNED else bits != 16)
 

@@ -1,7 +1,7 @@
-"""The one door for image files: each is opened here, or refused with a line that says what to do.
+"""The only module that opens image files: decodes them, or refuses them in one line.
 
-Files are known by their content. What they hold is a `Raster`; `data/images.py` makes RGB and
-thermal arrays of it.
+The kind of a file is known by its content. The decoded pixels are a `Raster`; `data/images.py`
+turns it into RGB and thermal arrays.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from samantic.data.tiff import plain_extents, plain_pages
 from samantic.errors import InputError, LargeError, UnreadableError
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-"""Decoders that may be asked; JPEG's takes MPO, a JPEG with further pictures, as well.
+"""Decoders that Pillow may use. JPEG's also reads MPO, a JPEG that holds more than one image.
 
-Pillow knows many more, and one of them (EPS) starts a program.
+Pillow has many more decoders, and one of them (EPS) starts a program.
 """
 
 
@@ -46,7 +46,7 @@ _BROKEN = (
     RuntimeError,
     struct.error,
 )
-"""What decoders raise on files that are damaged."""
+"""Exceptions that decoders raise on damaged files."""
 
 
 SEVERAL = (
@@ -58,7 +58,8 @@ def decode(path: Path) -> Raster:
     """Open and decode an image file of any depth, turned as its EXIF orientation says.
 
     Raises:
-        InputError: The file is missing, truncated, no image, or one that cannot be taken as it is.
+        InputError: The file is missing, truncated, no image, or of a kind that cannot be read
+            correctly.
     """
     if own := list(islice(_own(path, plain_pages), 2)):
         if len(own) > 1:
@@ -72,7 +73,7 @@ def decode(path: Path) -> Raster:
 
 
 def raster_of(image: str | Path | Image.Image, name: str) -> Raster:
-    """A file, or a Pillow image; one that comes straight from a file has its header too."""
+    """Decode a file or a Pillow image; an image just opened by Pillow keeps its header too."""
     if not isinstance(image, Image.Image):
         return decode(Path(image))
     if not isinstance(image, ImageFile.ImageFile):
@@ -91,13 +92,13 @@ def raster_of(image: str | Path | Image.Image, name: str) -> Raster:
 
 
 def extent_of(path: Path) -> tuple[int, int] | None:
-    """Width and height that an image's header claims, of which nothing is decoded.
+    """Width and height from an image's header; no pixel is decoded.
 
     Returns:
-        None where it is no image; `decode` says why.
+        None where the file is no image; `decode` says why.
 
     Raises:
-        InputError: It cannot be taken as it is.
+        InputError: The file is of a kind that cannot be read correctly.
     """
     try:
         if own := list(islice(_own(path, plain_extents), 2)):
@@ -112,7 +113,7 @@ def pages(path: Path) -> Iterator[RawThermal]:
     """The thermal images of a file of several pages, one after the other, in their own depth.
 
     Raises:
-        InputError: It is not readable, or a page is no thermal image.
+        InputError: The file is not readable, or a page is no thermal image.
     """
     found = 0
     for found, samples in enumerate(_own(path, plain_pages), 1):
@@ -127,15 +128,15 @@ def pages(path: Path) -> Iterator[RawThermal]:
 
 
 def _own(path: Path, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
-    """What is read of the pages of a TIFF that Pillow does not read, or turns; of others nothing.
+    """Apply `read` to a TIFF that Pillow cannot read correctly; yield nothing for other files.
 
     Raises:
-        UnreadableError: It is such a file, and damaged.
+        UnreadableError: It is such a TIFF, and damaged.
     """
     try:
         if not path.is_file() or not read_header(path).own:
             return
-    except (OSError, ValueError, struct.error):  # told when it is opened
+    except (OSError, ValueError, struct.error):  # reported when Pillow opens the file
         return
     try:
         yield from read(path)
@@ -144,20 +145,21 @@ def _own(path: Path, read: Callable[[Path], Iterator[T]]) -> Iterator[T]:
 
 
 def _plain_raster(samples: NDArray[Any], name: str) -> Raster:
-    """One channel of values."""
+    """A raster of one channel of values."""
     empty = np.zeros((0, 3), np.uint8)
     return Raster(name, "gray", samples, 8 * samples.itemsize, empty, None, 1, 1, "")
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
-    """An image file and its header, not decoded yet; what goes wrong inside is told in a line.
+    """Open an image file and its header without decoding it; errors inside become one line.
 
     Raises:
-        InputError: It is missing, broken, no image, or one that cannot be taken as it is.
+        InputError: The file is missing, broken, no image, or of a kind that cannot be read
+            correctly.
     """
     if path.exists() and not path.is_file():
-        raise UnreadableError(f"{path}: not a readable image (no regular file); take it out")
+        raise UnreadableError(f"{path}: not a readable image (no regular file); remove it")
     try:
         header = read_header(path)
         if header.problem:
@@ -165,13 +167,13 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         with Image.open(path, formats=FORMATS) as image:
             gray = {"1": 1, "L": 8}.get(image.mode, header.bits)
             if image.format == "BMP" and gray != header.bits:
-                # Pillow would take one pixel for several, or several for one
+                # Pillow would read one pixel as several, or several as one
                 raise InputError(f"{path}: BMP with {header.bits} bits of gray; save it as PNG")
             yield image, header
     except FileNotFoundError:
         raise UnreadableError(f"{path}: no such image") from None
     except PermissionError:
-        raise UnreadableError(f"{path}: may not be read; change its permissions") from None
+        raise UnreadableError(f"{path}: no permission to read it; change its permissions") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise LargeError(f"{path}: {error}; cut it into parts") from None
     except MemoryError:
@@ -183,23 +185,23 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
 
 
 def open_image(path: Path) -> NDArray[np.uint8]:
-    """Read an image of 8 bits as it is: colours as (H, W, 3), levels or indices as (H, W).
+    """Read an image of 8 bits unchanged: colours as (H, W, 3), gray levels or indices as (H, W).
 
     Raises:
-        InputError: It is not readable, or has more bits.
+        InputError: The file is not readable, or has more than 8 bits.
     """
     found = decode(path)
     return found.colours() if found.samples.dtype != np.uint8 else found.samples
 
 
 def refuse_lossy(found: Raster) -> None:
-    """Refuse a file whose numbers are only nearly those that were saved.
+    """Refuse a file with lossy compression, whose values differ from those that were saved.
 
     Raises:
         InputError: It is such a file.
     """
     if found.lossy:
         raise InputError(
-            f"{found.name}: saved as {found.lossy}, which changes ids and colours; export it as "
-            "PNG from where it was made"
+            f"{found.name}: saved as {found.lossy}, which changes ids and colours; export it again "
+            "as PNG from the program that made it"
         )

@@ -1,6 +1,6 @@
-"""What the cameras gave, as arrays: from files, Pillow images and arrays.
+"""The cameras' images as arrays: from files, Pillow images and arrays.
 
-RGB comes out as (H, W, 3) uint8, thermal as (H, W) in the sensor's own unit.
+RGB becomes (H, W, 3) uint8; thermal becomes (H, W) in the sensor's own unit.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from samantic.data.thermal import RawThermal
 from samantic.errors import InputError, SizeError
 
 RawPair = tuple[NDArray[np.uint8] | None, RawThermal | None]
-"""RGB (H, W, 3) and thermal (h, w) as the cameras gave them, of which one may be missing."""
+"""RGB (H, W, 3) and thermal (h, w) before scaling and warping; one of them may be None."""
 
 ImageLike = str | Path | Image.Image | NDArray[np.uint8] | RawThermal
 """An image file, a PIL image, or an array."""
 
 
 SMALLEST = 16
-"""Least side of an image in pixels."""
+"""Smallest side of an image in pixels."""
 
 
 def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Read a 4-channel image into RGB (H, W, 3) and thermal (H, W), both uint8.
 
     Raises:
-        InputError: It is no readable 8-bit image of four channels.
+        InputError: The file is no readable 8-bit image of four channels.
     """
     found = decode(path)
     pixels = found.colours()
@@ -49,13 +49,13 @@ def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
-    """An RGB image as (H, W, 3) uint8; gray and palette files are expanded, opacity is dropped.
+    """An RGB image as (H, W, 3) uint8; gray and palette images are expanded, opacity is dropped.
 
     Args:
         image: Path, PIL image, or an array (H, W, 3) of uint8, or of floats in 0..1.
 
     Raises:
-        InputError: It is no readable 8-bit image of that shape.
+        InputError: The image is no readable 8-bit image, or an array of another shape.
     """
     if isinstance(image, str | Path | Image.Image):
         return raster_of(image, "rgb").colours()
@@ -64,7 +64,7 @@ def rgb_array(image: ImageLike) -> NDArray[np.uint8]:
 
 
 def _refuse_others(image: object, name: str) -> None:
-    """Refuse what is neither a file, nor a picture, nor an array."""
+    """Refuse an object that is neither a path, nor a PIL image, nor an array."""
     if not isinstance(image, np.ndarray):
         raise InputError(
             f"{name}: a {type(image).__name__}; give a path, a PIL image or a numpy array"
@@ -75,15 +75,16 @@ def thermal_array(image: ImageLike, *, planck: bool = False) -> RawThermal:
     """A thermal image as (H, W) in its own depth, from one channel or three equal ones.
 
     Args:
-        image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Of files, 8-bit and
-            16-bit integers and floats are read as they are, and palettes of gray by their levels;
-            of a camera's radiometric file the raw counts, see `radiometric`.
-        planck: Whether the counts become kelvin, by the constants in the file; see
-            `radiometric.Planck`. Arrays of floats are taken as kelvin then.
+        image: Path, PIL image, or an array (H, W), or (H, W, 3) of 8 bits. Files of 8-bit and
+            16-bit integers and of floats are read unchanged; palettes of gray become gray levels; a
+            camera's radiometric file gives its raw counts, see `radiometric`.
+        planck: Whether to convert counts to kelvin by the constants in the file; see
+            `radiometric.Planck`. Arrays of floats are then taken as kelvin.
 
     Raises:
-        InputError: It is no readable image of that kind, its channels differ (false colours), it
-            has transparent pixels, or no pixel that is a number; or it holds no such constants.
+        InputError: The image is not readable, its channels differ (false colours), it has
+            transparent pixels, or all pixels are NaN or infinite; or `planck` is set and the file
+            holds no constants.
     """
     if planck:
         return _kelvin(image)
@@ -106,10 +107,10 @@ def thermal_array(image: ImageLike, *, planck: bool = False) -> RawThermal:
 
 
 def _kelvin(image: ImageLike) -> RawThermal:
-    """Temperatures of a radiometric file by its own constants, for an emissivity of 1.
+    """Temperatures in kelvin of a radiometric file by its own constants, for an emissivity of 1.
 
     Raises:
-        InputError: It holds no such constants.
+        InputError: The file holds no constants of Planck's law.
     """
     if isinstance(image, np.ndarray) and image.dtype.kind == "f":
         return thermal_array(image)
@@ -124,27 +125,27 @@ def _kelvin(image: ImageLike) -> RawThermal:
 
 
 def _counts(path: Path) -> RawThermal | None:
-    """The raw counts of a radiometric file; None of any other, or of none at all.
+    """The raw counts (H, W) of a radiometric file; None for any other file, or a missing one.
 
     Raises:
-        InputError: It is damaged, or holds several frames.
+        InputError: The file is damaged, or holds several frames.
     """
     found = _thermogram(path)
     return None if found is None else found.counts
 
 
 def _thermogram(path: Path) -> Thermogram | None:
-    """What a radiometric file measured; None of any other, or of none at all.
+    """Counts and constants of a radiometric file; None for any other file, or a missing one.
 
     Raises:
-        InputError: It is damaged, or holds several frames.
+        InputError: The file is damaged, or holds several frames.
     """
     if not path.is_file():
         return None
     try:
         frames = thermograms(path)
     except PermissionError:
-        raise InputError(f"{path}: may not be read; change its permissions") from None
+        raise InputError(f"{path}: no permission to read it; change its permissions") from None
     except ValueError as error:
         raise InputError(f"{path}: radiometric, but {error}; copy or export it anew") from None
     if len(frames) > 1:
@@ -159,8 +160,8 @@ def read_both(rgb: Path | None, thermal: Path | None, *, planck: bool = False) -
 
     Args:
         rgb: The RGB image.
-        thermal: The thermal image; the same file is a 4-channel image of both.
-        planck: As `thermal_array` takes it.
+        thermal: The thermal image; the same path as `rgb` means a 4-channel image of both.
+        planck: Whether counts become kelvin; see `thermal_array`.
 
     Raises:
         InputError: A file is broken, or too small.
@@ -180,10 +181,10 @@ def read_both(rgb: Path | None, thermal: Path | None, *, planck: bool = False) -
 
 
 def check_extent(pixels: NDArray[Any], name: str) -> None:
-    """Refuse images too small to show anything.
+    """Refuse an image that is too small to be segmented.
 
     Raises:
-        SizeError: A side is below `SMALLEST`.
+        SizeError: A side is shorter than `SMALLEST` pixels.
     """
     height, width = pixels.shape[:2]
     if min(height, width) < SMALLEST:

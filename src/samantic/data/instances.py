@@ -1,4 +1,4 @@
-"""Images whose things are numbered: what a network learns masks from, without classes."""
+"""Images with instance ids, from which a network learns masks without classes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from samantic.errors import InputError
 
 
 class InstanceFolder(PairedFolder):
-    """The RGB images of a split with instance ids, 0 where there is no thing, in place of labels.
+    """The RGB images of a split, with instance ids in place of class labels; 0 means no instance.
 
-    Where the data set has a folder `instances` (16-bit ids), as generated scenes do, they are read
-    from there. Else every connected region of a class, class 0 apart, is a thing.
+    Where the data set has a folder `instances` (16-bit ids), as generated scenes do, ids are read
+    from there. Otherwise every connected region of a class, except class 0, is an instance.
     """
 
     @cached_property
     def instances(self) -> dict[str, Path]:
-        """The images of instance ids by name; empty without the folder."""
+        """The images of instance ids by name; empty if there is no folder `instances`."""
         folder = self.root / "instances"
         return stems(folder) if folder.is_dir() else {}
 
@@ -52,11 +52,11 @@ class InstanceFolder(PairedFolder):
 
 
 def read_instances(path: Path) -> NDArray[np.uint16]:
-    """Read an image of instance ids, (H, W): the numbers in the file, or its palette's indices.
+    """Read an image of instance ids as (H, W): the values in the file, or its palette indices.
 
     Raises:
-        InputError: It is not readable, was compressed with loss, has several channels, transparent
-            pixels, or ids beyond 16 bits.
+        InputError: The file is not readable, was compressed with loss, or has several channels,
+            transparent pixels or ids beyond 16 bits.
     """
     found = decode(path)
     refuse_lossy(found)
@@ -66,12 +66,12 @@ def read_instances(path: Path) -> NDArray[np.uint16]:
     found.refuse_transparent("id")
     low, high = found.samples.min(), found.samples.max()
     if low < 0 or high > np.iinfo(np.uint16).max:
-        raise InputError(f"{path}: ids {low} to {high} do not fit 16 bits; number them anew")
+        raise InputError(f"{path}: ids {low} to {high} do not fit 16 bits; renumber them from 0")
     return found.samples.astype(np.uint16)
 
 
 def components(labels: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Number the connected regions (8 neighbours) of (H, W) class ids; class 0 and 255 are none."""
+    """Number the connected regions (8 neighbours) of (H, W) class ids; 0 and 255 become 0."""
     numbered = np.zeros(labels.shape, np.uint16)
     for label in np.setdiff1d(np.unique(labels), [0, IGNORE]):
         regions, _ = ndimage.label(labels == label, np.ones((3, 3)))

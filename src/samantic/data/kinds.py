@@ -1,4 +1,4 @@
-"""What thermal values are: gray levels that a camera chose, counts of a sensor, or temperatures."""
+"""Kinds of thermal values: the camera's gray levels, a sensor's counts, or temperatures."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ MEANING: dict[Kind, str] = {
 }
 
 WARMEST = 150.0
-"""Median of floats from which they are kelvin: nothing in a scene is so hot in degrees Celsius, and
-on Earth nothing so cold in kelvin."""
+"""Smallest median at which floats are taken for kelvin. No scene has this median in degrees
+Celsius, and none on Earth lies below it in kelvin."""
 
 HOTTEST = 2500.0
-"""Median of floats from which they are counts."""
+"""Smallest median at which floats are taken for counts."""
 
 
 def kind_of(raw: RawThermal) -> Kind:
-    """The kind of a thermal image's values, by their type and size.
+    """The kind of a thermal image's values, by their type and median.
 
-    Whole numbers of 16 bits are counts, of whatever unit: hundredths of a kelvin and counts of an
-    uncalibrated sensor look alike.
+    16-bit integers are counts in any unit: hundredths of a kelvin and counts of an uncalibrated
+    sensor look alike.
     """
     if raw.dtype == np.uint8:
         return "agc"
@@ -47,13 +47,14 @@ def kind_of(raw: RawThermal) -> Kind:
 def refuse_mixed(
     images: Iterable[tuple[str, RawThermal]], scaling: Scaling, where: str, option: str
 ) -> None:
-    """Refuse thermal images of several kinds, which no one range fits.
+    """Refuse thermal images of several kinds, since no single range fits them.
 
     Args:
         images: Thermal images with their names.
-        scaling: What makes their values 0..1; `frame` takes each by its own range, and all kinds.
-        where: What to call them in the error.
-        option: What sets the scaling.
+        scaling: How values become 0..1; `frame` scales each image by its own range and accepts all
+            kinds.
+        where: What to call the images in the error.
+        option: The option that sets the scaling, for the error.
 
     Raises:
         InputError: There are several kinds, and the scaling is not `frame`.
@@ -67,11 +68,11 @@ def refuse_mixed(
         raise InputError(f"{where}: {mixture(found)}; {CURE} ({option})")
 
 
-CURE = "convert them to one, or take each by its own range, frame"
+CURE = "convert them to one kind, or scale each image by its own range, frame"
 
 
 def mixture(found: dict[Kind, list[str]]) -> str:
-    """Several kinds as a phrase, each with its first file."""
+    """Several kinds as a phrase, each with its number of files and its first file."""
     parts = [
         f"{kind} ({MEANING[kind]}; {len(found[kind])}, first {found[kind][0]})"
         for kind in get_args(Kind)

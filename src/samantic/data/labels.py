@@ -1,4 +1,4 @@
-"""Label images: one channel of ids, or colours that stand for classes."""
+"""Label images: one channel of class ids, or colours that stand for classes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from samantic.errors import InputError
 from samantic.files import read_json
 
 Colour = tuple[int, int, int]
-"""Red, green and blue, 0..255."""
+"""Red, green and blue, each 0..255."""
 
 _UNKNOWN = 254
 
 
 @dataclass(frozen=True)
 class LabelCode:
-    """What the values of a label image mean.
+    """How the values of a label image map to classes.
 
     Attributes:
-        num_classes: Classes K, at most 254.
-        ids: The id in the files of each class; empty for 0..K-1.
-        ignored: Ids that count neither in training nor in evaluation, besides 255.
+        num_classes: Number of classes K, at most 254.
+        ids: The id of each class in the files; empty for 0..K-1.
+        ignored: Ids, besides 255, that are ignored in training and evaluation.
         colours: The colour of each class, for label images of three channels and of palettes, and
-            for those of one channel if all colours are gray; empty where such are refused.
-        objects: The class of each object of a data set that numbers objects, `IGNORE` for none;
-            its label images hold the number as a 24-bit colour. Empty elsewhere.
+            for those of one channel if all colours are gray; empty where colours are refused.
+        objects: For a data set that numbers objects: the class of each object, `IGNORE` for none.
+            Its label images store the number as a 24-bit colour. Empty elsewhere.
     """
 
     num_classes: int
@@ -44,12 +44,12 @@ class LabelCode:
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Read a label image as (H, W) uint8 of class ids 0..K-1 and 255 (ignored).
 
-        A file whose values may be read in two ways, as ids and as gray levels or colours, is taken
-        if only one of them gives classes or both give the same.
+        The values of some files may mean ids, or gray levels or colours. Such a file is accepted
+        only if one of the two readings gives classes, or both give the same classes.
 
         Raises:
-            InputError: It was compressed with loss, has transparent pixels or several channels
-                without known colours, a value that stands for no class, or more than one meaning.
+            InputError: The file was compressed with loss, has transparent pixels, several channels
+                without known colours, a value that stands for no class, or an ambiguous meaning.
         """
         found = decode(path)
         refuse_lossy(found)
@@ -69,11 +69,11 @@ class LabelCode:
 
     @property
     def gray(self) -> bool:
-        """Whether all colours are gray: then one channel holds them, and no ids."""
+        """Whether all colours are gray: then one channel holds gray levels, not ids."""
         return bool(self.colours) and all(len(set(colour)) == 1 for colour in self.colours)
 
     def _from_values(self, found: Raster) -> NDArray[np.uint8]:
-        """The one meaning of a channel of 8 bits or fewer."""
+        """The class ids of a channel of 8 bits or fewer, if its meaning is not ambiguous."""
         used = np.flatnonzero(np.bincount(found.samples.ravel(), minlength=256))
         tables = list(self._tables(found))
         known = [table for table in tables if (table[used] != _UNKNOWN).all()]
@@ -89,7 +89,7 @@ class LabelCode:
         return labels
 
     def _tables(self, found: Raster) -> Iterator[NDArray[np.uint8]]:
-        """(256,) class id of every value, for each way to read a channel; `_UNKNOWN` for none."""
+        """Class id of each value (256,) in each possible reading of a channel; or `_UNKNOWN`."""
         values = np.arange(256)
         if found.kind == "palette" and self.colours:
             yield self._of_colours(found.palette)
@@ -145,7 +145,7 @@ class LabelCode:
         )
 
     def _from_objects(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A number beyond the last object's stands for what is unknown."""
+        """Map object numbers to classes; a number beyond the last object means unknown."""
         number = pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1])
         table = np.array([*self.objects, IGNORE], np.uint8)
         labels: NDArray[np.uint8] = table[np.minimum(number, len(self.objects))]
@@ -153,14 +153,14 @@ class LabelCode:
 
 
 def _filled(table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(n,) to (256,), `_UNKNOWN` beyond."""
+    """Extend a table (n,) to (256,) with `_UNKNOWN`."""
     whole = np.full(256, _UNKNOWN, np.uint8)
     whole[: len(table)] = table
     return whole
 
 
 def _refuse_colour(name: str, colour: NDArray[np.integer], kind: str = "") -> None:
-    """Refuse a colour that is no class's."""
+    """Refuse a colour that stands for no class."""
     where = " of the palette" if kind == "palette" else ""
     cure = "leave these out if the files hold ids" if kind else "smoothed edges?"
     raise InputError(
@@ -170,7 +170,7 @@ def _refuse_colour(name: str, colour: NDArray[np.integer], kind: str = "") -> No
 
 
 def read_objects(path: Path, classes: Sequence[str]) -> tuple[int, ...]:
-    """The class of every object in a JSON list of names such as chair_3_office_1_1.
+    """Read the class of every object from a JSON list of names such as chair_3_office_1_1.
 
     Raises:
         InputError: There is no such list.

@@ -1,4 +1,4 @@
-"""Lists of the pairs of a split, read as people write them."""
+"""Lists of the pairs of a split, in the forms in which people write them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from samantic.errors import InputError
 from samantic.strings import normal
 
 HEADINGS = {"file", "filename", "id", "image", "label", "mask", "name", "rgb", "stem", "thermal"}
-"""Words that head the columns of a list."""
+"""Words that are taken for a heading of a column."""
 
 
 class NameIndex:
-    """Finds the pair that a line of a list means.
+    """Finds the pair that a line of a list refers to.
 
     Args:
         found: The files of each kind by name.
@@ -35,7 +35,7 @@ class NameIndex:
                     self.files[last].append((inner, name))
 
     def exact(self, text: str) -> str | None:
-        """The pair of this name, or the one with a file of this name."""
+        """The pair with this name, or with a file of this name."""
         text = normal(text)
         if text in self.names:
             return text
@@ -43,9 +43,10 @@ class NameIndex:
         return names.pop() if len(names) == 1 else None
 
     def by_path(self, text: str) -> str | None:
-        """The pair with the file at a path, as far as its folders are those of a pattern.
+        """The pair whose file has this path.
 
-        What lies before them may be written in any way: absolute, relative, of another machine.
+        Only the folders that are part of the pattern are compared. The folders before them may
+        differ: an absolute path, a relative path, or a path on another machine.
         """
         path = PurePosixPath(normal(text).replace("\\", "/"))
         last = path.name
@@ -55,7 +56,7 @@ class NameIndex:
         return names.pop() if len(names) == 1 else None
 
     def pair(self, line: str) -> tuple[str | None, list[str]]:
-        """The pair that a line means, None if it is not there; and the columns of the line."""
+        """The pair that a line refers to (None if it is not there), and the columns of the line."""
         if name := self.exact(line):
             return name, [line]
         columns = [part.strip().strip("\"'") for part in re.split("[\t,;]", line)]
@@ -73,22 +74,22 @@ class NameIndex:
 
 
 def read_list(listing: Path, found: Iterable[Images]) -> tuple[list[str], list[str]]:
-    """The names in the list of a split.
+    """Read the names in the list of a split.
 
-    A line holds a name, a file name or a path, with whatever ending and folder; of several columns
-    (tab, comma, semicolon, blank) the first counts, and files in the others must be its partners.
-    Empty lines, lines that begin with # and a line of headings are none. What is not there is
-    returned as it stands.
+    A line holds a name, a file name or a path, with any ending and any folder. If a line has
+    several columns (tab, comma, semicolon or space), the first one gives the pair, and files in the
+    other columns must belong to the same pair. Empty lines, lines that begin with # and a heading
+    are skipped. A name without files is returned unchanged.
 
     Args:
         listing: The list.
         found: The files of each kind by name.
 
     Returns:
-        The names as they stand, and those that stand twice with the lines.
+        The names in the order of the list, and the names that occur twice with their line numbers.
 
     Raises:
-        InputError: It is no UTF-8 text, or names files of two names in one line.
+        InputError: The list is no UTF-8 text, or a line names files of two pairs.
     """
     index = NameIndex(found)
     lines: dict[str, int] = {}
@@ -107,8 +108,8 @@ def read_list(listing: Path, found: Iterable[Images]) -> tuple[list[str], list[s
             if partner not in (None, name):
                 raise InputError(
                     f"{listing}: line {number} takes {other} for the partner of {columns[0]}, but "
-                    "partners are files of one name; correct it, or say by patterns how files are "
-                    'named, e.g. labels by "labels/*_label.png"'
+                    "partners are files of one name; correct it, or give patterns of the files' "
+                    'names, e.g. labels by "labels/*_label.png"'
                 )
         names.append(name)
         if name in lines:
@@ -118,11 +119,11 @@ def read_list(listing: Path, found: Iterable[Images]) -> tuple[list[str], list[s
 
 
 def even_places(length: int, most: int) -> list[int]:
-    """Places in a list, evenly spaced, the first and the last among them.
+    """Evenly spaced indices of a list, the first and the last included.
 
     Args:
-        length: Of the list.
-        most: At most so many.
+        length: Length of the list.
+        most: Largest number of indices.
 
     Example:
         >>> even_places(7, 3)
@@ -133,7 +134,7 @@ def even_places(length: int, most: int) -> list[int]:
 
 
 def count_names(names: list[str], one: str, several: str, most: int = 10) -> str:
-    """One name, or how many there are with the first of them, and the verb.
+    """One name and its verb, or the number of names, the verb and the first names.
 
     Example:
         >>> count_names(["a", "b"], "is missing", "are missing")
@@ -146,7 +147,7 @@ def count_names(names: list[str], one: str, several: str, most: int = 10) -> str
 
 
 def _lines(listing: Path) -> Iterator[tuple[int, str]]:
-    """The lines that hold something, with their numbers."""
+    """The lines that are not empty, with their numbers."""
     content = listing.read_bytes()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
         raise InputError(f"{listing}: UTF-16, not UTF-8 text; save it as UTF-8")
@@ -160,6 +161,6 @@ def _lines(listing: Path) -> Iterator[tuple[int, str]]:
 
 
 def _agree(inner: tuple[str, ...], path: PurePosixPath) -> bool:
-    """Whether the last folders of a path are those of a file, as far as both go."""
+    """Whether two paths end in the same folders, as far as the shorter one goes."""
     depth = min(len(inner), len(path.parent.parts))
     return depth == 0 or inner[-depth:] == path.parent.parts[-depth:]

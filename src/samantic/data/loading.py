@@ -1,4 +1,4 @@
-"""From samples to batches, and in which order and from which random numbers a training has them."""
+"""From samples to batches: the order of a training's pairs and its random numbers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from samantic.data.workers import fitting, options_of
 from samantic.errors import InputError, UnreadableError
 
 TRIES = 5
-"""So many pairs in a row that cannot be read end a training."""
+"""Number of unreadable pairs in a row that ends a training."""
 
 Draw = tuple[int, int]
-"""A pair of a training: the epoch that it is drawn in, and its index in the data set."""
+"""A pair of a training: the epoch in which it is drawn, and its index in the data set."""
 
 
 class Batch(NamedTuple):
@@ -31,11 +31,12 @@ class Batch(NamedTuple):
 
     Attributes:
         names: N file stems.
-        images: (N, C, H, W) float32 in [0, 1] of each sensor that the data set has.
-        labels: (N, H, W) int64, 255 ignored; all of them in pairs without labels.
-        present: (N, 2) bool: which sensors' images the network may see of a pair.
-        inside: (N, H, W) bool, the pixels that parts show of their images; None for all.
-        lost: What is wrong with images in whose place others are here.
+        images: (N, C, H, W) float32 in [0, 1] for each sensor of the data set.
+        labels: (N, H, W) int64, 255 ignored; all 255 for pairs without labels.
+        present: (N, 2) bool: which sensors' images of a pair the network may see.
+        inside: (N, H, W) bool, the pixels that come from the image and not from padding; None for
+            all.
+        lost: Messages on unreadable images; other pairs of this batch replace them.
     """
 
     names: list[str]
@@ -52,16 +53,16 @@ class Batch(NamedTuple):
 
     @property
     def thermal(self) -> Tensor | None:
-        """The thermal images, (N, 1, H, W); None of a data set without."""
+        """The thermal images, (N, 1, H, W); None for a data set without thermal."""
         return self.images.get("thermal")
 
     def changed(self, **images: Tensor) -> Batch:
-        """The batch with other images of some sensors."""
+        """A copy of the batch with other images for some sensors."""
         return self._replace(images={**self.images, **images})
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Stack pairs of one size into a batch in which nothing is hidden."""
+    """Stack pairs of one size into a batch whose sensors are all marked as present."""
     names = samples[0].images
     labels = [torch.full(s.size, IGNORE) if s.labels is None else s.labels for s in samples]
     inside = [s.inside if s.inside is not None else torch.ones(s.size).bool() for s in samples]
@@ -76,24 +77,24 @@ def collate(samples: list[Sample]) -> Batch:
 
 
 def mixed(*numbers: int) -> int:
-    """A seed of 64 bits for which every one of some numbers (0 or more) counts."""
+    """Mix numbers (0 or more) into one seed of 64 bits that depends on each of them."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 class Draws(Sampler[list[Draw]]):
-    """The batches of a whole training, of which every process takes its share.
+    """The batches of a whole training; every process takes its share.
 
-    The data set is gone through again and again, each time in another order, and what comes is cut
-    into batches of one size, also across the end of an epoch. A draw depends on the seed and on its
-    place alone, not on what was drawn before: a training that begins anew at a step goes on with
-    the same pairs.
+    The data set is repeated in a new random order each epoch, and the resulting sequence is cut
+    into batches of one size, also across the end of an epoch. A draw depends only on the seed and
+    on its place in the sequence. A training that resumes at a step therefore continues with the
+    same pairs.
 
     Args:
-        length: Pairs of the data set.
-        batch_size: Pairs of a batch, of which each process has one in a step.
+        length: Number of pairs in the data set.
+        batch_size: Number of pairs in a batch; each process gets one batch in a step.
         seed: Seed of the order.
-        steps: Batches of a process in the whole training.
-        start: Batches that are done already.
+        steps: Number of batches of a process in the whole training.
+        start: Number of batches that are already done.
     """
 
     def __init__(self, length: int, batch_size: int, seed: int, steps: int, start: int = 0) -> None:
@@ -101,7 +102,7 @@ class Draws(Sampler[list[Draw]]):
         self.steps, self.start = steps, start
 
     def __len__(self) -> int:
-        """Of the whole training, as Lightning counts the steps that are done too."""
+        """Batches of the whole training: Lightning counts the steps that are done too."""
         return self.steps
 
     def __iter__(self) -> Iterator[list[Draw]]:
@@ -114,27 +115,28 @@ class Draws(Sampler[list[Draw]]):
 
 @lru_cache(maxsize=2)
 def _order(seed: int, epoch: int, length: int) -> list[int]:
-    """The pairs of an epoch in their order."""
+    """The indices of an epoch's pairs in random order."""
     generator = torch.Generator().manual_seed(mixed(seed, epoch))
     order: list[int] = torch.randperm(length, generator=generator).tolist()
     return order
 
 
 class Read(NamedTuple):
-    """A sample, and what is wrong with the images of those in whose place it stands."""
+    """A sample, and messages on the unreadable pairs that it replaces."""
 
     sample: Any
     lost: tuple[str, ...]
 
 
 class Drawn(Dataset[Read]):
-    """A data set whose random changes of a pair depend on the seed and on its draw alone.
+    """A data set whose random changes of a pair depend only on the seed, the epoch and the pair.
 
-    So they are the same in any process, and differ from epoch to epoch. In place of a pair with an
-    unreadable image stands the next one that can be read, of up to `TRIES`.
+    The changes are therefore equal in every process and differ between epochs. The next readable
+    pair replaces a pair with an unreadable image; after `TRIES` unreadable pairs in a row the error
+    is raised.
 
     Args:
-        dataset: What draws its changes from torch's random numbers.
+        dataset: Data set that draws its changes from torch's random numbers.
         seed: Seed of the changes.
     """
 
@@ -158,7 +160,7 @@ class Drawn(Dataset[Read]):
 
 @dataclass(frozen=True)
 class Stacked:
-    """Makes a batch of what was read, and says in it what could not be."""
+    """Collates samples into a batch, and stores in `Batch.lost` which images could not be read."""
 
     collate: Callable[[list[Any]], Any]
 
@@ -172,18 +174,18 @@ class Stacked:
 
 
 def pairs_of(batch: Any) -> Batch:
-    """The pairs of a batch, which may bring more than them."""
+    """The pairs of a batch, which may hold more than its pairs."""
     return cast(Batch, getattr(batch, "pairs", batch))
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a training learns from.
+    """The data of a training.
 
     Attributes:
         dataset: Its pairs.
-        workers: Processes that read them; 0 reads in the main one.
-        collate: Makes a batch of several.
+        workers: Number of processes that read them; with 0 the main process reads.
+        collate: Turns a list of samples into a batch.
     """
 
     dataset: Dataset[Any]
@@ -195,7 +197,7 @@ class Source:
 
 
 def train_loader(source: Source, draws: Draws) -> DataLoader[Any]:
-    """The batches of a training."""
+    """The loader of a training's batches."""
     drawn = Drawn(source.dataset, draws.seed)
     options: Any = options_of(fitting(source.workers, lambda: drawn[0, 0], draws.batch_size))
     stacked = Stacked(source.collate)
@@ -203,7 +205,7 @@ def train_loader(source: Source, draws: Draws) -> DataLoader[Any]:
 
 
 def one_by_one(dataset: PairedFolder) -> Iterator[Sample | InputError]:
-    """The pairs in order; in place of one that cannot be read, what is wrong with it."""
+    """The pairs in order; for a pair that cannot be read, its error."""
     for index in range(len(dataset)):
         try:
             yield dataset[index]
@@ -212,10 +214,10 @@ def one_by_one(dataset: PairedFolder) -> Iterator[Sample | InputError]:
 
 
 class Share(Sampler[int]):
-    """Every pair once, over all processes together; a process beyond the last pair repeats one.
+    """Indices of every pair once over all processes; a process without a pair repeats the first.
 
     Args:
-        length: Pairs of the data set.
+        length: Number of pairs in the data set.
     """
 
     def __init__(self, length: int) -> None:
@@ -233,7 +235,7 @@ class Share(Sampler[int]):
 
 
 def eval_loader(dataset: Dataset[Any], workers: int) -> DataLoader[Batch]:
-    """The pairs in order and one by one, since frames of a data set may differ in size."""
+    """Load the pairs in order, in batches of one, since frames of a data set may differ in size."""
     return DataLoader(
         dataset,
         batch_size=1,

@@ -1,4 +1,4 @@
-"""Which files of two folders are partners, though their names are not quite the same."""
+"""Which files of two folders belong together, although their names differ a little."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ WORDS = {
     "thermal": "thermal th t tir ir lwir infrared flir heat",
     "labels": "label labels labelids labeltrainids mask masks gt seg segmentation annotation",
 }
-"""Words at an end of a file's name that say what the file shows, and not which pair it is of."""
+"""Words at either end of a file name that say what the file shows; they are no part of the pair's
+name."""
 
 
 def partners(first: Iterable[str], others: Iterable[str], kinds: tuple[str, str]) -> dict[str, str]:
-    """The name of a pair by the name that its partner has.
+    """Match the names of other files with the names of pairs.
 
-    The same name comes first; then one that differs in letter case only; then one that is the same
-    without the word of its kind, such as rgb, ir or mask, at its beginning or end; then one without
-    such a word anywhere and without the zeros before numbers. A name that could be of two pairs is
-    of none.
+    Names match in one of these ways; the first that applies counts:
+
+    1. They are equal.
+    2. They differ in letter case only.
+    3. They are equal without the word of their kind (such as rgb, ir or mask) at either end.
+    4. They are equal without such a word anywhere and without leading zeros of numbers.
+
+    A name that matches two pairs belongs to neither.
 
     Args:
         first: Names of pairs.
         others: Names of files of another kind.
-        kinds: What both are, of `WORDS`.
+        kinds: The kinds of both, keys of `WORDS`.
 
     Returns:
-        The pair by the other name, for those that have one.
+        The pair's name by the other name, for the names that match.
 
     Example:
         >>> partners(["1_rgb", "2_rgb"], ["1_IR", "3_IR"], ("rgb", "thermal"))
@@ -48,9 +53,9 @@ def partners(first: Iterable[str], others: Iterable[str], kinds: tuple[str, str]
 
 
 def without_word(name: str, kind: str) -> str:
-    """A name in lower case without one word that says what its file shows.
+    """A name in lower case without the word that says what its file shows.
 
-    Labels may be called after the image that they were drawn on, so they lose its word as well.
+    Labels are often named after the image on which they were drawn; they lose its word as well.
 
     Example:
         >>> without_word("DJI_0001_T_mask", "labels")
@@ -68,7 +73,7 @@ def _without(plain: str, listed: str) -> str:
 
 
 def pattern_of(names: Iterable[str], kind: str) -> str:
-    """The pattern of the files whose names end, or begin, with a word of a kind; "" for none.
+    """The pattern of the names that begin or end with a word of a kind; "" if there are none.
 
     Example:
         >>> pattern_of(["1_rgb", "1_ir"], "thermal")
@@ -88,10 +93,10 @@ def _same_case(name: str, kind: str) -> str:
 
 
 def _loosely(name: str, kind: str) -> str:
-    """A name without the first word of its kind, wherever it stands, and without leading zeros.
+    """A name without the first word of its kind, at any place, and without leading zeros.
 
-    Words of one letter count at the ends only, where `without_word` takes them; one that touches a
-    number is a word too: 0001rgb.
+    Words of one letter count at the ends only; there `without_word` removes them. A word may touch
+    a number: 0001rgb.
     """
     plain = without_word(name, kind)
     images = f"{WORDS['rgb']} {WORDS['thermal']}"

@@ -1,4 +1,4 @@
-"""One data set class for every layout: pairs of RGB and thermal files, or RGB, labelled or not."""
+"""The data set class of every layout: RGB-thermal pairs or RGB images, labelled or not."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ from samantic.progress import progress
 
 
 class PairedFolder(Dataset[Sample]):
-    """The labelled pairs of one split.
+    """The pairs of one split, with labels unless `labelled` is False.
 
-    The layout says in which folders they lie; see docs/datasets.md. SPLIT.txt lists the file stems
-    of a split, one a line; where a layout has a folder for each split, its stems are the split, and
-    without any such file the split `all` is every stem. "train[:90%]" and "train[90%:]" are the
-    first nine tenths of `train` and the rest, in the order of the stems.
+    The layout defines the folders; see docs/datasets.md. SPLIT.txt lists the file stems of a split,
+    one a line. Where a layout has a folder for each split, the stems in the folder are the split.
+    Without a list, the split `all` is every stem. "train[:90%]" and "train[90%:]" are the first
+    nine tenths of `train` and the rest, in the order of the stems.
 
     Args:
         root: Folder of the data set.
         layout: Key of `CATALOG`, or a data card.
         split: Name of the split.
         classes: Class names by label id, where the layout does not define them.
-        transform: Applied to every sample, e.g. `augment.RandomCrop`.
-        camera: How thermal values become 0..1 and thermal pixels RGB's.
-        labelled: Whether there are labels.
+        transform: Applied to every sample, e.g. `RandomCrop`.
+        camera: How thermal values become 0..1, and how thermal pixels map to RGB pixels.
+        labelled: Whether to read labels.
 
     Attributes:
-        notes: What a user should know of the folders, such as files there that are not read.
+        notes: Notes for the user, such as files in the folders that are not read.
 
     Raises:
-        InputError: A folder, split or partner file is missing, or the split is empty. Broken
-            files are reported when they are read.
+        InputError: A folder, split or partner file is missing, or the split is empty. Broken files
+            are reported when they are read.
 
     Example:
         >>> data = PairedFolder("shared/data/mfnet_mini", "mfnet", "test")
@@ -88,10 +88,10 @@ class PairedFolder(Dataset[Sample]):
         return self.with_raw(index)[0]
 
     def with_raw(self, index: int) -> tuple[Sample, RawPair]:
-        """A pair, and its images as the cameras gave them; its files are read once.
+        """A sample, and its images before scaling and warping; the files are read once.
 
         Raises:
-            InputError: As `read_sample` raises it.
+            InputError: A file cannot be used; see `read_sample`.
         """
         files = self.files[index]
         raw = read_pair(files)
@@ -100,27 +100,27 @@ class PairedFolder(Dataset[Sample]):
 
     @property
     def noun(self) -> str:
-        """What one of them is called: pair, or image where there is one camera."""
+        """The word for one sample: pair, or image where there is one camera."""
         return noun(self.spec.modalities)
 
     def subset(self, name: str) -> str | None:
-        """The subset, such as day or night, that a file name tells; None if it tells none."""
+        """The subset, such as day or night, that a file name's ending gives; else None."""
         endings = self.spec.subsets.items()
         return next((subset for ending, subset in endings if name.endswith(ending)), None)
 
     def check_reader(
         self, who: str, modalities: Sequence[str], classes: Sequence[str], cure: str
     ) -> None:
-        """Refuse a network that finds no image here that it reads, or knows other classes.
+        """Refuse a network that reads none of this data set's sensors, or has other classes.
 
         Args:
-            who: The network, for the message.
-            modalities: What it reads.
-            classes: What it knows, by label id.
-            cure: What to do about it.
+            who: Name of the network, for the message.
+            modalities: The modalities that it reads.
+            classes: Its class names by label id.
+            cure: What the user can do, for the message.
 
         Raises:
-            InputError: It is such a network.
+            InputError: The network does not fit.
         """
         there = self.spec.modalities
         if not set(there) & set(modalities):
@@ -156,16 +156,16 @@ class PairedFolder(Dataset[Sample]):
         return dataset_scaling(image for image in images if image is not None)
 
     def refuse_repeats(self) -> None:
-        """Refuse a list that names a pair twice, where figures are measured.
+        """Refuse a list that names a pair twice, since the pair would bias metrics.
 
         Raises:
-            InputError: It does.
+            InputError: The list names a pair twice.
         """
         if self._repeats:
             raise InputError(f"{self._repeats}; a pair that counts twice biases figures, keep one")
 
     def keep_evenly(self, most: int) -> None:
-        """Keep at most so many pairs, evenly spaced, in their order."""
+        """Keep at most `most` pairs, evenly spaced, in their order."""
         self.files = [self.files[place] for place in even_places(len(self.files), most)]
 
     def _files(self) -> list[Files]:

@@ -1,4 +1,4 @@
-"""A look at some files of a split before any work, for what would go wrong in every one of them."""
+"""Check some files of a split before any work, for faults that all of its files may share."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from samantic.data.thermal import RawThermal, refuse_unit
 from samantic.errors import InputError
 
 FRAMES = 32
-"""Thermal images that are looked at, evenly spaced."""
+"""Number of thermal images that are checked, evenly spaced."""
 
 
 class Keys(NamedTuple):
-    """What the user calls what sets these.
+    """Names of the options that set these values, as the user typed them.
 
     Attributes:
         scaling: The thermal scaling.
@@ -39,16 +39,17 @@ TYPED = Keys("--thermal-scaling", "--colors #000000,#ffffff")
 
 
 def check_split(pairs: PairedFolder, keys: Keys) -> None:
-    """Refuse a split whose thermal images or labels are in another unit than is said of them.
+    """Refuse a split whose thermal images or labels do not fit its configuration.
 
     Files that cannot be read are skipped: they are reported when they are needed.
 
     Args:
         pairs: The split, with its camera.
-        keys: What sets what, for the message.
+        keys: Names of the options, for the message.
 
     Raises:
-        InputError: It is such a split.
+        InputError: Thermal values or image sizes do not fit the camera, or labels are black and
+            white masks.
     """
     where, scaling = f"{pairs.root}, {pairs.split}", pairs.camera.scaling
     check_kinds(pairs.files, scaling, where, keys)
@@ -66,15 +67,16 @@ def check_split(pairs: PairedFolder, keys: Keys) -> None:
 def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True) -> None:
     """Refuse pairs whose depth or sizes do not fit a camera; see `Camera.check`.
 
-    Where the first pair alone is odd, it is reported when it is needed.
+    Up to three pairs are checked: the first, the middle and the last. If one of them fits, nothing
+    is refused here.
 
     Args:
         files: The pairs.
         camera: How they are read.
-        depth: Whether to refuse pairs of which the depth alone does not fit.
+        depth: Whether to refuse pairs of which only the depth does not fit.
 
     Raises:
-        InputError: They do not fit.
+        InputError: No checked pair fits.
     """
     first: InputError | None = None
     for pair in {place: files[place] for place in (0, len(files) // 2, -1) if files}.values():
@@ -94,18 +96,18 @@ def check_cameras(files: Sequence[Files], camera: Camera, *, depth: bool = True)
 
 
 def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse pairs of which no one range makes sense; see `refuse_mixed` and `refuse_unit`.
+    """Refuse thermal values that do not fit a fixed range (`refuse_mixed`, `refuse_unit`).
 
-    Gray levels that `8-bit` reads need no look: a deeper image is refused by itself.
+    Other scalings are not checked here: `8-bit` refuses every deeper image when it is read.
 
     Args:
         files: The pairs.
-        scaling: What makes their thermal values 0..1.
-        where: What to call them in the error.
-        keys: What sets what.
+        scaling: How thermal values become 0..1.
+        where: What to call the pairs in the error.
+        keys: Names of the options, for the error.
 
     Raises:
-        InputError: They do.
+        InputError: The values do not fit.
     """
     if scaling.kind == "fixed":
         seen = _seen(files, scaling)
@@ -114,10 +116,10 @@ def check_unit(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys)
 
 
 def check_kinds(files: Sequence[Files], scaling: Scaling, where: str, keys: Keys) -> None:
-    """Refuse a data set of several kinds of thermal values, `8-bit` or not; see `refuse_mixed`.
+    """Refuse a data set with several kinds of thermal values, unless the scaling is `frame`.
 
     Raises:
-        InputError: It is one.
+        InputError: There are several kinds; see `refuse_mixed`.
     """
     if scaling.kind != "frame":
         refuse_mixed(_seen(files, scaling), scaling, where, keys.scaling)
@@ -130,17 +132,18 @@ def _seen(files: Sequence[Files], scaling: Scaling) -> list[tuple[str, RawTherma
 
 
 def refuse_masks(counts: NDArray[np.int64], code: LabelCode, where: str, keys: Keys) -> None:
-    """Refuse labels without any id but 0 and 255: masks in black and white.
+    """Refuse labels that hold only 0 and 255: black and white masks.
 
     Args:
-        counts: (K + 1 or more,) pixels of each class, and last of those that do not count.
-        code: What ids mean; where 255 is not the only one that is ignored, or gray colours say
-            what it is, nothing is refused.
+        counts: (K + 1 or more,) number of pixels of each class; the last entry counts ignored
+            pixels.
+        code: How label values map to classes. Nothing is refused where it gives ids, further
+            ignored ids, gray colours or objects.
         where: What to call the labels in the error.
-        keys: What sets what.
+        keys: Names of the options, for the error.
 
     Raises:
-        InputError: They are such masks.
+        InputError: The labels are such masks.
     """
     plain = not (code.ids or code.ignored or code.gray or code.objects)
     if plain and counts[0] and counts[-1] and not counts[1:-1].any():

@@ -1,10 +1,10 @@
-"""Raw counts in the files of thermal cameras: FLIR's R-JPEG, FFF and SEQ, and DJI's R-JPEG.
+"""Raw counts in files of thermal cameras: R-JPEG, FFF, SEQ and CSQ of FLIR, and R-JPEG of DJI.
 
-Such a JPEG shows a coloured picture and holds what the sensor measured beside it. FLIR puts an FFF
-file into segments of the JPEG: a header, a list of records, and one of them is the image, plain or
-as PNG. A SEQ is FFF files one after the other, and a CSQ such ones with images of JPEG-LS. DJI puts
-plain counts into segments of their own. The places of the fields are those that ExifTool's
-documentation of FLIR's and DJI's tags gives.
+A radiometric JPEG holds a coloured picture and the sensor's raw counts. FLIR stores an FFF file in
+segments of the JPEG: a header, a list of records, and in one record the image, plain or as PNG. A
+SEQ holds FFF files one after the other; a CSQ holds FFF files whose images are JPEG-LS. DJI stores
+plain counts in its own segments. The offsets of the fields are those in ExifTool's documentation of
+the FLIR and DJI tags.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from PIL import Image
 Counts = NDArray[np.uint16]
 
 MOST_PIXELS = 1 << 24
-"""Largest image that is read, many times that of any camera; a broken file may claim any size."""
+"""Pixels of the largest image that is read, far more than any camera has; a broken file may claim
+any size."""
 
 _JPEG, _FFF, _FLIR = b"\xff\xd8", b"FFF\0", b"FLIR\0"
 _HEADER, _RECORD = 64, 32
@@ -33,10 +34,10 @@ _JPEG_LS = b"\xff\xd8\xff\xf7"
 
 
 class Planck(NamedTuple):
-    """Constants of a FLIR camera, by which counts become temperatures.
+    """Constants of a FLIR camera that turn counts into temperatures.
 
-    T = B / ln(R1 / (R2 (S + O)) + F) of counts S, in kelvin, for an emissivity of 1 and no air
-    between; ExifTool's names without `Planck`.
+    T = B / ln(R1 / (R2 (S + O)) + F) in kelvin, for counts S, an emissivity of 1 and no atmosphere
+    in between. The names are ExifTool's, without the prefix `Planck`.
     """
 
     r1: float
@@ -46,19 +47,19 @@ class Planck(NamedTuple):
     r2: float
 
     def kelvin(self, counts: Counts) -> NDArray[np.float32]:
-        """Temperatures (H, W) in kelvin; NaN where a count stands for none."""
+        """Temperatures (H, W) in kelvin; NaN where the formula has no value for a count."""
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio = self.r1 / (self.r2 * (counts.astype(np.float64) + self.o)) + self.f
             return (self.b / np.log(ratio)).astype(np.float32)
 
 
 class Thermogram(NamedTuple):
-    """What a camera measured.
+    """A frame of a thermal camera.
 
     Attributes:
         counts: (H, W) uint16.
-        maker: Whose file it is: FLIR or DJI.
-        planck: What turns counts into temperatures, where the file says it.
+        maker: Maker of the camera: FLIR or DJI.
+        planck: Constants that turn counts into temperatures, where the file has them.
     """
 
     counts: Counts
@@ -67,10 +68,10 @@ class Thermogram(NamedTuple):
 
 
 def thermograms(path: Path) -> list[Thermogram]:
-    """What a file of a thermal camera measured, one of each frame; empty for any other file.
+    """The frames of a thermal camera's file; an empty list for any other file.
 
     Raises:
-        ValueError: It is such a file, and damaged, or compressed in a way that is not read.
+        ValueError: The file is damaged, or compressed in a way that is not supported.
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
@@ -87,10 +88,10 @@ def thermograms(path: Path) -> list[Thermogram]:
 
 
 def _embedded(data: bytes) -> tuple[bytes, Counts | None]:
-    """The FFF file inside a JPEG, b"" without; and DJI's counts, None without.
+    """The FFF file inside a JPEG (b"" if there is none), and DJI's counts (None if there are none).
 
     Raises:
-        ValueError: Parts of it are missing.
+        ValueError: Parts of the FFF file are missing.
     """
     parts: dict[int, bytes] = {}
     raw, dji, size, last = [], False, (0, 0), -1
@@ -110,7 +111,7 @@ def _embedded(data: bytes) -> tuple[bytes, Counts | None]:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of each segment of a JPEG before its picture."""
+    """Marker and content of each segment of a JPEG before its compressed picture."""
     place = 2
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != _SCAN:
         marker, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4], "big")
@@ -119,10 +120,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _plain(raw: bytes, picture: tuple[int, ...]) -> Counts:
-    """DJI's counts, which say nothing of their size; their aspect is the picture's.
+    """DJI's counts (H, W); their size follows from the picture's aspect ratio.
 
     Raises:
-        ValueError: They do not fill an image of that aspect.
+        ValueError: The counts do not fill an image of that aspect ratio.
     """
     high, wide = picture
     count = len(raw) // 2
@@ -133,7 +134,7 @@ def _plain(raw: bytes, picture: tuple[int, ...]) -> Counts:
 
 
 def _frames(data: bytes) -> Iterator[Thermogram]:
-    """FFF files that lie one after the other, with anything but their magic bytes between."""
+    """The frames of FFF files that lie one after the other, with any bytes in between."""
     place = 0
     while place >= 0:
         found, length = _frame(data, place)
@@ -142,10 +143,10 @@ def _frames(data: bytes) -> Iterator[Thermogram]:
 
 
 def _frame(data: bytes, start: int) -> tuple[Thermogram, int]:
-    """The image of the FFF file that starts at a place, and the file's length in bytes.
+    """The image of the FFF file that starts at `start`, and the file's length in bytes.
 
     Raises:
-        ValueError: It is damaged, or holds no image that can be read.
+        ValueError: The file is damaged, or holds no image that can be read.
     """
     try:
         order = next(
@@ -172,13 +173,13 @@ def _frame(data: bytes, start: int) -> tuple[Thermogram, int]:
 
 
 def _image(record: bytes) -> Counts:
-    """The image of a record: its own byte order, size, and counts, plain or as PNG.
+    """The counts (H, W) of a record, plain or as PNG. The record gives its byte order and size.
 
-    A PNG's samples lie in either order of bytes: that is the right one in which neighbours are more
-    alike.
+    The samples of a PNG may have either byte order. The order in which neighbouring pixels differ
+    less is taken as the right one.
 
     Raises:
-        ValueError: It is no such image.
+        ValueError: The record holds no such image.
     """
     order = next(o for o in "<>" if struct.unpack_from(f"{o}H", record)[0] <= 3)
     width, height = struct.unpack_from(f"{order}HH", record, 2)
@@ -202,10 +203,10 @@ def _image(record: bytes) -> Counts:
 
 
 def _jpeg_ls(payload: bytes, height: int, width: int) -> Counts:
-    """The frame of a CSQ, decoded by PyAV.
+    """Decode the frame of a CSQ with PyAV.
 
     Raises:
-        ValueError: PyAV is not installed, or it is damaged or of another size.
+        ValueError: PyAV is not installed, or the frame is damaged or has another size.
     """
     try:
         import av
@@ -228,12 +229,12 @@ def _jpeg_ls(payload: bytes, height: int, width: int) -> Counts:
 
 
 def _roughness(pixels: Counts) -> float:
-    """Mean difference of neighbours."""
+    """Mean absolute difference of neighbouring pixels."""
     return float(np.abs(np.diff(pixels.astype(np.int32), axis=1)).mean())
 
 
 def _planck(record: bytes) -> Planck | None:
-    """The constants of a record of the camera; None where it has none."""
+    """The constants in a camera record; None if it has none."""
     order = next(o for o in "<>" if struct.unpack_from(f"{o}H", record)[0] <= 3)
     r1, b, f = struct.unpack_from(f"{order}fff", record, 0x58)
     o, r2 = struct.unpack_from(f"{order}if", record, 0x308)

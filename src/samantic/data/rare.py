@@ -1,7 +1,8 @@
-"""Pairs in which rare classes come more often: by choice of frames and crops, and by pasting.
+"""Rare classes shown more often: by the choice of frames and crops, and by copy-paste.
 
-Copy-paste after Ghiasi et al. (arXiv 2012.07177), between frames that one rig took at one time of
-day: what is pasted keeps its place in the image, and with it its size on the road.
+Copy-paste follows Ghiasi et al. (arXiv 2012.07177), between frames of one rig and one subset, such
+as day or night. A pasted object keeps its place in the image or is mirrored, so its size fits its
+place on the road.
 """
 
 from __future__ import annotations
@@ -24,40 +25,43 @@ from samantic.data.samples import Sample
 from samantic.progress import progress
 
 LEAST = 50
-"""A class with fewer pixels in a frame is not looked for there."""
+"""A class with fewer pixels in a frame does not count as present in that frame."""
 
 MARGIN = 7
-"""Pixels around a pasted thing, over which it passes into the frame: its shadow, its warmth."""
+"""Width in pixels of the border around a pasted object in which it is blended into the frame, so
+that its shadow and its warmth fade out."""
 
 
 class Found(NamedTuple):
-    """Where classes occur.
+    """Where the classes occur.
 
     Attributes:
-        pixels: (n, K) int64, of each class in each of n frames.
-        wanted: (K,) float, how often each class is to be drawn; 0 for those that are never rare.
+        pixels: (n, K) int64, pixels of each class in each of n frames.
+        wanted: (K,) float, relative frequency with which each class is drawn; 0 for the class with
+            the most pixels and for those that no frame has.
     """
 
     pixels: Tensor
     wanted: Tensor
 
     def frames(self, label: int) -> Tensor:
-        """The frames that have enough of a class."""
+        """Indices of the frames that have at least `LEAST` pixels of a class."""
         return (self.pixels[:, label] >= LEAST).nonzero()[:, 0]
 
 
 class Balanced(Dataset[Sample]):
-    """Crops of labelled pairs, a share of them around rare classes, and things of other frames.
+    """Crops of labelled pairs, of which a share shows rare classes or pasted objects.
 
-    With probability `augment.rare` a class is drawn, then a frame that has it, and the crop shows
-    one of its pixels. A class that n frames have is drawn in proportion to the square root of n,
-    the one with most pixels never. With probability `augment.paste` a class is drawn likewise, then
-    another frame of the same subset (such as day and night) that has it, and one connected region
-    of it, RGB, thermal and labels together, is pasted at its own place or at its mirror image's.
+    With probability `augment.rare` a class is drawn, then a frame that has it, and the crop
+    contains one of its pixels. A class that occurs in n frames is drawn in proportion to the square
+    root of n; the class with the most pixels is never drawn. With probability `augment.paste` a
+    class is drawn in the same way, then another frame of the same subset (such as day or night)
+    that has it. One connected region of the class is pasted in RGB, thermal and labels, at its own
+    place or mirrored.
 
     Args:
         pairs: The pairs, labelled and without a transform.
-        config: The changes.
+        config: Probabilities and options of the changes.
     """
 
     def __init__(self, pairs: PairedFolder, config: AugmentConfig) -> None:
@@ -81,13 +85,13 @@ class Balanced(Dataset[Sample]):
         return crop_sample(sample, self.crop.draw(*sample.size, pixel), self.crop.fill)
 
     def _draw(self, probability: float) -> int | None:
-        """With a probability, a rare class."""
+        """Draw a class with the given probability; None otherwise."""
         if float(torch.rand(())) >= probability or not bool(self.found.wanted.any()):
             return None
         return int(torch.multinomial(self.found.wanted, 1))
 
     def _paste(self, sample: Sample, index: int, label: int) -> Sample:
-        """Put a thing of another frame into a sample, if a frame that fits has one."""
+        """Paste a region of a class from another frame that fits, if there is one."""
         alike = [
             frame
             for frame in self.found.frames(label).tolist()
@@ -119,9 +123,10 @@ def find_classes(pairs: PairedFolder) -> Found:
 
 
 def paste(sample: Sample, source: Sample, mask: Tensor) -> Sample:
-    """Put what a mask (H, W) shows of one pair into another of its size.
+    """Paste the pixels of a mask (H, W) from one pair into another pair of the same size.
 
-    Labels change under the mask; images also around it, less the farther it is.
+    Labels change inside the mask only. Images are also blended around it; the weight falls with the
+    distance.
     """
     size = 2 * MARGIN + 1
     share = F.avg_pool2d(mask[None].float(), size, 1, MARGIN, count_include_pad=False)
@@ -139,7 +144,7 @@ def _mirrored(sample: Sample) -> Sample:
 
 
 def _region(mask: Tensor) -> Tensor:
-    """One connected region of a mask (H, W), drawn by its pixels."""
+    """One connected region of a mask (H, W), drawn with a probability proportional to its size."""
     ids: NDArray[np.int32] = ndimage.label(mask.numpy(), np.ones((3, 3)))[0]
     places = mask.nonzero()
     row, column = places[int(torch.randint(len(places), ()))].tolist()
@@ -147,7 +152,7 @@ def _region(mask: Tensor) -> Tensor:
 
 
 def _pixel(labels: Tensor, label: int) -> tuple[int, int] | None:
-    """A random pixel of a class; None where what was pasted hides it."""
+    """A random pixel of a class; None where pasted pixels cover the class."""
     places = (labels == label).nonzero()
     if not len(places):
         return None

@@ -1,8 +1,8 @@
-"""Decoded image files: numbers, and what they stand for.
+"""Decoded image files: their values, and what the values mean.
 
-A pixel of a file is a gray level or a measured value, the index of a colour in a palette, or a
-colour. The same file can be asked for its gray levels, for its colours, or for the numbers that it
-holds; a question that it cannot answer is refused, never answered with other numbers.
+A pixel of a file is a gray level or a measured value, an index into a palette, or a colour. A
+`Raster` returns gray levels, colours, or the stored values. A request that the file cannot answer
+correctly is refused.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from samantic.data.headers import Header
 from samantic.errors import InputError
 
 GRAY_TOLERANCE = 8
-"""Largest difference between the channels of a thermal image that counts as equal (JPEG)."""
+"""Largest difference between the channels of a thermal image that still counts as equal (JPEG)."""
 
 _OPAQUE = 255
 _SINGLE = ("1", "L", "LA", "La", "I", "F")
@@ -29,15 +29,16 @@ class Raster:
     """The pixels of an image file.
 
     Attributes:
-        name: What to call it in an error.
-        kind: What a sample is: `gray` a level or a value, `palette` an index, `colour` a colour.
-        samples: (H, W) as the file has them, uint8 to float32; (H, W, 3) uint8 of colours.
-        bits: Bits of a sample in the file; samples of fewer than 8 reach 2^bits - 1.
+        name: What to call the file in an error.
+        kind: What a sample is: `gray` (a level or a measured value), `palette` (an index) or
+            `colour`.
+        samples: (H, W) as the file has them, uint8 to float32; (H, W, 3) uint8 for colours.
+        bits: Bits of a sample in the file; samples of fewer than 8 bits reach 2^bits - 1.
         palette: (n, 3) uint8, the colour of each index; empty without a palette.
-        opacity: (H, W) uint8; None of a file without.
+        opacity: (H, W) uint8; None for a file without opacity.
         channels: Channels of the file, opacity included.
-        decoded: How many of them were decoded.
-        lossy: How the file was compressed with loss; "" if it was not.
+        decoded: Number of channels that were decoded.
+        lossy: The kind of lossy compression; "" if there is none.
     """
 
     name: str
@@ -52,20 +53,20 @@ class Raster:
 
     @property
     def step(self) -> int:
-        """From one sample to the next in gray levels 0..255: 85 of 2 bits, 1 of 8."""
+        """Gray levels (0..255) between two neighbouring sample values: 85 for 2 bits, 1 for 8."""
         return 255 // (2**self.bits - 1) if self.bits < 8 else 1
 
     @property
     def gray_palette(self) -> NDArray[np.uint8] | None:
-        """(n,) gray level of each index, where the whole palette is gray."""
+        """(n,) gray level of each index, where the whole palette is gray; else None."""
         same = (self.palette == self.palette[:, :1]).all()
         return self.palette[:, 0] if len(self.palette) and same else None
 
     def colours(self) -> NDArray[np.uint8]:
-        """(H, W, 3): palettes looked up, gray levels in all three channels.
+        """Colours (H, W, 3): palette indices are looked up, gray levels fill all three channels.
 
         Raises:
-            InputError: It has more than 8 bits, or an index beyond its palette.
+            InputError: The file has more than 8 bits, or an index beyond its palette.
         """
         if self.kind == "colour":
             return self.samples
@@ -85,10 +86,10 @@ class Raster:
         return np.repeat((self.samples * np.uint8(self.step))[..., None], 3, axis=-1)
 
     def levels(self) -> NDArray[Any]:
-        """(H, W) gray levels 0..255, or what a deeper file measured, as it is.
+        """Gray levels (H, W) 0..255, or the unchanged values of a file with more than 8 bits.
 
         Raises:
-            InputError: Its colours differ from gray, or a pixel is transparent.
+            InputError: Its colours are not gray, or a pixel is transparent.
         """
         if self.kind == "gray":
             levels = self.samples if self.step == 1 else self.samples * np.uint8(self.step)
@@ -98,10 +99,10 @@ class Raster:
         return levels
 
     def refuse_transparent(self, what: str) -> None:
-        """Refuse pixels that are transparent and so have none of `what`.
+        """Refuse a file with transparent pixels; `what` names the values that these pixels lack.
 
         Raises:
-            InputError: There are such.
+            InputError: A pixel is transparent.
         """
         if self.opacity is not None and (clear := (self.opacity < _OPAQUE).mean()) > 0:
             raise InputError(
@@ -110,10 +111,10 @@ class Raster:
             )
 
     def refuse_dropped(self) -> None:
-        """Refuse a file with channels that are in no known relation to the first ones.
+        """Refuse a file with channels of unknown meaning beside gray or RGB.
 
         Raises:
-            InputError: There are such.
+            InputError: There are such channels.
         """
         if self.channels > self.decoded:
             raise InputError(
@@ -123,7 +124,7 @@ class Raster:
 
 
 def gray_of(pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
-    """(H, W) gray levels of (H, W, 3) colours.
+    """Gray levels (H, W) of colours (H, W, 3).
 
     Raises:
         InputError: The channels differ.
@@ -131,7 +132,7 @@ def gray_of(pixels: NDArray[np.uint8], name: str) -> NDArray[np.uint8]:
     if np.ptp(pixels.astype(np.int16), axis=-1).max() > GRAY_TOLERANCE:
         raise InputError(
             f"{name}: a thermal image in false colours, without raw counts inside; export it as "
-            "gray levels, or take the camera's radiometric files: colours cannot be turned back "
+            "gray levels, or use the camera's radiometric files: colours cannot be turned back "
             "into temperatures"
         )
     return pixels[..., 0]
@@ -143,10 +144,10 @@ def raster(image: Image.Image, name: str, header: Header) -> Raster:
     Args:
         image: The image.
         name: What to call it in an error.
-        header: What its file says of it.
+        header: The header of its file.
 
     Raises:
-        InputError: Its colours are no RGB, or were multiplied by an opacity.
+        InputError: Its colours are not RGB, or were multiplied by an opacity.
     """
     mode, pixels, bits = image.mode, np.asarray(image), header.bits
     palette = np.zeros((0, 3), np.uint8)
@@ -163,15 +164,15 @@ def raster(image: Image.Image, name: str, header: Header) -> Raster:
     opacity, own = _opacity(image, pixels), len(image.getbands())
     if opacity is not None and (header.premultiplied or "a" in mode) and opacity.min() < _OPAQUE:
         raise InputError(
-            f"{name}: its colours are multiplied by their opacity; save it with opacity apart "
-            "(unassociated alpha), or without"
+            f"{name}: its colours are multiplied by their opacity; save it with straight "
+            "(unassociated) alpha, or without alpha"
         )
     channels = max(header.channels, own)
     return Raster(name, kind, pixels, bits, palette, opacity, channels, own, header.lossy)
 
 
 def _gray(pixels: NDArray[Any], bits: int) -> tuple[NDArray[Any], int]:
-    """(H, W) samples as the file has them, native byte order: Pillow scales those below 8 bits."""
+    """Samples (H, W) in native byte order; undoes Pillow's scaling of those below 8 bits."""
     if pixels.dtype == bool:
         return pixels.astype(np.uint8), 1
     pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
@@ -181,7 +182,7 @@ def _gray(pixels: NDArray[Any], bits: int) -> tuple[NDArray[Any], int]:
 
 
 def _opacity(image: Image.Image, pixels: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """(H, W) opacity, from a channel, or from the level, index or colour that stands for none."""
+    """Opacity (H, W), from a channel or from the level, index or colour marked as transparent."""
     if image.mode in ("LA", "La", "PA", "RGBA", "RGBa"):
         opacity: NDArray[np.uint8] = np.asarray(image)[..., -1]
         return opacity

@@ -1,4 +1,4 @@
-"""Images shown to a network in another size than their own."""
+"""Images and maps resized for a network and back."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from torch import Tensor
 
 
 def network_scale(size: tuple[int, ...], short_side: int | None) -> float:
-    """By how much an image is magnified so that its short side has so many pixels.
+    """The factor by which an image is resized so that its short side has `short_side` pixels.
 
     Args:
         size: Height and width of the image in pixels.
-        short_side: None leaves the image as it is.
+        short_side: Wanted short side in pixels; None leaves the image unchanged.
     """
     return 1.0 if short_side is None else short_side / min(size)
 
 
 def magnify(images: Tensor | None, scale: float) -> Tensor | None:
-    """Images (N, C, H, W) in 0..1 at a magnification, bilinear with antialiasing.
+    """Resize images (N, C, H, W) in 0..1 by a factor, bilinearly with antialiasing.
 
-    Smaller images are a product with two matrices, since export formats have no antialiased resize.
+    Export formats have no antialiased resize, so shrinking is a product with two matrices.
     """
     if images is None or scale == 1:
         return images
     height, width = (max(1, round(scale * side)) for side in images.shape[-2:])
-    if scale > 1:  # antialiasing changes nothing
+    if scale > 1:  # antialiasing has no effect
         resized = F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
     else:
         rows = _weights(images.shape[-2], height).to(images)
@@ -36,9 +36,10 @@ def magnify(images: Tensor | None, scale: float) -> Tensor | None:
 
 
 def _weights(inside: int, outside: int) -> Tensor:
-    """(outside, inside), how much each pixel of a smaller side takes of each pixel of a side.
+    """Weights (outside, inside) of a side's pixels in each pixel of a smaller side.
 
-    A triangle around the pixel's middle, as wide as two pixels of the smaller side.
+    Each row is a triangle around the centre of the output pixel; its base is two output pixels
+    wide.
     """
     step = max(1.0, inside / outside)
     middles = (torch.arange(outside, dtype=torch.float64) + 0.5) * (inside / outside)
@@ -48,14 +49,14 @@ def _weights(inside: int, outside: int) -> Tensor:
 
 
 def resize_to(maps: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Logits or probabilities (N, K, h, w) of a magnified image in the image's own size."""
+    """Resize logits or probabilities (N, K, h, w) to the image's own size, bilinearly."""
     if maps.shape[-2:] == tuple(size):
         return maps
     return F.interpolate(maps, tuple(size), mode="bilinear", align_corners=False)
 
 
 def labels_at(labels: Tensor, size: tuple[int, ...]) -> Tensor:
-    """Class ids (N, H, W) int64 in another size, by nearest neighbour."""
+    """Resize class ids (N, H, W) int64 by nearest neighbour."""
     if labels.shape[-2:] == tuple(size):
         return labels
     return F.interpolate(labels[:, None].float(), tuple(size), mode="nearest-exact")[:, 0].long()

@@ -1,4 +1,4 @@
-"""Two cameras that see one scene from their own places: thermal is brought into RGB's image."""
+"""Two cameras with different viewpoints: the thermal image is warped into RGB's."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samantic.files import read_yaml
 from samantic.spelling import option
 
 RESIZE = "resize"
-"""In place of a calibration: both cameras see the same, only the sizes differ."""
+"""Replaces a calibration where both cameras see the same scene part and only the sizes differ."""
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
@@ -23,15 +23,16 @@ class Rig(NamedTuple):
     """How thermal pixels map to RGB pixels.
 
     Attributes:
-        matrix: 3x3 homography from thermal (x, y, 1) to RGB (x, y, 1) in pixels, centres at whole
-            numbers; None where both cameras see the same and only the sizes differ.
+        matrix: 3x3 homography from thermal (x, y, 1) to RGB (x, y, 1) in pixels, with pixel centres
+            at whole numbers; None where both cameras see the same part of the scene and only the
+            sizes differ.
     """
 
     matrix: Matrix | None
 
     def warp(self, thermal: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-        """Resample (h, w) thermal into RGB's (H, W), bilinearly; 0 where thermal sees nothing."""
-        from scipy import ndimage  # an exported model warps by itself, and needs none
+        """Warp (h, w) thermal into RGB's (H, W), bilinearly; 0 where thermal has no pixel."""
+        from scipy import ndimage  # imported here: an exported model warps without scipy
 
         columns, rows = self.places(thermal.shape, size)
         warped: NDArray[np.float32] = ndimage.map_coordinates(
@@ -42,12 +43,12 @@ class Rig(NamedTuple):
     def places(
         self, thermal: tuple[int, ...], size: tuple[int, int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where in a thermal image (h, w) each pixel (H, W) of RGB lies: its column and its row."""
+        """Column and row (H, W) in the thermal image (h, w) of each RGB pixel."""
         back = np.linalg.inv(self._homography(thermal, size))
         y, x = np.indices(size, dtype=np.float64)
         there = np.tensordot(back, np.stack([x, y, np.ones_like(x)]), axes=1)
         columns, rows = there[0] / there[2], there[1] / there[2]
-        if self.matrix is None:  # half a pixel of the border lies outside of the last centres
+        if self.matrix is None:  # border pixels map up to half a pixel beyond the outer centres
             columns, rows = columns.clip(0, thermal[1] - 1), rows.clip(0, thermal[0] - 1)
         return columns, rows
 
@@ -59,10 +60,10 @@ class Rig(NamedTuple):
 
 
 def read_rig(text: str | list[list[float]]) -> Rig:
-    """`resize`, a 3x3 or, affine, 2x3 matrix, or a YAML file that holds it as `thermal_to_rgb`.
+    """Read `resize`, a 3x3 or affine 2x3 matrix, or a YAML file with the key `thermal_to_rgb`.
 
     Raises:
-        InputError: There is no such file, or it holds no matrix that can be inverted.
+        InputError: There is no such file, or it holds no invertible matrix.
     """
     if text == RESIZE:
         return Rig(None)
@@ -74,10 +75,10 @@ def read_rig(text: str | list[list[float]]) -> Rig:
 
 
 def rig_from(matrix: Any, name: str) -> Rig:
-    """A rig of a nested list of numbers.
+    """Make a rig from a nested list of numbers.
 
     Raises:
-        InputError: It is no 3x3 or 2x3 matrix, or cannot be inverted.
+        InputError: The list is no 3x3 or 2x3 matrix, or the matrix cannot be inverted.
     """
     try:
         numbers = np.array(matrix, dtype=np.float64)

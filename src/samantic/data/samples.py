@@ -1,4 +1,4 @@
-"""One pair: its files, and what is read of them as tensors."""
+"""One pair: its files, and its images and labels as tensors."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Files(NamedTuple):
 
     Attributes:
         name: File stem.
-        images: The image of each sensor; a 4-channel one stands for both `rgb` and `thermal`.
-        labels: The label image.
+        images: The image of each sensor; a 4-channel file is the image of both `rgb` and `thermal`.
+        labels: The label image, or None.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Files(NamedTuple):
 
     @property
     def paths(self) -> list[Path | None]:
-        """An entry for each sensor."""
+        """The image file of each sensor; None for a missing one."""
         return [self.images.get(name) for name in SENSORS]
 
 
@@ -51,9 +51,9 @@ class Sample(NamedTuple):
 
     Attributes:
         name: File stem.
-        images: (C, H, W) float32 in [0, 1] of each sensor that is there.
+        images: (C, H, W) float32 in [0, 1] for each sensor that the pair has.
         labels: (H, W) int64, 255 ignored, or None.
-        inside: (H, W) bool, the pixels that a part shows of its image; None for all.
+        inside: (H, W) bool, the pixels that come from the image and not from padding; None for all.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Sample(NamedTuple):
         return self.images.get("thermal")
 
     def batch(self) -> tuple[Tensor | None, Tensor | None]:
-        """Its RGB and thermal image as batches of one, (1, C, H, W)."""
+        """The RGB and the thermal image as batches of one, (1, C, H, W); None for a missing one."""
         rgb, thermal = (None if x is None else x[None] for x in (self.rgb, self.thermal))
         return rgb, thermal
 
@@ -88,7 +88,7 @@ def read_pair(files: Files, camera: Camera = ALIGNED_8_BIT) -> RawPair:
 
     Args:
         files: The pair.
-        camera: Whether its scaling is of temperatures by Planck's law: then thermal is in kelvin.
+        camera: If its scaling uses Planck's law, thermal becomes kelvin; else it stays raw.
 
     Raises:
         InputError: A file is broken, or too small.
@@ -99,7 +99,7 @@ def read_pair(files: Files, camera: Camera = ALIGNED_8_BIT) -> RawPair:
 def read_images(
     files: Files, camera: Camera
 ) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
-    """Read RGB (H, W, 3) uint8 and thermal (H, W) in 0..1 as a camera sees it.
+    """Read RGB (H, W, 3) uint8 and thermal (H, W) in 0..1, scaled and warped by a camera.
 
     Raises:
         InputError: A file is broken or too small, or the thermal image does not fit the camera.
@@ -110,7 +110,7 @@ def read_images(
 def _seen(
     files: Files, raw: RawPair, camera: Camera
 ) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32] | None]:
-    """`read_images` of images that were read."""
+    """`read_images` for images that are already in memory."""
     rgb, heat = raw
     if heat is None:
         return rgb, None
@@ -128,7 +128,12 @@ def read_sample(files: Files, code: LabelCode, camera: Camera) -> Sample:
 
 
 def make_sample(files: Files, raw: RawPair, code: LabelCode, camera: Camera) -> Sample:
-    """`read_sample` of a pair whose images were read."""
+    """`read_sample` for a pair whose images are already in memory.
+
+    Raises:
+        InputError: Sizes differ, a label stands for no class, or the thermal image does not fit the
+            camera.
+    """
     rgb, thermal = _seen(files, raw, camera)
     labels = None
     if files.labels is not None:
@@ -145,6 +150,6 @@ def make_sample(files: Files, raw: RawPair, code: LabelCode, camera: Camera) -> 
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
-    """(H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
+    """Convert (H, W, 3) uint8 to (3, H, W) float32 in [0, 1]."""
     channels_first = pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.array(channels_first, np.float32, order="C")) / 255

@@ -1,7 +1,7 @@
-"""What a sensor is: one table, over which all code loops that does not care for the physics.
+"""The table of sensors; code that does not depend on a sensor's physics loops over it.
 
-A third sensor is a row here, a reader (`data/images.py`), its files in a data card and in the
-options, and an encoder that sees it.
+A third sensor needs a row here, a reader (`data/images.py`), its files in a data card and in the
+options, and an encoder that reads it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # exported files are at work without it
+if TYPE_CHECKING:  # exported files run without torch
     import torch
     from torch import Tensor
 
 T = TypeVar("T")
 
 Change = Callable[["Tensor", "torch.Generator"], "Tensor | None"]
-"""Takes images (N, C, H, W) in 0..1 and a generator; None is an image that is missing."""
+"""Function of images (N, C, H, W) in 0..1 and a generator; it returns None for a missing image."""
 
 
 def _blur(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Gaussian blur with a deviation of 3 pixels."""
-    from kornia.filters import gaussian_blur2d  # takes a second to import
+    """Gaussian blur with a standard deviation of 3 pixels."""
+    from kornia.filters import gaussian_blur2d  # the import takes a second
 
     return gaussian_blur2d(images, (19, 19), (3.0, 3.0))
 
 
 def _exposure(stops: float, images: Tensor, generator: torch.Generator) -> Tensor:
-    """Light times 2^stops before the camera's gamma of 2.2."""
+    """Change the exposure: multiply linear light by 2^stops, for a camera gamma of 2.2."""
     return (images * 2 ** (stops / 2.2)).clamp(0, 1)
 
 
@@ -46,9 +46,9 @@ class Sensor:
 
     Attributes:
         name: Its key in samples, batches, options and files.
-        title: What people call it.
-        channels: Of its images, (channels, H, W) in 0..1.
-        disturbances: What goes wrong with this sensor alone, by name.
+        title: Its name in reports.
+        channels: Channels of its images, (channels, H, W) in 0..1.
+        disturbances: Disturbances of this sensor alone, by name.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Sensor:
     disturbances: Mapping[str, Change]
 
     def as_colour(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) as the three channels that encoders of RGB read: (N, 3, H, W)."""
+        """Images (N, C, H, W) as the three channels that RGB encoders read: (N, 3, H, W)."""
         return images.expand(-1, 3, -1, -1)
 
     def as_pixels(self, image: Tensor) -> NDArray[np.uint8]:
-        """An image (C, H, W) in 0..1 as it is drawn: (H, W, 3) uint8, or (H, W) of one channel."""
+        """An image (C, H, W) in 0..1 for display: (H, W, 3) uint8, or (H, W) for one channel."""
         pixels: NDArray[np.uint8] = (image * 255).round().byte().permute(1, 2, 0).numpy()
         return pixels[..., 0] if self.channels == 1 else pixels
 
@@ -93,20 +93,21 @@ SENSORS = {
 """The sensors by name, in the order of columns in `present` and of pictures in reports."""
 
 REFERENCE = "rgb"
-"""The sensor whose pixels labels lie on, and which others are aligned to and moved against."""
+"""The sensor on whose pixels labels lie. Other sensors are aligned with it and shifted against
+it."""
 
 
 def given(images: Mapping[str, T | None]) -> dict[str, T]:
-    """What is there of some images by sensor, in the order of the table."""
+    """The images that are not None, in the order of the table."""
     return {name: x for name in SENSORS if (x := images.get(name)) is not None}
 
 
 def noun(names: Collection[str]) -> str:
-    """What one place seen by these sensors is called: a pair, or an image of one sensor."""
+    """The word for one sample of these sensors: a pair, or an image if there is one sensor."""
     return "pair" if len(names) > 1 else "image"
 
 
 def presence(names: Iterable[str]) -> list[bool]:
-    """A column for each sensor: whether it is among the names."""
+    """One entry for each sensor of the table: whether it is among the names."""
     there = set(names)
     return [name in there for name in SENSORS]

@@ -1,4 +1,4 @@
-"""Images moved by whole pixels, as cameras out of place see them."""
+"""Images shifted by whole pixels, as misaligned cameras see them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def shifted(images: Tensor, most: int) -> Tensor:
-    """Move each of (N, C, H, W) images by up to `most` whole pixels each way; borders repeat."""
+    """Shift each of (N, C, H, W) images by up to `most` whole pixels per axis; borders repeat."""
     if most == 0:
         return images
     down, right = (torch.randint(-most, most + 1, (len(images), 1)) for _ in range(2))
@@ -15,7 +15,7 @@ def shifted(images: Tensor, most: int) -> Tensor:
 
 
 def moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Move each of (N, C, H, W) images by its own whole pixels, (N, 1) each; borders repeat."""
+    """Shift each of (N, C, H, W) images by its own whole pixels, (N, 1) each; borders repeat."""
     height, width = images.shape[-2:]
     rows = (torch.arange(height) - down).clamp(0, height - 1).to(images.device)
     columns = (torch.arange(width) - right).clamp(0, width - 1).to(images.device)

@@ -1,4 +1,4 @@
-"""Which pairs a split is made of: its list, or its folders, and the partners of every name."""
+"""The pairs of a split: from its list or its folders, with all files of every name."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LEFT_OUT = ("has no partner and is left out", "have no partner and are left out
 
 
 class NoSplitError(InputError):
-    """A data set has no such split."""
+    """A data set has no split of this name."""
 
 
 class Part(NamedTuple):
-    """A split, or from which to which fraction of it, such as `train[:90%]`."""
+    """A split, or a part of it such as `train[:90%]`, from fraction `start` to `end`."""
 
     name: str
     start: float = 0.0
@@ -34,15 +34,15 @@ def read_part(text: str) -> Part:
     """Read the name of a split, or of a part of one.
 
     Raises:
-        InputError: The part has no extent, or passes the split's end.
+        InputError: The part is empty, or ends beyond 100 %.
     """
     match = re.fullmatch(r"(.+?)(?:\[(?:(\d+)%)?:(?:(\d+)%)?\])?", text)
     name, start, end = match.groups() if match else (text, None, None)
     first, last = int((start or "0")[:4]), int((end or "100")[:4])
     if not first < last <= 100:
         raise InputError(
-            f"split '{text[:60]}': no part of a split; its per cents must rise within 0..100, as "
-            "in train[:90%] or train[90%:]"
+            f"split '{text[:60]}': no part of a split; its percentages must rise within 0..100, "
+            "as in train[:90%] or train[90%:]"
         )
     return Part(name, first / 100, last / 100)
 
@@ -54,8 +54,8 @@ class SplitFiles:
     Attributes:
         names: The pairs.
         found: The files of each kind (rgb, thermal, labels) by name.
-        notes: What a user should know of the folders.
-        repeats: A sentence on the names that the list has twice; "" for none.
+        notes: Notes for the user about the folders.
+        repeats: A sentence on the names that the list holds twice; "" if there are none.
     """
 
     names: list[str]
@@ -71,7 +71,7 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
         root: Folder of the data set.
         spec: Its data card.
         split: Name of the split, or of a part of it.
-        labelled: Whether labels are looked for.
+        labelled: Whether to look for labels.
 
     Raises:
         NoSplitError: There is no such split.
@@ -99,7 +99,7 @@ def find_split(root: Path, spec: DatasetSpec, split: str, labelled: bool) -> Spl
     if part[1:] != (0, 1):
         names = sorted(names)[round(part.start * len(names)) : round(part.end * len(names))]
     lines = [line for parts in searched.values() for images in parts for line in images.notes()]
-    lines = list(dict.fromkeys(lines + guessed))  # rgb and thermal of one file lie in one folder
+    lines = list(dict.fromkeys(lines + guessed))  # one folder can hold both rgb and thermal
     if not names:
         why = "".join(f" ({line})" for line in lines[:1])
         raise InputError(f"{root}: the split '{split}' is empty{why}; add pairs to it")
@@ -125,7 +125,7 @@ def _no_list(listing: Path, root: Path, spec: DatasetSpec) -> NoSplitError:
 
 
 def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Images]:
-    """The images of a folder or pattern, or of those of several that are there."""
+    """The images of a pattern, or of several folders of which some may be missing."""
     patterns = [place] if is_there(root, place) else spec.of_split(place, split)
     there = [pattern for pattern in patterns if is_there(root, pattern)]
     if not there and "{split}" in place and "*" not in patterns[0]:
@@ -136,7 +136,7 @@ def _search(root: Path, place: str, spec: DatasetSpec, split: str) -> list[Image
 
 
 def _patterns(root: Path) -> str:
-    """How to name files that lie in one folder, told apart by a word; "" if there are none."""
+    """How to give the files of one folder by patterns, if their names tell their kind."""
     for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir())):
         names = [path.stem for path in sorted(folder.iterdir()) if is_image(path)]
         own = {kind: pattern_of(names, kind) for kind in ("rgb", "thermal", "labels")}
@@ -148,7 +148,7 @@ def _patterns(root: Path) -> str:
 
 
 def _joined(parts: Sequence[Images]) -> dict[str, Path]:
-    """The images of several folders, whose names must differ."""
+    """The images of several folders; a name may occur in one folder only."""
     found: dict[str, Path] = {}
     for images in parts:
         for name in images.keys() & found.keys():
@@ -158,10 +158,10 @@ def _joined(parts: Sequence[Images]) -> dict[str, Path]:
 
 
 def _settle_names(searched: Mapping[str, Sequence[Images]]) -> list[str]:
-    """Call partners by the name that the first kind has, where names differ a little.
+    """Give partners the name of the first kind's file, where their names differ a little.
 
     Returns:
-        A line on each folder in which more than letter case differs.
+        A line for each folder in which names differ in more than letter case.
     """
     (kind, first), *others = searched.items()
     names = [name for images in first for name in images]
@@ -177,7 +177,7 @@ def _settle_names(searched: Mapping[str, Sequence[Images]]) -> list[str]:
 
 
 def _lacking(found: Mapping[str, Mapping[str, Path]], names: Sequence[str]) -> dict[str, None]:
-    """Names without a file of every kind, in their order."""
+    """Names that lack a file of some kind, in their order."""
     return {name: None for name in names if any(name not in known for known in found.values())}
 
 
@@ -188,7 +188,7 @@ def _refuse(
     split: str,
     spec: DatasetSpec,
 ) -> None:
-    """Refuse names without a file of every kind; a kind without any file is reported once."""
+    """Refuse names that lack a file of some kind; a name without any file is reported once."""
     told: set[str] = set()
     problems, missing = [], []
     for kind, known in found.items():
@@ -210,13 +210,13 @@ def _refuse(
 
 
 def _alike(name: str, known: Mapping[str, Path]) -> str:
-    """A file whose name differs from a missing one in letter case only."""
+    """A note on a file whose name differs from a missing one in letter case only; else ""."""
     other = next((path.name for key, path in known.items() if key.lower() == name.lower()), None)
     return "" if other is None else f" (there is {other}: letter case counts)"
 
 
 def _unpaired(searched: Mapping[str, Sequence[Images]]) -> list[str]:
-    """Lines on files that are no pair's, where every file of the first kind makes one."""
+    """Lines on files that belong to no pair, where every file of the first kind makes a pair."""
     first, *others = searched.values()
     names = {name for images in first for name in images}
     lines = []
@@ -231,7 +231,7 @@ def _unpaired(searched: Mapping[str, Sequence[Images]]) -> list[str]:
 
 
 def _others(root: Path, spec: DatasetSpec) -> str:
-    """The splits that are listed."""
+    """A note on the splits that have a list; "" if there are none."""
     pattern = substitute(spec.listing, split="*")
     names = sorted(matched(pattern, path.name) for path in root.glob(pattern))
     return f" (there is a list of {', '.join(names)})" if names else ""

@@ -1,4 +1,4 @@
-"""Thermal images as sensors give them: 8 or 16 bits or floats, scaled to what a network reads."""
+"""Thermal images of 8 or 16 bits or floats, scaled to the 0..1 that a network reads."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ RawThermal = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 """(H, W) in the sensor's own unit: gray levels, counts, centikelvin, kelvin, degrees Celsius."""
 
 PERCENTILES = (1.0, 99.0)
-"""Share of the pixels in per cent below the low and the high end of a scale that is estimated."""
+"""Percentiles of the pixels at which an estimated scale begins and ends."""
 
 SCALE = "say how to scale them: frame (each image by its own range), or LOW,HIGH in their unit"
-"""What to do about values that are deeper than gray levels."""
+"""What to do about values deeper than 8 bits."""
 
 OUTLIER = 0.5
-"""A pixel is hot or dead if it lies this share of the image's range beyond all its neighbours."""
+"""Share of the image's range by which a hot or dead pixel exceeds all its neighbours."""
 
 CLIPPED = 0.5
-"""Share of an image beyond a fixed range from which the range is taken for another unit's."""
+"""Share of an image's pixels beyond a fixed range from which the image seems to have another
+unit."""
 
 FEW = 0.25
-"""A split is refused if this share of its images, two at least, lies beyond a fixed range."""
+"""Share of a split's images, at least two, beyond a fixed range from which the split is refused."""
 
 _NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)
 
 
 def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> NDArray[np.float32]:
-    """Map a thermal image to (H, W) float32 in 0..1; values beyond the range are cut off.
+    """Scale a thermal image to (H, W) float32 in 0..1; values beyond the range are clipped.
 
-    Pixels that are no number, and in images deeper than 8 bits hot and dead ones, take the median
-    of their neighbours first.
+    Pixels that are NaN or infinite first take the median of their neighbours; in images deeper than
+    8 bits, so do hot and dead pixels.
 
     Args:
-        raw: The image.
-        scaling: How.
+        raw: The image, (H, W).
+        scaling: How its values become 0..1.
         name: What to call the image in an error.
 
     Raises:
-        InputError: The image is deeper than 8 bits and the scaling says nothing of it.
+        InputError: The image is deeper than 8 bits and the scaling is 8-bit.
     """
     refuse_depth(raw, scaling, name)
     if scaling.kind == "8-bit":
@@ -60,10 +61,10 @@ def scale_thermal(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> N
 
 
 def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> None:
-    """Refuse an image of which the scaling says nothing.
+    """Refuse an image that is too deep for the scaling.
 
     Raises:
-        InputError: It is deeper than 8 bits, and the scaling is 8-bit.
+        InputError: The image is deeper than 8 bits, and the scaling is 8-bit.
     """
     if is_too_deep(raw, scaling):
         raise InputError(
@@ -73,12 +74,12 @@ def refuse_depth(raw: RawThermal, scaling: Scaling, name: str = "thermal") -> No
 
 
 def is_too_deep(raw: RawThermal, scaling: Scaling) -> bool:
-    """Whether an image is deeper than the gray levels that a scaling reads."""
+    """Whether an image is deeper than 8 bits although the scaling is 8-bit."""
     return scaling.kind == "8-bit" and raw.dtype != np.uint8
 
 
 def beyond(raw: RawThermal, scaling: Scaling) -> tuple[float, float]:
-    """The shares of the pixels below and above a fixed range; 0 of any other scaling."""
+    """The shares of the pixels below and above a fixed range; 0 for any other scaling."""
     values = raw[np.isfinite(raw)]
     if scaling.kind != "fixed" or values.size == 0:
         return 0.0, 0.0
@@ -88,19 +89,19 @@ def beyond(raw: RawThermal, scaling: Scaling) -> tuple[float, float]:
 def refuse_unit(
     images: Iterable[tuple[str, RawThermal]], scaling: Scaling, where: str, option: str
 ) -> None:
-    """Refuse images of which many lie beyond a fixed range, so that 0 or 1 is left of them.
+    """Refuse images of which many pixels lie beyond a fixed range and would become 0 or 1.
 
-    One image may have been saturated: alone it is refused only if all of it lies at one end.
+    A single image may be saturated. It is refused only if all of its pixels lie beyond one end.
 
     Args:
         images: Thermal images with their names.
-        scaling: What makes their values 0..1.
-        where: What to call them in the error.
-        option: What sets the scaling.
+        scaling: How their values become 0..1.
+        where: What to call the images in the error.
+        option: The option that sets the scaling, for the error.
 
     Raises:
-        InputError: More than half of the pixels of two or more images lie beyond, and these are
-            a quarter of all or more; or the one there is lies at one end altogether.
+        InputError: At least two images, and at least a quarter of all, have more than half of their
+            pixels beyond the range; or all pixels of the only image lie beyond one end.
     """
     ends, clipped, whole, count = [], [], False, 0
     for name, raw in images:
@@ -120,12 +121,12 @@ def refuse_unit(
 
 
 def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
-    """Replace pixels that are no number, hot or dead by the median of their eight neighbours.
+    """Replace NaN, infinite, hot and dead pixels by the median of their eight neighbours.
 
-    Hot and dead pixels are looked for in images deeper than 8 bits only.
+    Hot and dead pixels are searched in images deeper than 8 bits only.
 
     Returns:
-        (H, W) float64 and how many pixels were replaced.
+        (H, W) float64, and the number of pixels that were replaced.
     """
     values = raw.astype(np.float64)
     wrong = ~np.isfinite(values)
@@ -134,7 +135,7 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
     values[wrong] = np.median(values[~wrong])
     if raw.dtype == np.uint8:
         return values, 0
-    from scipy import ndimage  # takes a while to import; neither 8-bit images nor exports need it
+    from scipy import ndimage  # a slow import, which 8-bit images and exported models do not need
 
     low, high = np.percentile(values, PERCENTILES)
     margin = OUTLIER * max(high - low, 1e-12)
@@ -146,14 +147,14 @@ def clean(raw: RawThermal) -> tuple[NDArray[np.float64], int]:
 
 
 def dataset_scaling(images: Iterable[RawThermal]) -> Scaling:
-    """A fixed range for a data set, estimated from its images.
+    """Estimate a fixed range for a data set from its images.
 
     Args:
         images: Thermal images of one unit.
 
     Returns:
-        From the tenth percentile of the images' low ends to the ninetieth of their high ends, so
-        that a few odd frames do not set the range.
+        A range from the 10th percentile of the images' low ends to the 90th percentile of their
+        high ends, so that a few odd frames do not set it.
     """
     ends = np.array([np.percentile(clean(image)[0], PERCENTILES) for image in images])
     low, high = np.percentile(ends[:, 0], 10), np.percentile(ends[:, 1], 90)

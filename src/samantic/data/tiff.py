@@ -1,7 +1,8 @@
-"""TIFF of one channel whose samples Pillow does not read, or turns: plain strips, read here.
+"""TIFFs of one channel that Pillow does not read, or reads in the wrong byte order.
 
-Floats of 16 and 64 bits, and big-endian samples that are compressed, have one plain form: strips of
-rows, one after the other, as they are or each through zlib. Every page of a file is one image.
+Floats of 16 and 64 bits and compressed big-endian samples are read here if they are stored in
+strips: rows one after the other, uncompressed or compressed by zlib. Every page of a file is one
+image.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ TILES, FORMAT = 322, 339
 PLAIN, ZLIB = 1, (8, 32946)
 
 MOST_PIXELS = 1 << 27
-"""Largest page that is read; a broken file may claim any size."""
+"""Pixels of the largest page that is read; a broken file may claim any size."""
 
 MOST_PAGES = 100_000
-"""Pages of a file; a broken one may lead in a circle."""
+"""Largest number of pages in a file; the links of a broken file may form a loop."""
 
 _KINDS = {1: "u", 2: "i", 3: "f"}
 _DEPTHS = {"u": (8, 16, 32), "i": (8, 16, 32), "f": (16, 32, 64)}
 
 
 def is_plain(tags: Mapping[int, Any]) -> bool:
-    """Whether the tags of a page are those of strips that `plain_pages` reads."""
+    """Whether the tags of a page describe strips that `plain_pages` reads."""
     return (
         tags.get(CHANNELS, 1) == 1
         and tags.get(COMPRESSION, PLAIN) in (PLAIN, *ZLIB)
@@ -45,24 +46,24 @@ def is_plain(tags: Mapping[int, Any]) -> bool:
 
 
 def plain_pages(path: Path) -> Iterator[NDArray[Any]]:
-    """The pages of a file, (H, W) each in the machine's order of bytes.
+    """The pages of a file, (H, W) each in the machine's byte order.
 
     Raises:
-        ValueError: A page has another form than the first, or is cut off.
-        OSError: It cannot be read.
+        ValueError: A page has another form than plain strips of one channel, or is cut off.
+        OSError: The file cannot be read.
     """
     for file, tags, order in _directories(path):
         yield _page(file, tags, order)
 
 
 def plain_extents(path: Path) -> Iterator[tuple[int, int]]:
-    """Width and height of the pages of a file, of which nothing is decoded; see `plain_pages`."""
+    """Width and height of each page of a file, without decoding; see `plain_pages`."""
     for _, tags, _ in _directories(path):
         yield int(tags[WIDTH]), int(tags[HEIGHT])
 
 
 def _directories(path: Path) -> Iterator[tuple[Any, ImageFileDirectory_v2, str]]:
-    """The tags of the pages of a file, with the file and the order of its bytes."""
+    """The tags of each page of a file, with the open file and its byte order."""
     with path.open("rb") as file:
         start = file.read(16)
         big = b"\x2b" in start[2:4]
@@ -84,7 +85,7 @@ def _kind(tags: Mapping[int, Any]) -> str:
 
 
 def _page(file: Any, tags: Mapping[int, Any], order: str) -> NDArray[Any]:
-    """One page.
+    """Read one page.
 
     Raises:
         ValueError: Its strips do not fill it.

@@ -1,4 +1,4 @@
-"""Videos, frame by frame in their own depth, through PyAV (the extra `video`)."""
+"""Videos, read frame by frame in their own depth with PyAV (the extra `video`)."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ VIDEOS = (
 """Endings of files that are taken for videos."""
 
 FIRST = 100
-"""Frames whose times tell the rate."""
+"""Number of frames whose times give the frame rate."""
 
 TICKS = 1000
-"""Parts of a second in which written frames have their time."""
+"""Ticks of a second in the time base of written videos."""
 
 LONGEST = 86_400
-"""Most seconds between written frames, of longer breaks too: MP4 holds a frame for 37 hours."""
+"""Most seconds between written frames; a longer break is shortened to this. MP4 holds a frame for
+at most 37 hours."""
 
 
 class Frame(NamedTuple):
-    """An image of a recording.
+    """A frame of a recording.
 
     Attributes:
-        seconds: Its time.
-        image: (H, W, 3) uint8, or thermal (h, w) in its own depth; None where there is none.
-        why: `dropped` or `unreadable` where there is none.
+        seconds: Its time in seconds.
+        image: (H, W, 3) uint8, or thermal (h, w) in its own depth; None for a missing frame.
+        why: `dropped` or `unreadable` for a missing frame.
     """
 
     seconds: float
@@ -53,10 +54,13 @@ def is_video(path: Path) -> bool:
 
 
 def pyav(what: Path) -> ModuleType:
-    """PyAV.
+    """Import PyAV.
+
+    Args:
+        what: The video, for the error.
 
     Raises:
-        InputError: It is not installed.
+        InputError: PyAV is not installed.
     """
     try:
         import av
@@ -70,14 +74,15 @@ class Video:
 
     Args:
         path: The file.
-        thermal: Whether it is the thermal camera's: one channel in its own depth, or gray levels.
+        thermal: Whether the camera is thermal: then frames are one channel in its own depth, or
+            gray levels.
 
     Attributes:
-        rate: Frames a second, by the times of the first ones; None if they have none.
-        count: Frames, as far as the file says; 0 if it does not.
+        rate: Frames per second, from the times of the first frames; None if they have no times.
+        count: Number of frames according to the file; 0 if it does not say.
 
     Raises:
-        InputError: It is missing, no video, or PyAV is not installed.
+        InputError: The file is missing, no video, or PyAV is not installed.
     """
 
     def __init__(self, path: Path, thermal: bool) -> None:
@@ -100,14 +105,14 @@ class Video:
             raise InputError(f"{self.path}: not a readable video ({why}); copy it anew") from None
         if not container.streams.video:
             container.close()
-            raise InputError(f"{self.path}: holds no pictures; give a video")
+            raise InputError(f"{self.path}: has no video stream; give a video")
         return container
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames in the order of time; damaged ones have no image.
+        """The frames in temporal order; a damaged frame has no image.
 
         Raises:
-            InputError: They are no images of this camera.
+            InputError: The frames are no images of this camera.
         """
         av = pyav(self.path)
         with self._opened() as container:
@@ -117,7 +122,7 @@ class Video:
             for packet in _packets(av, container, stream):
                 try:
                     decoded = packet.decode()
-                except av.FFmpegError:  # the gap in time tells what is lost
+                except av.FFmpegError:  # the gap between frame times shows the loss
                     continue
                 for frame in decoded:
                     time = frame.time if frame.pts is not None else number / (self.rate or 25.0)
@@ -128,14 +133,14 @@ class Video:
                         yield Frame(time, self._pixels(frame))
 
     def _pixels(self, frame: Any) -> NDArray[Any]:
-        """The pixels of a frame, turned as the file says."""
+        """The pixels of a frame, rotated as the file says."""
         form = frame.format
         deep = max(part.bits for part in form.components) > 8
         gray = form.name.startswith("gray")
         if deep and (not self.thermal or not gray):
             raise InputError(
                 f"{self.path}: {form.name} pixels; give "
-                + ("gray or gray16le, as FFV1 has them" if self.thermal else "8 bits a colour")
+                + ("gray or gray16le, as FFV1 has them" if self.thermal else "8 bits per colour")
             )
         if gray and self.thermal:
             pixels: NDArray[Any] = frame.to_ndarray()
@@ -149,9 +154,9 @@ class Video:
 
 
 def _rate(av: ModuleType, container: Any, stream: Any) -> float | None:
-    """Frames a second by the median interval of the first ones, which are not decoded.
+    """Frames per second: the inverse of the median interval of the first frames, not decoded.
 
-    What a file says of its rate may be what a recorder was asked for, and not what it did.
+    The rate in the file's header may be the rate that was requested of the recorder.
     """
     packets = islice(_packets(av, container, stream), FIRST)
     times = sorted({float(p.pts * p.time_base) for p in packets if p.pts is not None})
@@ -160,7 +165,7 @@ def _rate(av: ModuleType, container: Any, stream: Any) -> float | None:
 
 
 def _packets(av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
-    """The packets of a stream, up to where the file is cut off."""
+    """The packets of a stream, up to the point where the file is cut off."""
     packets = container.demux(stream)
     while True:
         try:
@@ -175,8 +180,8 @@ class VideoWriter:
 
     Args:
         path: NAME.mp4 or NAME.mkv; levels need NAME.mkv.
-        like: An image of the size and channels of all.
-        rate: Frames a second, about.
+        like: An image of the size and channels of all frames.
+        rate: Approximate frames per second.
 
     Example:
         >>> with VideoWriter(Path("labels.mkv"), labels, 30) as video:
@@ -202,10 +207,10 @@ class VideoWriter:
             self.stream.options = {"crf": "20", "preset": "veryfast"}
 
     def write(self, pixels: NDArray[np.uint8], seconds: float) -> None:
-        """Add a frame; its time is later than that of the last one, by a tick up to `LONGEST`.
+        """Add a frame, at least one tick and at most `LONGEST` seconds after the last one.
 
         Raises:
-            InputError: It has another size than the first.
+            InputError: The frame has another size than the first.
         """
         if pixels.shape != self.shape:
             tall, wide = self.shape[:2]
@@ -229,7 +234,7 @@ class VideoWriter:
         return self.stream.height, self.stream.width
 
     def close(self) -> None:
-        """Write what is left, and the end of the file."""
+        """Write the buffered frames and the end of the file."""
         self.container.mux(self.stream.encode())
         self.container.close()
 

@@ -1,4 +1,4 @@
-"""The processes that read the pairs of a training: how many, and what they do in trouble."""
+"""The processes that read the pairs of a training: their number and their errors."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch import Tensor
 
 from samantic.progress import tell
 
-SHARED = Path("/dev/shm")  # noqa: S108  # the system's, where processes hand over batches
+SHARED = Path("/dev/shm")  # noqa: S108  # shared memory through which processes pass batches
 AHEAD = 2
-"""Batches that each process reads ahead, as PyTorch has it."""
+"""Number of batches that each process reads ahead, PyTorch's default."""
 
 SECONDS = 300
-"""A training ends if no batch comes for so long."""
+"""Longest wait for a batch in seconds; after this time a training ends."""
 
 
 def options_of(workers: int) -> dict[str, Any]:
-    """Options of a `DataLoader` with so many processes; 0 reads in the main one."""
+    """Options of a `DataLoader` with `workers` processes; with 0 the main process reads."""
     several: dict[str, Any] = {"timeout": SECONDS, "worker_init_fn": leave_trouble}
     return {
         "num_workers": workers,
@@ -34,9 +34,10 @@ def options_of(workers: int) -> dict[str, Any]:
 
 
 def leave_trouble(worker: int) -> None:
-    """Let the main process answer Ctrl-C, which a terminal sends to all, and tell of it.
+    """Make a reading process ignore Ctrl-C, which a terminal sends to all processes.
 
-    It ends the others, perhaps in the middle of a batch that one of them hands over.
+    The main process handles it, reports it and ends the others, perhaps while one of them hands
+    over a batch.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.excepthook = unless_left
@@ -45,25 +46,25 @@ def leave_trouble(worker: int) -> None:
 def unless_left(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Show an error of the thread that hands batches over, unless the main process has left."""
+    """Print an error of the thread that hands batches over, unless the main process has ended."""
     if not issubclass(kind, ConnectionError | EOFError):
         sys.__excepthook__(kind, error, trace)
 
 
 def fitting(workers: int, first: Callable[[], Any], batch_size: int) -> int:
-    """As many of the processes as shared memory has room for; a line if those are fewer.
+    """The number of processes for which shared memory has room; log a line if it is smaller.
 
-    Containers have 64 MB of it, in which a training would wait for ever. What is learnt does not
-    depend on the number of processes.
+    Containers have 64 MB of shared memory, with which a training could wait for ever. The number of
+    processes does not change what is learnt.
 
     Args:
-        workers: Processes that are wanted.
-        first: Reads a pair as they do, to see how large it is.
-        batch_size: Pairs of a batch.
+        workers: Wanted number of processes.
+        first: Reads one pair as the processes do, to measure its size.
+        batch_size: Number of pairs in a batch.
     """
     if not workers or not SHARED.is_dir():
         return workers
-    each = AHEAD * (batch_size + 1) * size_of(first())  # one more for validations
+    each = AHEAD * (batch_size + 1) * size_of(first())  # one more pair for validation
     free = shutil.disk_usage(SHARED).free
     if workers * each <= free:
         return workers

@@ -1,1 +1,1 @@
-"""How classes are shown to people: colours by class name, overlays, legends."""
+"""Display of classes: colours by class name, overlays, legends."""

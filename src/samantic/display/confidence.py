@@ -1,4 +1,4 @@
-"""Confidence as a picture: dark where the model does not know, bright where it is sure."""
+"""Confidence as an image: dark where it is low, bright where it is high."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 STOPS = ((0, 32, 77), (66, 78, 108), (124, 123, 120), (187, 172, 105), (255, 234, 70))
-"""Of cividis (Nuñez et al. 2018), which all kinds of colour vision read alike, from 0 to 1."""
+"""Colours of cividis (Nuñez et al. 2018) from 0 to 1; it looks alike in all kinds of colour
+vision."""
 
 
 def confidence_levels(confidence: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Confidence (H, W) in 0..1 as gray levels, of which 255 is 1."""
+    """Confidence (H, W) in 0..1 as gray levels; 255 is 1."""
     levels: NDArray[np.uint8] = (255 * confidence.clip(0, 1)).round().astype(np.uint8)
     return levels
 

@@ -1,4 +1,4 @@
-"""What classes are drawn on: RGB, thermal, or both, neither too dark nor too bright for colours."""
+"""The background of an overlay: RGB, thermal or both, not too dark or bright for colours."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from PIL import Image, ImageFilter
 from samantic.errors import InputError
 
 Ground = Literal["auto", "rgb", "thermal", "blend"]
-"""`rgb` and `thermal` are the images alone, `blend` is their mean. `auto` is RGB, brightened where
-all of it is dark, and thermal in those parts that stay dark."""
+"""`rgb` and `thermal` are the single images, `blend` is their mean. `auto` is RGB, brightened if it
+is dark as a whole, with thermal in those parts that stay dark."""
 
 GROUNDS: tuple[Ground, ...] = get_args(Ground)
 
 DARK = 60.0
-"""Median luminance of RGB, 0..255, below which `auto` mixes thermal in. A lamp that dazzles hardly
-moves the median."""
+"""Median luminance of RGB, 0..255, below which `auto` mixes thermal in. A lamp that dazzles the
+camera hardly changes the median."""
 
 MEAN = 100.0
-"""Mean that a darker RGB image and a brighter thermal image are brought to: colours show on it."""
+"""Mean to which a darker RGB image and a brighter thermal image are changed, so that colours are
+visible."""
 
 STRONGEST = 0.45
-"""Least exponent of the brightening; below it there is more noise than image."""
+"""Smallest exponent of the brightening; below it noise dominates."""
 
 UNLIT, LIT = 45.0, 110.0
-"""Local luminance of the brightened RGB up to which thermal alone is shown, and from which RGB is.
-"""
+"""Local luminance of the brightened RGB up to which only thermal is shown, and from which only RGB
+is shown."""
 
 
 def ground_of(
     rgb: NDArray[np.uint8] | None, thermal: NDArray[np.uint8] | None, kind: Ground = "auto"
 ) -> NDArray[np.uint8]:
-    """The image to draw on.
+    """The image on which classes are drawn.
 
     Args:
         rgb: (H, W, 3), or None.
@@ -73,7 +74,7 @@ def check_ground(
     """Refuse a ground whose image is missing.
 
     Raises:
-        InputError: It is none of `GROUNDS`, or needs an image that is not there.
+        InputError: The ground is not in `GROUNDS`, or its image is missing.
     """
     if kind not in GROUNDS:
         raise InputError(f"{option}: {kind!r} is none of {', '.join(GROUNDS)}; give one of them")
@@ -85,17 +86,17 @@ def check_ground(
 
 
 def luminance(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(H, W) in 0..255, ITU-R BT.601's weights."""
+    """Luminance (H, W) in 0..255, with the weights of ITU-R BT.601."""
     return rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def brightened(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An image darker than `MEAN`, by a power of its values, so that its mean comes near that."""
+    """Brighten an image darker than `MEAN` by a power of its values, to a mean close to `MEAN`."""
     return _toned(rgb, max(STRONGEST, min(1.0, _power(luminance(rgb)))))
 
 
 def stretched(thermal: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Values from 1 % to 99 % of the image on 0..255, darkened where the mean is above `MEAN`."""
+    """Stretch 1 % to 99 % of the values to 0..255; darken the image if its mean exceeds `MEAN`."""
     low, high = np.percentile(thermal, (1, 99))
     if high <= low:
         return thermal
@@ -109,7 +110,7 @@ def _power(levels: NDArray[np.float32]) -> float:
 
 
 def _toned(image: NDArray[np.uint8], power: float) -> NDArray[np.uint8]:
-    """A power of all values in 0..1."""
+    """Raise all values, as 0..1, to a power."""
     table = (255 * (np.arange(256) / 255) ** power).round().astype(np.uint8)
     toned: NDArray[np.uint8] = table[image]
     return toned
@@ -118,5 +119,5 @@ def _toned(image: NDArray[np.uint8], power: float) -> NDArray[np.uint8]:
 def _mixed(
     rgb: NDArray[np.uint8], heat: NDArray[np.uint8], share: float | NDArray[np.floating]
 ) -> NDArray[np.uint8]:
-    """`share` of RGB and the rest of thermal."""
+    """Mix RGB with weight `share` and thermal with the rest."""
     return (share * rgb + (1 - share) * heat).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A legend beneath a picture: a swatch and a name for each class in it."""
+"""A legend below an image: a swatch and a name for each class in it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from samantic.display.palette import display_colours
 PAPER, INK = (24, 24, 24), (255, 255, 255)
 
 CHECKS = ((96, 96, 96), (160, 160, 160))
-"""Two greys in checks: the swatch of class 0, which is clear."""
+"""Two greys of the checkered swatch of class 0, which is not coloured."""
 
 
 def with_legend(
     picture: Image.Image, labels: NDArray[np.uint8], classes: Sequence[str]
 ) -> Image.Image:
-    """The picture with a strip beneath that names the classes in it, class 0 first.
+    """The image with a strip below that names its classes, class 0 first.
 
     Args:
         picture: RGB.
-        labels: (H, W) uint8, what is drawn in it.
+        labels: (H, W) uint8, the labels that are drawn in the image.
         classes: Class names by label id.
     """
     seen = [int(label) for label in np.unique(labels) if 0 < label < len(classes)]
@@ -54,7 +54,7 @@ def with_legend(
 def _swatch(
     draw: ImageDraw.ImageDraw, left: int, top: int, size: int, colour: tuple[int, int, int] | None
 ) -> None:
-    """A square of the colour in a light frame; checks where there is none."""
+    """A square of the colour in a light frame; a checkered one if there is no colour."""
     if colour is not None:
         draw.rectangle((left, top, left + size, top + size), fill=colour, outline=INK)
         return
@@ -67,7 +67,7 @@ def _swatch(
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """DejaVu, which matplotlib brings and knows many scripts, or Pillow's own."""
+    """DejaVu, which comes with matplotlib and covers many scripts; otherwise Pillow's own font."""
     spec = find_spec("matplotlib")
     for place in spec.submodule_search_locations or () if spec else ():
         path = Path(place) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -77,7 +77,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _drawable(name: str, label: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The name, or its label id where the font lacks one of its letters."""
+    """The name, or its label id if the font lacks one of its letters."""
     missing = bytes(font.getmask("\uffff"))
     drawn = [bytes(font.getmask(letter)) for letter in name if not letter.isspace()]
     return f"class {label}" if missing in drawn else name

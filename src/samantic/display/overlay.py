@@ -1,4 +1,4 @@
-"""Class colours over an image, with outlines that are seen on every ground."""
+"""Class colours over an image, with outlines that are visible on every background."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from PIL import Image, ImageFilter
 from samantic.display.palette import display_colours
 
 INSIDE, OUTSIDE = 255, 0
-"""Grey levels of the two lines of an outline. Whatever lies beneath, one of them has a contrast of
-4.5 to it or more (WCAG 2)."""
+"""Grey levels of the two lines of an outline. On any background, one of them has a contrast of 4.5
+or more (WCAG 2)."""
 
 OPACITY = 0.55
-"""Share of the colour in the pixels of a class."""
+"""Opacity of the class colours."""
 
 LINE = 720
-"""An outline is one pixel wide for so many pixels of the shorter side, and as many more."""
+"""Pixels of the shorter side for each pixel of an outline's width."""
 
 
 def overlay(
@@ -27,13 +27,13 @@ def overlay(
     classes: Sequence[str],
     opacity: float = OPACITY,
 ) -> Image.Image:
-    """Blend class colours over an image and outline them; class 0 and ignored pixels stay clear.
+    """Blend class colours over an image and outline them, except class 0 and ignored pixels.
 
     Args:
         ground: (H, W, 3) uint8.
         labels: (H, W) uint8.
-        classes: Class names by label id, which give the colours.
-        opacity: Share of the colour, 0..1.
+        classes: Class names by label id, which define the colours.
+        opacity: Opacity of the colours, 0..1.
     """
     colours = np.zeros((256, 3), np.float32)
     colours[: len(classes)] = display_colours(classes)
@@ -49,8 +49,8 @@ def overlay(
 def outlines(labels: NDArray[np.uint8]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The light and the dark line of each border, (H, W) each.
 
-    Of two classes that meet, the one with the larger id has the light line, the other the dark one.
-    So a thing before class 0 is light inside its border, and dark around it.
+    Where two classes meet, the one with the larger id has the light line, the other the dark one.
+    An object on class 0 therefore has a light line inside its border and a dark line around it.
     """
     size = 2 * (1 + min(labels.shape) // LINE) + 1
     ids = Image.fromarray(labels)

@@ -1,11 +1,12 @@
-"""Colours of classes for the eye, by class name.
+"""Colours of classes for display, by class name.
 
 The palettes of data sets say which colour stands for which class in their label files. Many of
-those colours are dark or alike, so that nothing is shown in them: these are.
+those colours are dark or similar, so they are not used for display.
 
-The 40 colours were searched for (exchange of single colours, 3589 candidates of CIELAB lightness 43
-to 88) so that the smallest CIEDE2000 distance is large in normal vision and as protanopes and
-deuteranopes see them (Machado et al. 2009). Smallest distance, grey of class 0 included:
+The 40 colours are the result of a search (exchange of single colours, 3589 candidates of CIELAB
+lightness 43 to 88). It maximises the smallest CIEDE2000 distance in normal vision, and as
+protanopes and deuteranopes see the colours (Machado et al. 2009). Smallest distance, grey of class
+0 included:
 
 | colours | normal | protanopia | deuteranopia |
 |---|---|---|---|
@@ -24,10 +25,10 @@ from samantic.strings import normal
 Colour = tuple[int, int, int]
 
 CLEAR: Colour = (128, 128, 128)
-"""Of class 0 where a chart needs a colour. Pictures leave it clear."""
+"""Colour of class 0 in charts. Overlays do not colour class 0."""
 
 BLANK: Colour = (112, 112, 112)
-"""Of pixels without a label in the palette of a label file."""
+"""Colour of ignored pixels in the palette of a label file."""
 
 TABLE = """
 ffc800 person, pedestrian, people
@@ -71,7 +72,7 @@ d2003c fire extinguisher
 3cb44b vegetation, trees, tree
 8769c3 beam
 """
-"""The colours, best first, and the class names that wear them."""
+"""The colours, best first, and the class names that use them."""
 
 _ROWS = [line.split(" ", 1) for line in TABLE.split("\n") if line]
 
@@ -83,11 +84,12 @@ _PLACES = {name: place for place, (_, names) in enumerate(_ROWS) for name in nam
 
 
 def display_colours(classes: Sequence[str]) -> tuple[Colour, ...]:
-    """A colour for each class, by its name, whatever its label id and letter case.
+    """A colour for each class by its name, independent of label id and letter case.
 
-    Names of `TABLE` have their own. Every other name is given one by its digest. Where two names of
-    one list have the same, one of them moves on: not the one in `TABLE`, nor the alphabetically
-    first. The order of the classes changes nothing. More than 40 classes share further hues.
+    Names in `TABLE` have their own colour. For every other name, a digest selects a colour. If two
+    names of one list have the same colour, one of them takes another: a name of `TABLE` keeps its
+    colour before other names, and otherwise the alphabetically first does. The order of the classes
+    has no effect. More than 40 classes use further hues.
 
     Args:
         classes: Class names by label id. Class 0 is `CLEAR`.
@@ -105,7 +107,7 @@ def display_colours(classes: Sequence[str]) -> tuple[Colour, ...]:
 
 
 def _wishes(name: str) -> Iterator[int]:
-    """Places of colours in the order in which a name would have them."""
+    """Indices of colours in the order of preference of a name."""
     count = len(COLOURS)
     start = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:4], "big")
     if name in _PLACES:
@@ -115,7 +117,7 @@ def _wishes(name: str) -> Iterator[int]:
 
 
 def _colour(place: int) -> Colour:
-    """The colour of a place; beyond the table, hues by the golden ratio in three lightnesses."""
+    """The colour of an index; beyond the table, hues by the golden ratio in three lightnesses."""
     if place < len(COLOURS):
         return COLOURS[place]
     parts = hls_to_rgb(place * 0.6180339887 % 1.0, (0.45, 0.6, 0.75)[place % 3], 0.75)
@@ -124,6 +126,6 @@ def _colour(place: int) -> Colour:
 
 
 def file_palette(classes: Sequence[str]) -> list[int]:
-    """The 768 numbers of a label file's palette: class 0 black, classes coloured, others grey."""
+    """The 768 numbers of a label file's palette: class 0 black, classes in colour, others grey."""
     colours = [(0, 0, 0), *display_colours(classes)[1:]]
     return [part for colour in [*colours, *[BLANK] * (256 - len(colours))] for part in colour]

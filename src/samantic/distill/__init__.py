@@ -1,1 +1,1 @@
-"""A compact student without labels: masks of a SAM, classes of a teacher (GoodSAM, 2403.16370)."""
+"""Compact students without labels: masks of a SAM, classes of a teacher (GoodSAM, 2403.16370)."""

@@ -1,7 +1,7 @@
 """Multi-level knowledge adaptation: the boundary loss of the student.
 
 The MKA module of GoodSAM (arXiv 2403.16370). Its losses on the whole panorama and on its windows
-are `samantic.losses.cross_entropy` with labels from `rectification`; the one below adds the
+are `samantic.losses.cross_entropy` with labels from `rectification`. The loss below adds the
 boundaries. The paper's abstract names the levels; the formulas are reconstructed.
 """
 
@@ -17,24 +17,24 @@ def boundary_loss(
 ) -> Tensor:
     """Class-balanced binary cross entropy of the boundaries (L_boundary [reconstructed]).
 
-    With P the softmax of the logits, a pixel and one of its four neighbours are of different
-    classes with the probability
+    With P the softmax of the logits, a pixel differs in class from one of its four neighbours with
+    the probability
 
         b(x) = 1 - min_{x' in N4(x)} Σ_k P_k(x) P_k(x')
 
-    Boundary pixels B and the others count the same, however few they are:
+    Boundary pixels B and other pixels have the same total weight, whatever their number:
 
         L = -1/2 (1/|B| Σ_{x in B} ln b(x) + 1/|B^c| Σ_{x not in B} ln(1 - b(x)))
 
-    A sum over no pixels is zero. Both logarithms are sums of logarithms, so that no probability is
-    rounded to 0 or 1, and a wrong answer has a gradient however sure it is.
+    A sum over no pixels is zero. Both logarithms are computed in log space. No probability is
+    rounded to 0 or 1, so a wrong prediction has a gradient even at high confidence.
 
     Args:
         logits: The student's, (N, K, H, W), of two classes or more.
         boundary: B, (N, H, W) bool, from `rectification.refined_boundary`.
         wrap: Whether the first column is a neighbour of the last one, as in a panorama.
-        inside: (N, H, W) bool, the pixels that lie in the images: those beyond count neither by
-            themselves nor as neighbours. None for all.
+        inside: (N, H, W) bool, the pixels that lie in the images; other pixels are ignored, also as
+            neighbours. None for all.
     """
     if inside is not None:
         boundary = boundary & inside
@@ -49,13 +49,13 @@ def boundary_loss(
 def log_boundary(
     known: Tensor, boundary: Tensor, wrap: bool = False, inside: Tensor | None = None
 ) -> Tensor:
-    """Logarithms of b(x), max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
+    """Logarithms ln b(x) = max_{x' in N4(x)} ln Σ_k P_k(x) (1 - P_k(x')), of some pixels.
 
     Args:
         known: ln P, (N, K, H, W).
-        boundary: (N, H, W) bool, the pixels; few, as a rule.
+        boundary: (N, H, W) bool, the pixels; usually few.
         wrap: Whether the first column is a neighbour of the last one.
-        inside: (N, H, W) bool, the pixels that are neighbours; None for all.
+        inside: (N, H, W) bool, the pixels that count as neighbours; None for all.
 
     Returns:
         (M,), of the M pixels in the order of `nonzero`.
@@ -73,7 +73,7 @@ def log_boundary(
 
 
 def _around(at: Tensor, size: int, wrap: bool) -> tuple[Tensor, Tensor]:
-    """Both neighbours along a side; at an end the one that is there stands for both."""
+    """Both neighbours along an axis; at an end, the only neighbour takes both places."""
     before, after = at - 1, at + 1
     if wrap:
         return before % size, after % size
@@ -81,19 +81,19 @@ def _around(at: Tensor, size: int, wrap: bool) -> tuple[Tensor, Tensor]:
 
 
 def _log_others(known: Tensor) -> Tensor:
-    """From ln P (M, K) ln (1 - P): of the likeliest class by the sum of the other ones."""
+    """Logarithms ln (1 - P) from ln P (M, K); for the most probable class from the others."""
     likeliest = known.argmax(1, keepdim=True)
     others = known.scatter(1, likeliest, -torch.inf)
     return (-others.exp()).log1p().scatter(1, likeliest, others.logsumexp(1, keepdim=True))
 
 
 def log_interior(known: Tensor, wrap: bool = False, inside: Tensor | None = None) -> Tensor:
-    """Logarithms of 1 - b(x), min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
+    """Logarithms ln (1 - b(x)) = min_{x' in N4(x)} ln Σ_k P_k(x) P_k(x').
 
     Args:
         known: ln P, (N, K, H, W).
         wrap: Whether the first column is a neighbour of the last one.
-        inside: (N, H, W) bool, the pixels that are neighbours; None for all.
+        inside: (N, H, W) bool, the pixels that count as neighbours; None for all.
 
     Returns:
         (N, H, W); infinite where a pixel has no neighbour.
@@ -103,7 +103,7 @@ def log_interior(known: Tensor, wrap: bool = False, inside: Tensor | None = None
     if inside is not None:
         right = right.where(inside & inside.roll(-1, 2), torch.inf)
         below = below.where(inside[:, :-1] & inside[:, 1:], torch.inf)
-    below = F.pad(below, (0, 0, 1, 1), value=torch.inf)  # nothing lies beyond either edge
+    below = F.pad(below, (0, 0, 1, 1), value=torch.inf)  # no neighbours beyond top and bottom
     if not wrap:
         right = F.pad(right[:, :, :-1], (0, 1), value=torch.inf)
     return torch.stack([right, right.roll(1, 2), below[:, :-1], below[:, 1:]]).amin(0)

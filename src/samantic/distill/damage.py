@@ -1,4 +1,4 @@
-"""Masks degraded on purpose, with the faults that the masks of a SAM have."""
+"""Masks degraded on purpose, with the typical faults of a SAM's masks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import Tensor
 from samantic.distill.grid_masks import dilate
 
 REACH = 2
-"""Masks with at most this many pixels between them are neighbours."""
+"""Largest number of pixels between two masks that count as neighbours."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """How masks are degraded, one way after the other; shares are of the masks of an image.
+    """How masks are degraded, one step after the other; shares are of the masks of an image.
 
     Attributes:
         merged: Share that is joined with a neighbour.
         split: Share that is cut in two by a line.
-        eroded: Share that loses its edge.
+        eroded: Share that loses its border.
         missing: Share that is left out.
-        erosion: Pixels that an eroded mask loses all round.
+        erosion: Width in pixels of the border that an eroded mask loses.
     """
 
     merged: float = 0.1
@@ -38,8 +38,8 @@ def damaged(masks: Tensor, generator: torch.Generator, damage: Damage = Damage()
 
     Args:
         masks: (M, H, W) bool.
-        generator: On the CPU; its seed decides all.
-        damage: How much of each.
+        generator: On the CPU; its seed determines the result.
+        damage: The shares.
 
     Returns:
         (M', H, W) bool, none of them empty.
@@ -53,12 +53,12 @@ def damaged(masks: Tensor, generator: torch.Generator, damage: Damage = Damage()
 
 
 def _draw(count: int, share: float, generator: torch.Generator) -> list[int]:
-    """That share of the indices below `count`, in random order."""
+    """A random choice of that share of the indices below `count`."""
     return torch.randperm(count, generator=generator)[: round(share * count)].tolist()
 
 
 def _merge(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tensor:
-    """Join each chosen mask with one of its neighbours, in place; the neighbour goes."""
+    """Join each chosen mask with one of its neighbours, in place; the neighbour is removed."""
     gone: list[int] = []
     for index in chosen:
         if index in gone:
@@ -76,7 +76,7 @@ def _merge(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tens
 
 
 def _split(masks: Tensor, chosen: list[int], generator: torch.Generator) -> Tensor:
-    """Cut each chosen mask, in place, by a line through one of its pixels; append what is cut."""
+    """Cut each chosen mask in place by a line through one of its pixels; append the other part."""
     pieces = []
     for index in chosen:
         rows, columns = masks[index].nonzero(as_tuple=True)

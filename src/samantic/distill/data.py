@@ -1,4 +1,4 @@
-"""Unlabelled images with what is known of them: masks, or targets made beforehand."""
+"""Unlabelled images with their masks, or with targets that were computed before."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from samantic.errors import InputError
 
 
 class Lesson(NamedTuple):
-    """A pair without labels, and its masks or targets.
+    """A pair without labels, with its masks or targets.
 
     Attributes:
         sample: The images, without labels.
-        known: The targets; or, for a teacher that learns too, the masks (M_i, h, w) of each window.
+        known: The targets; or, if the teacher is trained too, the masks (M_i, h, w) of each window.
     """
 
     sample: Sample
@@ -35,8 +35,8 @@ class LessonBatch(NamedTuple):
 
     Attributes:
         pairs: The N pairs.
-        targets: Of N images; None if they are still to be made.
-        masks: Of N images and their windows, where there are no targets.
+        targets: Targets of N images; None if the teacher computes them in the step.
+        masks: Masks of N images and their windows, if there are no targets.
     """
 
     pairs: Batch
@@ -49,8 +49,8 @@ class Lessons(Dataset[Lesson]):
 
     Args:
         pairs: The folder, without labels.
-        known: What is known of a pair.
-        view: Its `crop` and `scale` say which part of a pair a lesson is about; None for all.
+        known: Returns the targets or masks of a pair.
+        view: Its `crop` and `scale` define the part of a pair that a lesson shows; None for all.
     """
 
     def __init__(

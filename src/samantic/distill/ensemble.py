@@ -1,4 +1,4 @@
-"""A teacher and masks at work on unlabelled images."""
+"""The ensemble: a teacher and masks, applied to unlabelled images."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class KeptMasks:
     """The masks of a split's images by window.
 
     Attributes:
-        files: Where `keep_masks` has put those of each image; None for none.
-        window: Of panoramas, as `plan_windows` takes it; None for images that are not.
+        files: The file of each image, from `keep_masks`; None without masks.
+        window: Window of panoramas, as for `plan_windows`; None for other images.
     """
 
     files: dict[str, Path] | None
@@ -52,14 +52,14 @@ class KeptMasks:
 
     @property
     def digest(self) -> str:
-        """What the masks were made from: their files are named by it."""
+        """Digest of the inputs of the masks, which is part of their file names."""
         return digest(sorted(path.name for path in (self.files or {}).values()))
 
     def __call__(self, sample: Sample) -> list[Tensor]:
         """Masks (M_i, h, w) of each window of an image.
 
         Raises:
-            InputError: They are those of other windows.
+            InputError: The masks belong to other windows.
         """
         cut = plan_windows(self.window, sample.size)
         if self.files is None:
@@ -72,13 +72,13 @@ class KeptMasks:
 
 
 def keep_masks(config: DistillConfig, pairs: PairedFolder) -> KeptMasks:
-    """Find the masks of a split's images that are not known yet.
+    """Compute the masks of a split's images that are not stored yet.
 
-    The folder is named by the options, a file by the content of the image. Masks computed with
-    other options keep their own folder.
+    The options give the name of the folder, and the content of an image the name of its file. Masks
+    computed with other options keep their own folder.
 
     Raises:
-        InputError: They cannot be had.
+        InputError: The masks cannot be computed or read.
     """
     source = mask_source(config.masks, config.window, pairs.root)
     if source is None:
@@ -99,11 +99,11 @@ def sam_weights(options: MasksConfig) -> list[str]:
 
 
 def mask_source(options: MasksConfig, window: Window | None, root: Path) -> MaskSource | None:
-    """Where masks come from; None for no masks.
+    """The source of masks; None for no masks.
 
     Args:
-        options: What is wanted.
-        window: Of panoramas, as `plan_windows` takes it; None for images that are not.
+        options: Options of the masks.
+        window: Window of panoramas, as for `plan_windows`; None for other images.
         root: Folder of the data set.
     """
     source: MaskSource
@@ -131,10 +131,10 @@ class Answer(NamedTuple):
 
     Attributes:
         teacher: (H, W) int64, the teacher's class ids.
-        ensemble: (H, W) int64, the same, corrected by the masks.
+        ensemble: (H, W) int64, the teacher's class ids after correction by the masks.
         confident: (H, W) int64, the confident part of the ensemble; 255 elsewhere.
         masks: (M_i, h, w) bool, of each window.
-        corners: Where the windows begin.
+        corners: Upper left corners of the windows.
     """
 
     teacher: Tensor
@@ -149,9 +149,9 @@ class Ensemble:
 
     Args:
         teacher: The teacher.
-        masks: Of the images that will be asked for.
-        options: How both are joined.
-        device: Where the teacher computes.
+        masks: Masks of the images.
+        options: How teacher and masks are joined.
+        device: Device on which the teacher computes.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Ensemble:
     def keep_targets(self, pairs: PairedFolder, folder: Path) -> KeptTargets:
         """Compute the targets of all images that have none in a folder yet.
 
-        A file is named by the content of the images and by what their masks were made from.
+        The name of a file depends on the content of the images and on the inputs of their masks.
         """
         masks = self.masks.files or {}
         files = {}
@@ -207,7 +207,7 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class KeptTargets:
-    """Targets that `Ensemble.keep_targets` has put into files, by the name of the image."""
+    """Targets that `Ensemble.keep_targets` has written to files, by the name of the image."""
 
     files: dict[str, Path]
 

@@ -11,23 +11,23 @@ from samantic.models.network import CHANNELS
 from samantic.models.pyramid import Pyramid
 
 SIDE = 64
-"""Height and width in pixels of an image that tells how wide a network's maps are."""
+"""Height and width in pixels of an image with which the widths of a network's maps are found."""
 
 
 class FeatureTransfer(nn.Module):
     """Channel-wise distillation of the maps at strides 4, 8 and 16 (CWD, arXiv 2011.13256).
 
-    A 1x1 projection brings each map of the student to the width of the teacher's. Then every
-    channel is a distribution over places, t of the teacher and s of the student,
+    A 1x1 projection brings each map of the student to the width of the teacher's. Every channel is
+    then a distribution over positions, t of the teacher and s of the student:
 
         t_c = softmax_x(T_c(x) / τ),   L = τ² mean_{n, c} Σ_x t_c(x) (ln t_c(x) - ln s_c(x))
 
-    and the loss is the mean over the stages.
+    The loss is the mean over the stages.
 
     Args:
-        student: Who learns.
-        teacher: Who teaches; it does not learn.
-        tau: Temperature τ, the paper's.
+        student: The network that is trained.
+        teacher: The frozen network whose maps are the targets.
+        tau: Temperature τ; the default is the paper's.
     """
 
     def __init__(self, student: Network, teacher: Network, tau: float = 4.0) -> None:
@@ -39,7 +39,7 @@ class FeatureTransfer(nn.Module):
         )
 
     def forward(self, student: Pyramid, teacher: Pyramid) -> Tensor:
-        """The loss of N images; gradients flow into the student's maps and the projections."""
+        """The loss for N images; gradients flow into the student's maps and the projections."""
         losses = []
         for project, own, wanted in zip(self.project, student, teacher, strict=True):
             size = wanted.shape[-2:]
@@ -54,7 +54,7 @@ class FeatureTransfer(nn.Module):
 
 @torch.no_grad()
 def map_widths(network: Network) -> list[int]:
-    """The channels of a network's maps at strides 4, 8 and 16; it is left as it was."""
+    """The channels of a network's maps at strides 4, 8 and 16; the network does not change."""
     modes = {module: module.training for module in network.modules()}
     device = next(network.parameters()).device
     images = {

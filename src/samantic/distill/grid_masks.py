@@ -1,6 +1,6 @@
 """Masks of everything in an image: a grid of clicks, and the masks that pass the filters.
 
-After SAM's automatic mask generation (arXiv 2304.02643, appendix B), on images of any size.
+Follows SAM's automatic mask generation (arXiv 2304.02643, appendix B), for images of any size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from samantic.models.encoders.encoder import to_image
 from samantic.models.promptable import PromptableSAM
 
 CHUNK = 16
-"""Masks that are brought to the image's size at a time, which bounds the memory."""
+"""Number of masks that are upsampled at a time, which limits the memory."""
 
 
 class ImageMasks(NamedTuple):
@@ -24,7 +24,7 @@ class ImageMasks(NamedTuple):
 
     Attributes:
         masks: (M, H, W) bool.
-        quality: (M,), the IoU that the network expects of each.
+        quality: (M,), the network's estimate of each mask's IoU.
     """
 
     masks: Tensor
@@ -46,25 +46,26 @@ def grid_masks(
 ) -> ImageMasks:
     """Click on a grid, and keep masks of high quality that are stable, large and no duplicates.
 
-    Only those that are kept are brought to the image's size.
+    Only the masks that are kept are upsampled to the image's size.
 
     Args:
         sam: The network.
         image: (3, H, W) in [0, 1].
-        side: Clicks along the longer side; as many along the other as keep the grid square.
-        quality: Least IoU that the network must expect of a mask.
-        stability: Least IoU of the mask cut at logit +1 and at logit -1.
-        overlap: Of two masks with a larger IoU the one of less quality is dropped.
-        smallest: Least area in pixels.
-        longest: The network sees an image made larger or smaller, to this many pixels on the
-            longer side; None for its own size.
+        side: Clicks along the longer side; the grid is square, which gives the number along the
+            other.
+        quality: Smallest predicted IoU of a mask.
+        stability: Smallest IoU between the mask cut at logit +1 and at logit -1.
+        overlap: Of two masks with a larger IoU, the one of lower quality is dropped.
+        smallest: Smallest area in pixels.
+        longest: Longer side in pixels to which the image is resized for the network; None does not
+            resize.
         chunk: Clicks at a time: more take more memory, and on a CPU more time.
     """
     size = image.shape[-2:]
     seen = _resized(image, longest)
     encoded = sam.encode(seen[None])
     height, width = seen.shape[-2:]
-    # half as many, for a few coarse pixels say little of an area; at last it is counted in pixels
+    # half of it here, since an area in coarse pixels is inaccurate; at the end, pixels are counted
     least = smallest / 2 * (height * width) / (size[0] * size[1] * sam.stride**2)
     found, scores = [], []
     for points in torch.split(click_grid(height, width, side).to(image.device), chunk):
@@ -84,7 +85,7 @@ def grid_masks(
 
 
 def _resized(image: Tensor, longest: int | None) -> Tensor:
-    """An image (3, H, W) whose longer side has so many pixels."""
+    """Resize an image (3, H, W) so that its longer side has `longest` pixels."""
     height, width = image.shape[-2:]
     if longest is None or max(height, width) == longest:
         return image
@@ -94,7 +95,7 @@ def _resized(image: Tensor, longest: int | None) -> Tensor:
 
 
 def _draw(logits: Tensor, seen: tuple[int, int], size: torch.Size, stride: float) -> Tensor:
-    """Masks (M, H, W) of an image from logits at a stride of what the network saw of it."""
+    """Masks (M, H, W) at the image's size, from logits at a stride of the network's input."""
     masks = torch.empty(len(logits), *size, dtype=torch.bool, device=logits.device)
     for part, out in zip(torch.split(logits, CHUNK), torch.split(masks, CHUNK), strict=True):
         if len(part):
@@ -114,14 +115,14 @@ def click_grid(height: int, width: int, side: int) -> Tensor:
 
 
 def stabilities(logits: Tensor, offset: float = 1.0) -> Tensor:
-    """(M,) IoU of every mask (M, H, W) cut at +offset with itself cut at -offset; 1 if empty."""
+    """(M,) IoU between every mask (M, H, W) cut at +offset and at -offset; 1 if empty."""
     narrow = (logits > offset).sum(dim=(1, 2))
     wide = (logits > -offset).sum(dim=(1, 2))
     return torch.where(wide > 0, narrow / wide.clamp(min=1), 1.0)
 
 
 def without_duplicates(masks: Tensor, quality: Tensor, overlap: float) -> Tensor:
-    """Indices of the masks (M, H, W) that no better one resembles, the best first."""
+    """Indices of the masks (M, H, W) that do not overlap a better one too much, the best first."""
     small = masks.flatten(1).float()
     areas = small.sum(1)
     common = small @ small.T
@@ -134,7 +135,7 @@ def without_duplicates(masks: Tensor, quality: Tensor, overlap: float) -> Tensor
 
 
 def boundaries(masks: Tensor) -> Tensor:
-    """Pixels (M, H, W) of masks that touch the outside through one of four neighbours."""
+    """Pixels (M, H, W) of masks with at least one of four neighbours outside the mask."""
     inside = F.pad(masks, (1, 1, 1, 1), value=True)
     surrounded = (
         inside[:, 1:-1, :-2] & inside[:, 1:-1, 2:] & inside[:, :-2, 1:-1] & inside[:, 2:, 1:-1]
@@ -153,7 +154,7 @@ def boundary_recall(masks: Tensor, labels: Tensor, distance: int = 3) -> float:
     Args:
         masks: (M, H, W) bool.
         labels: (H, W) class ids; boundaries are where horizontal or vertical neighbours differ.
-        distance: Pixels, in the maximum norm, that count as near.
+        distance: Largest distance in pixels, in the maximum norm, that counts as near.
 
     Returns:
         In 0..1; NaN for an image of one class.

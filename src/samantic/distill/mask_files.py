@@ -1,4 +1,4 @@
-"""Files of masks: run lengths as COCO has them, which any SAM can be saved in, and label maps."""
+"""Files of masks: COCO's run lengths, which can hold the masks of any SAM, and label maps."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ from samantic.errors import InputError
 from samantic.files import read_json, write_text
 
 COMPRESSED = re.compile(r"[0-o]*[0-O]")
-"""COCO's run lengths as a string; its reader goes on past the end of one that stops in a number."""
+"""Regular expression of COCO's run lengths as a string. COCO's reader reads beyond the end of a
+string that stops within a number, so the string is checked first."""
 
 _Window = tuple[list[int], list[dict[str, Any]]]
 """Height and width of a window in a file, and its annotations."""
 
 
 class WindowMasks(NamedTuple):
-    """The masks of a window of an image, or of the whole of it.
+    """The masks of a window of an image, or of the whole image.
 
     Attributes:
-        corner: Upper row and left column of the window, which may pass the right end; None for the
-            whole image.
+        corner: Upper row and left column of the window, which may extend beyond the right edge;
+            None for the whole image.
         masks: (M, h, w) bool; they may overlap.
-        quality: (M,) float32, the IoU that their maker expects of each; 1 where it tells none.
+        quality: (M,) float32, the IoU that the network predicted for each; 1 where the file gives
+            none.
     """
 
     corner: Corner | None
@@ -47,9 +49,9 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
     under the key "annotations", each with
 
     - "segmentation": {"size": [h, w], "counts": run lengths, as COCO's string or as a list},
-    - "predicted_iou", which may be missing,
-    - "left", for a mask of the window that begins at this column, and "top", for its first row,
-      where that is not the image's.
+    - "predicted_iou", optional,
+    - "left", the first column of the window for a mask of a window, and "top", its first row, if
+      that is not 0.
 
     Args:
         path: The file.
@@ -59,7 +61,7 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
         The windows in the order of the file.
 
     Raises:
-        InputError: It is missing, broken, without masks, or does not fit the image.
+        InputError: The file is missing, broken, without masks, or does not fit the image.
     """
     if path.suffix.lower() == ".png":
         return [_read_label_map(path, size)]
@@ -86,7 +88,7 @@ def read_mask_file(path: Path, size: tuple[int, int] | None = None) -> list[Wind
 def write_mask_file(path: Path, parts: Sequence[WindowMasks]) -> None:
     """Write masks as JSON that `read_mask_file` reads.
 
-    Beside the annotations it names the windows, since some may be without masks.
+    The file also lists the windows, since some may have no masks.
     """
     windows, annotations = [], []
     for corner, masks, quality in parts:
@@ -109,7 +111,7 @@ def _read_label_map(path: Path, size: tuple[int, int] | None) -> WindowMasks:
 def _check_fit(
     path: Path, corner: Corner | None, extent: list[Any], size: tuple[int, int] | None
 ) -> None:
-    """Refuse masks of another image, before memory is taken for them."""
+    """Refuse masks of another image, before memory is allocated for them."""
     rows, columns = extent
     if size is None:
         return
@@ -128,7 +130,7 @@ def _check_fit(
 
 
 def _group(content: Any) -> dict[Corner | None, _Window]:
-    """The windows of a file by where they begin."""
+    """The windows of a file by their corners."""
     if isinstance(content, list):
         content = {"annotations": content}
     windows: dict[Corner | None, _Window] = {
@@ -161,7 +163,7 @@ def _decode(
 
 
 def _compress(segmentation: dict[str, Any]) -> dict[str, Any]:
-    """Run lengths as COCO's string, which is checked as far as its reader does not."""
+    """Run lengths as COCO's string, with the checks that COCO's reader lacks."""
     (height, width), counts = segmentation["size"], segmentation["counts"]
     if isinstance(counts, list):
         if sum(counts) != height * width:

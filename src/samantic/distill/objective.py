@@ -1,7 +1,7 @@
-"""The loss terms of a distillation: the student's (MKA) and, where it learns too, the teacher's.
+"""The loss terms of a distillation: the student's (MKA) and, if it is trained too, the teacher's.
 
-After GoodSAM (arXiv 2403.16370); what is the paper's and what is reconstructed stands in
-docs/distil.md.
+After GoodSAM (arXiv 2403.16370); docs/distil.md says which parts are the paper's and which are
+reconstructed.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from samantic.losses import cross_entropy, teacher_distillation
 def student_terms(
     logits: Tensor, targets: Targets, cut: Cut, options: ObjectiveConfig
 ) -> dict[str, Tensor]:
-    """Weighted terms of the student, by name; those of weight zero are not computed.
+    """Weighted terms of the student, by name; terms of weight zero are not computed.
 
         L_S = L_whole + a L_window + c L_boundary
         L_window = CE(P_i, E_i) + CE(P_i, E_i^H)
 
-    L_whole is the cross entropy with the teacher's class ids, or, soft, the mean over pixels of
-    KL(teacher || student). Cross entropies are means over the pixels of all windows, weighed by
-    class (see `class_weights`).
+    L_whole is the cross entropy with the teacher's class ids, or, with soft targets, the mean over
+    pixels of KL(teacher || student). Cross entropies are means over the pixels of all windows,
+    weighed by class (see `class_weights`).
 
     Args:
         logits: The student's for the whole images, (N, K, H, W).
-        targets: Of N images.
+        targets: Targets of N images.
         cut: The windows P_i.
         options: The weights.
     """
@@ -45,7 +45,7 @@ def student_terms(
         wanted = [part.flatten(0, 1).long() for part in (targets.ensemble, targets.confident)]
         losses = [cross_entropy(parts, labels, weights) for labels in wanted]
         terms["window"] = options.window * torch.stack(losses).sum()
-    if options.boundary and logits.shape[1] > 1:  # one class has no boundaries
+    if options.boundary and logits.shape[1] > 1:  # a single class has no boundaries
         inside = targets.teacher != IGNORE
         loss = boundary_loss(logits, targets.boundary.bool(), cut.wrap, inside)
         terms["boundary"] = options.boundary * loss
@@ -56,8 +56,8 @@ def class_weights(targets: Targets, classes: int, balance: float) -> Tensor:
     """Weigh every class by its share of teacher's and ensemble's pixels to the power of -`balance`.
 
     Args:
-        targets: Of the images of a batch.
-        classes: Classes K.
+        targets: Targets of the images of a batch.
+        classes: Number of classes K.
         balance: 0 weighs all alike, 1 balances them fully.
 
     Returns:
@@ -82,13 +82,13 @@ def _whole(logits: Tensor, targets: Targets, weights: Tensor, options: Objective
 def teacher_terms(
     logits: Tensor, targets: Targets, cut: Cut, options: ObjectiveConfig
 ) -> dict[str, Tensor]:
-    """Weighted terms of a teacher that learns, by name.
+    """Weighted terms of a teacher that is trained too, by name.
 
         L_TA = CE(S_i, E_i) + CE(S_i, E_i^H) + L_CC
 
     Args:
         logits: The teacher's for the windows, S, (n, N, K, h, w).
-        targets: Of N images, made from these logits.
+        targets: Targets of N images, made from these logits.
         cut: The windows.
         options: The weight of L_CC.
     """

@@ -17,30 +17,31 @@ from samantic.distill.grid_masks import boundaries, dilate
 from samantic.distill.windows import Cut
 
 CHUNK = 32
-"""Masks whose boundaries are drawn at a time, which bounds the memory."""
+"""Number of masks whose boundaries are computed at a time, which limits the memory."""
 
 
 def overlap_consistency(logits: Tensor, cut: Cut) -> Tensor:
-    """Let neighbouring windows agree on the pixels that both see (L_CC [reconstructed]).
+    """Consistency of neighbouring windows on the pixels that both contain (L_CC [reconstructed]).
 
-    With the predictions p and q of two windows, and X the pixels that neighbours share, above each
-    other or side by side, the last window of a row and its first among them,
+    Let p and q be the predictions of two windows, and X the pixels that neighbours share. Windows
+    are neighbours above each other and side by side; the last and the first window of a row are
+    neighbours too.
 
         L = 1/|X| Σ_{x in X} Σ_k (p_k(x) - q_k(x)) (ln p_k(x) - ln q_k(x))
 
-    which is KL(p || q) + KL(q || p). Gradients reach both windows. Zero, with gradients, where
-    nothing is shared, as for a single window.
+    This is KL(p || q) + KL(q || p). Gradients reach both windows. The loss is zero, with gradients,
+    if no pixels are shared, as for a single window.
 
     Args:
         logits: (n, N, K, h, w), of n windows.
-        cut: Where they lie.
+        cut: The places of the windows.
     """
     logs = F.log_softmax(logits, 2, dtype=torch.promote_types(logits.dtype, torch.float32))
     (_, width), (high, wide) = cut.size, cut.window
     rows, columns = len(cut.tops), len(cut.lefts)
     windows = logs.reshape(rows, columns, *logs.shape[1:])
     place = torch.arange(width, device=logits.device)
-    places = [(place - left) % width for left in cut.lefts]  # of the image's columns in a window
+    places = [(place - left) % width for left in cut.lefts]  # column within each window
     total, pixels = logs.sum() * 0, 0
     for (r, i), (s, j) in _neighbours(rows, columns):
         shared = torch.maximum(places[i], places[j]) < wide
@@ -61,15 +62,15 @@ def _neighbours(rows: int, columns: int) -> list[tuple[tuple[int, int], tuple[in
 
 
 def refined_boundary(labels: Tensor, masks: Tensor, distance: int = 4) -> Tensor:
-    """The teacher's boundaries as the masks draw them [reconstructed].
+    """The teacher's boundaries, moved to the masks' boundaries [reconstructed].
 
-    The boundary pixels of masks that lie within `distance`, in the maximum norm, of a pixel whose
-    class differs from that of one of its four neighbours.
+    The result is the boundary pixels of masks within `distance`, in the maximum norm, of a pixel
+    whose class differs from that of one of its four neighbours.
 
     Args:
         labels: (H, W), the teacher's class ids.
         masks: (M, H, W) bool.
-        distance: Pixels.
+        distance: Largest distance in pixels.
 
     Returns:
         (H, W) bool.
@@ -92,12 +93,13 @@ def _class_boundary(labels: Tensor) -> Tensor:
 
 
 class FusedLabels(NamedTuple):
-    """Labels that a teacher and a SAM agree upon, hard and without gradients.
+    """Labels from a teacher and a SAM's masks, hard and without gradients.
 
     Attributes:
         labels: E, (H, W) int64: the class of the smallest mask around a pixel, and the teacher's
-            where there is no mask.
-        confident: E^H, (H, W) int64: where the class covers enough of its mask; 255 elsewhere.
+            class where there is no mask.
+        confident: E^H, (H, W) int64: the same where the class covers enough of its mask; 255
+            elsewhere.
     """
 
     labels: Tensor
@@ -110,19 +112,19 @@ def complementary_fusion(
 ) -> FusedLabels:
     """Give every mask the class that covers most of it (CTCF [reconstructed]).
 
-    With the teacher's labels y, a mask m takes
+    With the teacher's labels y, all pixels of a mask m take the class
 
         k(m) = argmax_k r_k(m),   r_k(m) = |{x in m : y(x) = k}| / |m|
 
-    as a whole. Masks are painted from large to small, so that a thing prevails over what it is
-    part of. They may overlap, as a SAM's do, or not, as those of a label map.
+    Masks are painted from large to small, so that an object covers the larger region that contains
+    it. Masks may overlap, as a SAM's do, or not, as those of a label map.
 
     Args:
-        labels: (H, W) int64, the teacher's class ids; those of 255 give no class to a mask.
+        labels: (H, W) int64, the teacher's class ids; pixels with 255 are not counted.
         masks: (M, H, W) bool.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         smallest: Masks of fewer pixels are left out.
-        cover: Least r_k(m) of a mask whose class is confident.
+        cover: Smallest r_k(m) of a mask whose class counts as confident.
     """
     mask, pixel = masks.flatten(1).nonzero(as_tuple=True)  # every pixel of every mask
     counts = _count(mask, labels.flatten()[pixel], (len(masks), num_classes))
@@ -130,7 +132,7 @@ def complementary_fusion(
     most, winners = counts.max(dim=1)
     order = areas.argsort(descending=True, stable=True)
     order = order[(areas[order] >= smallest) & (most[order] > 0)]
-    turns = torch.zeros_like(areas)  # when a mask is painted: 1, 2, ...; 0 for never
+    turns = torch.zeros_like(areas)  # painting order of the masks: 1, 2, ...; 0 for left out
     turns[order] = torch.arange(1, len(order) + 1, device=order.device)
     last = torch.zeros_like(labels).flatten().scatter_reduce(0, pixel, turns[mask], "amax")
     sure = winners.where(most / areas >= cover, IGNORE)
@@ -142,7 +144,7 @@ def complementary_fusion(
 
 
 def _count(mask: Tensor, label: Tensor, shape: tuple[int, int]) -> Tensor:
-    """How often each label, but 255, occurs in each mask, (M, K), from pairs of the two."""
+    """How often each label except 255 occurs in each mask, (M, K), from pairs of mask and label."""
     known = label != IGNORE
     pairs = shape[1] * mask[known] + label[known]
     return torch.bincount(pairs, minlength=shape[0] * shape[1]).view(shape)

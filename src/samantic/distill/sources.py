@@ -1,4 +1,4 @@
-"""Where masks come from, and the folder in which they are kept."""
+"""Sources of masks, and the folder in which masks are stored."""
 
 from __future__ import annotations
 
@@ -36,37 +36,37 @@ class MaskSource(Protocol):
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that the masks depend on besides files, as JSON has it."""
+        """All settings, besides files, on which the masks depend; values fit JSON."""
 
     def inputs(self, files: Files) -> list[Path | None]:
-        """The files whose content an image's masks depend on.
+        """The files whose content determines an image's masks.
 
         Raises:
-            InputError: One is not there.
+            InputError: A file is missing.
         """
 
     def __call__(self, files: Files) -> list[WindowMasks]:
         """The masks of an image.
 
         Raises:
-            InputError: They, or the image, cannot be read.
+            InputError: The masks, or the image, cannot be read.
         """
 
 
 @dataclass(frozen=True)
 class SamMasks:
-    """Masks of a SAM that is asked on a grid (see `grid_masks`).
+    """Masks of a SAM that is prompted on a grid (see `grid_masks`).
 
     Attributes:
         base: SAM2, as for SARTM: hub id, local folder, or the name of a random one.
-        window: Of a panorama, as `plan_windows` takes it, each an image to the SAM; None for the
-            whole image at once.
+        window: Window of a panorama, as for `plan_windows`; each is an image for the SAM. None for
+            the whole image at once.
         side: Clicks along the longer side.
-        quality: Least IoU that the network must expect of a mask.
-        stability: Least stability of a mask.
-        size: Longer side in pixels at which it looks at an image; `image` for the image's own, None
-            for that of the images that it was trained on, which a random base has not.
-        device: Where it computes.
+        quality: Smallest predicted IoU of a mask.
+        stability: Smallest stability of a mask.
+        size: Longer side in pixels to which an image is resized; `image` for no resizing, None for
+            the size of the SAM's training images, which a random base does not have.
+        device: Device on which it computes.
     """
 
     base: str
@@ -79,9 +79,9 @@ class SamMasks:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All but the device."""
+        """All options but the device."""
         options = {k: v for k, v in asdict(self).items() if k not in ("device", "size")}
-        # not "size": that of older masks made images only smaller
+        # not named "size": under that name, older masks were made from images that were only shrunk
         return {"source": "sam", **options, "longest": self.size or "as the base was trained"}
 
     def inputs(self, files: Files) -> list[Path | None]:
@@ -90,7 +90,7 @@ class SamMasks:
 
     @cached_property
     def sam(self) -> PromptableSAM:
-        """The network, loaded when it is first asked."""
+        """The network, loaded on first use."""
         return PromptableSAM(open_base(self.base)).eval().to(self.device)
 
     def __call__(self, files: Files) -> list[WindowMasks]:
@@ -108,7 +108,7 @@ class SamMasks:
 
     @property
     def _longest(self) -> int | None:
-        """Longer side in pixels at which it looks at an image; None for the image's own."""
+        """Longer side in pixels to which an image is resized; None for no resizing."""
         if self.size is None:
             return None if is_random(self.base) else self.sam.trained_size
         return None if self.size == "image" else self.size
@@ -127,7 +127,7 @@ class SamMasks:
 
 @dataclass(frozen=True)
 class FileMasks:
-    """Masks of any SAM, or instance ids as generated scenes have them, from files.
+    """Masks of any SAM, or instance ids of generated scenes, from files.
 
     Attributes:
         folder: Holds NAME.json or NAME.png of each image (see `mask_files.read_mask_file`).
@@ -159,12 +159,12 @@ class FileMasks:
 
 @dataclass(frozen=True)
 class DamagedMasks:
-    """Another source's masks, degraded, each image by a seed of its own; of quality 1.
+    """Another source's masks, degraded by a seed for each image; their quality is 1.
 
     Attributes:
         source: The other source.
-        seed: Decides the damage, together with an image's name.
-        damage: How much of it.
+        seed: Determines the damage, together with an image's name.
+        damage: The shares of each kind of damage.
     """
 
     source: MaskSource
@@ -190,22 +190,22 @@ class DamagedMasks:
 
 
 def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> dict[str, Path]:
-    """Keep the masks of images in a folder: source.json and masks/NAME-DIGEST.json of each.
+    """Store the masks of images in a folder: source.json, and masks/NAME-DIGEST.json for each.
 
-    The digest is of the content of the image, and of the file that masks come from. Images whose
-    file is there already are not computed again, so a run continues where it stopped, and runs side
-    by side share the work: each begins elsewhere.
+    The digest is of the content of the image, and of the file that masks come from. Images with an
+    existing file are skipped. A run therefore resumes where it stopped, and parallel runs share the
+    work: each starts with another image.
 
     Args:
         files: The images.
-        source: Where their masks come from.
+        source: Source of their masks.
         folder: Folder to write to.
 
     Returns:
         The file of each image by its name.
 
     Raises:
-        InputError: The folder holds masks of other options, or an image's cannot be had.
+        InputError: The folder holds masks of other options, or an image's masks cannot be made.
     """
     index = folder / "source.json"
     if index.exists() and not holds_json(index, source.options):
@@ -224,13 +224,13 @@ def cache_masks(files: Sequence[Files], source: MaskSource, folder: Path) -> dic
 
 
 def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterator[T]:
-    """Those items whose file is not there when their turn comes, under a progress bar.
+    """The items whose file does not exist when their turn comes, with a progress bar.
 
-    The order is another in every process, so that several at work hardly ever do the same.
+    Each process has its own random order, so that parallel processes rarely do the same item.
 
     Args:
         items: All items.
-        path: The file of an item.
+        path: Returns the file of an item.
         what: Title of the bar.
     """
     missing = [item for item in items if not path(item).exists()]
@@ -243,18 +243,18 @@ def waiting(items: Sequence[T], path: Callable[[T], Path], what: str) -> Iterato
 def masks_in_window(
     parts: Sequence[WindowMasks], corner: Corner, window: tuple[int, int]
 ) -> Tensor:
-    """The masks of one window: those made for it, and what it shows of the whole image's.
+    """The masks of one window: those made for it, and the parts of the whole image's masks in it.
 
     Args:
         parts: The masks of an image.
-        corner: Where the window begins.
+        corner: Upper left corner of the window.
         window: Its height h and width w in pixels.
 
     Returns:
         (M, h, w) bool, none of them empty.
 
     Raises:
-        InputError: They are masks of other windows.
+        InputError: The masks belong to other windows.
     """
     found = []
     for part in parts:
@@ -269,7 +269,7 @@ def masks_in_window(
             "windows of this size"
         )
     masks = torch.cat(found)
-    return masks[masks.flatten(1).any(1)]  # most of a panorama's lie outside
+    return masks[masks.flatten(1).any(1)]  # most masks of a panorama lie outside the window
 
 
 def _window(corner: Corner | None, window: Sequence[int]) -> str:

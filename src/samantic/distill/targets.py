@@ -1,4 +1,4 @@
-"""The targets that a teacher and masks give for an image, and their file."""
+"""The targets for an image from a teacher and masks, and their file."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from samantic.files import replacing
 
 
 class Targets(NamedTuple):
-    """The targets of an image, or of N of them with a dimension before; no gradients.
+    """The targets of an image, or of N images with a leading dimension; no gradients.
 
     Attributes:
-        teacher: (H, W) int64, the teacher's class ids, its windows stitched.
+        teacher: (H, W) int64, the teacher's class ids after its windows are stitched.
         probabilities: (K, H, W), the teacher's stitched probabilities; None if not kept.
-        ensemble: E_i, (n, h, w) int64, of each window: the teacher corrected by the masks.
+        ensemble: E_i, (n, h, w) int64, of each window: the teacher's class ids corrected by the
+            masks.
         confident: E_i^H, (n, h, w) int64, its confident part; 255 elsewhere.
-        boundary: (H, W) bool, the teacher's boundaries as the masks draw them.
+        boundary: (H, W) bool, the teacher's boundaries, moved to the masks' boundaries.
     """
 
     teacher: Tensor
@@ -41,7 +42,7 @@ class Targets(NamedTuple):
 def make_targets(
     logits: Tensor, masks: Sequence[Tensor], cut: Cut, options: ObjectiveConfig
 ) -> Targets:
-    """Join a teacher's predictions of the windows of an image with the masks there.
+    """Join a teacher's predictions for the windows of an image with the masks of these windows.
 
     Args:
         logits: (n, K, h, w).
@@ -66,12 +67,12 @@ def make_targets(
 
 
 def crop_targets(targets: Targets, crop: Crop) -> Targets:
-    """The targets of a part of an image, whose labels are 255 outside it.
+    """The targets of a part of an image; labels are 255 outside the image.
 
-    A pixel is of the boundary if one that it shows is.
+    A pixel of the crop is on the boundary if any of the image's pixels in it is.
     """
     probabilities, boundary = targets.probabilities, targets.boundary.float()[None]
-    whole = crop._replace(size=(crop.height, crop.width))  # of its own size
+    whole = crop._replace(size=(crop.height, crop.width))  # without resizing
     return Targets(
         crop.nearest(targets.teacher, IGNORE),
         None if probabilities is None else crop.smooth(probabilities.float()),
@@ -91,12 +92,12 @@ def stack_targets(targets: Sequence[Targets]) -> Targets:
 
 
 def within(targets: Targets, inside: Tensor | None) -> Targets:
-    """The targets of N images, ignored outside the images.
+    """The targets of N images, with pixels outside the images ignored.
 
-    Where an image ends, masks and classes end too: that is no boundary.
+    The edge of an image is not a boundary.
 
     Args:
-        targets: Of the images, or of the parts that a crop shows, which have one window.
+        targets: Targets of the images, or of crops, which have one window.
         inside: (N, H, W) bool, the pixels that lie in the images; None for all.
     """
     if inside is None:
@@ -111,12 +112,12 @@ def within(targets: Targets, inside: Tensor | None) -> Targets:
 
 
 def _grown(mask: Tensor) -> Tensor:
-    """Pixels of masks (N, H, W) and all that touch one."""
+    """Pixels of masks (N, H, W), and their neighbours."""
     return F.max_pool2d(mask[:, None].float(), 3, stride=1, padding=1)[:, 0] > 0
 
 
 def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
-    """Labels of windows as labels of the image; where windows differ, the likelier class.
+    """Merge labels of windows into labels of the image; the more probable class wins.
 
     Args:
         labels: (n, h, w) int64, 255 for none.
@@ -129,26 +130,26 @@ def merge_windows(labels: Tensor, probabilities: Tensor, cut: Cut) -> Tensor:
     classes = len(probabilities)
     votes = F.one_hot(labels.where(labels != IGNORE, classes), classes + 1)[..., :-1]
     share = stitch(votes.movedim(-1, 1).float(), cut)
-    # at most nine windows see a pixel, so that shares differ by a ninth or more, or not at all
+    # at most nine windows contain a pixel, so different shares differ by a ninth or more
     winner = (share + probabilities / 10).argmax(0)
     return winner.where(share.sum(0) > 0, IGNORE)
 
 
 def write_targets(path: Path, targets: Targets) -> None:
-    """Write the targets of an image as .npz: labels as bytes, probabilities as half floats."""
+    """Write the targets of an image as .npz: labels as bytes, probabilities as float16."""
     small: dict[str, Any] = {
         name: (part.half() if part.is_floating_point() else part.byte()).cpu().numpy()
         for name, part in targets._asdict().items()
         if part is not None
     }
-    # probabilities hardly shrink, and packing them would take longer than making them
+    # compressing probabilities saves little space and takes longer than computing them
     save = np.savez_compressed if targets.probabilities is None else np.savez
     with replacing(path) as temporary:
         save(temporary, **small)
 
 
 def read_targets(path: Path) -> Targets:
-    """Read what `write_targets` wrote; labels stay bytes, which a batch widens."""
+    """Read a file of `write_targets`; labels stay bytes, which a batch converts to int64."""
     with np.load(path, allow_pickle=False) as file:
         parts: Any = {name: torch.from_numpy(file[name]) for name in file.files}
     return Targets(**{"probabilities": None, **parts})

@@ -35,8 +35,8 @@ class DistillTask(ScoredTask):
     Args:
         student: The network that is trained.
         config: The run.
-        teacher: Where it learns too; else the batches bring the targets.
-        guide: The teacher whose features teach, if `loss.features` is set; it does not learn.
+        teacher: The teacher, if it is trained too; otherwise the batches hold the targets.
+        guide: The frozen teacher whose features are targets, if `loss.features` is set.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class DistillTask(ScoredTask):
         super().__init__(student, "mask", config.data.eval_size)
         self.config, self.teacher = config, teacher
         self.options = config.loss
-        if config.masks.source == "none":  # without masks there are no boundaries to learn
+        if config.masks.source == "none":  # without masks there are no boundary targets
             self.options = replace(config.loss, boundary=0.0)
         self.photometric = Photometric(config.augment)
         self.features = None if guide is None else FeatureTransfer(student, guide.network)
-        self.guides = [] if guide is None else [guide]  # a list, so that no checkpoint holds it
+        self.guides = [] if guide is None else [guide]  # a list, so that checkpoints leave it out
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count the pixels of the prediction: of panoramas around their edge, as at inference."""
+        """Count pixels of the prediction; for panoramas across their edges, as at inference."""
         if self.config.window is None:
             self.count(batch)
             return
@@ -77,7 +77,7 @@ class DistillTask(ScoredTask):
         matrix.update(torch.from_numpy(labels[None]).to(self.device), batch.labels)
 
     def training_step(self, batch: LessonBatch, index: int) -> Tensor:
-        """L_S of the student, and L_TA of a teacher that learns; their gradients do not mix."""
+        """L_S of the student, and L_TA of a trained teacher; their gradients are separate."""
         height, width = batch.pairs.labels.shape[-2:]
         cut = plan_windows(self.config.window, (height, width))
         targets, learnt = self._teach(batch, cut) if batch.targets is None else (batch.targets, {})
@@ -89,7 +89,7 @@ class DistillTask(ScoredTask):
         return total
 
     def _teach(self, batch: LessonBatch, cut: Cut) -> tuple[Targets, dict[str, Tensor]]:
-        """The targets that the teacher gives now, and its own loss terms."""
+        """The teacher's present targets, and its own loss terms."""
         teacher = cast(Teacher, self.teacher)
         pairs = batch.pairs
         logits = teacher.in_windows(pairs.images, cut)
@@ -99,7 +99,7 @@ class DistillTask(ScoredTask):
         return targets, teacher_terms(logits, targets, cut, self.options)
 
     def _student(self, batch: LessonBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The student's logits (N, K, H, W), from a changed view and put back; feature terms."""
+        """The student's logits (N, K, H, W) for a view, mapped back; and feature terms."""
         options, pairs = self.config.augment, self.photometric(batch.pairs)
         count, width = len(pairs.labels), pairs.labels.shape[-1]
         roll = options.roll and self.config.window is not None
@@ -115,14 +115,14 @@ class DistillTask(ScoredTask):
 
     @torch.no_grad()
     def _guide(self, pairs: Batch, columns: Tensor) -> Pyramid:
-        """The teacher's maps of the student's view, of the images as they are."""
+        """The teacher's maps for the student's view, from the unaugmented images."""
         guide = self.guides[0].to(self.device)
         seen = {name: view(x, columns) for name, x in pairs.images.items()}
         maps: Pyramid = guide.network(**seen).features
         return maps
 
     def configure_optimizers(self) -> Any:
-        """AdamW for the student, and for a teacher that learns at its own rate."""
+        """AdamW for the student, and for a teacher that is trained too, at its own rate."""
         rates: dict[torch.nn.Module, float] = {self.network: self.config.train.learning_rate}
         if self.features is not None:
             rates[self.features] = self.config.train.learning_rate

@@ -23,18 +23,19 @@ from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import SHIPPED, load_model, tensors_fingerprint
 
 SIDE = 64
-"""Height and width in pixels of an image that tells which parameters have a part in an answer."""
+"""Height and width in pixels of an image with which the parameters that affect the output are
+found."""
 
 
 class Teacher(nn.Module):
-    """A trained network as it answers at inference; it stays in evaluation mode.
+    """A trained network that predicts as at inference; it stays in evaluation mode.
 
     Args:
         network: The network.
         info: Its options and classes.
 
-    Shape: images (N, C, H, W) in [0, 1] by sensor, and the magnification in which the network sees
-    them, to logits (N, K, H, W).
+    Shape: images (N, C, H, W) in [0, 1] by sensor, and the factor by which they are resized for the
+    network, to logits (N, K, H, W).
     """
 
     def __init__(self, network: Network, info: ModelInfo) -> None:
@@ -47,9 +48,9 @@ class Teacher(nn.Module):
         return resize_to(out.answer(self.info.model.prediction), size)
 
     def learn(self, modalities: Sequence[str]) -> None:
-        """Let the teacher learn from its answers to images of some modalities.
+        """Make the teacher trainable for images of some modalities.
 
-        What has no part in them, such as a head that does not answer, is frozen.
+        Parameters that do not affect its output, such as those of an unused head, are frozen.
         """
         images = {
             name: torch.zeros(1, sensor.channels, SIDE, SIDE)
@@ -59,21 +60,21 @@ class Teacher(nn.Module):
         freeze_unused(self, self(**images))
 
     def check_fits(self, pairs: PairedFolder, source: str) -> None:
-        """Refuse pairs of other classes, and pairs without an image that the network reads.
+        """Refuse pairs with other classes, and pairs without an image that the network reads.
 
         Args:
-            pairs: What a student is to learn from.
+            pairs: The student's training pairs.
             source: Key and name of the teacher, for the message.
 
         Raises:
-            InputError: They are such pairs.
+            InputError: The pairs do not fit.
         """
         pairs.check_reader(
             source, self.network.modalities, self.info.classes, "take a teacher that fits them"
         )
 
     def in_windows(self, images: Mapping[str, Tensor], cut: Cut) -> Tensor:
-        """Logits (n, N, K, h, w) of n windows of N images, magnified as in its own evaluation."""
+        """Logits (n, N, K, h, w) of n windows of N images, resized as in its own evaluation."""
         windows = {name: cut_windows(x, cut).flatten(0, 1) for name, x in images.items()}
         logits: Tensor = self(network_scale(cut.size, self.info.eval_size), **windows)
         return logits.reshape(len(cut.corners), -1, *logits.shape[1:])
@@ -90,7 +91,7 @@ def load_teacher(name_or_path: str) -> Teacher:
         name_or_path: A run folder, a model folder or a hub id of either.
 
     Raises:
-        InputError: It is neither.
+        InputError: There is no such model.
     """
     classes = segformer_classes(name_or_path)
     if classes is None:
@@ -105,14 +106,14 @@ def load_teacher(name_or_path: str) -> Teacher:
 
 
 def segformer_classes(name_or_path: str) -> tuple[str, ...] | None:
-    """Class names by label id of a SegFormer of transformers; None if it is something else.
+    """Class names by label id of a SegFormer of transformers; None for anything else.
 
     Raises:
-        InputError: It is a SegFormer that does not segment.
+        InputError: It is a SegFormer without a segmentation head.
     """
     path = Path(name_or_path)
     shipped = not path.exists() and (SHIPPED / path).is_dir()
-    if shipped or (path / "model").is_dir():  # a model that ships, or a run folder
+    if shipped or (path / "model").is_dir():  # a shipped model, or a run folder
         return None
     try:
         values, _ = SegformerConfig.get_config_dict(locate(name_or_path, "teacher.model", ""))

@@ -1,7 +1,7 @@
-"""The student's view of an image: mirrored or rolled, which the teacher's never is.
+"""The student's view of an image: mirrored or rolled; the teacher's view is neither.
 
-Columns are permuted and the student's answer is put back, so that windows, masks and targets stay
-where they are.
+Columns are permuted, and the student's output is permuted back, so that windows, masks and targets
+stay aligned.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ def draw_columns(count: int, width: int, flip: float, roll: bool) -> Tensor:
     """For each of N views, the column of the image that each column of the view shows.
 
     Args:
-        count: Views N.
-        width: Of the images in pixels, W.
+        count: Number of views N.
+        width: Width W of the images in pixels.
         flip: Probability of a horizontal flip.
-        roll: Whether a view starts at a random column and goes around.
+        roll: Whether a view starts at a random column and wraps around.
 
     Returns:
         (N, W) int64, a permutation in each row.

@@ -1,4 +1,4 @@
-"""Windows of a panorama: half overlapping, around it (GoodSAM, arXiv 2403.16370)."""
+"""Windows of a panorama: half overlapping, all around (GoodSAM, arXiv 2403.16370)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Corner = tuple[int, int]
 
 @dataclass(frozen=True)
 class Cut:
-    """How images of one size are cut into windows: rows of windows, all around in each.
+    """How images of one size are cut into windows: rows of windows, each all around the image.
 
     Attributes:
         tops: Upper row of pixels of each row of windows.
         lefts: Left columns of the windows in a row.
         window: Height h and width w of a window in pixels.
         size: Height H and width W of the images in pixels.
-        wrap: Whether the images go around.
+        wrap: Whether the left and right edges of the images meet.
     """
 
     tops: list[int]
@@ -35,17 +35,17 @@ class Cut:
 
     @property
     def corners(self) -> list[Corner]:
-        """Of the n windows, row by row."""
+        """Corners of the n windows, row by row."""
         return [(top, left) for top in self.tops for left in self.lefts]
 
 
 def plan_windows(window: Window | None, size: tuple[int, int]) -> Cut:
-    """The windows of a panorama; or, for `window` None, one that is the whole image.
+    """Plan the windows of a panorama; with `window` None, the whole image is the only window.
 
-    Rows of windows lie between the upper and the lower edge, and do not pass the poles.
+    Rows of windows lie between the upper and the lower edge.
 
     Args:
-        window: Width of the windows in pixels, which are as high as the image; or their height and
+        window: Width of the windows in pixels, with the height of the image; or their height and
             width.
         size: Height H and width W of the image in pixels.
 
@@ -66,12 +66,12 @@ def plan_windows(window: Window | None, size: tuple[int, int]) -> Cut:
 
 
 def window_starts(width: int, window: int) -> list[int]:
-    """Left columns of the fewest windows that have half their width in common [reconstructed].
+    """Left columns of the fewest windows that overlap by at least half their width [reconstructed].
 
-    The image closes upon itself: the last window overlaps the first one.
+    The image's edges meet: the last window overlaps the first one.
 
     Args:
-        width: Of the image in pixels.
+        width: Width of the image in pixels.
         window: Width of a window in pixels.
 
     Raises:
@@ -92,11 +92,11 @@ def window_starts(width: int, window: int) -> list[int]:
 
 
 def cut_window(x: Tensor, corner: Corner, window: tuple[int, int]) -> Tensor:
-    """Cut one window out of an image, around its right end where it passes it.
+    """Cut one window out of an image; beyond the right edge it continues at the left edge.
 
     Args:
         x: (..., H, W), of any type.
-        corner: Where it begins.
+        corner: Upper left corner of the window.
         window: Its height h and width w.
 
     Returns:
@@ -120,11 +120,11 @@ def cut_windows(x: Tensor, cut: Cut) -> Tensor:
 
 
 def stitch(windows: Tensor, cut: Cut) -> Tensor:
-    """Put windows back into an image; where they overlap, their mean.
+    """Put windows back into an image; overlaps are averaged.
 
     Args:
         windows: (n, ..., h, w) floats.
-        cut: Where the n windows lie; they leave no gap.
+        cut: The places of the n windows; they leave no gap.
 
     Returns:
         (..., H, W).

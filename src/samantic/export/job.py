@@ -1,4 +1,4 @@
-"""Export a trained model: trace, convert, prove, and only then write."""
+"""Export a trained model: trace it, convert it, compare its answers, and only then write it."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ NEEDED = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "openvino": ("onnx", "onnxscript", "openvino"),
 }
-"""Packages that a format needs."""
+"""Packages that each format needs."""
 
 SCENES = 8
-"""Generated scenes that a file is proved with, where no data is given."""
+"""Number of generated scenes that check a file if no data is given."""
 
 
 class Order(NamedTuple):
@@ -47,16 +47,16 @@ class Order(NamedTuple):
 
     Attributes:
         format: `onnx` or `openvino`.
-        precision: `fp32`, `fp16` (weights), `bf16` (OpenVINO alone) or `int8`.
+        precision: `fp32`, `fp16` (weights), `bf16` (OpenVINO only) or `int8`.
         size: Height and width of the images.
-        thermal_size: Height and width of thermal images of cameras that are not aligned; None means
+        thermal_size: Height and width of thermal images, if the cameras are not aligned; None means
             `size`.
-        thermal_type: What thermal images hold; None means as the model's scaling lets expect.
-        batch: Pairs at a time; None for any number.
-        data: Labelled pairs to prove the file with, and to choose the ranges of int8 by; None takes
-            generated scenes for the proof.
-        most: At most so many pairs of `data` are used.
-        most_drop: By how many points of mIoU int8 may fall; None lets it.
+        thermal_type: Type of thermal values; None means the type that fits the model's scaling.
+        batch: Number of pairs in a batch; None for any number.
+        data: Labelled pairs that check the file and calibrate int8; with None, generated scenes
+            check the file.
+        most: Largest number of pairs of `data` that are used.
+        most_drop: Largest allowed drop of int8 in points of mIoU; None for no limit.
     """
 
     format: Format
@@ -71,15 +71,15 @@ class Order(NamedTuple):
 
 
 def export(predictor: Predictor, order: Order, out: Path) -> Proof:
-    """Write a model as one file, proved on the way; beside it, FILE.json says how it did.
+    """Write a model as one file after checking its answers; FILE.json records the check.
 
     Args:
         predictor: The model, loaded from a folder.
         order: What to export.
-        out: NAME.onnx or NAME.xml; OpenVINO writes NAME.bin beside it.
+        out: NAME.onnx or NAME.xml; OpenVINO also writes NAME.bin.
 
     Raises:
-        InputError: The order cannot be met, or the file does not answer as the model.
+        InputError: The model cannot be exported so, or the file's answers differ from the model's.
     """
     _check(predictor, order)
     kind = thermal_type_of(predictor.camera.scaling, order.thermal_type)
@@ -103,10 +103,10 @@ def export(predictor: Predictor, order: Order, out: Path) -> Proof:
 
 
 def ending_of(path: Path, form: Format) -> Path:
-    """The path with the ending of a format, which it must have if it has any.
+    """The path with the ending of a format; a path without an ending gets it.
 
     Raises:
-        InputError: It has another.
+        InputError: The path has another ending.
     """
     if path.suffix not in ("", ENDINGS[form]):
         raise InputError(f"{path}: a file for {form} ends in {ENDINGS[form]}; change --out")
@@ -114,10 +114,10 @@ def ending_of(path: Path, form: Format) -> Path:
 
 
 def _check(predictor: Predictor, order: Order) -> None:
-    """Refuse what cannot be exported, before seconds are spent on it.
+    """Refuse orders that cannot be exported, before the slow steps start.
 
     Raises:
-        InputError: It cannot.
+        InputError: The order cannot be exported.
     """
     needed = NEEDED[order.format] + (("nncf",) if order.precision == "int8" else ())
     missing = [name for name in needed if find_spec(name) is None]
@@ -127,30 +127,30 @@ def _check(predictor: Predictor, order: Order) -> None:
     if predictor.tta is not None:
         raise InputError("export: a file computes one view; leave out --tta")
     if order.format == "onnx" and order.precision == "bf16":
-        raise InputError("--precision bf16: for OpenVINO alone; take --format openvino")
+        raise InputError("--precision bf16: only for OpenVINO; give --format openvino")
     if order.precision == "int8" and order.data is None:
         raise InputError(
-            "--precision int8: needs images of the kind that the model will see, to choose the "
-            "ranges of 8 bits by; give --data FOLDER --layout LAYOUT --split SPLIT"
+            "--precision int8: needs typical images to calibrate the ranges of 8 bits; "
+            "give --data FOLDER --layout LAYOUT --split SPLIT"
         )
     if order.most_drop is not None and (order.precision, order.format) != ("int8", "openvino"):
-        raise InputError("--max-drop: goes with --precision int8 and --format openvino")
+        raise InputError("--max-drop: only for --precision int8 with --format openvino")
     if order.thermal_size is not None and predictor.camera.rig is None:
         raise InputError("--thermal-size: the cameras are aligned, so thermal has RGB's size")
 
 
 def _sampled(predictor: Predictor, order: Order, kind: ThermalType) -> Sampled:
-    """The pairs that the file is proved with, all of one size."""
+    """The pairs that check the file, all of one size."""
     thermal_size = order.thermal_size or order.size
     if order.data is None:
         scaling = predictor.camera.scaling
         return generated(SCENES, order.size, thermal_size, kind, scaling)
-    assert predictor.folder is not None  # noqa: S101  # it was loaded from one
+    assert predictor.folder is not None  # noqa: S101  # the model was loaded from a folder
     return from_folder(predictor, order.data, predictor.folder, order.most)
 
 
 def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, Any]:
-    """What a file says of itself."""
+    """The metadata of a file."""
     info = replace(
         predictor.info,
         camera=predictor.camera,
@@ -177,7 +177,7 @@ def _made(predictor: Predictor, order: Order, kind: ThermalType) -> dict[str, An
 
 @contextmanager
 def _temporary(out: Path) -> Iterator[Path]:
-    """A path beside `out` to write to; on success the file, or both, become `out`."""
+    """A temporary path beside `out`; on success its file or files are renamed to `out`."""
     with ExitStack() as stack:
         if out.suffix == ".xml":
             stack.enter_context(replacing(out.with_suffix(".bin")))
@@ -185,7 +185,7 @@ def _temporary(out: Path) -> Iterator[Path]:
 
 
 def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
-    """Write an ONNX or OpenVINO model that says what it holds."""
+    """Write an ONNX or OpenVINO model with its metadata."""
     if path.suffix == ".onnx":
         import onnx
 
@@ -198,11 +198,11 @@ def _save(model: Any, path: Path, made: dict[str, Any]) -> None:
 
 
 def _of_8_bits(model: Any, file: ExportedModel, sampled: Sampled, order: Order) -> Any:
-    """The model with 8 bits, by the sampled pairs and, if a drop is bounded, their labels."""
+    """Quantise the model with the sampled pairs, and with their labels if a drop is bounded."""
     inputs = [file.inputs_of([pair]) for pair in sampled.pairs]
     if order.most_drop is None:
         return quantised(model, inputs)
-    assert sampled.labels is not None  # noqa: S101  # they come with the data
+    assert sampled.labels is not None  # noqa: S101  # they come with `order.data`
     classes = len(file.info.classes)
 
     def miou(compiled: Any, items: Any) -> float:

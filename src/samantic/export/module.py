@@ -1,4 +1,4 @@
-"""What is exported: all between raw images of one size and labels, with nothing left to choose."""
+"""The module that is exported: from raw images of one size to labels, without any options."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from samantic.predict.predictor import Predictor
 ThermalType = Literal["uint8", "uint16", "float32"]
 
 TRACED = {"uint8": torch.uint8, "uint16": torch.int32, "float32": torch.float32}
-"""As what the network is traced; torch computes nothing with uint16."""
+"""Data types with which the network is traced; torch cannot compute with uint16."""
 
 
 EDGE, BEYOND = 1e-6, 3.0
-"""In widths of half an image: what still lies on its border, and what is surely beyond."""
+"""In half image widths: distance that still counts as on the border, and one surely beyond."""
 
 
 class Exported(nn.Module):
@@ -27,13 +27,13 @@ class Exported(nn.Module):
 
     Args:
         predictor: The model.
-        size: Height and width of RGB, or of thermal where the model reads it alone.
-        thermal_size: Height and width of thermal images, if its cameras are not aligned.
-        thermal_type: What thermal images hold.
+        size: Height and width of RGB, or of thermal if the model reads only thermal.
+        thermal_size: Height and width of thermal images, if the cameras are not aligned.
+        thermal_type: Type of thermal values.
 
     Attributes:
-        names: Of the inputs, in their order.
-        shapes: Of the inputs, without the number of pairs.
+        names: Names of the inputs, in their order.
+        shapes: Shapes of the inputs, without the batch axis.
     """
 
     grid: Tensor | None
@@ -65,11 +65,11 @@ class Exported(nn.Module):
             places = [2 * columns / (width - 1) - 1, 2 * rows / (height - 1) - 1]
             grid = torch.stack([torch.from_numpy(x) for x in places], dim=-1)[None].float()
             outside = (grid.abs() > 1 + EDGE).any(-1, keepdim=True)
-            grid = grid.masked_fill(outside, BEYOND)  # nothing, where a border would fade
+            grid = grid.masked_fill(outside, BEYOND)  # 0 there; a border would fade out
         self.register_buffer("grid", grid)
 
     def forward(self, *images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Labels (N, H, W) uint8, their confidence, and all probabilities (N, K, H, W)."""
+        """Labels (N, H, W) uint8, confidence (N, H, W), and all probabilities (N, K, H, W)."""
         given = dict(zip(self.names, images, strict=True))
         rgb, thermal = self.deployed.images(given.get("rgb"), given.get("thermal"))
         if self.grid is not None and thermal is not None:
@@ -80,17 +80,17 @@ class Exported(nn.Module):
         return labels.to(torch.uint8), confidence, found[0]
 
     def examples(self, count: int) -> tuple[Tensor, ...]:
-        """Inputs to trace with."""
+        """Inputs for tracing, a batch of `count` pairs."""
         return tuple(
             torch.ones(count, *self.shapes[name], dtype=self.types[name]) for name in self.names
         )
 
 
 def thermal_type_of(scaling: Scaling, asked: ThermalType | None) -> ThermalType:
-    """What thermal images hold: as asked, or as the model's scaling lets expect.
+    """The type of thermal values: as requested, or the type that fits the model's scaling.
 
     Raises:
-        InputError: The scaling takes gray levels alone, and something deeper was asked for.
+        InputError: The scaling reads only 8-bit gray levels, and a deeper type was requested.
     """
     if scaling.kind == "8-bit":
         if asked not in (None, "uint8"):

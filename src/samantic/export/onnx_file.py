@@ -21,8 +21,8 @@ def to_onnx(module: Exported, batch: int | None, thermal_type: ThermalType) -> A
 
     Args:
         module: The module, in evaluation mode.
-        batch: Pairs that it takes at a time; None for any number.
-        thermal_type: What its thermal input holds.
+        batch: Number of pairs in a batch; None for any number.
+        thermal_type: Type of its thermal input.
 
     Returns:
         The `onnx.ModelProto`.
@@ -31,7 +31,7 @@ def to_onnx(module: Exported, batch: int | None, thermal_type: ThermalType) -> A
     dynamic = (tuple({0: free} for _ in module.names),) if batch is None else None
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # of torch.export, about itself
+        warnings.simplefilter("ignore")  # torch.export warns about its own code
         program = torch.onnx.export(
             module,
             module.examples(batch or 2),
@@ -43,7 +43,7 @@ def to_onnx(module: Exported, batch: int | None, thermal_type: ThermalType) -> A
             dynamic_shapes=dynamic,
             verbose=False,
         )
-    assert program is not None  # noqa: S101  # without a file name, a program is returned
+    assert program is not None  # noqa: S101  # torch returns it if no file name is given
     model = program.model_proto
     if thermal_type == "uint16" and "thermal" in module.names:
         _take_uint16(model)
@@ -51,7 +51,7 @@ def to_onnx(module: Exported, batch: int | None, thermal_type: ThermalType) -> A
 
 
 def _take_uint16(model: Any) -> None:
-    """Let the input `thermal`, traced as int32, hold uint16, which is cast before its use."""
+    """Change the input `thermal`, traced as int32, to uint16, with a cast before its first use."""
     from onnx import TensorProto, helper
 
     traced = "thermal_int32"
@@ -64,9 +64,9 @@ def _take_uint16(model: Any) -> None:
 
 
 def half(model: Any) -> Any:
-    """An ONNX model whose weights and maps have 16 bits; inputs and outputs stay.
+    """Convert an ONNX model's weights and maps to 16 bits; inputs and outputs keep their types.
 
-    What needs more stays in 32: norms of layers, resizing, and the scaling of thermal values.
+    Layer norms, resizing and the scaling of thermal values keep 32 bits or more, which they need.
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 

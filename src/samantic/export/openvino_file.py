@@ -1,4 +1,4 @@
-"""An ONNX model as an OpenVINO one, with fewer bits where that is asked for."""
+"""Convert an ONNX model to OpenVINO, quantised on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Inputs = dict[str, NDArray[Any]]
 
 
 def to_openvino(onnx_model: Any) -> Any:
-    """The `openvino.Model` of an ONNX model."""
+    """Convert an ONNX model to an `openvino.Model`."""
     return openvino_core().read_model(onnx_model.SerializeToString())
 
 
@@ -25,15 +25,15 @@ def quantised(
     measure: Callable[[Any, Any], float] | None = None,
     most_drop: float | None = None,
 ) -> Any:
-    """A model whose convolutions and products compute with 8 bits.
+    """Quantise the convolutions and matrix products of a model to 8 bits.
 
     Args:
         model: An OpenVINO or ONNX model.
-        calibration: Inputs of one pair each, by which the ranges of values are chosen.
-        check: Inputs and labels by which a drop is measured.
-        measure: The figure of a compiled model on some of these, the more the better.
-        most_drop: By how much it may fall; layers keep higher precision until it holds. None lets
-            all layers have 8 bits.
+        calibration: Inputs of one pair each, from which the ranges of values are estimated.
+        check: Inputs and labels on which the drop is measured.
+        measure: Returns a metric of a compiled model on some of `check`; larger is better.
+        most_drop: Largest allowed drop of the metric; layers keep a higher precision until it
+            holds. None quantises all layers.
     """
     nncf = import_quietly("nncf")
     nncf.set_log_level("ERROR")

@@ -1,4 +1,4 @@
-"""That an exported file answers as the model does: the same raw pairs, asked of both."""
+"""Check that an exported file gives the model's answers for the same raw pairs."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from samantic.run.split import Split, open_labelled, settled
 from samantic.scenes.scene import draw_scene
 
 LEAST_AGREEMENT = 0.999
-"""Share of equal labels below which a file of full precision is an error."""
+"""Share of equal labels below which a file of full precision is refused."""
 
 ONE_CLASS = 0.9999
-"""Share of one class from which a file is taken to answer nothing else."""
+"""Share of one class in the file's labels from which the file seems to answer this class only."""
 
 
 class Sampled(NamedTuple):
-    """Pairs to prove a file with.
+    """Pairs that check a file.
 
     Attributes:
-        source: What they are.
-        pairs: As the cameras gave them.
-        labels: (H, W) each, 255 ignored; None where there are none.
+        source: Where they come from, as a phrase.
+        pairs: The pairs as the cameras gave them.
+        labels: (H, W) each, 255 ignored; None without labels.
     """
 
     source: str
@@ -42,14 +42,14 @@ class Sampled(NamedTuple):
 
 
 class Proof(NamedTuple):
-    """How an exported file answers, beside the model that it was made from.
+    """The answers of an exported file compared with those of its model.
 
     Attributes:
-        source: The pairs that both were asked about.
-        pairs: How many.
-        agreement: Share of their pixels that both label alike.
+        source: Where the pairs come from, as a phrase.
+        pairs: Number of pairs.
+        agreement: Share of pixels with the same label in both answers.
         confidence: Largest difference of the confidence.
-        shares: By class: its share of the pixels in the model's answer, and in the file's.
+        shares: For each class, its share of the pixels in the model's answers and in the file's.
         miou: mIoU of the model and of the file; None without labels.
     """
 
@@ -64,7 +64,7 @@ class Proof(NamedTuple):
 def generated(
     count: int, size: tuple[int, int], thermal_size: tuple[int, int], kind: str, scaling: Scaling
 ) -> Sampled:
-    """Street scenes of these sizes, their thermal levels spread over the model's range."""
+    """Street scenes of the given sizes, with thermal levels spread over the model's range."""
     pairs: list[RawPair] = []
     for index in range(count):
         scene = draw_scene(1, index, size)
@@ -77,10 +77,10 @@ def generated(
 
 
 def from_folder(predictor: Any, split: Split, folder: Path, count: int) -> Sampled:
-    """An even choice of the labelled pairs of a split, in the model's classes.
+    """Evenly spaced labelled pairs of a split, in the model's classes.
 
     Raises:
-        InputError: They cannot be read, or their classes are not the model's.
+        InputError: The pairs cannot be read, or their classes are not the model's.
     """
     split = settled(split, [folder])._replace(frames=count)
     data: PairedFolder = open_labelled(split, predictor.info, predictor.camera)[0]
@@ -93,10 +93,10 @@ def from_folder(predictor: Any, split: Split, folder: Path, count: int) -> Sampl
 
 
 def prove(model: PairPredictor, file: PairPredictor, sampled: Sampled) -> Proof:
-    """Ask both about the same pairs.
+    """Compare the answers of model and file for the same pairs.
 
     Raises:
-        InputError: One of them cannot answer a pair.
+        InputError: One of them cannot answer for a pair.
     """
     classes = model.info.classes
     counts, equal, largest = np.zeros((2, len(classes))), 0.0, 0.0
@@ -130,16 +130,16 @@ def _only(model: PairPredictor, pair: RawPair) -> Any:
 
 
 def refuse_unlike(proof: Proof, precision: str, most_drop: float | None = None) -> None:
-    """Refuse a file that does not answer as its model.
+    """Refuse a file whose answers differ from its model's.
 
     Args:
-        proof: How it answers.
-        precision: Its precision.
-        most_drop: By how many points its mIoU may be lower; None lets it.
+        proof: The comparison.
+        precision: The file's precision.
+        most_drop: Largest allowed drop in points of mIoU; None for no limit.
 
     Raises:
-        InputError: Full precision labels too few pixels alike, the file answers one class alone, or
-            its mIoU is lower than it may be.
+        InputError: At full precision too few labels agree, the file answers only one class, or its
+            mIoU drops too much.
     """
     if precision == "fp32" and proof.agreement < LEAST_AGREEMENT:
         raise InputError(

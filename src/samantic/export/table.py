@@ -1,4 +1,4 @@
-"""What a terminal shows of an export."""
+"""The table of an export for the terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from samantic.measure.tables import in_columns, percent, points
 
 
 def proof_table(proof: Proof) -> str:
-    """How an exported file answers beside its model, as text."""
+    """The answers of an exported file compared with its model's, as text."""
     lines = {"share of pixels %": ["model", "file"]}
     lines |= {name: [percent(share) for share in both] for name, both in proof.shares.items()}
     text = [*in_columns(lines), ""]

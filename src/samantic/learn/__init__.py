@@ -1,1 +1,1 @@
-"""The training: its losses, steps and optimiser."""
+"""Training: losses, steps and the optimiser."""

@@ -1,10 +1,10 @@
-"""The mean of a training's weights over its last steps, which is often better than the last."""
+"""The moving average of a training's weights, which is often better than the last weights."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from torch import Tensor, nn
 
@@ -12,16 +12,16 @@ from samantic.learn.steps import ends_part, ends_step
 
 
 class Average(L.Callback):
-    """An exponential moving average of the weights, which is what is validated and kept.
+    """An exponential moving average of the weights, which is validated and saved.
 
-    After step t (from 1) every trained weight and every floating buffer w, such as BatchNorm's
-    statistics, goes into its mean m by
+    After step t (from 1) every trained weight and every floating-point buffer w, such as
+    BatchNorm's statistics, updates its mean m by
 
         m <- m + (1 - d_t) (w - m),   d_t = min(d, t / (t + 9))
 
-    so that the first steps are soon forgotten. The training itself goes on from w: for a validation
-    m is exchanged for w, and `PutBack`, which must come after whatever keeps the model, undoes it.
-    last.ckpt holds both.
+    so that the first steps soon lose their weight. The training itself continues from w. For a
+    validation, m replaces w; `PutBack`, which must come after the callback that saves the model,
+    restores w. last.ckpt holds both.
 
     Args:
         decay: d, below 1.
@@ -33,7 +33,7 @@ class Average(L.Callback):
         self.own: dict[str, Tensor] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin with the weights as they are; a resumed run has its means."""
+        """Start from the present weights; a resumed run has its means already."""
         weights = averaged(pl_module)
         self.means = {
             name: self.means.get(name, weight).detach().to(weight.device, copy=True)
@@ -67,7 +67,7 @@ class Average(L.Callback):
 
     @torch.no_grad()
     def put_back(self, task: L.LightningModule) -> None:
-        """Restore the trained weights, if the means are in their place."""
+        """Restore the trained weights if the means have replaced them."""
         weights = averaged(task) if self.own else {}
         for name, weight in weights.items():
             weight.copy_(self.own[name])
@@ -76,7 +76,7 @@ class Average(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """A checkpoint holds the trained weights, also those that have several names."""
+        """Store the trained weights in a checkpoint, also those that have several names."""
         network, state = cast(nn.Module, pl_module.network), checkpoint["state_dict"]
         kinds = (network.named_parameters, network.named_buffers)
         first = {id(tensor): name for named in kinds for name, tensor in named()}
@@ -87,19 +87,19 @@ class Average(L.Callback):
                     state[f"network.{name}"] = own
 
     def state_dict(self) -> dict[str, Any]:
-        """The means travel with the checkpoint."""
+        """The means, for the checkpoint."""
         return {"means": self.means}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the means of the run that is resumed."""
+        """Load the means of the run that is resumed."""
         self.means = state_dict["means"]
 
 
 class PutBack(L.Callback):
-    """Undo the exchange of weights by `Average`; the last of a training's callbacks.
+    """Restores the weights that `Average` has replaced; the last of a training's callbacks.
 
     Args:
-        average: What has exchanged it.
+        average: The callback that has replaced them.
     """
 
     def __init__(self, average: Average) -> None:
@@ -108,11 +108,11 @@ class PutBack(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
     ) -> None:
-        """Without a validation split, where it was kept after a step."""
+        """Restore after a step at which the model was saved without a validation split."""
         self.average.put_back(pl_module)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """After a validation."""
+        """Restore after a validation."""
         self.average.put_back(pl_module)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import numpy as np
 from torch import Tensor
 
@@ -23,11 +23,11 @@ from samantic.progress import open_progress, tell
 
 
 class ProgressBar(L.Callback):
-    """One bar over the whole run: steps, time left, loss and the last validation's mIoU.
+    """One bar for the whole run: steps, time left, loss and the mIoU of the last validation.
 
     Args:
         label: Name of the run.
-        line: Line of the terminal, where several runs draw their bars at once.
+        line: Line of the terminal, where several runs draw their bars.
     """
 
     def __init__(self, label: str, line: int = 0) -> None:
@@ -35,7 +35,7 @@ class ProgressBar(L.Callback):
         self.bar: Any = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Open the bar at the step that the run starts or resumes from."""
+        """Open the bar at the step from which the run starts or resumes."""
         self.bar = open_progress(
             self.label,
             "step",
@@ -50,7 +50,7 @@ class ProgressBar(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
     ) -> None:
-        """Advance by what the optimiser has done."""
+        """Advance by the steps of the optimiser."""
         figures = {
             name: f"{trainer.callback_metrics[key]:.3f}"
             for name, key in (("loss", "train/loss"), ("mIoU", "val/miou"))
@@ -66,21 +66,21 @@ class ProgressBar(L.Callback):
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
-        """Close the bar, so that the error starts on a line of its own."""
+        """Close the bar, so that the error begins on its own line."""
         if self.bar is not None:
             self.bar.close()
 
 
 class KeepRun(L.Callback):
-    """After each validation: keep the model if it is the best so far.
+    """After each validation, save the model if it is the best so far.
 
-    Without a validation split, or without a label in it, the model is kept at the same steps. A
-    network whose weights or answers are not finite is never kept. `KeepState` keeps what resuming
-    needs.
+    Without a validation split, or without labels in it, the model is saved at the same steps. A
+    network whose weights or outputs are not finite is never saved. `KeepState` saves the checkpoint
+    for resuming.
 
     Args:
         out: Run folder, for messages.
-        keep: Called when `val/miou` is higher than ever before.
+        keep: Saves the model; called when `val/miou` is higher than ever before.
     """
 
     def __init__(self, out: Path, keep: Callable[[], None]) -> None:
@@ -101,7 +101,7 @@ class KeepRun(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, *_: Any
     ) -> None:
-        """Without a validation split: keep the model."""
+        """Without a validation split: save the model."""
         if trainer.enable_validation or not ends_part(trainer):
             return
         if isinstance(pl_module, ScoredTask):
@@ -114,7 +114,7 @@ class KeepRun(L.Callback):
         """Refuse to end without a model.
 
         Raises:
-            InputError: No state could be kept.
+            InputError: No model could be saved.
         """
         if self.best is None:
             raise InputError(
@@ -123,7 +123,7 @@ class KeepRun(L.Callback):
             )
 
     def _usable(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
-        """Whether a network may be kept; a line if not."""
+        """Whether the network may be saved; logs a line if not."""
         usable = all_finite(trainer, pl_module)
         if not usable:
             _tell(
@@ -138,22 +138,22 @@ class KeepRun(L.Callback):
             self.keep()
 
     def state_dict(self) -> dict[str, Any]:
-        """The best mIoU so far travels with the checkpoint, and the form of the checkpoint."""
+        """The best mIoU so far and the version of the checkpoint's format, for the checkpoint."""
         return {"best": self.best, "format": FORMAT}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best mIoU of the run that is resumed."""
+        """Load the best mIoU of the run that is resumed."""
         self.best = state_dict["best"]
 
 
 def _tell(trainer: L.Trainer, line: str) -> None:
-    """Print a line beside the progress bar, in one process of several."""
+    """Print a line above the progress bar, in the first process only."""
     if trainer.is_global_zero:
         tell(line)
 
 
 class KeepSimilarity(L.Callback):
-    """After each validation: add the similarity of the classes' features to similarity.npz.
+    """After each validation, append the similarity of the classes' features to similarity.npz.
 
     Args:
         out: Run folder. The file holds `text` (K, K) and `step_N` (K, K) for every validation.
@@ -164,7 +164,7 @@ class KeepSimilarity(L.Callback):
         self.path, self.text = out / "similarity.npz", text
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the file anew, with what an earlier part of the run put there."""
+        """Rewrite the file, including the entries of earlier parts of the run."""
         if not trainer.is_global_zero:
             return
         matrices: dict[str, Any] = read_similarity(self.path) or {"text": self.text.numpy()}

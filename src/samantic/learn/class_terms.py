@@ -1,4 +1,4 @@
-"""Distillation terms of the training besides the labels, and their state (SARTM III-F)."""
+"""Distillation terms of the training, besides the label losses, and their state (SARTM III-F)."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from samantic.models.text import TextVectors
 
 
 class ClassTerms(nn.Module):
-    """Weighted distillation terms of a batch, by name; those of weight zero are not computed.
+    """Weighted distillation terms of a batch, by name; terms of weight zero are not computed.
 
     Args:
         config: The weights.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         width: Width D of the semantic map.
         text: Vectors of the class names; None without language.
-        stride: Pixels between the cells of the semantic map.
+        stride: Stride of the semantic map in pixels.
     """
 
     text: Tensor
@@ -55,10 +55,11 @@ class ClassTerms(nn.Module):
         """Compute the terms.
 
         Args:
-            out: The network's output, with `alone` if `config.cross_modal` is set.
+            out: The network's output, with `single_modality` if `config.cross_modal` is set.
             labels: (N, H, W) int64, 255 ignored.
             present: (N, 2) bool, which of RGB and thermal the network saw.
-            inside: (N, H, W) bool, the pixels that lie in the images; None for all.
+            inside: (N, H, W) bool, the pixels that come from the images and not from padding; None
+                for all.
         """
         config, terms = self.config, {}
         if config.language or config.prototype:
@@ -85,7 +86,7 @@ class ClassTerms(nn.Module):
     def _cross_modal(self, out: Output, both: Tensor, inside: Tensor | None) -> Tensor:
         """Distillation from the fused prediction to that of each modality (after arXiv 2411.17141).
 
-        The mean over modalities, summed over the heads, of the pairs whose two images are there.
+        The mean over the modalities, summed over the heads, for the pairs that have both images.
         """
         losses, shown = [], None if inside is None else inside[both]
         for logits, auxiliary in out.single_modality:
@@ -98,7 +99,7 @@ class ClassTerms(nn.Module):
 
 
 class PrototypeMemory(nn.Module):
-    """Running mean of every class's vector, updated by the classes that are present.
+    """Running mean of every class's vector; only classes that are present are updated.
 
     Shape: p (K, D) and which classes are present (K,) bool, to the updated means g (K, D).
     """
@@ -126,7 +127,7 @@ class ClassVectors(Metric):
     """Mean semantic feature of every class over a whole split.
 
     Args:
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         width: Width D of the semantic map.
     """
 
@@ -150,7 +151,7 @@ class ClassVectors(Metric):
         return self.sums / self.counts.clamp(min=1)[:, None], self.counts > 0
 
     def similarity(self) -> Tensor:
-        """(K, K) cosines on the CPU, NaN where a class did not occur."""
+        """(K, K) cosines on the CPU; NaN where a class did not occur."""
         vectors, known = self.compute()
         return similarity(vectors, known).cpu()
 

@@ -1,4 +1,4 @@
-"""One optimisation: Lightning's trainer with this package's logs, files and precision."""
+"""One training: Lightning's trainer with this package's logs, files and precision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
@@ -39,16 +39,16 @@ def fit(
     callbacks: list[L.Callback],
     resume: bool = False,
 ) -> L.Trainer:
-    """Run an optimisation that logs into out/logs and continues from out/last.ckpt if asked.
+    """Run a training that logs into out/logs and, on request, resumes from out/last.ckpt.
 
-    Without validation batches the callbacks alone decide what is kept. A resumed run sees the same
-    pairs with the same random changes as one that was never stopped.
+    Without validation batches, the callbacks alone decide which state is saved. A resumed run sees
+    the same pairs with the same random changes as a run that was never stopped.
 
     Raises:
-        InputError: There are fewer devices than it asks for, out/last.ckpt cannot be resumed from,
-            or the loss is not finite any more.
-        StoppedError: The machine ended it; see `trouble.explained`.
-        Terminated: SIGTERM came, and the state is kept.
+        InputError: The machine has fewer devices than requested, the run cannot be resumed from
+            out/last.ckpt, or the loss is no longer finite.
+        StoppedError: The machine stopped the training; see `trouble.explained`.
+        Terminated: SIGTERM arrived, and the state is saved.
     """
     check_count(options.devices)
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -61,7 +61,7 @@ def fit(
     if options.compile:
         compile_parts(cast(nn.Module, task.network), trainer.strategy.root_device.type)
     steps = _steps(trainer, options, len(source))
-    trainer.fit_loop.epoch_loop.max_steps = steps  # not known before the number of devices
+    trainer.fit_loop.epoch_loop.max_steps = steps  # it depends on the number of devices
     trainer.log_every_n_steps = min(10, steps)
     batches = [options.accumulate * count for count in (steps, start)]
     draws = Draws(len(source), options.batch_size, options.seed, *batches)
@@ -90,7 +90,7 @@ def _steps(trainer: L.Trainer, options: TrainConfig, length: int) -> int:
 def _callbacks(
     out: Path, options: TrainConfig, length: int, own: list[L.Callback]
 ) -> list[L.Callback]:
-    """The callbacks of every training, around those of this one; their order matters."""
+    """The callbacks of every training, before and after those of this one; their order matters."""
     always: list[L.Callback] = [
         StepSeed(options.seed),
         Validations(options.validations),
@@ -107,16 +107,16 @@ def _callbacks(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence warnings about things that are intended."""
+    """Silence warnings about intended behaviour."""
     with warnings.catch_warnings():
         # Lightning's advice to start more loading workers does not know this machine's cores.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        # Runs without a validation split, and teachers in evaluation mode, are meant so.
+        # A run may have no validation split, and a teacher may be in evaluation mode, by intent.
         warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
         warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
-        # `Draws` goes on where a run was stopped, which Lightning cannot know.
+        # `Draws` continues where a run was stopped, which Lightning cannot know.
         warnings.filterwarnings("ignore", message=".*ended before the epoch ended.*")
-        # torch.compile of torch 2.13 looks at gradients that nobody wants.
+        # torch.compile of torch 2.13 reads gradients that are not needed.
         warnings.filterwarnings("ignore", message=".*grad attribute of a Tensor that is not a leaf")
         # Lightning 2.6 calls a torch function that torch 2.13 deprecates.
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
@@ -125,10 +125,10 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
-    """Raise errors that the machine causes as one line with the cure.
+    """Turn errors that the machine causes into one line with the remedy.
 
     Raises:
-        StoppedError: Memory ran out, or the loading of pairs broke.
+        StoppedError: Memory ran out, or the loading of pairs failed.
         KeyboardInterrupt: Ctrl-C, which Lightning turns into an exit.
     """
     try:
@@ -145,7 +145,7 @@ def _explained(trainer: L.Trainer, options: TrainConfig) -> Iterator[None]:
 
 
 def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.Trainer:
-    """Lightning's trainer; the number of its steps is still to be set."""
+    """Lightning's trainer; its number of steps is set later."""
     csv = CSVLogger(out, name="logs", version=_next_part(out), flush_logs_every_n_steps=10)
     return L.Trainer(
         max_steps=1,
@@ -154,7 +154,7 @@ def _trainer(out: Path, options: TrainConfig, callbacks: list[L.Callback]) -> L.
         num_sanity_val_steps=0,
         precision=_precision(options),
         devices=options.devices,
-        use_distributed_sampler=False,  # the loaders share out the pairs themselves
+        use_distributed_sampler=False,  # the loaders distribute the pairs themselves
         logger=[csv, *extra_loggers(out, options)],
         callbacks=callbacks,
         plugins=[StateFiles()],
@@ -175,5 +175,5 @@ def _precision(options: TrainConfig) -> Any:
 
 
 def _next_part(out: Path) -> str:
-    """Each start or resume of a run logs into a part of its own; the logger deletes old files."""
+    """Name of the log of this start or resume: the logger deletes old files of the same name."""
     return f"part-{len(list((out / 'logs').glob('part-*')))}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def read_similarity(path: Path) -> dict[str, NDArray[np.float32]]:
-    """Read what `callbacks.KeepSimilarity` wrote; empty if there is nothing."""
+    """Read the file of `callbacks.KeepSimilarity`; empty if there is none."""
     if not path.exists():
         return {}
     with np.load(path, allow_pickle=False) as file:
@@ -19,10 +19,10 @@ def read_similarity(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def read_history(out: Path) -> list[dict[str, float]]:
-    """The logged figures of a run in order, over all of its parts; each row has a `step`.
+    """The logged metrics of a run in order, over all of its parts; each row has a `step`.
 
-    Where a part was resumed from an earlier step, its rows replace the ones after that step.
-    Figures that are not finite are left out.
+    If a part was resumed from an earlier step, its rows replace those after that step. Values that
+    are not finite are left out.
     """
     history: list[dict[str, float]] = []
     parts = sorted((out / "logs").glob("part-*/metrics.csv"), key=lambda p: int(p.parent.name[5:]))

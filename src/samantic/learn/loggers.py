@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import numpy as np
 from lightning.pytorch.loggers import Logger
 from numpy.typing import NDArray
@@ -25,20 +25,20 @@ from samantic.files import write_text
 from samantic.learn.task import ScoredTask
 
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
-"""Modules, one of which a logger needs; its name is that of the extra."""
+"""Modules of which a logger needs one; the extra has the logger's name."""
 
 PROJECT = "samantic"
-"""Of Weights & Biases; WANDB_PROJECT names another."""
+"""Project of Weights & Biases; WANDB_PROJECT names another."""
 
 SHOWN = 4
-"""Pairs of the validation split that are shown, its first ones."""
+"""Number of pairs of the validation split that are shown, from its start."""
 
 
 def check_loggers(options: TrainConfig) -> None:
     """Refuse a logger that is not installed.
 
     Raises:
-        InputError: It is not.
+        InputError: A logger is not installed.
     """
     for name in options.log or ():
         if not any(importlib.util.find_spec(module) for module in PACKAGES[name]):
@@ -48,11 +48,11 @@ def check_loggers(options: TrainConfig) -> None:
 def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
     """The loggers that `train.log` names.
 
-    TensorBoard's files lie in out/tensorboard, and those of Weights & Biases in out/wandb, whose
-    own settings, such as WANDB_MODE=offline, hold. A resumed run goes on in the same one.
+    TensorBoard's files lie in out/tensorboard, those of Weights & Biases in out/wandb. Settings of
+    Weights & Biases, such as WANDB_MODE=offline, apply. A resumed run continues in the same log.
 
     Raises:
-        InputError: One is not installed.
+        InputError: A logger is not installed.
     """
     check_loggers(options)
     found: list[Logger] = []
@@ -74,13 +74,13 @@ def extra_loggers(out: Path, options: TrainConfig) -> list[Logger]:
 def finish(trainer: L.Trainer) -> None:
     """Finish the run at Weights & Biases, so that the next run of this process is a new one."""
     for logger in trainer.loggers if trainer.is_global_zero else ():
-        begun = getattr(logger, "_experiment", None)  # `experiment` would begin one
+        begun = getattr(logger, "_experiment", None)  # `experiment` would start a run
         if type(logger).__name__ == "WandbLogger" and begun is not None:
             begun.finish()
 
 
 def _same_id(out: Path) -> str:
-    """The run's id, drawn once."""
+    """The run's id, which is drawn once and then read from its file."""
     path = out / "logs" / "wandb.id"
     if not path.exists():
         write_text(path, secrets.token_hex(4))
@@ -106,7 +106,7 @@ class Panels(L.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Draw a pair of the first ones."""
+        """Draw a pair, if it is one of the first."""
         if (
             batch_idx >= SHOWN
             or not trainer.is_global_zero
@@ -135,7 +135,7 @@ class Panels(L.Callback):
 
 
 def panels(options: TrainConfig, classes: Sequence[str]) -> list[L.Callback]:
-    """The loggers that show pairs."""
+    """The callback that shows pairs, if there is a logger for it."""
     return [Panels(classes)] if options.log else []
 
 

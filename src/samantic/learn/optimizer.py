@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
@@ -17,12 +17,12 @@ from samantic.models.encoders.lora import Adapter
 def configure_adamw(
     rates: Mapping[nn.Module, float], options: TrainConfig, trainer: L.Trainer
 ) -> Any:
-    """AdamW with decay of kernels alone; linear warm-up from 0.1, then poly decay of power 0.9.
+    """AdamW with weight decay of kernels; linear warm-up from 0.1, then poly decay of power 0.9.
 
     Args:
         rates: The networks, and the peak learning rate of each.
-        options: The optimisation; its learning rate is not read.
-        trainer: It knows the precision and the number of steps.
+        options: The training options; `learning_rate` is not read here.
+        trainer: The trainer, which knows the precision and the number of steps.
     """
     groups = []
     for network, peak in rates.items():
@@ -31,7 +31,7 @@ def configure_adamw(
         for decay, wanted in ((options.weight_decay, True), (0.0, False)):
             params = [p for p in trainable if (id(p) in decayed) == wanted]
             groups.append({"params": params, "lr": peak, "weight_decay": decay})
-    # in mixed precision Lightning refuses to clip the gradients of a fused optimiser
+    # in mixed precision, Lightning does not clip the gradients of a fused optimiser
     fused = trainer.precision == "32-true"
     optimizer = torch.optim.AdamW(groups, fused=fused)
     total = int(trainer.estimated_stepping_batches)
@@ -44,9 +44,9 @@ def configure_adamw(
 
 
 def kernels(network: nn.Module) -> Iterator[Tensor]:
-    """The matrices and kernels that map features to features, which weight decay is for.
+    """The matrices and kernels between features, which are subject to weight decay.
 
-    Tokens, embeddings of positions, norms and biases are not among them.
+    Tokens, positional embeddings, norms and biases are not among them.
     """
     for module in network.modules():
         if isinstance(module, nn.Linear | _ConvNd):
@@ -56,10 +56,10 @@ def kernels(network: nn.Module) -> Iterator[Tensor]:
 
 
 def learning_rate_factor(step: int, total: int, warmup: int) -> float:
-    """Fraction of the peak learning rate at a step.
+    """The learning rate at a step as a fraction of its peak.
 
-    It rises from 0.1 to 1 over the warm-up of w steps, and is (1 - (step - w) / (total - w))^0.9
-    from there.
+    It rises linearly from 0.1 to 1 over the warm-up of w steps. From there it is (1 - (step - w) /
+    (total - w))^0.9.
     """
     if step < warmup:
         return 0.1 + 0.9 * step / warmup

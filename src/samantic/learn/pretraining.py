@@ -1,10 +1,10 @@
-"""Training a promptable SAM of one's own: masks from clicks and boxes (SAM, arXiv 2304.02643)."""
+"""Training of a promptable SAM: masks from clicks and boxes (SAM, arXiv 2304.02643)."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,22 +21,22 @@ from samantic.losses import dice_loss
 from samantic.models.promptable import Masks, PromptableSAM
 
 CROSS_ENTROPY = 2.0
-"""Weight of the cross entropy beside the dice loss. SAM's 20 times focal loss learns more slowly on
-few images: after 120 steps the best of three answers had an IoU of 0.25 with the focal loss
-and 0.35 with this."""
+"""Weight of the cross entropy; the dice loss has weight 1. SAM's 20 times focal loss learns more
+slowly on few images: after 120 steps, the best of three masks had an IoU of 0.25 with the focal
+loss and of 0.35 with this one."""
 
 TOKEN_STD, ATTENTION_GAIN = 0.3, 3.0
-"""Of a random decoder's tokens and of its queries and keys; see `bind_prompts`."""
+"""Scales of a random decoder's tokens, and of its queries and keys; see `bind_prompts`."""
 
 
 @torch.no_grad()
 def bind_prompts(sam: Sam2Model) -> None:
     """Initialise a random decoder such that a prompt attends to its own position.
 
-    Queries and keys are projected by one orthogonal matrix, so that what lies at one place attends
-    to itself from the start. From independent matrices the decoder learns to answer nothing, and
-    nothing else: after 250 steps on discs around clicks, the easiest of all tasks, its IoU is still
-    zero, and 0.5 from here.
+    Queries and keys are projected by one orthogonal matrix, so every position attends to itself
+    from the start. From independent matrices, the decoder learns empty masks only: after 250 steps
+    on discs around clicks, the easiest of all tasks, its IoU is still zero. From this
+    initialisation it is 0.5.
     """
     for module in [*sam.prompt_encoder.modules(), *sam.mask_decoder.modules()]:
         if isinstance(module, nn.Embedding):
@@ -55,9 +55,9 @@ class Prompts(NamedTuple):
 
     Attributes:
         targets: (N, P, H, W) bool.
-        points: (N, P, 1, 2) pixels (x, y), a click on each thing.
-        boxes: (N, P, 4) pixels (left, top, right, bottom) around each thing.
-        real: (N, P) bool; false in images that show nothing.
+        points: (N, P, 1, 2) pixels (x, y), a click on each object.
+        boxes: (N, P, 4) pixels (left, top, right, bottom) around each object.
+        real: (N, P) bool; false in images without objects.
     """
 
     targets: Tensor
@@ -72,10 +72,10 @@ def draw_prompts(
     """Choose objects at random, and a click and a box for each.
 
     Args:
-        instances: (N, H, W) int64 ids, 0 where there is no thing.
-        count: Things P an image; drawn with replacement.
-        smallest: Things of fewer pixels are not asked for.
-        power: A thing is drawn with probability proportional to its area to this power.
+        instances: (N, H, W) int64 ids, 0 where there is no object.
+        count: Objects P per image; drawn with replacement.
+        smallest: Objects with fewer pixels are not drawn.
+        power: An object is drawn with probability proportional to its area to this power.
         jitter: The sides of a box move by up to this share of its size.
     """
     drawn = [_draw(ids, count, smallest, power) for ids in instances]
@@ -86,7 +86,7 @@ def draw_prompts(
 
 
 def _draw(ids: Tensor, count: int, smallest: int, power: float) -> tuple[Tensor, Tensor]:
-    """Masks (P, H, W) of things of one image and a pixel (P, 2) in each."""
+    """Masks (P, H, W) of objects of one image, and a pixel (P, 2) in each."""
     found, areas = torch.unique(ids[ids > 0], return_counts=True)
     found, areas = found[areas >= smallest], areas[areas >= smallest]
     if len(found) == 0:
@@ -100,7 +100,7 @@ def _draw(ids: Tensor, count: int, smallest: int, power: float) -> tuple[Tensor,
 
 
 def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
-    """Boxes around the targets, loosened or tightened at random."""
+    """Boxes around the targets, enlarged or shrunk at random."""
     sides = []
     for axis, size in ((2, targets.shape[3]), (3, targets.shape[2])):
         used = targets.any(dim=axis).float()
@@ -115,15 +115,15 @@ def _boxes(targets: Tensor, points: Tensor, jitter: float) -> Tensor:
 class PromptTask(L.LightningModule):
     """Train on masks: cross entropy and dice loss of the best of three masks, and predicted IoU.
 
-    Logs the terms, and after each validation `val/miou`, the mean IoU of the answer that the
-    network trusts most, over clicks and boxes alike, and each alone as `val/miou_click` and
-    `val/miou_box`.
+    Logs the terms. After each validation it logs `val/miou`, the mean IoU of the mask with the
+    highest predicted quality over clicks and boxes, and the means of each alone as `val/miou_click`
+    and `val/miou_box`.
 
     Args:
         network: The network.
         augment: Changes of the images.
-        train: The optimisation.
-        prompts: Things asked for in an image.
+        train: The training options.
+        prompts: Objects per image.
         trunk: The trunk's learning rate as a share of the others'; 0 freezes it.
     """
 
@@ -140,7 +140,7 @@ class PromptTask(L.LightningModule):
         encoder: Any = network.encoder
         if trunk == 0:
             encoder.vision.backbone.requires_grad_(False)
-        # neither clicks nor boxes ask these: whether a thing is there, drawn masks, and the past
+        # clicks and boxes do not use these: the object score, drawn masks, and the memory
         unasked: tuple[Any, ...] = (network.decoder.pred_obj_score_head, network.prompts.mask_embed)
         for part in (*unasked, encoder.no_memory_embedding):
             part.requires_grad_(False)
@@ -162,7 +162,7 @@ class PromptTask(L.LightningModule):
         return total
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Segment the same objects by click and by box; the random draw is the same every time."""
+        """Segment the same objects by click and by box; the random draw is always the same."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(index)
             prompts = draw_prompts(batch.labels.cpu(), self.prompts)
@@ -183,7 +183,7 @@ class PromptTask(L.LightningModule):
         self.box.reset()
 
     def configure_optimizers(self) -> Any:
-        """As for SARTM, the trunk at its own rate."""
+        """As for SARTM, with the trunk's own learning rate."""
         encoder: Any = self.network.encoder
         vision, rate = encoder.vision, self.options.learning_rate
         rates: dict[nn.Module, float] = {
@@ -196,11 +196,11 @@ class PromptTask(L.LightningModule):
 
 
 def coarse_shares(targets: Tensor, logits: Tensor) -> Tensor:
-    """How much of each square of 4x4 pixels is inside targets (N, P, H, W).
+    """The share of each square of 4x4 pixels that is inside targets (N, P, H, W).
 
     Returns:
-        (N, P, h, w) in 0..1, as large as coarse logits (..., h, w), whose image was padded at the
-        bottom and at the right.
+        (N, P, h, w) in 0..1, with the size of coarse logits (..., h, w), whose image was padded at
+        the bottom and at the right.
     """
     height, width = (4 * size for size in logits.shape[-2:])
     beyond = (0, width - targets.shape[-1], 0, height - targets.shape[-2])
@@ -211,13 +211,13 @@ def mask_losses(masks: Masks, targets: Tensor, real: Tensor) -> dict[str, Tensor
     """The best of the three masks of a prompt gets the loss; all three learn to predict their IoU.
 
     Args:
-        masks: Answers (N, P, 3, h, w) to P prompts.
-        targets: (N, P, h, w) in 0..1, how much of a place is inside.
-        real: (N, P) bool; false where there is nothing to be found.
+        masks: Masks (N, P, 3, h, w) for P prompts.
+        targets: (N, P, h, w) in 0..1, the share of a cell that is inside.
+        real: (N, P) bool; false where there is no object.
 
     Returns:
         `mask`, the mean of 2 cross entropy + dice, and `quality`, the mean squared error of the
-        expected IoU; both zero, with gradients, if there is nothing to be found.
+        predicted IoU; both are zero, with gradients, if there are no objects.
     """
     targets = targets[:, :, None].expand_as(masks.logits)
     pixels = F.binary_cross_entropy_with_logits(masks.logits, targets, reduction="none")

@@ -1,4 +1,4 @@
-"""Reading last.ckpt, from which a run is resumed; any other file is refused in one line."""
+"""Reading last.ckpt to resume a run; any other file is refused with one line."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 
 from samantic.errors import InputError
 from samantic.progress import tell
 
 LAST, BEFORE = "last.ckpt", "previous.ckpt"
-"""In a run folder: the state of a training, and the one that was kept before."""
+"""Files in a run folder: the last saved state of a training, and the one before it."""
 
 KEEPER, FORMAT = "KeepRun", 2
-"""Whose state in a checkpoint says that it is ours, and in which form: the optimiser's groups and
-the order of the pairs are those of this version."""
+"""The callback whose state in a checkpoint identifies it as ours and gives its format version: the
+optimiser's groups and the order of the pairs are those of this version."""
 
 ANEW = "give another --out to train anew"
 
@@ -28,14 +28,14 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def newest(out: Path, task: L.LightningModule) -> tuple[Path, int]:
-    """The last whole state of a run, and the steps that it has done; a line if it is not the last.
+    """The last undamaged state of a run and its number of steps; logs a line if it is an older one.
 
     Args:
         out: Run folder.
-        task: What is to be trained.
+        task: The task to train.
 
     Raises:
-        InputError: There is none, or it is not one that this run can go on from.
+        InputError: There is no state, or this run cannot continue from it.
     """
     paths = checkpoints(out)
     for path in paths[:-1]:
@@ -44,24 +44,24 @@ def newest(out: Path, task: L.LightningModule) -> tuple[Path, int]:
         except InputError as error:
             steps = done_steps(paths[-1], task)
             tell(f"{str(error).removesuffix(ANEW)}{paths[-1]}, the one before, is taken")
-            path.unlink()  # else it would become the one before
+            path.unlink()  # otherwise it would later be kept as the state before
             return paths[-1], steps
     path = paths[0] if paths else out / LAST
     return path, done_steps(path, task)
 
 
 def done_steps(path: Path, task: L.LightningModule) -> int:
-    """The steps that a run has done which is to be resumed.
+    """The number of steps of the run that is resumed.
 
-    Nothing but tensors and plain values is read.
+    Only tensors and plain values are read.
 
     Args:
         path: last.ckpt.
-        task: What is to be trained.
+        task: The task to train.
 
     Raises:
-        InputError: The file is damaged, of something else, of another network, or of an older
-            version.
+        InputError: The file is damaged, no checkpoint of this package, of another network, or of an
+            older version.
     """
     content = _read(path)
     parts = ("state_dict", "optimizer_states", "lr_schedulers", "loops", "callbacks", "global_step")
@@ -82,20 +82,20 @@ def done_steps(path: Path, task: L.LightningModule) -> int:
 
 
 def _read(path: Path) -> Any:
-    """The content of a file that torch has saved, a zip file with a checksum of each part."""
+    """The content of a file that torch has saved: a zip file with a checksum of each part."""
     try:
         with zipfile.ZipFile(path) as file:
             damaged = file.testzip()
         if damaged is not None:
             raise ValueError(f"checksum of {damaged}")
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # the readers have many words for bytes that make no sense
+    except Exception as error:  # the readers raise many types for invalid bytes
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise InputError(f"{path}: damaged, cannot be resumed from ({reason}); {ANEW}") from None
 
 
 def _state(task: L.LightningModule) -> dict[str, Any]:
-    """What a checkpoint of this task would hold."""
+    """The content of a checkpoint of this task."""
     content = {"state_dict": task.state_dict()}
     task.on_save_checkpoint(content)
     return content

@@ -1,4 +1,4 @@
-"""last.ckpt: when the state of a training is kept, and how it is written."""
+"""last.ckpt: when the state of a training is saved, and how it is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
@@ -22,17 +22,17 @@ from samantic.learn.steps import ends_part, ends_step
 from samantic.models.network import broken
 
 TRAINING = "epoch_loop.batch_progress"
-"""Where Lightning's state says how many batches a training has had."""
+"""Key in Lightning's state with the number of batches of a training."""
 
 VALIDATION = "epoch_loop.val_loop.batch_progress"
-"""Where Lightning's state says how far a validation is."""
+"""Key in Lightning's state with the progress of a validation."""
 
 
 class StateFiles(CheckpointIO):
-    """Checkpoints that are whole: written beside their place, synced, read back, then renamed.
+    """Checkpoints that are complete: written to a temporary file, synced, read back, then renamed.
 
-    The one before is kept as `previous.ckpt`. Lightning's own writer goes through $TMPDIR, and goes
-    on without a file where it may not write.
+    The state before is kept as `previous.ckpt`. Lightning's own writer uses $TMPDIR, and silently
+    writes no file if it has no permission.
     """
 
     def save_checkpoint(
@@ -41,7 +41,7 @@ class StateFiles(CheckpointIO):
         """Write a checkpoint.
 
         Raises:
-            OSError: The disk is full, may not be written to, or gives back something else.
+            OSError: The disk is full or not writable, or its content differs from what was written.
         """
         path = Path(path)
         with replacing(path, sync=True) as temporary:
@@ -66,7 +66,7 @@ class StateFiles(CheckpointIO):
 
 
 def _write(temporary: Path, checkpoint: dict[str, Any], path: Path) -> None:
-    """Write a file; torch's word for a full disk is not an OSError."""
+    """Write a file; torch's error for a full disk becomes an OSError."""
     with temporary.open("wb") as file:
         try:
             torch.save(checkpoint, file)
@@ -77,15 +77,15 @@ def _write(temporary: Path, checkpoint: dict[str, Any], path: Path) -> None:
 
 
 class KeepState(L.Callback):
-    """Keep what resuming needs: after validations, every few minutes, and at SIGTERM.
+    """Save the state for resuming: after validations, every few minutes, and at SIGTERM.
 
-    Without a validation split it is kept at the same steps. A state whose weights or answers are
-    not finite is never kept. At SIGTERM the training is saved and ends, at the end of the step or
-    within a validation, which a resumed run then does from its beginning.
+    Without a validation split it is saved at the same steps. A state whose weights or outputs are
+    not finite is never saved. At SIGTERM the training saves its state and ends, after the current
+    step or within a validation. A resumed run then repeats the validation from its beginning.
 
     Args:
         out: Run folder.
-        minutes: At most this many between two saves, but for the length of a step or a validation.
+        minutes: Longest time between two saves, apart from the length of a step or a validation.
     """
 
     def __init__(self, out: Path, minutes: float) -> None:
@@ -105,7 +105,7 @@ class KeepState(L.Callback):
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
     ) -> None:
-        """Save if it is time; where a validation follows, after that."""
+        """Save if it is time; if a validation follows, save after it."""
         if not ends_step(trainer, index):
             return
         asked = any_process(trainer, self.asked)
@@ -119,13 +119,13 @@ class KeepState(L.Callback):
     def on_validation_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, *args: Any
     ) -> None:
-        """Do not finish the validation before the end; several processes would wait for another."""
+        """Stop a validation early after SIGTERM; with several processes others would wait."""
         if self.asked and trainer.world_size == 1:
             self._save(trainer, pl_module)
             self._end(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Save what has been validated."""
+        """Save the state after a validation."""
         self.pending = False
         self._save(trainer, pl_module)
         if any_process(trainer, self.asked):
@@ -140,7 +140,7 @@ class KeepState(L.Callback):
         """End the training.
 
         Raises:
-            Terminated: Always; one process of several tells.
+            Terminated: Always; the first process reports it.
         """
         line = (
             f"terminated (SIGTERM) after step {trainer.global_step} of {trainer.max_steps}; "
@@ -151,7 +151,7 @@ class KeepState(L.Callback):
     def on_load_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Count the batches of the steps that are done as this run makes steps of batches."""
+        """Convert the number of finished steps to batches, with this run's batches per step."""
         batches = checkpoint["global_step"] * trainer.accumulate_grad_batches
         progress = checkpoint["loops"]["fit_loop"][TRAINING]
         for part in (progress["total"], progress["current"]):
@@ -162,7 +162,7 @@ class KeepState(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Where a validation is still to be done, let a resumed run begin with it."""
+        """If a validation is still due, let a resumed run begin with it."""
         if self.pending:
             begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
             nothing = dict.fromkeys(begun, 0)
@@ -171,7 +171,7 @@ class KeepState(L.Callback):
 
 
 def any_process(trainer: L.Trainer, here: bool) -> bool:
-    """Whether a condition holds in any process of a training."""
+    """Whether a condition holds in at least one process of a training."""
     return bool(trainer.strategy.reduce_boolean_decision(here, all=False))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from torch import Tensor
 
@@ -13,24 +13,24 @@ from samantic.errors import InputError
 from samantic.progress import tell
 
 PATIENCE = 10
-"""A training ends after this many steps in a row without a finite loss."""
+"""Number of steps in a row without a finite loss after which a training ends."""
 
 UNREADABLE = 100
-"""A training goes on without one image in so many, and without one of fewer pairs."""
+"""A training tolerates one unreadable image in this many pairs, and at least one."""
 
 SHOWN = 10
-"""Pairs that a message names."""
+"""Number of pairs that a message names."""
 
 
 class StepSeed(L.Callback):
-    """Before each batch, seed torch's generators by the run's seed and the place of the batch.
+    """Before each batch, seed torch's generators by the run's seed and the number of the batch.
 
-    Places count over all steps, the batches of a step, and the devices: devices draw different
-    numbers, a resumed training those of one that was never stopped, and one device that takes two
-    batches a step those of two devices.
+    Batches are numbered over all steps, the batches of a step, and the devices. Devices therefore
+    draw different numbers. A resumed training draws the same numbers as one that was never stopped,
+    and one device with two batches per step the same as two devices.
 
     Args:
-        seed: The run's.
+        seed: The run's seed.
     """
 
     def __init__(self, seed: int) -> None:
@@ -47,10 +47,10 @@ class StepSeed(L.Callback):
 
 
 class Validations(L.Callback):
-    """Validate evenly spaced, and after the last step.
+    """Validate at even intervals, and after the last step.
 
     Args:
-        count: How many times, at most once a step.
+        count: Number of validations, at most one per step.
     """
 
     def __init__(self, count: int) -> None:
@@ -59,7 +59,7 @@ class Validations(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Say whether this step ends in a validation; Lightning knows equal intervals only."""
+        """Set whether a validation follows this step; Lightning supports only equal intervals."""
         steps = trainer.max_steps
         never = steps * trainer.accumulate_grad_batches + 1
         due = ends_step(trainer, batch_idx) and is_due(trainer.global_step + 1, steps, self.count)
@@ -67,7 +67,7 @@ class Validations(L.Callback):
 
 
 def is_due(step: int, steps: int, parts: int) -> bool:
-    """Whether the last of `parts` parts of a run, as even as can be, ends with this step.
+    """Whether a step ends one of `parts` parts into which a run is divided as evenly as possible.
 
     Example:
         >>> [step for step in range(1, 8) if is_due(step, 7, 3)]
@@ -78,7 +78,7 @@ def is_due(step: int, steps: int, parts: int) -> bool:
 
 
 def ends_part(trainer: L.Trainer) -> bool:
-    """Whether the present step is one that `Validations` validates after."""
+    """Whether `Validations` validates after the present step."""
     return trainer.val_check_batch == 1
 
 
@@ -88,9 +88,9 @@ def ends_step(trainer: L.Trainer, index: int) -> bool:
 
 
 class AllLearn(L.Callback):
-    """At the first step, refuse a network of which a trainable parameter gets no gradient.
+    """At the first step, refuse a network with a trainable parameter that gets no gradient.
 
-    It would never learn, and a training on several devices would wait for it.
+    It would never learn, and a training on several devices would wait for its gradient.
     """
 
     def __init__(self) -> None:
@@ -99,7 +99,7 @@ class AllLearn(L.Callback):
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Look for gradients.
+        """Check that every trainable parameter has a gradient.
 
         Raises:
             RuntimeError: A trainable parameter has none.
@@ -116,8 +116,8 @@ class AllLearn(L.Callback):
 class SkipBroken(L.Callback):
     """Skip a step whose loss or gradient is not finite on any device; end after many in a row.
 
-    The weights stay as they were, and so do the buffers, such as BatchNorm's statistics, that the
-    images of the step have gone into.
+    The weights do not change in such a step. Buffers that the forward pass has changed, such as
+    BatchNorm's statistics, are restored.
     """
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class SkipBroken(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Keep what the step changes before its loss is known."""
+        """Store the buffers that the step changes before its loss is known."""
         if batch_idx % trainer.accumulate_grad_batches == 0:
             self._begin(pl_module)
         self.names += pairs_of(batch).names
@@ -143,13 +143,13 @@ class SkipBroken(L.Callback):
     def on_before_backward(
         self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor
     ) -> None:
-        """Look at the loss."""
+        """Check the loss."""
         self.finite &= bool(loss.isfinite())
 
     def on_before_optimizer_step(
         self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
     ) -> None:
-        """Look at the gradient; without one the optimiser changes nothing.
+        """Check the gradients; without gradients the optimiser changes nothing.
 
         Raises:
             InputError: Too many steps in a row were not finite.
@@ -166,10 +166,10 @@ class SkipBroken(L.Callback):
         self._tell(trainer)
 
     def _tell(self, trainer: L.Trainer) -> None:
-        """A line for the first step of a row.
+        """Print a line for the first of several skipped steps in a row.
 
         Raises:
-            InputError: It was the last step of a long row.
+            InputError: Too many steps in a row were skipped.
         """
         step, pairs = trainer.global_step + 1, shortened(self.names)
         if self.in_a_row == PATIENCE:
@@ -184,7 +184,7 @@ class SkipBroken(L.Callback):
             )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count the steps that were skipped."""
+        """Report the number of skipped steps."""
         if self.count and trainer.is_global_zero:
             tell(
                 f"{self.count} of {trainer.max_steps} steps were skipped, since the loss was not "
@@ -193,10 +193,10 @@ class SkipBroken(L.Callback):
 
 
 class Replaced(L.Callback):
-    """Report images that cannot be read and are replaced by others; end after many.
+    """Report images that cannot be read and are replaced by others; end after too many.
 
     Args:
-        length: Pairs that are learnt from.
+        length: Number of training pairs.
     """
 
     def __init__(self, length: int) -> None:
@@ -206,7 +206,7 @@ class Replaced(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Name each once, and count it.
+        """Report each unreadable image once, and count it.
 
         Raises:
             InputError: There are too many.
@@ -223,13 +223,13 @@ class Replaced(L.Callback):
             tell(f"{line}; another pair takes its place")
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count them."""
+        """Report their number."""
         if self.lost:
             tell(f"{len(self.lost)} images could not be read; other pairs took their place")
 
 
 def shortened(names: list[str]) -> str:
-    """Some names, each once, and how many there are beyond."""
+    """Some names, each once, and the number of the others."""
     unique = list(dict.fromkeys(names))
     more = len(unique) - SHOWN
     return ", ".join(unique[:SHOWN]) + (f" and {more} more" if more > 0 else "")

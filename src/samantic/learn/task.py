@@ -1,4 +1,4 @@
-"""The training task: steps, losses and the optimiser. Everything else lives elsewhere."""
+"""The training task: steps, losses and the optimiser; all other parts are callbacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassConfusionMatrix
@@ -29,13 +29,15 @@ class ScoredTask(L.LightningModule):
     """Measure a network on the labelled pairs of the validation split.
 
     After each validation the mIoU of each head is logged as `val/miou_mask`, `val/miou_auxiliary`
-    and `val/miou_mean`; `val/miou` is that of the head which answers at inference. They are NaN
-    where no pixel has a label, or where an answer is not finite, which `answers_finite` tells.
+    and `val/miou_mean`; `val/miou` is that of the head that predicts at inference. The values are
+    NaN if no pixel has a label, or if an output is not finite; `answers_finite` distinguishes the
+    two.
 
     Args:
         network: The network.
-        prediction: The head that answers, if the network has it.
-        eval_size: Short side in pixels that validation images are brought to; None leaves them.
+        prediction: The head that predicts, if the network has it.
+        eval_size: Short side in pixels to which validation images are resized; None does not
+            resize.
     """
 
     def __init__(self, network: Network, prediction: Head, eval_size: int | None = None) -> None:
@@ -52,7 +54,7 @@ class ScoredTask(L.LightningModule):
 
     @torch.no_grad()
     def is_finite_on(self, batch: Batch) -> bool:
-        """Whether the network, as it answers at inference, answers these pairs with numbers."""
+        """Whether the network's output for these pairs, in evaluation mode, is finite."""
         modes = {module: module.training for module in self.network.modules()}
         self.network.eval()
         with self.trainer.precision_plugin.forward_context():
@@ -71,7 +73,7 @@ class ScoredTask(L.LightningModule):
         return resize_to(out.probabilities(self.answer), size).argmax(1)
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last outputs."""
+        """Reset the record of finite outputs."""
         self.answers_finite = True
 
     def validation_step(self, batch: Batch, index: int) -> None:
@@ -105,15 +107,15 @@ class SegmentationTask(ScoredTask):
     """Train a network on labelled pairs.
 
     Logs every loss term of a step. With class-name vectors, `val/alignment` is the rank correlation
-    of the similarities of classes in the text and in the validation images, and `similarity` holds
-    the latter.
+    between the similarities of the class names and those of the class features in the validation
+    images; `similarity` holds the latter.
 
     Args:
         network: The network.
         config: The run.
-        class_weights: (K,) weights of the classes in the loss; None weighs all alike.
+        class_weights: (K,) weights of the classes in the loss; None gives all the same weight.
         text: Vectors of the class names; None without language.
-        teacher: From rgb and thermal to logits, frozen; None learns from labels alone.
+        teacher: Frozen network from rgb and thermal to logits; None trains on labels alone.
     """
 
     class_weights: Tensor | None
@@ -143,7 +145,7 @@ class SegmentationTask(ScoredTask):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """L = L_mask + λ1 L_auxiliary + λ2 L_prototype + λ3 L_language (SARTM eq 15)."""
         batch = self.photometric(batch)
-        # modality dropout is for networks that have another modality to turn to
+        # modality dropout needs a network with another modality
         present = batch.present if len(self.network.modalities) > 1 else None
         single = self.config.loss.cross_modal > 0
         out = self.network(**batch.images, present=present, single_modality=single)
@@ -164,16 +166,16 @@ class SegmentationTask(ScoredTask):
         return total
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out the teacher, which does not change: a resumed run loads it anew."""
+        """Leave the frozen teacher out of the checkpoint; a resumed run loads it again."""
         state = checkpoint["state_dict"]
         checkpoint["state_dict"] = {
             name: part for name, part in state.items() if not name.startswith("teacher.")
         }
 
     def _from_teacher(self, teacher: nn.Module, out: Output, batch: Batch) -> Tensor:
-        """The teacher's output for this view of the images, both of which it sees.
+        """The distillation loss from the teacher, which sees both images of the same view.
 
-        What lies outside the images teaches nothing.
+        Pixels outside the images are ignored.
         """
         with torch.no_grad():
             target = teacher(**batch.images)
@@ -184,14 +186,14 @@ class SegmentationTask(ScoredTask):
         return loss + self.config.loss.auxiliary * auxiliary
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Count pixels, and the features of the classes."""
+        """Count pixels, and add up the features of the classes."""
         out = self.count(batch)
         if self.class_vectors is not None:
             labels = labels_at(batch.labels, out.logits.shape[-2:])
             self.class_vectors.update(out.features.semantic, labels)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the mIoU, and how the features agree with the text."""
+        """Log the mIoU, and the correlation of features and text."""
         super().on_validation_epoch_end()
         if self.class_vectors is not None and self.text is not None:
             self.similarity = self.class_vectors.similarity()

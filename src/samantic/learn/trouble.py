@@ -1,4 +1,4 @@
-"""Failures of the machine during a training, as one line with the cure."""
+"""Errors that the machine causes during a training, as one line with the remedy."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SILENT = re.compile(r"DataLoader timed out after (?P<seconds>\d+)")
 
 
 def explained(error: BaseException, step: int, options: TrainConfig) -> str | None:
-    """A line for an error that the machine has caused; None for any other.
+    """A line for an error that the machine has caused; None for any other error.
 
     Args:
-        error: What a training has raised.
-        step: Optimiser steps that it has done.
-        options: Its options.
+        error: The error that a training has raised.
+        step: Number of finished optimiser steps.
+        options: The training options.
     """
     text = f"{type(error).__name__}: {error}"
     where = f"after step {step}: "
@@ -59,14 +59,14 @@ def explained(error: BaseException, step: int, options: TrainConfig) -> str | No
 
 
 def _broke_a_pipe(error: BaseException) -> bool:
-    """Whether a loading process ended while it passed on a batch."""
+    """Whether a loading process ended while it was sending a batch."""
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     among = any(Path(file).parent.name == "multiprocessing" for file in files)
     return among and isinstance(error, ConnectionError | EOFError)
 
 
 def is_memory(error: BaseException) -> bool:
-    """Whether an error means that there is not enough memory, of the GPU or of the machine."""
+    """Whether an error means that the memory of the GPU or of the machine is full."""
     return isinstance(error, MemoryError) or bool(MEMORY.search(f"{type(error).__name__}: {error}"))
 
 
@@ -78,17 +78,17 @@ WHILE_USING = {
     "export": "give a smaller --size or --batch",
     "benchmark": "give a smaller --size",
 }
-"""What needs less memory in a verb that uses a model; a training says so itself."""
+"""How a verb that uses a model needs less memory; a training has its own line."""
 
 
 def while_using(verb: str) -> str:
-    """The line for memory that ran out in a verb."""
+    """The line for full memory in a verb."""
     cure = WHILE_USING.get(verb, "use smaller images")
     return f"out of memory; {cure}, or end other programs that use it"
 
 
 def savings(options: TrainConfig) -> str:
-    """What needs less memory, and how much less."""
+    """The options that save memory, and how much they save."""
     cures = []
     if options.batch_size > 1:
         half = -(-options.batch_size // 2)

@@ -1,1 +1,1 @@
-"""Measuring a model: figures on labelled pairs, and the files that hold them."""
+"""Measurement of a model on labelled pairs, and the files that hold the results."""

@@ -1,4 +1,4 @@
-"""The cost of a model in any runtime: parameters, operations, and the mIoU of its card."""
+"""The cost of a model in any runtime: parameters, operations, and the mIoU on its card."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from samantic.predict.deployed import Deployed
 from samantic.predict.model_folder import CARD
 
 PARTS = ("encoders", "fusion", "heads", "rest")
-"""Of a network; the rest is what runs in none of the other three."""
+"""Parts of a network; the last one is what belongs to none of the other three."""
 
 CARD_FIGURE = re.compile(r"^\| (\d\.\d{4}) \(", re.MULTILINE)
-"""The mIoU on a model card, with its interval in brackets."""
+"""Pattern of the mIoU on a model card, with its interval in brackets."""
 
 
 class Cost(NamedTuple):
-    """What a pair costs.
+    """The cost of a pair.
 
     Attributes:
-        parameters: Of the network; a shared one counts once.
-        operations: By part, those of convolutions, matrix products and attention: two for a
-            multiplication and its addition.
+        parameters: Number of the network's parameters; a shared one counts once.
+        operations: Operations of convolutions, matrix products and attention, by part; a
+            multiplication and its addition count as two.
     """
 
     parameters: int
@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 @torch.no_grad()
 def cost_of(deployed: Deployed, size: tuple[int, int]) -> Cost:
-    """Count what one pair of a size costs. It is computed once, with black images.
+    """Count the parameters and operations for one pair; black images go through the model once.
 
     Args:
         deployed: The model.
@@ -67,7 +67,7 @@ def cost_of(deployed: Deployed, size: tuple[int, int]) -> Cost:
 
 
 def told_miou(folder: Path) -> float | None:
-    """The mIoU in 0..1 of a model folder's card, or of its run; None if they have none."""
+    """The mIoU in 0..1 on a model folder's card, or of its run; None if there is neither."""
     metrics = folder.parent / "metrics.json"
     if folder.name == "model" and metrics.is_file():
         found = read_json(metrics).get("miou")

@@ -1,4 +1,4 @@
-"""What is counted of the frames of a split, one by one."""
+"""The counts of each frame of a split."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from samantic.predict.classifier import Classified, Classifier
 from samantic.predict.predictor import Predictor
 
 PLAIN = "without tta"
-"""The name under which the answer without test-time augmentation is counted."""
+"""Name of the counts without test-time augmentation."""
 
 MOST = 8
-"""Images, or tiles of them, that an encoder is to remember for the disturbances."""
+"""Number of images, or of tiles, whose encodings are cached for the disturbances."""
 
 
 class Counted(NamedTuple):
-    """A frame that was counted.
+    """A frame with its counts.
 
     Attributes:
         labels: (H, W) int64, the predicted class ids.
         confidence: (H, W), their probability.
-        counts: What was counted, by name.
+        counts: The counts by name.
     """
 
     labels: Tensor
@@ -41,10 +41,10 @@ class Counted(NamedTuple):
 
 
 class Tally:
-    """Tables of what is counted, made for all frames at once.
+    """Tables of counts, allocated for all frames at once.
 
-    A small tensor kept from every frame would lie between the large ones that come and go, and
-    split the memory until hardly any large one fits where another was.
+    A small tensor per frame would stay between the large ones that are allocated and freed, and
+    fragment the memory.
     """
 
     def __init__(self, frames: int) -> None:
@@ -52,7 +52,7 @@ class Tally:
         self.tables: dict[str, Tensor] = {}
 
     def add(self, counted: dict[str, Tensor]) -> None:
-        """A frame's counts, by name; the names are those of the first frame."""
+        """Add a frame's counts, by name; the names are those of the first frame."""
         for name, value in counted.items():
             if name not in self.tables:
                 self.tables[name] = value.new_zeros((self.frames, *value.shape))
@@ -60,22 +60,22 @@ class Tally:
         self.count += 1
 
     def counts(self) -> dict[str, Tensor]:
-        """(n, ...) of the n frames that were added, by name."""
+        """The counts (n, ...) of the n frames that were added, by name."""
         return {name: table[: self.count] for name, table in self.tables.items()}
 
 
 class FrameCounter:
-    """Predicts with a model and counts right pixels, frame by frame.
+    """Predicts with a model and counts confusions, frame by frame.
 
-    A model with test-time augmentation is asked without it too.
+    A model with test-time augmentation is also run without it.
 
     Args:
         predictor: The model.
-        disturbances: Keys of `disturbances.SUITE`, under which it is asked too.
-        features: Keep the mean feature of every class and frame.
+        disturbances: Keys of `disturbances.SUITE`; the model is also run under each of them.
+        features: Whether to keep the mean feature of every class and frame.
 
     Attributes:
-        seconds: Time that the network took.
+        seconds: Time in seconds that the network took.
     """
 
     def __init__(self, predictor: Predictor, disturbances: Sequence[str], features: bool) -> None:
@@ -91,7 +91,7 @@ class FrameCounter:
 
     @property
     def times(self) -> float:
-        """The network's time with test-time augmentation over that without."""
+        """The network's time with test-time augmentation divided by that without."""
         spent = self._seconds
         return 1.0 if self.predictor.tta is None else spent["found"] / spent["plain"]
 
@@ -101,7 +101,7 @@ class FrameCounter:
         with remembering(self.predictor.network, MOST if self.disturbances else 0) as memory:
             plain = found = self._timed("plain", self.plain, images, self.heads)
             if self.predictor.tta is not None:
-                memory.forget()  # or the time would not be its own
+                memory.forget()  # otherwise a cached encoding would shorten the measured time
                 found = self._timed("found", self.predictor, images, self.heads)
             counts = [self._count(found.row(i), truth) for i, truth in enumerate(truths)]
             for i, truth in enumerate(truths):
@@ -128,8 +128,8 @@ class FrameCounter:
         return counted
 
     def _features(self, sample: Sample, truth: Tensor, plain: Classified) -> dict[str, Tensor]:
-        """The mean semantic feature of each class, and the pixels behind it."""
-        out = plain.output or self.predictor.output(*sample.batch())  # tiles have no map of all
+        """The mean semantic feature of each class, and the number of its pixels."""
+        out = plain.output or self.predictor.output(*sample.batch())  # tiles have no whole map
         shown = labels_at(truth[None], out.logits.shape[-2:])
         pooled = class_prototypes(out.features.semantic.cpu(), shown, self.classes)
         return dict(zip(("features", "pixels"), pooled, strict=True))
@@ -147,8 +147,8 @@ class FrameCounter:
     ) -> Iterator[tuple[str, list[Tensor | None]]]:
         """The confusion matrices of pairs under each disturbance.
 
-        None where the model reads nothing of what changes; a disturbance that leaves the model
-        nothing to read is left out.
+        None where the model does not read what changes. A disturbance that leaves the model without
+        an image is left out.
         """
         reads = set(self.predictor.network.modalities)
         for name in self.disturbances:
@@ -191,17 +191,21 @@ def frame_counts(
 
 
 def truth_of(sample: Sample) -> Tensor:
-    """The labels of a pair, which an evaluation needs."""
+    """The labels of a pair.
+
+    Raises:
+        ValueError: The pair has none.
+    """
     if sample.labels is None:
         raise ValueError(f"{sample.name}: an evaluation needs labels")
     return sample.labels
 
 
 def kind_of(sample: Sample) -> Hashable:
-    """Pairs with the same cameras and of one size can go together."""
+    """Key that is equal for pairs with the same cameras and size, which can form a batch."""
     return sample.size, *sample.images
 
 
 def of_head(head: Head) -> str:
-    """The name under which a head's confusion matrix is counted."""
+    """The name of a head's confusion matrix among the counts."""
     return f"head {head}"

@@ -1,8 +1,8 @@
 """Faults of two cameras: a suite of disturbances, the same for every model.
 
 Missing, partly missing and noisy modalities, their averages and the expected mIoU follow Liao et
-al., Benchmarking Multi-modal Semantic Segmentation under Sensor Failures (arXiv 2503.18445); the
-strengths, and the disturbances beyond these, are this package's own.
+al., Benchmarking Multi-modal Semantic Segmentation under Sensor Failures (arXiv 2503.18445). The
+strengths and the other disturbances are this package's own.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MISALIGNED = {f"misaligned {distance} px": distance for distance in SHIFTS}
 
 
 Images = Mapping[str, Tensor]
-"""What the sensors deliver, (N, C, H, W) in 0..1 by sensor."""
+"""The sensors' images, (N, C, H, W) in 0..1 by sensor."""
 
 
 class Disturbance(NamedTuple):
     """A change of a pair.
 
     Attributes:
-        group: The average of a group is reported under this name.
+        group: Name under which the average of its group is reported.
         touches: The modalities that it changes.
         change: Takes images of one modality and a generator; a disturbance of both modalities
             changes one after the other.
@@ -45,12 +45,12 @@ class Disturbance(NamedTuple):
 
 
 def disturb(pair: Images, name: str, key: str, seed: int = 0) -> Images:
-    """Apply a disturbance of the suite; what is random in it depends on the arguments alone.
+    """Apply a disturbance of the suite; its random numbers depend on the arguments alone.
 
     Args:
-        pair: The pair; it is left as it is.
+        pair: The pair; it is not changed.
         name: Key of `SUITE`.
-        key: What tells this pair from others, such as its file stem.
+        key: Identifies the pair, such as its file stem.
         seed: Seed of the suite.
     """
     generator = torch.Generator().manual_seed(zlib.crc32(f"{seed}/{name}/{key}".encode()))
@@ -63,7 +63,7 @@ def disturb(pair: Images, name: str, key: str, seed: int = 0) -> Images:
 
 
 def averages(mious: dict[str, float | None]) -> dict[str, float]:
-    """Mean mIoU of each group; where a model cannot answer (None), it scores 0."""
+    """Mean mIoU of each group; where a model cannot predict (None), it scores 0."""
     groups: dict[str, list[float]] = {}
     for name, miou in mious.items():
         groups.setdefault(SUITE[name].group, []).append(miou or 0.0)
@@ -71,7 +71,7 @@ def averages(mious: dict[str, float | None]) -> dict[str, float]:
 
 
 def expected_miou(both: float, without_rgb: float, without_thermal: float, p: float) -> float:
-    """Mean mIoU if each modality fails with probability p, independently, and not both at once.
+    """Mean mIoU if each modality fails with probability p, independently, but not both at once.
 
     E = ((1 - p)² both + p (1 - p) (without_rgb + without_thermal)) / (1 - p²)
     """
@@ -83,7 +83,7 @@ def _nothing(images: Tensor, generator: torch.Generator) -> None:
 
 
 def _region(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A rectangle of a quarter to half of the image is 0."""
+    """Set a rectangle of a quarter to half of the image to 0."""
     height, width = images.shape[-2:]
     shares = 0.5 + 0.2 * torch.rand(2, generator=generator)
     h, w = round(height * float(shares[0])), round(width * float(shares[1]))
@@ -100,7 +100,7 @@ def _noise(sigma: float, images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _shift(distance: int, images: Tensor, generator: torch.Generator) -> Tensor:
-    """By a distance in pixels, in a random direction; the border repeats."""
+    """Shift by a distance in pixels in a random direction; the border repeats."""
     angle = 2 * math.pi * float(torch.rand((), generator=generator))
     down, right = round(distance * math.sin(angle)), round(distance * math.cos(angle))
     count = len(images)

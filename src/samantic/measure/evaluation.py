@@ -27,21 +27,21 @@ from samantic.progress import progress
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured on a split of n frames.
+    """The measurements on a split of n frames.
 
     Attributes:
         names: File stems.
-        subsets: The subset of each frame, such as day or night; None where its name tells none.
-        counts: By name, what was counted of each frame, (n, ...).
+        subsets: The subset of each frame, such as day or night; None where its name gives none.
+        counts: The counts of each frame by name, (n, ...).
         frames: Frames for pictures.
-        skipped: What is wrong with each frame that could not be read, by file stem.
-        network_seconds: Time that the network took.
-        seconds: Time in all.
-        disturbances: Under which it was measured too.
-        panorama: Whether frames were predicted around their left and right edge.
-        eval_size: Short side in pixels that frames were brought to for the network, or None.
+        skipped: The error of each frame that could not be read, by file stem.
+        network_seconds: Time in seconds that the network took.
+        seconds: Total time in seconds.
+        disturbances: Disturbances under which the model was measured too.
+        panorama: Whether frames were predicted across their left and right edges.
+        eval_size: Short side in pixels to which frames were resized for the network, or None.
         tta: Test-time augmentation of the model, or None.
-        times: The network's time with test-time augmentation over that without.
+        times: The network's time with test-time augmentation divided by that without.
     """
 
     names: list[str]
@@ -59,7 +59,7 @@ class Evaluation:
 
     @property
     def matrices(self) -> Tensor:
-        """(n, K, K) int64, the confusion matrix of each frame; rows are the truth."""
+        """(n, K, K) int64, the confusion matrix of each frame; rows are the ground truth."""
         return self.counts["matrix"]
 
     @property
@@ -97,14 +97,14 @@ class Evaluation:
         return self.matrices if self.tta is None else self.counts[PLAIN]
 
     def by_disturbance(self) -> dict[str, Tensor | None]:
-        """The confusion matrices (n, K, K) under each disturbance; None without an answer."""
+        """The confusion matrices (n, K, K) under each disturbance; None without a prediction."""
         return {name: self.counts.get(name) for name in self.disturbances}
 
     def vectors(self) -> tuple[Tensor, Tensor]:
-        """Mean semantic feature (n, K, D) of each class and frame, and the (n, K) pixels behind it.
+        """Mean semantic feature (n, K, D) of each class and frame, and its number of pixels (n, K).
 
         Raises:
-            ValueError: The features were not asked for.
+            ValueError: The features were not requested.
         """
         if "features" not in self.counts:
             raise ValueError("evaluate with features=True for the features of classes")
@@ -114,7 +114,7 @@ class Evaluation:
         """(K, K) cosines of the classes' mean features; NaN for a class that does not occur.
 
         Raises:
-            ValueError: The features were not asked for.
+            ValueError: The features were not requested.
         """
         vectors, pixels = self.vectors()
         return similarity(torch.einsum("nkd,nk->kd", vectors, pixels), pixels.sum(0) > 0)
@@ -131,20 +131,20 @@ def evaluate_predictor(
     extremes: int = 0,
     skip_bad: bool = False,
 ) -> Evaluation:
-    """Predict every pair of a split and count.
+    """Predict every pair of a split and count confusions.
 
     Args:
         predictor: The model.
         dataset: The labelled split; its classes must be the model's.
-        disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
-        features: Keep the mean feature of every class and frame.
-        pictures: How many evenly spaced frames to keep for pictures.
-        extremes: How many of the worst and of the best frames to keep for pictures.
-        skip_bad: Go on past pairs that cannot be read.
+        disturbances: Keys of `disturbances.SUITE`; the model is also measured under each of them.
+        features: Whether to keep the mean feature of every class and frame.
+        pictures: Number of evenly spaced frames to keep for pictures.
+        extremes: Number of worst and of best frames to keep for pictures.
+        skip_bad: Whether to skip pairs that cannot be read.
 
     Raises:
-        InputError: The classes or the modalities differ, a file is broken and not to be skipped,
-            or all are.
+        InputError: The classes or the modalities differ, a file is broken and must not be skipped,
+            or all files are broken.
     """
     network, classes = predictor.network, predictor.info.classes
     dataset.check_reader("the model", network.modalities, classes, "evaluate on data that it fits")
@@ -167,7 +167,7 @@ def evaluate_predictor(
 
 
 class Collected(NamedTuple):
-    """What is kept of the frames of a split; see `Evaluation`."""
+    """The data that are kept of the frames of a split; see `Evaluation`."""
 
     names: list[str]
     subsets: list[str | None]
@@ -184,17 +184,17 @@ def collect(
     extremes: int,
     skip_bad: bool,
 ) -> Collected:
-    """Keep what was counted of every pair, and some frames for pictures.
+    """Keep the counts of every pair, and some frames for pictures.
 
     Args:
         dataset: The split.
-        answers: Of each of its pairs; in its place, why there is none.
-        pictures: As `evaluate_predictor` takes it.
-        extremes: As `evaluate_predictor` takes it.
-        skip_bad: As `evaluate_predictor` takes it.
+        answers: The sample and the counts of each pair, or its error.
+        pictures: As for `evaluate_predictor`.
+        extremes: As for `evaluate_predictor`.
+        skip_bad: As for `evaluate_predictor`.
 
     Raises:
-        InputError: There is no answer to a pair that is not to be skipped, or to none.
+        InputError: A pair that must not be skipped has no counts, or no pair has.
     """
     gallery = Gallery(len(dataset), pictures, extremes)
     names, tally, skipped = [], Tally(len(dataset)), {}
@@ -217,9 +217,9 @@ def collect(
 
 
 def _frame(sample: Sample, counted: Counted) -> Frame:
-    """A frame as pictures show it."""
+    """A frame in the form for pictures."""
     pixels = {sensor: SENSORS[sensor].as_pixels(x) for sensor, x in sample.images.items()}
-    assert sample.labels is not None  # noqa: S101  # it was counted
+    assert sample.labels is not None  # noqa: S101  # its pixels were counted
     ids = (sample.labels.byte().numpy(), counted.labels.byte().numpy())
     miou = scores(counted.counts["matrix"]).miou_present
     sure = (255 * counted.confidence).round().byte().numpy()

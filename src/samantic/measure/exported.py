@@ -27,8 +27,8 @@ def evaluate_exported(
     """Predict every pair of a split and count; see `evaluation.evaluate_predictor`.
 
     Raises:
-        InputError: The classes differ, a pair cannot be predicted and is not to be skipped, or none
-            can.
+        InputError: The classes differ, a pair cannot be predicted and must not be skipped, or no
+            pair can be predicted.
     """
     classes, reads = model.info.classes, list(model.backend.inputs)
     dataset.check_reader("the file", reads, classes, "evaluate on data that it fits")

@@ -1,4 +1,4 @@
-"""Which evaluated frames are kept for pictures: an even choice, the worst and the best."""
+"""The frames of an evaluation that are kept for pictures: evenly spaced, worst and best ones."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from samantic.data.lists import even_places
 
 
 class Frame(NamedTuple):
-    """One evaluated frame, kept for pictures.
+    """An evaluated frame for pictures.
 
     Attributes:
         name: File stem.
-        images: uint8 of each sensor that is there, (H, W, 3) or (H, W), as it is drawn.
+        images: uint8 image of each sensor that the frame has, (H, W, 3) or (H, W), for display.
         truth: (H, W) uint8 class ids, 255 ignored.
         prediction: (H, W) uint8 class ids.
-        miou: Mean IoU of the classes present in this frame; NaN without any.
-        confidence: (H, W) uint8, 255 for a probability of 1; None where it was not kept.
+        miou: Mean IoU of the classes present in this frame; NaN if there are none.
+        confidence: (H, W) uint8, 255 for a probability of 1; None if it was not kept.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Frame(NamedTuple):
 
 
 class Gallery:
-    """Keeps a bounded number of frames, however long the split.
+    """Keeps a bounded number of frames, whatever the length of the split.
 
     Args:
-        length: Frames of the split.
-        even: Evenly spaced frames to keep.
-        extremes: Worst and best frames by mIoU to keep, so many of each.
+        length: Number of frames of the split.
+        even: Number of evenly spaced frames to keep.
+        extremes: Number of worst, and of best, frames by mIoU to keep.
     """
 
     def __init__(self, length: int, even: int, extremes: int = 0) -> None:
@@ -50,18 +50,18 @@ class Gallery:
         self.best: list[tuple[float, int, Frame]] = []
 
     def add(self, index: int, frame: Frame) -> None:
-        """Keep the frame of a place in the split, or not; without a label it is no extreme."""
+        """Keep a frame or drop it; a frame without labels is never among the worst or best."""
         if index in self.places:
             self.even[index] = frame
         if isnan(frame.miou):
             return
         for heap, rank in ((self.worst, -frame.miou), (self.best, frame.miou)):
-            heapq.heappush(heap, (rank, -index, frame))  # of equal ranks the earlier one stays
+            heapq.heappush(heap, (rank, -index, frame))  # of equal ranks, the earlier frame stays
             if len(heap) > self.extremes:
                 heapq.heappop(heap)
 
     def frames(self) -> list[Frame]:
-        """What was kept, in the order of the split."""
+        """The kept frames, in the order of the split."""
         kept = dict(self.even)
         kept |= {-place: frame for _, place, frame in (*self.worst, *self.best)}
         return [kept[index] for index in sorted(kept)]

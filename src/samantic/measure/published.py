@@ -1,11 +1,11 @@
-"""Published results to compare with: SARTM's Tables I to III.
+"""Published results for comparison: SARTM's Tables I to III.
 
 Source: SARTM (arXiv 2505.01950), Tables I (PST900), II (MFNet) and III (FMB), in per cent, without
-what is copied wrongly there. Table I: the row of MRFS repeats MMSFormer's and is left out; the
-classes of ABMDRNet, DBCNet and MMSFormer average to 61.6, 65.1 and 85.4, not to the means beside
-them, so that only these means stand here. Table III: SARTM's own classes repeat SegMiF's, so that
-only its mean stands here. The last two rows of MFNet are missing from the paper's table and better
-than its own method.
+the entries that are copied wrongly there. Table I: the row of MRFS repeats MMSFormer's and is left
+out. The class IoUs of ABMDRNet, DBCNet and MMSFormer average to 61.6, 65.1 and 85.4, which differ
+from their published means, so only the published means are given here. Table III: SARTM's class
+IoUs repeat SegMiF's, so only its mean is given here. The last two rows of MFNet are missing from
+the paper's table; they exceed the paper's own method.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class Published:
 
     Attributes:
         title: Number of the table and its source.
-        pairs: Pairs of the test split that it was measured on.
-        classes: Columns, named as the data set's classes are here.
-        rows: IoU of these classes in per cent by method, None where none is told; mIoU at last.
+        pairs: Number of pairs of its test split.
+        classes: Columns, with the data set's class names in this package.
+        rows: By method: IoU of these classes in per cent, None where none is published; mIoU last.
     """
 
     title: str
@@ -111,7 +111,7 @@ TABLES: dict[str, Published] = {
         },
     ),
 }
-"""By the title of the data set."""
+"""The tables by the title of the data set."""
 
 
 def with_ours(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]] | None:
@@ -124,7 +124,7 @@ def with_ours(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]] | No
         Header and lines; None where there is no such table.
     """
     known = TABLES.get(metrics["dataset"])
-    if known is None or metrics.get("class_map"):  # of other classes
+    if known is None or metrics.get("class_map"):  # the classes were mapped
         return None
     values = [metrics["iou"][name] for name in known.classes]
     ours = [None if value is None else 100 * value for value in (*values, metrics["miou"])]
@@ -136,7 +136,7 @@ def with_ours(metrics: dict[str, Any]) -> tuple[list[str], list[list[str]]] | No
 
 
 def beside_published(metrics: dict[str, Any]) -> str | None:
-    """`with_ours` in columns, with a line on what may be compared; None without such a table."""
+    """`with_ours` in columns, with a line on comparability; None if there is no such table."""
     rows = with_ours(metrics)
     if rows is None:
         return None
@@ -146,13 +146,13 @@ def beside_published(metrics: dict[str, Any]) -> str | None:
 
 
 def our_name(metrics: dict[str, Any]) -> str:
-    """What the row of the evaluated model is called; it says where it may not be compared."""
+    """The name of the evaluated model's row; it says whether the row is comparable."""
     same = metrics["frames"] == TABLES[metrics["dataset"]].pairs
     return "this model" if same else "this model, other pairs"
 
 
 def comparable(metrics: dict[str, Any]) -> str:
-    """A sentence on what the published rows and ours were measured on."""
+    """A sentence on the pairs behind the published rows and behind ours."""
     pairs, ours = TABLES[metrics["dataset"]].pairs, f"{metrics['frames']} of '{metrics['split']}'"
     if metrics["frames"] == pairs:
         return f"Published rows are of the {pairs} test pairs, ours of {ours}."

@@ -1,4 +1,4 @@
-"""What is written of an evaluation: metrics.json, confusion matrices by frame, a table."""
+"""The record of an evaluation: metrics.json, confusion matrices by frame, a table."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def metrics_json(
     """The content of metrics.json, as docs/metrics.schema.json describes it.
 
     Args:
-        evaluation: What was measured; with features if there is a text.
-        dataset: On which data.
+        evaluation: The measurements; with features if `text` is given.
+        dataset: The data set of the evaluation.
         seed: Seed of the training, for the record.
         text: Vectors of the class names, to compare the features with.
     """
@@ -84,7 +84,7 @@ def metrics_json(
 
 
 def nulls(value: Any) -> Any:
-    """The value with None in place of each NaN, as JSON wants it; an interval with one is None.
+    """The value with None for each NaN, since JSON has no NaN; an interval with a NaN becomes None.
 
     Example:
         >>> nulls({"miou": float("nan"), "interval": [float("nan"), 0.5], "frames": 1})
@@ -99,7 +99,7 @@ def nulls(value: Any) -> Any:
 
 
 def _by_protocol(matrices: Tensor, protocol: Protocol) -> dict[str, Any]:
-    """The mIoU as other papers count it, with its interval."""
+    """The mIoU under a protocol of other papers, with its interval."""
     return {
         "name": protocol.name,
         "users": protocol.users,
@@ -109,7 +109,7 @@ def _by_protocol(matrices: Tensor, protocol: Protocol) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what computed the figures."""
+    """Versions of the packages that computed the metrics."""
     return {
         "samantic": samantic.__version__,
         "python": platform.python_version(),
@@ -134,7 +134,7 @@ def measured(matrices: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _by_class(classes: tuple[str, ...], values: Tensor) -> dict[str, Any]:
-    """(K,) or (K, 2) values by class name; null where they are NaN."""
+    """Values (K,) or (K, 2) by class name; null where they are NaN."""
     return {
         name: None if value.isnan().any() else value.tolist()
         for name, value in zip(classes, values, strict=True)
@@ -142,7 +142,7 @@ def _by_class(classes: tuple[str, ...], values: Tensor) -> dict[str, Any]:
 
 
 def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | None:
-    """The scores under each disturbance; null where the model cannot answer."""
+    """The scores under each disturbance; null where the model cannot predict."""
     disturbed = evaluation.by_disturbance()
     if not disturbed:
         return None
@@ -150,7 +150,7 @@ def _robustness(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, A
 
 
 def _tta(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | None:
-    """The scores without test-time augmentation, and what it costs and brings."""
+    """The scores without test-time augmentation, and its cost and gain."""
     if evaluation.tta is None:
         return None
     without = evaluation.without_tta()
@@ -165,7 +165,7 @@ def _tta(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | N
 
 
 def _summary(evaluation: Evaluation, robustness: dict[str, Any]) -> dict[str, Any]:
-    """Mean mIoU of each kind of disturbance, and what to expect of cameras that fail at times."""
+    """Mean mIoU of each kind of disturbance, and the expected mIoU if cameras fail at times."""
     mious = {name: part and part["miou"] for name, part in robustness.items()}
     if not set(MISSING) <= set(mious):
         return averages(mious)
@@ -187,7 +187,7 @@ def _alignment(evaluation: Evaluation, text: TextVectors) -> dict[str, float | i
 
 
 def write_confusion(path: Path, evaluation: Evaluation) -> None:
-    """Write `names` (n,) and `matrices` (n, K, K) as .npz: intervals need them by frame."""
+    """Write `names` (n,) and `matrices` (n, K, K) as .npz; intervals need matrices by frame."""
     with replacing(path) as temporary:
         np.savez_compressed(
             temporary, names=np.array(evaluation.names), matrices=evaluation.matrices.numpy()
@@ -195,7 +195,7 @@ def write_confusion(path: Path, evaluation: Evaluation) -> None:
 
 
 def read_confusion(path: Path) -> tuple[list[str], Tensor]:
-    """Read the names of the frames and their confusion matrices.
+    """Read the names of the frames and their confusion matrices (n, K, K).
 
     Raises:
         InputError: There is no such file, or it has another content.

@@ -1,4 +1,4 @@
-"""Figures as text, for terminals: tables, intervals, counts."""
+"""Metrics as text for terminals: tables, intervals, counts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from samantic.data.sensors import SENSORS, noun
 from samantic.strings import padded, printable, width
 
 UNKNOWN = "-"
-"""In the place of a figure that no labelled pixel stands behind."""
+"""Replaces a metric without any labelled pixel."""
 
 HEADS = {"mask": "mask head", "auxiliary": "auxiliary head", "mean": "mean of the two heads"}
-"""How tables call the heads of a network that has several."""
+"""Names of the heads in tables, for a network with several."""
 
 
 def scores_table(columns: dict[str, dict[str, Any]]) -> str:
@@ -29,7 +29,7 @@ def scores_table(columns: dict[str, dict[str, Any]]) -> str:
         "mIoU (present)": [percent(c["miou_present"], UNKNOWN) for c in columns.values()],
     }
     rows = [["IoU %", *columns], *([name, *cells] for name, cells in lines.items())]
-    rows += [[name, *cells] for name, cells in means.items()]  # a class may be called mIoU
+    rows += [[name, *cells] for name, cells in means.items()]  # a class may have the name mIoU
     head, *body = _aligned(rows)
     return "\n".join([head, *body[: len(lines)], "-" * width(head), *body[len(lines) :]])
 
@@ -81,7 +81,7 @@ def robustness_table(models: dict[str, dict[str, Any]]) -> str:
 
 
 def tta_line(metrics: dict[str, Any]) -> str:
-    """What test-time augmentation costs and brings, in one line.
+    """The cost and gain of test-time augmentation, in one line.
 
     Args:
         metrics: Content of metrics.json of a model that was measured with it.
@@ -129,5 +129,5 @@ def points(difference: float | None) -> str:
 
 
 def percent(value: float | None, without: str = "absent") -> str:
-    """A share in per cent with two decimals, or what to say where there is none."""
+    """A share in per cent with two decimals, or `without` if there is none."""
     return without if value is None else f"{100 * value:.2f}"

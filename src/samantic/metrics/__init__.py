@@ -1,6 +1,6 @@
-"""What is measured: confusion matrices and what follows from them, boundaries, calibration.
+"""Metrics: confusion matrices and what follows from them, boundaries, calibration.
 
-Protocols need no torch, so what counts pixels is imported on use.
+Protocols need no torch, so modules that count pixels are imported on use.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Boundary IoU: how well contours fit, which thin and small things depend on.
+"""Boundary IoU: how well contours fit; it depends on thin and small objects.
 
 Source: Cheng et al., Boundary IoU (arXiv 2103.16562).
 """
@@ -16,22 +16,22 @@ from torch import Tensor
 from samantic.config.classes import IGNORE
 
 WIDTH = 0.02
-"""Width of a boundary, as a share of the image's diagonal: the paper's."""
+"""Width of a boundary as a share of the image's diagonal, as in the paper."""
 
 OUTSIDE = 254
-"""Label beyond the border of an image: there a region ends."""
+"""Label outside the image, at which every region ends."""
 
 
 def boundary_counts(prediction: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Count the boundary pixels of an image by class.
 
-    A pixel is on the boundary of its region if another label, an ignored pixel or the border lies
-    within d pixels of it in either direction, d being 2 % of the diagonal.
+    A pixel is on the boundary of its region if another label, an ignored pixel or the image's
+    border lies within d pixels of it horizontally and vertically, where d is 2 % of the diagonal.
 
     Args:
         prediction: (H, W) class ids.
-        labels: (H, W) class ids; where they are 255 nothing counts.
-        num_classes: Classes K, at most 254.
+        labels: (H, W) class ids; pixels with 255 are ignored.
+        num_classes: Number of classes K, at most 254.
 
     Returns:
         (3, K) int64: pixels on the boundary of a class in both, in the labels, in the prediction.
@@ -54,14 +54,14 @@ def boundary_iou(counts: Tensor) -> Tensor:
         counts: (3, K) from `boundary_counts`, summed over a split.
 
     Returns:
-        (K,) float64 in 0..1; NaN for a class without boundary pixels in either.
+        (K,) float64 in 0..1; NaN for a class without boundary pixels in labels and prediction.
     """
     both, truth, guess = counts.double().unbind()
     return both / (truth + guess - both)
 
 
 def _boundary(ids: NDArray[np.uint8], distance: int) -> NDArray[np.bool_]:
-    """Where the square of `distance` pixels to each side holds more than one label."""
+    """Mask of pixels whose square window of `distance` to each side holds several labels."""
     options = {"size": 2 * distance + 1, "mode": "constant", "cval": OUTSIDE}
     differs: NDArray[np.bool_] = maximum_filter(ids, **options) != minimum_filter(ids, **options)
     return differs

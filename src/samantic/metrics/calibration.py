@@ -1,4 +1,4 @@
-"""Expected calibration error: whether pixels of 80 % confidence are right 80 % of the time.
+"""Expected calibration error: whether pixels of 80 % confidence are correct 80 % of the time.
 
 Source: Guo et al., On Calibration of Modern Neural Networks (arXiv 1706.04599), over pixels.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from samantic.config.classes import IGNORE
 
 BINS = 15
-"""Confidences are counted in this many bins of equal width: the paper's."""
+"""Number of equally wide bins of the confidence, as in the paper."""
 
 
 def calibration_counts(confidence: Tensor, prediction: Tensor, labels: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def calibration_counts(confidence: Tensor, prediction: Tensor, labels: Tensor) -
         labels: (H, W) class ids; 255 is ignored.
 
     Returns:
-        (3, 15) float64: pixels of each bin, the sum of their confidences, how many are right.
+        (3, 15) float64: pixels of each bin, sum of their confidences, number of correct ones.
     """
     valid = labels != IGNORE
     sure = confidence[valid].double()
@@ -34,7 +34,7 @@ def calibration_counts(confidence: Tensor, prediction: Tensor, labels: Tensor) -
 
 
 def calibration_error(counts: Tensor) -> float:
-    """Mean gap of confidence and share of right pixels over the bins, weighted by their pixels.
+    """Expected calibration error: sum_b n_b / n |accuracy_b - confidence_b| over the bins b.
 
     Args:
         counts: (3, 15) from `calibration_counts`, summed over a split.

@@ -1,6 +1,6 @@
-"""Segmentation metrics, all from one confusion matrix over a whole split.
+"""Segmentation metrics from one confusion matrix over a whole split.
 
-A mean of per-batch IoUs is another number, and not one that papers report.
+The mean of per-batch IoUs is a different number; papers do not report it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def confusion_matrix(prediction: Tensor, labels: Tensor, num_classes: int) -> Te
         tensor([[1, 0],
                 [0, 1]])
     """
-    # torchmetrics takes a while to load, and prediction needs none of it
+    # torchmetrics is a slow import, which prediction does not need
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
     matrix: Tensor = multiclass_confusion_matrix(
@@ -38,7 +38,7 @@ def confusion_matrix(prediction: Tensor, labels: Tensor, num_classes: int) -> Te
         labels.flatten(),
         num_classes,
         ignore_index=IGNORE,
-        validate_args=False,  # they cost more than the counting
+        validate_args=False,  # validation is slower than counting
     )
     return matrix.long()
 
@@ -58,15 +58,15 @@ def iou(matrix: Tensor) -> Tensor:
 
 
 class Scores(NamedTuple):
-    """The numbers of one split, all in 0..1; NaN where no pixel has a label.
+    """The metrics of one split, all in 0..1; NaN if no pixel has a label.
 
     Attributes:
-        iou: Per-class IoU (K,), NaN where a class is neither in the truth nor predicted.
+        iou: Per-class IoU (K,), NaN where a class is neither in the ground truth nor predicted.
         miou: Mean IoU over all K classes, an absent one counting 0 (MFNet's convention).
-        miou_present: Mean IoU over the classes that occur in the truth.
+        miou_present: Mean IoU over the classes that occur in the ground truth.
         macc: Mean recall over all K classes, an absent one counting 0.
         f1: Mean F1 over all K classes, an absent one counting 0.
-        pixel_accuracy: Share of labelled pixels that are right.
+        pixel_accuracy: Share of labelled pixels with the correct prediction.
     """
 
     iou: Tensor
@@ -78,7 +78,7 @@ class Scores(NamedTuple):
 
 
 def scores(matrix: Tensor) -> Scores:
-    """Summarise a (K, K) confusion matrix.
+    """Compute the metrics of a (K, K) confusion matrix.
 
     Example:
         >>> scores(torch.tensor([[2, 1], [0, 1]])).miou

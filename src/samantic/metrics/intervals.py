@@ -1,4 +1,4 @@
-"""How sure a mean IoU is: bootstrap intervals over the images of a split."""
+"""The uncertainty of a mean IoU: bootstrap intervals over the images of a split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from samantic.metrics.confusion import scores
 from samantic.metrics.protocols import ALL_CLASSES, Protocol, counted_pixels
 
 LEVEL = torch.tensor([0.025, 0.975], dtype=torch.float64)
-"""Quantiles that bound a 95 % interval."""
+"""Quantiles at the ends of a 95 % interval."""
 
 
 def bootstrap(
@@ -17,19 +17,19 @@ def bootstrap(
 ) -> tuple[float, float]:
     """95 % interval of the mIoU over images, by resampling the images with replacement.
 
-    A class that a resample lacks is left out of its mean; one that the whole split lacks counts as
-    the protocol says in all of them.
+    A class that is absent from a resample only is left out of its mean. A class that is absent from
+    the whole split counts as the protocol says.
 
     Args:
         matrices: (n, K, K) confusion matrices of n images, or (s, n, K, K) of s models whose mean
             mIoU is wanted.
-        protocol: Which classes the mean is over.
-        samples: Resamples.
+        protocol: Defines the classes of the mean.
+        samples: Number of resamples.
         seed: Seed of the resampling.
 
     Returns:
-        The 2.5th and the 97.5th percentile of the resamples that have any of the classes; NaN where
-        none has.
+        The 2.5th and 97.5th percentile over the resamples that have any of the classes; NaN if
+        there are none.
     """
     return _interval(_resampled_miou(matrices, protocol, samples, seed))
 
@@ -39,11 +39,11 @@ def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> 
 
     Args:
         matrices: (n, K, K) confusion matrices of n images.
-        samples: Resamples.
+        samples: Number of resamples.
         seed: Seed of the resampling.
 
     Returns:
-        (K, 2); NaN for a class that the split lacks.
+        (K, 2); NaN for a class that is absent from the split.
     """
     return _resampled_iou(matrices, _draws(matrices, samples, seed)).nanquantile(LEVEL, dim=0).T
 
@@ -51,18 +51,18 @@ def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> 
 def paired_difference(
     first: Tensor, second: Tensor, *, samples: int = 1000, seed: int = 0
 ) -> tuple[float, float, float]:
-    """By how much the mIoU of the first model exceeds the second's, on the same images.
+    """Difference of the mIoU of two models on the same images, first minus second.
 
     Args:
-        first: (n, K, K) confusion matrices by image, or (s, n, K, K) of several trainings, whose
-            mean mIoU counts.
-        second: The same of the other model; it may have another number of trainings.
-        samples: Resamples of the images, the same for both.
+        first: (n, K, K) confusion matrices by image, or (s, n, K, K) of s trainings, whose mean
+            mIoU counts.
+        second: The same for the other model; its number of trainings may differ.
+        samples: Number of resamples of the images, which are the same for both.
         seed: Seed of the resampling.
 
     Returns:
-        The difference, and the 2.5th and the 97.5th percentile of its bootstrap distribution; NaN
-        where no pixel has a label.
+        The difference, and the 2.5th and 97.5th percentile of its bootstrap distribution; NaN if no
+        pixel has a label.
 
     Raises:
         ValueError: The numbers of images differ.
@@ -83,14 +83,14 @@ def _resampled_miou(matrices: Tensor, protocol: Protocol, samples: int, seed: in
     models = counted_pixels(matrices[None] if matrices.ndim == 3 else matrices, protocol)
     draws = _draws(models[0], samples, seed)
     ids = list(protocol.classes) or list(range(models.shape[-1]))
-    present = models[0].sum((0, 2))[ids] > 0  # classes that the split has at all
+    present = models[0].sum((0, 2))[ids] > 0  # classes that occur in the split
     share = present.double().mean() if protocol.absent == "zero" else 1.0
     means = [_resampled_iou(model, draws)[:, ids].nanmean(1) * share for model in models]
     return torch.stack(means).mean(0)
 
 
 def _draws(matrices: Tensor, samples: int, seed: int) -> Tensor:
-    """(samples, n) float64: how often each of n images is in each resample."""
+    """(samples, n) float64: how often each of n images occurs in each resample."""
     images = len(matrices)
     generator = torch.Generator().manual_seed(seed)
     draws = torch.randint(images, (samples, images), generator=generator)
@@ -99,7 +99,7 @@ def _draws(matrices: Tensor, samples: int, seed: int) -> Tensor:
 
 
 def _resampled_iou(matrices: Tensor, draws: Tensor) -> Tensor:
-    """(samples, K) IoU on the resamples of (n, K, K) matrices; NaN where one lacks a class."""
+    """(samples, K) IoU on resamples of (n, K, K) matrices; NaN where a class is absent."""
     classes = matrices.shape[-1]
     resampled = (draws @ matrices.double().flatten(1)).view(-1, classes, classes)
     hits, truth = resampled.diagonal(dim1=1, dim2=2), resampled.sum(2)

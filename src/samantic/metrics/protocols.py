@@ -1,7 +1,7 @@
-"""Which classes a mean IoU is over, and what a class counts that the split lacks.
+"""Protocols: the classes of a mean IoU, and how it counts a class that is absent from the split.
 
-The same predictions give other numbers under other protocols: on FMB, whose test split has no
-bicycle, 61.7 over fourteen classes is 66.4 over the thirteen that occur.
+The same predictions give different numbers under different protocols. On FMB, whose test split has
+no bicycle, 61.7 over fourteen classes is 66.4 over the thirteen that occur.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ class Protocol:
     """A way to average the IoU of classes.
 
     Attributes:
-        name: What it averages, in few words.
-        users: Who reports numbers of it.
+        name: A short description of the average.
+        users: Who reports numbers of this protocol.
         classes: Label ids of the classes; empty for all of them.
-        ignored: Label ids whose true pixels do not count at all.
-        absent: Whether a class that the truth of the split lacks counts 0 or is left out.
+        ignored: Label ids whose ground-truth pixels are ignored.
+        absent: Whether a class without ground truth in the split counts 0 or is left out.
     """
 
     name: str
@@ -37,10 +37,10 @@ PRESENT_CLASSES = Protocol("classes that occur", "miou_present in metrics.json",
 
 
 def counted_pixels(matrices: Tensor, protocol: Protocol) -> Tensor:
-    """The (..., K, K) confusion matrices without the pixels that a protocol ignores.
+    """Confusion matrices (..., K, K) without the pixels that a protocol ignores.
 
-    Pixels of a class that is outside its mean but not ignored do count: what is predicted there as
-    one of its classes is wrong.
+    Pixels of a class that is outside the mean but not ignored do count: a prediction of one of the
+    protocol's classes there is wrong.
     """
     counted = matrices.clone()
     counted[..., list(protocol.ignored), :] = 0

@@ -1,4 +1,4 @@
-"""How alike two orders of class similarities are."""
+"""How similar two rankings of class similarities are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def rank_correlation(first: Tensor, second: Tensor) -> float:
-    """Spearman's correlation of two (K, K) similarity matrices over the pairs of classes.
+    """Spearman's rank correlation of two (K, K) similarity matrices over the pairs of classes.
 
-    Pairs with NaN in either are left out; NaN if fewer than three remain.
+    Pairs with NaN in either are left out; the result is NaN if fewer than three remain.
     """
     rows, columns = torch.triu_indices(len(first), len(first), 1)
     pairs = torch.stack([first[rows, columns].cpu(), second[rows, columns].cpu()])

@@ -1,4 +1,4 @@
-"""Networks and their parts; each is imported when it is first used.
+"""Networks and their parts; each module is imported on first use.
 
 Networks on transformers take seconds to import.
 """

@@ -1,7 +1,6 @@
 """Auxiliary heads: a second prediction from the pyramid (SARTM III-D, eq 10; Table VIII).
 
-All map a pyramid to logits (N, K, H/4, W/4). Norms are over groups of channels, so that they work
-at batch size 1.
+All heads map a pyramid to logits (N, K, H/4, W/4). GroupNorm lets them work at batch size 1.
 """
 
 from __future__ import annotations
@@ -60,12 +59,13 @@ class AuxiliaryHead(nn.Module):
 class DeepLabHead(nn.Module):
     """Atrous spatial pyramid pooling of the semantic map (DeepLabv3, arXiv 1706.05587).
 
-    A 1x1 convolution, 3x3 convolutions of dilation 6, 12 and 18, and the mean of the image are
-    concatenated and projected; bilinear to stride 4. The finer maps are not read.
+    A 1x1 convolution, 3x3 convolutions of dilation 6, 12 and 18, and the mean over the image are
+    concatenated and projected; the result is upsampled bilinearly to stride 4. The finer maps are
+    not used.
 
     Args:
         width: Width D of the semantic map.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
     """
 
     def __init__(self, width: int, num_classes: int) -> None:
@@ -85,11 +85,11 @@ class DeepLabHead(nn.Module):
 
 
 class SegFormerHead(nn.Module):
-    """Each map to one width, all at stride 4, concatenated and mixed (SegFormer, 2105.15203).
+    """All maps projected to one width and stride 4, concatenated and mixed (SegFormer, 2105.15203).
 
     Args:
         width: Width D of the semantic map.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
     """
 
     def __init__(self, width: int, num_classes: int) -> None:

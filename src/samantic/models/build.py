@@ -1,4 +1,4 @@
-"""Networks from their options."""
+"""Build networks from their options."""
 
 from __future__ import annotations
 
@@ -29,16 +29,17 @@ def build(
     shape: SegFormerShape | None = None,
     trained: bool = False,
 ) -> Network:
-    """Build a network on its base; a trained student without one.
+    """Build a network on its base, or a trained student from its shape.
 
-    A network is imported when it is built: transformers takes seconds, which nano does not need.
+    A network's module is imported when it is built: transformers takes seconds to import, and nano
+    does not need it.
 
     Args:
         model: The network's options.
         adapt: How its encoder is adapted.
-        classes: Classes K.
-        shape: Sizes of a trained student, as `Network.shape` has them; None reads its base.
-        trained: Trained weights will replace those of the base.
+        classes: Number of classes K.
+        shape: Sizes of a trained student, as in `Network.shape`; None reads its base.
+        trained: Whether trained weights will replace those of the base.
 
     Raises:
         InputError: The base cannot be loaded, or has no weights for the adaptation to start from,

@@ -1,6 +1,6 @@
-"""Activation checkpointing: the backward pass computes an encoder's blocks again.
+"""Activation checkpointing: the backward pass recomputes the activations of an encoder's blocks.
 
-Chen et al., Training Deep Nets with Sublinear Memory Cost (arXiv 1604.06174).
+Source: Chen et al., Training Deep Nets with Sublinear Memory Cost (arXiv 1604.06174).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from samantic.errors import InputError
 def checkpoint_blocks(network: nn.Module) -> None:
     """Store only the inputs of the encoder's blocks in training, not their activations.
 
-    The blocks are those that transformers can checkpoint: of Hiera, of a ViT, of SegFormer.
+    transformers supports this for the blocks of Hiera, ViT and SegFormer.
 
     Args:
-        network: The network; where it has `encoders`, blocks of other parts stay as they are.
+        network: The network. If it has `encoders`, blocks of other parts are not changed.
 
     Raises:
         InputError: The encoder has no such blocks.

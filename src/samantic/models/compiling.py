@@ -1,4 +1,4 @@
-"""Parts of a network compiled by torch.compile: fewer, larger kernels, the same weights."""
+"""Compilation of a network's parts by torch.compile: fewer, larger kernels, the same weights."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import nn
 from samantic.errors import InputError
 
 BACKEND = "inductor"
-"""Of torch.compile."""
+"""Options of torch.compile."""
 
 COMPILERS = ("g++", "clang++", "c++", "cl")
-"""Of C++, one of which it needs on a CPU."""
+"""C++ compilers; torch.compile needs one of them on a CPU."""
 
 
 def compile_parts(network: nn.Module, device: str) -> None:
-    """Compile a network's parts when they are first called, for each size of images.
+    """Compile a network's parts; compilation happens at the first call for each image size.
 
-    They are compiled in place: no weight changes its name, so that a run resumes, and a model is
-    exported, as without it.
+    Parts are compiled in place, and weights keep their names. Resuming and exporting therefore work
+    as without compilation.
 
     Args:
-        network: Its children are compiled; of a list or dictionary of modules, each.
+        network: Its children are compiled; in a list or dictionary of modules, each module is.
         device: Type of the device, such as cpu or cuda.
 
     Raises:
@@ -38,10 +38,10 @@ def compile_parts(network: nn.Module, device: str) -> None:
 
 
 def check_compiler(device: str) -> None:
-    """Refuse a device that torch.compile cannot write for.
+    """Refuse a device for which torch.compile cannot generate code.
 
     Raises:
-        InputError: It is so.
+        InputError: There is no compiler for the device.
     """
     if BACKEND != "inductor":
         return

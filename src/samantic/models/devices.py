@@ -12,17 +12,17 @@ from samantic.errors import InputError
 
 Device = str | int | torch.device
 """A device: `auto` (a GPU if there is one), `cpu`, `gpu`, `cuda`, `cuda:1`, `mps`, ..., the number
-of a GPU, or torch's own object."""
+of a GPU, or a torch.device."""
 
 SEVERAL = 2
-"""At most this many processes train on a CPU, whatever its number of cores."""
+"""Largest number of processes that train on a CPU, whatever its number of cores."""
 
 
 def choose_device(wanted: Device = "auto") -> torch.device:
-    """A device of this machine; upper and lower case are alike.
+    """A device of this machine; letter case does not matter.
 
     Raises:
-        InputError: It is not there, or no device has such a name.
+        InputError: This machine does not have the device, or there is no such name.
     """
     name = str(wanted).strip().lower()
     gpus = available_gpus()
@@ -50,10 +50,10 @@ def available_gpus() -> list[str]:
 
 
 def check_count(wanted: int | str) -> None:
-    """Refuse to train on more devices than there are.
+    """Refuse to train on more devices than this machine has.
 
     Args:
-        wanted: `auto`, or their number.
+        wanted: `auto`, or the number of devices.
 
     Raises:
         InputError: There are fewer.

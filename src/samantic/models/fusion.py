@@ -4,8 +4,8 @@ At every scale s, with w = softmax(θ_s):
 
     F_s = FFM(FRM(x_rgb, x_thermal)) + w_rgb x_rgb + w_thermal x_thermal
 
-The last layer of FFM starts at zero, so at the start F_s is the plain average of two maps that
-SAM2's decoder knows. Where a modality is missing, F_s is the other one's map.
+The last layer of FFM starts at zero. At the start F_s is therefore the mean of two maps that SAM2's
+decoder was trained on. If a modality is missing, F_s is the other one's map.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from samantic.models.pyramid import Pyramid
 class FeatureRectification(nn.Module):
     """FRM: each modality is rectified by the other, along channels and along pixels.
 
-    Channel weights w_c come from average and maximum pooling of both maps through an MLP, spatial
-    weights w_s from two 1x1 convolutions, all through a sigmoid; then
+    An MLP computes channel weights w_c from the average and maximum pooling of both maps. Two 1x1
+    convolutions compute spatial weights w_s. All weights pass through a sigmoid; then
 
         x_rgb' = x_rgb + 0.5 w_c,thermal x_thermal + 0.5 w_s,thermal x_thermal
 
-    and the mirror image for thermal.
+    and likewise for thermal with RGB.
 
     Shape: two maps (N, C, h, w) to two maps (N, C, h, w).
     """
@@ -55,18 +55,18 @@ class FeatureRectification(nn.Module):
 
 
 class FeatureFusion(nn.Module):
-    """FFM: the modalities exchange a global context, then are mixed into one map.
+    """FFM: the modalities exchange a global context and are then mixed into one map.
 
-    Per modality: (y, u) = ReLU(Linear(x)); (k, v) = Linear(u); the context of a head is
+    For each modality: (y, u) = ReLU(Linear(x)) and (k, v) = Linear(u). The context of a head is
     softmax(kᵀv / sqrt(d)) over the channels of k, and each modality reads the *other's* context
-    with its u. kᵀv is a sum over the pixels and grows with their number n, until the softmax takes
-    one channel alone; with `context` mean it is kᵀv / n. cat(y, read) returns to C channels, with
-    a residual and a LayerNorm. Both are then concatenated and mixed by 1x1 and depthwise 3x3
-    convolutions. The cost is linear in pixels.
+    with its u. kᵀv is a sum over the n pixels and grows with n, until the softmax selects a single
+    channel; with `context` mean it is kᵀv / n. cat(y, read) is projected to C channels, with a
+    residual and a LayerNorm. The two results are concatenated and mixed by 1x1 and depthwise 3x3
+    convolutions. The cost is linear in the number of pixels.
 
     Args:
         channels: Channels C of a map.
-        heads: Attention heads; they divide C.
+        heads: Number of attention heads; it divides C.
         context: `sum`, as in the paper, or `mean`.
 
     Shape: two maps (N, C, h, w) to one map (N, C, h, w), zero at initialisation.
@@ -131,7 +131,7 @@ class FeatureFusion(nn.Module):
 
 
 class ScaleFusion(nn.Module):
-    """F_s of one scale: the weighted average, and FFM(FRM) where `exchange` is set.
+    """F_s of one scale: the weighted average, plus FFM(FRM) if `exchange` is set.
 
     Shape: two maps (N, C, h, w) and `present`, (N, 2) bool for RGB and thermal, to (N, C, h, w).
     """
@@ -158,8 +158,8 @@ class PyramidFusion(nn.Module):
 
     Args:
         width: Width D of the semantic map; the finer ones have D/8 and D/4 channels.
-        exchange: Build FRM and FFM (`paper`), or the weighted average alone (`average`).
-        context: Of FFM; see there.
+        exchange: Whether to build FRM and FFM (`paper`), or only the weighted average (`average`).
+        context: Context of FFM; see `FeatureFusion`.
     """
 
     def __init__(self, width: int, *, exchange: bool, context: Context = "sum") -> None:
@@ -177,7 +177,7 @@ class PyramidFusion(nn.Module):
 
 
 def _channel_norm(norm: nn.LayerNorm, x: Tensor) -> Tensor:
-    """LayerNorm over the channels of every pixel of (N, C, h, w): needs no batch statistics."""
+    """LayerNorm over the channels of every pixel of (N, C, h, w); it needs no batch statistics."""
     normalised: Tensor = norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     return normalised
 

@@ -11,23 +11,25 @@ from samantic.models.encoders.encoder import Base, position_grid
 from samantic.models.pyramid import Pyramid
 
 CLASS_NOISE = 0.1
-"""Noise on a class's copy of a SAM2 mask token and MLP, as a fraction of each tensor's spread."""
+"""Noise on a class's copy of a SAM2 mask token and MLP, as a fraction of each tensor's standard
+deviation."""
 
 
 class MaskHead(nn.Module):
-    """SAM2's mask decoder, made semantic.
+    """SAM2's mask decoder for semantic segmentation.
 
-    Tokens are SAM2's object-score and IoU tokens (pre-trained attention expects them; the heads
-    that read them are gone), mask token 0 (unused), K class tokens and the empty prompt. The
-    two-way transformer runs on the semantic map, whose output is upsampled with the finer maps to
-    u2, and the logits of class k are MLP_k(token_k) . u2. No object-score gate is applied.
+    The tokens are SAM2's object-score and IoU tokens, mask token 0 (unused), K class tokens and the
+    empty prompt. The pre-trained attention expects the score and IoU tokens; the heads that read
+    them are removed. The two-way transformer runs on the semantic map. Its output is upsampled with
+    the finer maps to u2, and the logits of class k are MLP_k(token_k) . u2. No object-score gate is
+    applied.
 
-    Class j = 1..K starts from SAM2's mask token and MLP 1 + (j - 1) mod 3 plus small noise.
+    Class j = 1..K starts from SAM2's mask token and MLP 1 + (j - 1) mod 3 with small noise.
 
     Args:
         base: SAM2 or another base, whose mask decoder and prompt encoder are copied.
-        num_classes: Classes K.
-        train_transformer: Whether the two-way transformer learns; the paper freezes it.
+        num_classes: Number of classes K.
+        train_transformer: Whether the two-way transformer is trained; the paper freezes it.
 
     Shape: a pyramid to logits (N, K, H/4, W/4).
     """

@@ -1,4 +1,4 @@
-"""Where a network's files are: a local folder, or the model hub, which is queried once."""
+"""Where a network's files are: in a local folder, or on the model hub, which is queried once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from samantic.config.values import similar
 from samantic.errors import InputError
 
 SCHEME = "hf://"
-"""Begins a name that is the hub's, whatever folders there are."""
+"""Prefix of a name that always means the hub, whatever local folders exist."""
 
 PATIENCE = 12.0
-"""Seconds that the hub has to answer."""
+"""Seconds to wait for the hub's answer."""
 
 OWN_FOLDERS = ("runs", "run", "models", "model", "data", "out", "output", "weights", "checkpoints")
-"""Names of folders on a user's disk, which are no owners on the hub."""
+"""Usual names of local folders, which are not taken for owners on the hub."""
 
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -37,23 +37,24 @@ REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 def locate(
     name: str, what: str, cure: str, known: Iterable[str] = (), revision: str | None = None
 ) -> str:
-    """The local folder or hub id that a name stands for.
+    """The local folder or hub id for a name.
 
-    `owner/name` is asked of the hub only where no folder `owner` is here, `hf://owner/name` always,
-    and anything else never. Where the hub does not answer, what it gave before is taken.
+    The hub is queried for `owner/name` only if there is no local folder `owner`. It is always
+    queried for `hf://owner/name`, and never for any other name. If the hub does not answer, files
+    that were downloaded before are used.
 
     Args:
-        name: What the user gave.
+        name: The name that the user gave.
         what: Its key or kind, for the error.
-        cure: What to do, for the error.
-        known: Names that stand for something without a folder, one of which may be meant.
+        cure: What the user can do, for the error.
+        known: Names without a folder that the user may have meant.
         revision: Commit, tag or branch of the repository; None for its main branch.
 
     Returns:
         A folder, or the id of a repository that the hub has.
 
     Raises:
-        InputError: There is neither; the line tells where it was looked for.
+        InputError: There is neither; the line says where the name was looked up.
     """
     asked, repository = name.startswith(SCHEME), name.removeprefix(SCHEME)
     if not asked and Path(name).is_dir():
@@ -81,7 +82,7 @@ def locate(
 
 @cache
 def no_answer(repository: str, revision: str | None = None) -> str | None:
-    """Why the hub does not give a repository's config.json; None if it does. One query."""
+    """Why the hub does not return a repository's config.json; None if it does. One query."""
     if is_offline_mode():
         return "HF_HUB_OFFLINE is set"
     reasons: list[str | None] = []
@@ -99,10 +100,10 @@ def no_answer(repository: str, revision: str | None = None) -> str | None:
             reasons.append("the repository has no config.json")
         except HfHubHTTPError as error:
             reasons.append(f"its answer is {error.response.status_code}")
-        except Exception as error:  # whatever a network may do
+        except Exception as error:  # a network can fail in many ways
             reasons.append(f"no connection: {type(error).__name__}")
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(PATIENCE)  # a name may stand for several addresses that are tried in turn
+    asking.join(PATIENCE)  # a host name may have several addresses, which are tried in turn
     return reasons[0] if reasons else f"no answer in {PATIENCE:g} seconds"

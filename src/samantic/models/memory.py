@@ -13,10 +13,10 @@ Encoded = TypeVar("Encoded")
 
 
 class Memory:
-    """The encodings of the first images that encoders got.
+    """The encodings of the first images that encoders receive.
 
     Args:
-        most: Images that are kept of each encoder; they and their maps take memory.
+        most: Largest number of images that are kept for each encoder; images and maps take memory.
     """
 
     def __init__(self, most: int) -> None:
@@ -24,10 +24,10 @@ class Memory:
         self.kept: defaultdict[str, list[tuple[Tensor, Any]]] = defaultdict(list)
 
     def get(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """The encodings of images; `encode` is only called for images that are not in the cache.
+        """The encodings of images; `encode` is called only for images that are not in the cache.
 
         Args:
-            name: Of the encoder.
+            name: Name of the encoder.
             images: (N, C, H, W).
             encode: The encoder.
         """
@@ -41,5 +41,5 @@ class Memory:
         return found
 
     def forget(self) -> None:
-        """Keep others from now on."""
+        """Empty the cache, so that it stores the next images."""
         self.kept.clear()

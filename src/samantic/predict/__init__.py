@@ -1,4 +1,4 @@
-"""A trained model on disk, and at work on pairs."""
+"""Trained models: how they are stored, and how they predict pairs and folders."""
 
 import lazy_loader
 

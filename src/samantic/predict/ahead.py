@@ -1,4 +1,4 @@
-"""Work in threads, ahead of who wants its results: reading and writing beside the network."""
+"""Calls in threads ahead of their use: files are read and written while the network computes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 THREADS = 4
-"""Files are decoded and encoded outside Python's lock, so that threads suffice."""
+"""Number of threads. Decoding and encoding release Python's lock, so threads are enough."""
 
 
 def ahead(call: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
-    """The results of a call, in the order of the items.
+    """Call a function on items in threads; yield the results in the order of the items.
 
     Args:
-        call: What is done with each item, in a thread.
-        items: Taken one by one, by the thread that wants the results.
-        count: Items that are at work or done before their results are wanted; no more are held.
+        call: Function that a thread runs on each item.
+        items: Read one by one in the caller's thread.
+        count: Largest number of items that are started before their results are read.
 
     Raises:
-        Exception: What the call raised, in the place of its result; nothing later is begun.
+        Exception: An error of the call, in place of its result; no later item is started.
     """
     with ThreadPoolExecutor(min(count, THREADS)) as pool:
         waiting: deque[Future[Result]] = deque()

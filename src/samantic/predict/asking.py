@@ -1,4 +1,4 @@
-"""How a model is asked about pairs, whatever computes its answers."""
+"""The interface of every model that predicts pairs, with PyTorch or without."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Image = TypeVar("Image")
 
 
 class PairPredictor(ABC):
-    """A trained model, ready for pairs.
+    """A trained model, ready to predict pairs.
 
     Attributes:
         info: Its classes, their colours, and how it was made.
-        camera: How thermal images become what the network reads.
-        batch_size: Pairs that go through the network together, if not said otherwise.
-        selection: Which classes are wanted, and how sure the model must be of them.
+        camera: How thermal images become the network's input.
+        batch_size: Default number of pairs that go through the network together.
+        selection: Which classes are wanted, and the smallest confidence of each.
     """
 
     info: ModelInfo
@@ -51,7 +51,7 @@ class PairPredictor(ABC):
     @property
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """All that its answers depend on besides the model and the images, as JSON has it."""
+        """All settings, apart from model and images, that change the answers; values fit JSON."""
 
     @property
     @abstractmethod
@@ -60,7 +60,7 @@ class PairPredictor(ABC):
 
     @abstractmethod
     def _predict(self, pairs: list[RawPair], probabilities: bool) -> list[Prediction | InputError]:
-        """The predictions of pairs of one size; why there is none in place of one."""
+        """Predict pairs of one size; an error takes the place of a prediction that fails."""
 
     def predict(
         self,
@@ -72,8 +72,8 @@ class PairPredictor(ABC):
     ) -> Prediction:
         """Segment a pair.
 
-        Arrays are taken as RGB: say `channels="bgr"` of what OpenCV has read, or red and blue are
-        exchanged without any error, and the answer is worse.
+        Arrays are taken as RGB. OpenCV reads BGR: give `channels="bgr"` for its arrays. Without it,
+        red and blue are swapped, no error is raised, and the labels are worse.
 
         Args:
             rgb: Path, PIL image, array (H, W, 3) or tensor (3, H, W) of uint8 or of floats in 0..1;
@@ -81,12 +81,12 @@ class PairPredictor(ABC):
             thermal: Path, PIL image, or array (H, W) or (H, W, 1) or tensor (1, H, W) of uint8,
                 uint16 or floats; None if the camera is missing.
             channels: The order of the channels in an array or tensor: rgb, or bgr.
-            probabilities: Whether the prediction keeps those of all classes; else they cost another
-                run of the model where they are wanted.
+            probabilities: Whether the prediction keeps the probabilities of all classes. If it does
+                not, reading them runs the model again.
 
         Raises:
-            InputError: An image cannot be used, sizes differ, all thermal values lie at one end
-                beyond the range of the model, or it reads neither image.
+            InputError: An image cannot be used, sizes differ, all thermal values lie beyond one end
+                of the model's range, or the model reads neither image.
         """
         pairs = [(rgb, thermal)]
         return self.predict_batch(pairs, channels=channels, probabilities=probabilities)[0]
@@ -119,10 +119,11 @@ class PairPredictor(ABC):
         channels: Channels = "rgb",
         probabilities: bool = False,
     ) -> Prediction | list[Prediction]:
-        """Segment a pair as `predict` does, or the pairs of two lists or batches.
+        """Segment one pair as `predict` does, or the pairs of two lists or batches.
 
-        A batch is an array (N, H, W, 3) or a tensor (N, 3, H, W), and (N, H, W) or (N, 1, H, W) of
-        thermal images beside it. Type checkers see no shapes: for them, give `list(batch)`.
+        A batch of RGB images is an array (N, H, W, 3) or a tensor (N, 3, H, W); a batch of thermal
+        images is (N, H, W) or (N, 1, H, W). Type checkers do not see shapes: for them, give
+        `list(batch)`.
         """
         if several(rgb) or several(thermal):
             pairs = paired(
@@ -140,17 +141,18 @@ class PairPredictor(ABC):
         channels: Channels = "rgb",
         probabilities: bool = False,
     ) -> list[Prediction]:
-        """Segment pairs; those of one size go through the network together.
+        """Segment pairs; pairs of one size go through the network together.
 
         Args:
-            pairs: RGB and thermal of each pair, as `predict` takes them.
-            batch_size: Pairs that go together at most; None means `batch_size` of the predictor.
-            channels: As `predict` takes it.
-            probabilities: Whether predictions keep those of all classes.
+            pairs: RGB and thermal of each pair, as for `predict`.
+            batch_size: Largest number of pairs that go through the network together; None means the
+                predictor's `batch_size`.
+            channels: As for `predict`.
+            probabilities: Whether predictions keep the probabilities of all classes.
 
         Raises:
-            InputError: As `predict` raises it, of the first pair that cannot be predicted. See
-                `predict_each` to go on past it.
+            InputError: As `predict` raises it, for the first pair that cannot be predicted. Use
+                `predict_each` to continue after such a pair.
         """
         found: list[Prediction] = []
         read = (take_pair(pair, channels, self.camera) for pair in pairs)
@@ -167,15 +169,15 @@ class PairPredictor(ABC):
         batch_size: int | None = None,
         probabilities: bool = False,
     ) -> Iterator[Prediction | InputError]:
-        """Segment pairs as they come; no more are read ahead than go together.
+        """Segment pairs one after the other; at most `batch_size` pairs are read ahead.
 
         Args:
-            pairs: What the cameras gave, or why a pair could not be read.
-            batch_size: As in `predict_batch`.
-            probabilities: Whether predictions keep those of all classes.
+            pairs: Images of a pair, or the error with which a pair could not be read.
+            batch_size: As for `predict_batch`.
+            probabilities: Whether predictions keep the probabilities of all classes.
 
         Yields:
-            The prediction of each pair in their order; in its place, why there is none.
+            The prediction of each pair in order, or the error that prevented it.
         """
         count = self.batch_size if batch_size is None else batch_size
 
@@ -196,25 +198,25 @@ class PairPredictor(ABC):
         channels: Channels = "rgb",
         probabilities: bool = False,
     ) -> Iterator[Prediction]:
-        """Segment the pairs of a stream as they come, in their order, without end if need be.
+        """Segment the pairs of a stream in order; the stream may be endless.
 
-        A thread reads the next pairs while the network computes. Each prediction says in `cameras`
-        how the cameras are; a sick one counts as missing, see `predict.health`. Where none is well,
-        all labels are 255 (unknown).
+        A thread reads the next pairs while the network computes. Each prediction gives the state of
+        the cameras in `cameras`. A faulty camera counts as missing, see `predict.health`. If no
+        camera works, all labels are 255 (unknown).
 
         Args:
-            pairs: RGB and thermal of each pair, as `predict` takes them, in the order of time.
-            gate: Whether the cameras are watched; or a `Gate` of your own, with its counts.
-            smooth: Share of the past in each label, 0 to below 1, see `predict.smoothing`; it costs
-                the probabilities of all classes.
-            ahead: Most pairs that are read before they are asked for; 0 reads without a thread.
-            batch_size: Pairs that go through the network together: 1 answers at once, more are
-                faster on a GPU.
-            channels: As `predict` takes it.
-            probabilities: Whether predictions keep those of all classes.
+            pairs: RGB and thermal of each pair, as for `predict`, in temporal order.
+            gate: Whether to watch the cameras; or the caller's own `Gate`, which keeps counts.
+            smooth: Weight of earlier frames in each label, from 0 to below 1, see
+                `predict.smoothing`; it needs the probabilities of all classes.
+            ahead: Largest number of pairs that are read ahead; 0 reads without a thread.
+            batch_size: Pairs that go through the network together: 1 has the smallest delay, more
+                are faster on a GPU.
+            channels: As for `predict`.
+            probabilities: Whether predictions keep the probabilities of all classes.
 
         Raises:
-            InputError: A pair cannot be used or predicted, though its cameras are well.
+            InputError: A pair cannot be used or predicted although its cameras work.
 
         Example:
             >>> for prediction in model.stream(zip(rgb_frames, thermal_frames)):
@@ -232,7 +234,7 @@ class PairPredictor(ABC):
     def _answer_pairs(
         self, pairs: list[RawPair], probabilities: bool
     ) -> list[Prediction | InputError]:
-        """`_predict` with what a prediction knows of its pair, and the classes that are wanted."""
+        """`_predict`, completed with the data of each pair and the selection of classes."""
         start = time.perf_counter()
         found = self._predict(pairs, probabilities)
         seconds = (time.perf_counter() - start) / len(pairs)
@@ -254,7 +256,7 @@ class PairPredictor(ABC):
         )
 
     def _probabilities(self, pair: RawPair) -> NDArray[np.float32]:
-        """(K, H, W) of a pair that was predicted before."""
+        """Probabilities (K, H, W) of a pair that was predicted before."""
         (found,) = self._predict([pair], True)
         if isinstance(found, InputError):
             raise found
@@ -262,16 +264,16 @@ class PairPredictor(ABC):
 
 
 def _kind(pair: RawPair) -> Hashable:
-    """Pairs with the same cameras, sizes and depths can go together."""
+    """A key that pairs with the same cameras, sizes and depths share; they can form a batch."""
     return tuple(None if x is None else (x.shape, x.dtype) for x in pair)
 
 
 def made_with(predictor: PairPredictor, more: dict[str, Any]) -> dict[str, Any]:
-    """What all files of a model's predictions are made with, as JSON has it.
+    """The settings on which all files of a model's predictions depend; values fit JSON.
 
     Args:
         predictor: The model.
-        more: What they depend on besides it, its options and its selection.
+        more: Further settings, besides its fingerprint, options and selection.
     """
     options = predictor.options | predictor.selection.stored() | more
     return {"model": predictor.fingerprint, **json.loads(json.dumps(options))}

@@ -1,4 +1,4 @@
-"""Things that go through a network together: a window ahead is sorted by kind, order is kept."""
+"""Batches of equal kind from a mixed sequence: some items are read ahead, the order is kept."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def in_batches(
     kind: Callable[[Item], Hashable],
     answer: Callable[[list[Item]], list[Answer]],
 ) -> Iterator[tuple[Item, Answer] | InputError]:
-    """Answer items in their order, of which those of a kind are asked together.
+    """Answer items in batches of one kind, and yield the answers in the order of the items.
 
     Args:
-        items: What is asked, or why there is nothing to ask.
-        count: Items that are read ahead, and that go together at most.
-        kind: Items of one kind can go together.
-        answer: The answers to items of a kind, one each.
+        items: Items, or errors of items that could not be made.
+        count: Number of items that are read ahead, and the largest size of a batch.
+        kind: Key that is equal for items that can form a batch.
+        answer: Returns the answers to the items of a batch, one each.
 
     Yields:
-        Each item with its answer, or why there was nothing to ask.
+        Each item with its answer, or the error that stands in its place.
 
     Raises:
         InputError: `count` is less than 1.

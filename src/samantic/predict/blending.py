@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles, blended, in memory that does not grow with their height."""
+"""Large images in overlapping, blended tiles, of which one row at a time is in memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Places = NDArray[np.int64]
 
 
 class Blend(NamedTuple):
-    """What tiles say of an image, of each of h heads.
+    """The blended answer of h heads for an image.
 
     Attributes:
         confidence: (h, H, W), the largest probability.
         labels: (h, H, W) int64, its class.
-        probabilities: (h, K, H, W); None where they were not asked for.
+        probabilities: (h, K, H, W); None unless they are requested.
     """
 
     confidence: Floats
@@ -29,14 +29,15 @@ class Blend(NamedTuple):
 
 
 def tile_starts(length: int, tile: int, overlap: int, wrap: bool = False) -> list[int]:
-    """Where tiles begin along a side: evenly spaced, with at least `overlap` in common.
+    """First pixels of tiles along an axis: evenly spaced, with at least `overlap` in common.
 
     Args:
-        length: Of the side.
-        tile: Length of a tile.
-        overlap: What neighbours have in common at least.
-        wrap: The side closes in itself: tiles may go on at its beginning, and the last overlaps
-            the first. Their number is even, so that half a turn takes each to another.
+        length: Length of the axis in pixels.
+        tile: Length of a tile in pixels.
+        overlap: Smallest number of pixels that neighbouring tiles share.
+        wrap: The end of the axis meets its start, as in a panorama: tiles may continue at the
+            start, and the last tile overlaps the first. The number of tiles is even, so that a turn
+            by half the axis maps tiles onto tiles.
 
     Example:
         >>> tile_starts(100, 40, 10)
@@ -55,7 +56,7 @@ def tile_starts(length: int, tile: int, overlap: int, wrap: bool = False) -> lis
 
 
 class AbandonedError(Exception):
-    """Nobody waits for an answer any more."""
+    """The answer is no longer wanted."""
 
 
 _UNWANTED: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambda: False)
@@ -63,10 +64,10 @@ _UNWANTED: ContextVar[Callable[[], bool]] = ContextVar("unwanted", default=lambd
 
 @contextmanager
 def given_up(unwanted: Callable[[], bool]) -> Iterator[None]:
-    """Let `blend_tiles` end between two tiles, by `AbandonedError`, once its answer is unwanted.
+    """Let `blend_tiles` stop between two tiles with `AbandonedError` once its answer is unwanted.
 
     Args:
-        unwanted: Whether nobody waits for the answer; asked before each tile.
+        unwanted: Returns whether the answer is unwanted; called before each batch of tiles.
     """
     token = _UNWANTED.set(unwanted)
     try:
@@ -86,21 +87,23 @@ def blend_tiles(
 ) -> Blend:
     """Predict an image tile by tile.
 
-    Tiles have a quarter of their side in common. Where they overlap, their probabilities are
-    averaged with weights that fall linearly towards a tile's edge. Only one row of tiles is held.
+    Neighbouring tiles share at least a quarter of their side. Where tiles overlap, their
+    probabilities are averaged with weights that fall linearly towards a tile's edge. Only one row
+    of tiles is in memory at a time.
 
     Args:
-        predict: The probabilities of n tiles that lie side by side, (n, h, K, y, x) of h heads; it
-            gets their rows, and their columns (n, x).
-        height: Of the image in pixels.
-        width: Of the image in pixels.
+        predict: Takes the rows of n tiles that lie side by side, and their columns (n, x); returns
+            their probabilities (n, h, K, y, x) for h heads.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
         tile: Height and width of a tile in pixels.
-        wrap: The image is a panorama, whose left and right edge meet: tiles lie across them too.
-        batch_size: Tiles that are predicted together at most.
-        probabilities: Whether to keep those of all classes, which takes K times the memory.
+        wrap: The image is a panorama, whose left and right edges meet: tiles also lie across them.
+        batch_size: Largest number of tiles that are predicted together.
+        probabilities: Whether to keep the probabilities of all classes, which takes K times the
+            memory.
 
     Raises:
-        AbandonedError: The answer has become unwanted, see `given_up`.
+        AbandonedError: The answer is no longer wanted, see `given_up`.
     """
     best: list[tuple[Floats, Places]] = []
     kept: list[Floats] = []
@@ -120,7 +123,7 @@ def _bands(
     wrap: bool,
     batch_size: int,
 ) -> Iterator[Floats]:
-    """The mean probabilities (h, K, y, W) of the image, from its top down."""
+    """The mean probabilities (h, K, y, W) of finished rows of the image, from top to bottom."""
     deep, wide = min(tile[0], height), min(tile[1], width)
     rows = tile_starts(height, deep, deep // 4)
     lefts = np.array(tile_starts(width, wide, wide // 4, wrap))
@@ -146,7 +149,7 @@ def _bands(
 
 
 def _ramp(length: int) -> Floats:
-    """Weights that rise to one over a quarter of a tile from either end."""
+    """Weights that rise linearly to 1 over a quarter of the tile from both ends."""
     inside = np.arange(length) + 0.5
     ramp: Floats = np.minimum(1, np.minimum(inside, length - inside) / (length / 4))
     return ramp.astype(np.float32)

@@ -1,4 +1,4 @@
-"""A trained model at work on image tensors: whole, or in tiles where they are large."""
+"""A trained model that predicts image tensors: as a whole, or in tiles where they are large."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ from samantic.predict.tiling import Tiling, size_of, tile_of
 from samantic.predict.tta import View, views_of
 
 BATCH_SIZES = {"cpu": 1}
-"""Pairs or tiles that go through the network together on a kind of device. Several at once are no
-faster on a CPU."""
+"""Default batch size of pairs or tiles by kind of device. Batches are no faster on a CPU."""
 
 BATCH_SIZE = 8
-"""Of the others."""
+"""Default batch size on other devices."""
 
 
 class Classified(NamedTuple):
-    """What h heads say of N pairs, on the CPU.
+    """The answers of h heads for N pairs, on the CPU.
 
     Attributes:
         labels: (h, N, H, W) int64, class ids.
         confidence: (h, N, H, W), their probability.
-        probabilities: (h, N, K, H, W), of all classes; None where they were not asked for.
-        output: What the network computed; None where it was asked tile by tile.
+        probabilities: (h, N, K, H, W) of all classes; None unless they are requested.
+        output: The network's output; None where images were predicted in tiles.
     """
 
     labels: Tensor
@@ -46,7 +45,7 @@ class Classified(NamedTuple):
     output: Output | None
 
     def row(self, i: int) -> Classified:
-        """What the heads say of one pair, N = 1."""
+        """The answers for pair i, with N = 1."""
         one, out = slice(i, i + 1), self.output
         return Classified(
             self.labels[:, one],
@@ -57,30 +56,30 @@ class Classified(NamedTuple):
 
 
 class Classifier:
-    """A trained network, ready for images of any size as tensors.
+    """A trained network, ready to predict image tensors of any size.
 
     Args:
-        network: The network; LoRA updates are merged.
+        network: The network; its LoRA updates are merged into the weights.
         info: Its options, classes and colours.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
-        camera: How thermal images become what the network reads; None means as in training.
-        tile: Images with a longer side than this many pixels, in the size that the network sees
-            them, are predicted in overlapping tiles of this side; None for `TILE`, or what the
-            model saw in training where that is more.
-        panorama: Whether images go all around: their left and right edge meet, and tiles lie across
-            them. None means as the images that the model learnt from.
-        size: Short side in pixels that images are brought to for the network, their aspect kept;
-            labels and confidence come in the images' own size. 0 leaves images as they are, None
-            means as in the model's evaluation after training.
-        tta: Test-time augmentation: `flip`, `scales` or `all` average the answers to several views
-            of an image, see `predict.tta`.
+        camera: How thermal images become the network's input; None means as in training.
+        tile: Side of tiles in pixels. An image that is larger than a tile, at the size in which the
+            network sees it, is predicted in overlapping tiles. None means `TILE`, or the model's
+            view in training where that is larger.
+        panorama: Whether images cover 360 degrees: their left and right edges meet, and tiles lie
+            across them. None means as the training images.
+        size: Short side in pixels to which images are resized for the network, with their aspect
+            kept; labels and confidence have the images' own size. 0 does not resize; None means as
+            in the model's evaluation after training.
+        tta: Test-time augmentation: `flip`, `scales` or `all` average the probabilities of several
+            views of an image, see `predict.tta`.
 
     Attributes:
-        deployed: The one path from raw images to labels.
-        batch_size: Pairs or tiles that go through the network together, if not said otherwise.
+        deployed: Network with its pre- and postprocessing, from raw images to labels.
+        batch_size: Default number of pairs or tiles that go through the network together.
 
     Raises:
-        InputError: The device is not there, or no network can read tiles or images of this side.
+        InputError: The device is not available, or tile or size is out of range.
     """
 
     def __init__(
@@ -108,14 +107,14 @@ class Classifier:
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that its answers depend on besides the network and the images, as JSON has it."""
+        """All settings, apart from network and images, that change the answers; values fit JSON."""
         height, width = self.tile
         tile = height if height == width else [height, width]
         where = {"panorama": self.panorama, "tile": tile, "size": self.size}
         return where | {"tta": self.tta} | self.camera.stored()
 
     def plain(self) -> Self:
-        """The same model, without test-time augmentation."""
+        """A copy of this model without test-time augmentation."""
         plain = copy.copy(self)
         plain.tta, plain.views = None, views_of(None)
         return plain
@@ -129,20 +128,20 @@ class Classifier:
         *,
         probabilities: bool = False,
     ) -> Classified:
-        """Class ids of pairs of one size, in tiles where they are large.
+        """Classify the pixels of pairs of one size, in tiles where the pairs are large.
 
         Args:
             rgb: (N, 3, H, W) in 0..1, or None.
-            thermal: (N, 1, H, W) in 0..1 as the model's camera sees it, or None.
-            heads: Heads that answer, all from one pass; none means the model's.
-            probabilities: Whether to return those of all classes.
+            thermal: (N, 1, H, W) in 0..1, scaled and warped by the model's camera, or None.
+            heads: Heads whose answers are computed in one pass; empty means the model's own choice.
+            probabilities: Whether to return the probabilities of all classes.
 
         Raises:
             InputError: Sizes differ, the model reads neither image, or its answer is not finite.
         """
         given = [x for x in (rgb, thermal) if x is not None]
         tiling = Tiling(self.tile, self.size, self.panorama)
-        alike = len({x.shape[-2:] for x in given}) == 1  # if not, the network says so
+        alike = len({x.shape[-2:] for x in given}) == 1  # if not, the network raises the error
         tile = tiling.of(*given[0].shape[-2:]) if alike else None
         if tile is None:
             found, out = self._ask(rgb, thermal, heads)
@@ -160,7 +159,7 @@ class Classifier:
 
     @torch.inference_mode()
     def output(self, rgb: Tensor | None, thermal: Tensor | None) -> Output:
-        """What the network computes of (N, C, H, W) images in 0..1, each in one piece.
+        """The network's output for (N, C, H, W) images in 0..1, each as a whole.
 
         Raises:
             InputError: Sizes differ, or the model reads neither image.
@@ -175,7 +174,7 @@ class Classifier:
         tile: tuple[int, int],
         probabilities: bool,
     ) -> Classified:
-        """`classify` image by image, in tiles of which several go together."""
+        """`classify` one image after the other; several tiles go through the network together."""
         height, width = next(x.shape[-2:] for x in (rgb, thermal) if x is not None)
         scale = network_scale((height, width), self.size)
 
@@ -208,7 +207,7 @@ class Classifier:
         heads: Sequence[Head] = (),
         scale: float | None = None,
     ) -> tuple[Tensor, Output]:
-        """`Deployed.probabilities` on the device, their mean over the views; the first's output.
+        """`Deployed.probabilities`, averaged over views, and the network's output for the first.
 
         Raises:
             InputError: Sizes differ, or the model reads neither image.
@@ -234,7 +233,7 @@ class Classifier:
 
 
 def _tiles(image: Tensor | None, rows: slice, columns: Places) -> Tensor | None:
-    """The tiles (n, C, y, x) of an image (C, H, W) in some rows, one for each of (n, x) columns."""
+    """Tiles (n, C, y, x) of an image (C, H, W): the given rows, and columns (n, x)."""
     if image is None:
         return None
     return image[:, rows][..., torch.from_numpy(columns)].movedim(2, 0).contiguous()

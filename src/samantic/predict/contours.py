@@ -1,4 +1,4 @@
-"""The borders of a class as polygons."""
+"""The outlines of a class as polygons."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from numpy.typing import NDArray
 
 
 def contours(mask: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
-    """The closed lines around the pixels of a mask, between pixels.
+    """The closed outlines of the pixels of a mask; they run along pixel edges.
 
-    A pixel (x, y) covers the square from (x, y) to (x + 1, y + 1). The mask lies to the right of a
-    line, so with y downwards lines around a region run clockwise and those around its holes
-    counter-clockwise: signed areas add up to the number of pixels. Pixels that touch at a corner
-    alone get lines of their own.
+    A pixel (x, y) covers the square from (x, y) to (x + 1, y + 1). The mask lies to the right of an
+    outline. With y downwards, outlines of regions therefore run clockwise and those of holes
+    counter-clockwise, and their signed areas add up to the number of pixels. Pixels that touch only
+    at a corner have separate outlines.
 
     Args:
         mask: (H, W).
 
     Returns:
-        Corners (n, 2) of each line, x and y; the last joins the first.
+        Corners (n, 2) of each outline as x and y; the last corner joins the first.
     """
     padded = np.pad(mask, 1)
     steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
     inner = padded[1:-1, 1:-1]
     for dx, dy, beyond in (
-        (1, 0, padded[:-2, 1:-1]),  # above: along the top, to the right
-        (0, 1, padded[1:-1, 2:]),  # right: down
-        (-1, 0, padded[2:, 1:-1]),  # below: to the left
-        (0, -1, padded[1:-1, :-2]),  # left: up
+        (1, 0, padded[:-2, 1:-1]),  # the top edge, to the right
+        (0, 1, padded[1:-1, 2:]),  # the right edge, down
+        (-1, 0, padded[2:, 1:-1]),  # the bottom edge, to the left
+        (0, -1, padded[1:-1, :-2]),  # the left edge, up
     ):
         rows, columns = np.nonzero(inner & ~beyond)
         starts = zip(columns + (dx < 0 or dy > 0), rows + (dy < 0 or dx < 0), strict=True)
@@ -40,13 +40,13 @@ def contours(mask: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
 
 
 def _follow(steps: dict[tuple[int, int], list[tuple[int, int]]]) -> NDArray[np.int32]:
-    """Take the steps of one closed line out, and return its corners."""
+    """Remove the steps of one closed outline from `steps`, and return its corners."""
     place = start = next(iter(steps))
     step, corners = (0, 0), []
     while True:
         ways = steps[place]
         right = (-step[1], step[0])
-        way = ways.pop(ways.index(right) if right in ways else 0)  # stays with its own pixel
+        way = ways.pop(ways.index(right) if right in ways else 0)  # stay at the same pixel
         if not ways:
             del steps[place]
         if way != step:

@@ -1,4 +1,4 @@
-"""The one path from what cameras give to labels, which `Predictor` runs and exporters export."""
+"""Network, preprocessing and postprocessing as one module, which `Predictor` and exports use."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from samantic.predict.scaling import scale_images
 
 
 class Segmentation(NamedTuple):
-    """The answer to N pairs.
+    """The answer for N pairs.
 
     Attributes:
         labels: (N, H, W) uint8, a class id per pixel.
         confidence: (N, H, W) float32 in 0..1, the probability of that class.
-        probabilities: (N, K, H, W) float32, of all classes; None where they were not asked for.
+        probabilities: (N, K, H, W) float32 of all classes; None unless they are requested.
     """
 
     labels: Tensor
@@ -31,23 +31,24 @@ class Segmentation(NamedTuple):
 
 
 class Deployed(nn.Module):
-    """A trained network with all that stands between it and the cameras.
+    """A trained network with its preprocessing and postprocessing.
 
-    Inside are the scaling of thermal values, the order of the channels, the size in which the
-    network sees images, its padding, LoRA's updates as part of the weights, the choice of the head,
-    the return to the images' size, softmax and maximum. No branch depends on a value, so that
-    height and width can be fixed and the module exported. A network of one camera is called, and
-    exported, without the other one's images.
+    The module scales thermal values, orders channels, resizes images for the network and pads them.
+    LoRA updates are merged into the weights. The module then selects the head, resizes the logits
+    to the images' size, and applies softmax and maximum. No branch depends on a value, so the
+    module can be exported with a fixed height and width. A network that reads one camera is called
+    and exported without the other camera's images.
 
-    Two things stay outside. Images of cameras that are not aligned are warped between `images` and
-    `probabilities` (`data.rig`). Large images and panoramas are cut into tiles there too, since the
-    scaling `frame` is of the whole image (`predict.tiling`).
+    Two steps are not part of the module. Images of cameras that are not aligned (`data.rig`) are
+    warped between `images` and `probabilities`. Large images and panoramas are cut into tiles there
+    too, because the scaling `frame` needs the whole image (`predict.tiling`).
 
     Args:
         network: The network. It is put into evaluation mode, and its LoRA updates are merged.
         info: Its options; they name the head that answers.
         scaling: How thermal values become 0..1.
-        size: Short side in pixels that images are brought to for the network; None leaves them.
+        size: Short side in pixels to which images are resized for the network; None does not
+            resize.
 
     Example:
         >>> model = samantic.load("nano").deployed
@@ -79,13 +80,13 @@ class Deployed(nn.Module):
             rgb: (N, H, W, 3) uint8, or None.
             thermal: (N, H, W) uint8, uint16 (or int32 with such values) or float32 in the sensor's
                 own unit, or None.
-            present: (N, 2) bool, which of RGB and thermal a pair has, at least one; None means what
-                is given. An image that is not present has no influence.
-            probabilities: Whether to return those of all classes.
+            present: (N, 2) bool, which of RGB and thermal each pair has, at least one; None means
+                every given image. An image that is not present has no influence.
+            probabilities: Whether to return the probabilities of all classes.
 
         Raises:
-            ValueError: A shape does not fit, nothing that the network reads is given, or thermal
-                images are deeper than the scaling takes.
+            ValueError: A shape does not fit, the network reads none of the given images, or thermal
+                images are deeper than the scaling accepts.
         """
         found, _ = self.probabilities(*self.images(rgb, thermal), present)
         confidence, labels = found[0].max(1)
@@ -94,10 +95,10 @@ class Deployed(nn.Module):
     def images(
         self, rgb: Tensor | None, thermal: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """What the network reads of raw images: (N, 3, H, W) and (N, 1, H, W) in 0..1.
+        """Convert raw images to the network's input: (N, 3, H, W) and (N, 1, H, W) in 0..1.
 
         Raises:
-            ValueError: Thermal images are deeper than the scaling takes.
+            ValueError: Thermal images are deeper than the scaling accepts.
         """
         if rgb is not None:
             rgb = rgb.permute(0, 3, 1, 2).contiguous().float() / 255
@@ -111,21 +112,22 @@ class Deployed(nn.Module):
         heads: Sequence[Head] = (),
         scale: float | None = None,
     ) -> tuple[Tensor, Output]:
-        """Class probabilities of images in 0..1, of several heads from one pass of the network.
+        """Class probabilities of images in 0..1, for several heads from one pass of the network.
 
         Args:
             rgb: (N, 3, H, W), or None.
             thermal: (N, 1, H, W), or None.
-            present: As in `forward`.
-            heads: h heads; none means the one that the model answers with.
-            scale: Magnification in which the network sees the images; None derives it from their
-                size, which is not that of the whole where they are tiles.
+            present: As for `forward`.
+            heads: h heads; empty means the head with which the model answers.
+            scale: Factor by which images are resized for the network; None computes it from their
+                size. Tiles need the factor of the whole image.
 
         Returns:
-            (h, N, K, H, W), and what the network computed, whose maps are magnified.
+            Probabilities (h, N, K, H, W), and the network's output, whose maps have the resized
+            images' size.
 
         Raises:
-            ValueError: A shape does not fit, or nothing that the network reads is given.
+            ValueError: A shape does not fit, or the network reads none of the given images.
         """
         size = next((x.shape[-2:] for x in (rgb, thermal) if x is not None), (1, 1))
         scale = network_scale(size, self.size) if scale is None else scale

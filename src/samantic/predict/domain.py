@@ -1,7 +1,7 @@
-"""Whether images are of the kind that a model learnt from, told by its confidence.
+"""Whether images resemble a model's training data, judged by its confidence.
 
-A model that sees what it never saw is less sure, or, as over an empty image, surer. That is a hint
-and no proof: many strange images leave the confidence as it is.
+On unfamiliar images a model is usually less confident; on an empty image it may be more confident.
+This is a hint and no proof: many unfamiliar images leave the confidence unchanged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 ALLOWED = 0.1
-"""Share of the frames that may lie outside before it is worth a warning."""
+"""Largest share of frames outside the range without a warning."""
 
 
 def unlike(confidence: Mapping[str, float], seen: tuple[float, float] | None) -> list[str]:
@@ -17,7 +17,7 @@ def unlike(confidence: Mapping[str, float], seen: tuple[float, float] | None) ->
 
     Args:
         confidence: Mean confidence of each frame, by name.
-        seen: `ModelInfo.confidence`; None (of models of older versions) tells nothing.
+        seen: `ModelInfo.confidence`; with None (models of older versions) the result is empty.
     """
     if seen is None:
         return []
@@ -28,12 +28,12 @@ def unlike(confidence: Mapping[str, float], seen: tuple[float, float] | None) ->
 def warning(
     confidence: Mapping[str, float], seen: tuple[float, float] | None, names: Sequence[str]
 ) -> str | None:
-    """A sentence on frames that are unlike those of the training; None where they are few.
+    """A sentence on frames that differ from the training data; None where they are few.
 
     Args:
         confidence: Mean confidence of each frame, by name.
         seen: `ModelInfo.confidence`.
-        names: What `unlike` found.
+        names: Result of `unlike`.
     """
     if seen is None or len(names) <= ALLOWED * len(confidence):
         return None

@@ -1,4 +1,4 @@
-"""The parts of a prediction in the forms of other tools: supervision and COCO."""
+"""The instances of a prediction in the formats of supervision and COCO."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def detections(
     parts: Sequence[Instance], height: int, width: int, metadata: dict[str, Any]
 ) -> supervision.Detections:
-    """Parts as detections of supervision, with their masks.
+    """Convert instances to supervision's detections, with masks (H, W).
 
     Raises:
         InputError: supervision is not installed.
@@ -54,15 +54,15 @@ def coco(
     image_id: int,
     file_name: str,
 ) -> dict[str, Any]:
-    """Parts as annotations of COCO with run lengths, as JSON has it.
+    """Convert instances to COCO annotations with run lengths; values fit JSON.
 
     Args:
-        parts: The parts.
-        height: Of the image in pixels.
-        width: Of the image in pixels.
-        classes: Names by label id, which is the id of the category.
+        parts: The instances.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        classes: Names by label id; category ids are label ids.
         image_id: Id of the image.
-        file_name: Its file.
+        file_name: File name of the image.
     """
     annotations = [
         {
@@ -90,7 +90,7 @@ def _extent(part: Instance) -> tuple[int, int]:
 
 
 def run_lengths(mask: NDArray[np.bool_]) -> dict[str, Any]:
-    """A mask (H, W) as COCO's compressed run lengths: size and counts."""
+    """Encode a mask (H, W) as COCO's compressed run lengths: size and counts."""
     from pycocotools import mask as tool
 
     found = tool.encode(np.asfortranarray(mask.astype(np.uint8)))

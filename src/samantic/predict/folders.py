@@ -1,4 +1,4 @@
-"""Predictions of whole folders, which continue where they stopped and go on past bad files."""
+"""Predictions of whole folders: they resume where they stopped and skip unreadable files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def find_files(
     Args:
         rgb: RGB image or folder, or None.
         thermal: Thermal image or folder, or None.
-        rgbt: 4-channel image or folder, instead of the other two.
-        unpaired: Whether images without a partner are left out and told, and not refused.
-        tolerance: Names hold times, and partners lie at most so many seconds apart; None pairs by
-            name.
+        rgbt: 4-channel image or folder, in place of the other two.
+        unpaired: Whether images without a partner are skipped with a warning; otherwise they are
+            refused.
+        tolerance: Largest difference in seconds between the times in the names of partners; None
+            pairs by name.
 
     Raises:
         InputError: Nothing was given, a folder is empty, or a partner is missing.
@@ -72,10 +73,10 @@ def find_files(
 def _by_name(
     colour: dict[str, Path], heat: dict[str, Path], places: tuple[str, str], unpaired: bool
 ) -> tuple[dict[str, Path], dict[str, Path]]:
-    """RGB and thermal images by the names of their pairs, those of RGB.
+    """RGB and thermal images, each by the name of its pair, which is that of the RGB image.
 
     Raises:
-        InputError: One has no partner and is not to be left out, or none has.
+        InputError: An image has no partner and must not be skipped, or no image has a partner.
     """
     names = partners(colour, heat, ("rgb", "thermal"))
     heat = {names.get(name, name): path for name, path in heat.items()}
@@ -106,26 +107,25 @@ def predict_files(
 ) -> dict[str, Any]:
     """Predict pairs into a folder: labels/, overlays/ and summary.json.
 
-    Each PNG says what it was made from: the model, its options and the content of the images. A
-    pair whose PNG says so already is not predicted again, so a run continues where it stopped; one
-    whose images have changed, or whose PNG is damaged, is. Pairs that cannot be predicted are left
-    out.
+    Each PNG stores a digest of the model, its options and the content of the images. A run resumes:
+    a pair whose PNG has the right digest is not predicted again. A pair whose images have changed,
+    or whose PNG is damaged, is predicted again. Pairs that cannot be predicted are skipped.
 
     Args:
         predictor: The model, loaded from a folder.
         files: The pairs.
         out: Folder to write to.
         batch_size: Pairs that are read ahead and predicted together; see `Predictor.predict_each`.
-        kinds: What to write of each pair; see `saving.KINDS`. Without labels nothing is continued.
+        kinds: Files to write for each pair; see `saving.KINDS`. A run without labels cannot resume.
         look: How overlays are drawn.
 
     Returns:
-        The summary: model and options, the number of frames, per frame its size, class shares and
-        mean confidence, and why others failed.
+        The summary: model and options; number of frames; size, class shares and mean confidence of
+            each frame; and the errors of the others.
 
     Raises:
-        InputError: `out` holds what another model or other options have made, or what is no
-            prediction.
+        InputError: `out` holds files of another model or of other options, or files that are no
+            predictions.
     """
     summary_path = out / "summary.json"
     made = made_with(predictor, (look := look or Look())._asdict())
@@ -152,7 +152,7 @@ def predict_files(
 
 
 def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
-    """Refuse a folder whose predictions were made by another model or with other options."""
+    """Refuse a folder whose predictions come from another model or from other options."""
     if not isinstance(before, dict) or "model" not in before:
         raise InputError(f"{out}: holds a summary.json of something else; give another --out")
     if "recording" in before:
@@ -172,7 +172,7 @@ def _check_alike(out: Path, before: Any, made: dict[str, Any]) -> None:
 
 
 def _word(value: object) -> str:
-    """An option as the user gives it; tiles have a height and a width, mostly the same."""
+    """An option as the user writes it; a square tile is one number."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list) and all(isinstance(part, int) for part in value):
@@ -197,10 +197,10 @@ def _check_own(out: Path) -> None:
 def _predict_pairs(
     job: Job, files: list[Files], batch_size: int
 ) -> Iterator[tuple[str, Frame | InputError]]:
-    """Predict and save pairs; images are read and written while the network is at work.
+    """Predict and save pairs; images are read and written while the network computes.
 
     Yields:
-        The name of each pair and what the summary says of it, or why it cannot be predicted.
+        The name of each pair and its entry in the summary, or the error that prevented it.
     """
     if not files:
         return
@@ -211,7 +211,7 @@ def _predict_pairs(
 
 
 def _read(camera: Camera, pair: Files) -> RawPair | InputError:
-    """The images of a pair, or why they cannot be used."""
+    """The images of a pair, or the error for which they cannot be used."""
     try:
         rgb, raw = read_pair(pair, camera)
         if raw is not None:

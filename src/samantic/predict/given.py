@@ -1,4 +1,4 @@
-"""The pairs that a program gives, one by one or as a stream, as arrays."""
+"""Pairs that a program passes in memory, one by one or as a stream, converted to arrays."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from samantic.predict.inputs import Channels, Picture, colour_of, heat_of
 from samantic.predict.stream import Shot
 
 Pair: TypeAlias = "tuple[Picture | None, Picture | None]"
-"""RGB and thermal of a pair, as a program gives them; either may be missing."""
+"""RGB and thermal of a pair, as a program passes them; either may be None."""
 Image = TypeVar("Image")
 
 
 def take_pair(pair: Pair, channels: Channels, camera: Camera) -> RawPair | InputError:
-    """A pair as arrays, or why it cannot be used.
+    """A pair as arrays, or the error for which it cannot be used.
 
     Args:
-        pair: RGB and thermal, as `PairPredictor.predict` takes them.
-        channels: Their order in arrays and tensors.
-        camera: How the model sees thermal images.
+        pair: RGB and thermal, as for `PairPredictor.predict`.
+        channels: The order of the channels in arrays and tensors.
+        camera: How the model scales and warps thermal images.
     """
     try:
         rgb, thermal = _two(pair)
@@ -40,17 +40,17 @@ def take_pair(pair: Pair, channels: Channels, camera: Camera) -> RawPair | Input
 
 
 def take_shot(pair: Pair, number: int, channels: Channels, camera: Camera, watched: bool) -> Shot:
-    """A pair of a stream as arrays; where cameras are watched, a damaged file is a sick camera.
+    """A pair of a stream as arrays; a damaged file counts as a fault of a watched camera.
 
     Args:
-        pair: As `take_pair` takes it.
-        number: Its number in the stream, for the message.
-        channels: Their order in arrays and tensors.
-        camera: How the model sees thermal images.
+        pair: As for `take_pair`.
+        number: Its number in the stream, for the error.
+        channels: The order of the channels in arrays and tensors.
+        camera: How the model scales and warps thermal images.
         watched: Whether cameras are watched.
 
     Raises:
-        InputError: It cannot be used.
+        InputError: The pair cannot be used.
     """
     known: dict[str, str] = {}
 
@@ -75,10 +75,10 @@ def take_shot(pair: Pair, number: int, channels: Channels, camera: Camera, watch
 
 
 def _two(pair: object) -> Pair:
-    """An item of a batch as a pair.
+    """Check that an item of a batch is a pair.
 
     Raises:
-        InputError: It is none.
+        InputError: It is not.
     """
     if isinstance(pair, tuple | list) and len(pair) == 2:
         return pair[0], pair[1]

@@ -1,6 +1,6 @@
-"""Whether the cameras of a stream are well: cheap tests of each image before it is predicted.
+"""Whether the cameras of a stream work: cheap tests of each image before it is predicted.
 
-What one image alone tells is asked of `levels`; here it is compared with those before it.
+The tests of a single image are in `levels`; the tests here compare it with earlier images.
 """
 
 from __future__ import annotations
@@ -19,38 +19,39 @@ from samantic.predict.levels import gray, level_state, pair_states, spread
 from samantic.predict.rows import rows_are_shifted, rows_have_jumped
 
 FROZEN = 5
-"""An image is frozen if it is at least the fifth of equal ones in a row."""
+"""An image is frozen if it is at least this many-th of equal images in a row."""
 
 SETTLED = 3
-"""After moved rows so many images in a row must be without: a seam does not show in all."""
+"""A camera with shifted rows works again with this many-th image, counted from the last image in
+which a seam was found; a seam is not visible in every image."""
 
 WELL = ("ok", "doubled")
 """States in which an image is used."""
 
 USED = ("present", *WELL)
-"""The same, with an image that was not tested."""
+"""The same states, and that of an image that was not tested."""
 
 STATES = (
     *WELL,
     *("missing", "dropped", "unreadable", "black", "saturated", "uniform", "shutter"),
     *("out of range", "frozen", "shifted rows"),
 )
-"""What a camera can be. `doubled`: equal to the image before, but not `frozen` yet; `shutter`: a
-thermal camera that looks at its own shutter while it calibrates itself."""
+"""The states of a camera. `doubled`: equal to the previous image, but not `frozen` yet; `shutter`:
+the thermal camera sees its own shutter while it calibrates itself."""
 
 _LOG = logging.getLogger("samantic")
 
 
 class Gate:
-    """Watches the cameras of one stream; a sick one counts as missing.
+    """Watches the cameras of one stream; a faulty camera counts as missing.
 
     Args:
-        camera: What the model knows of the thermal camera.
-        frozen: Equal images in a row of which the last counts as frozen.
-        act: Whether a sick camera counts as missing, or is only told.
+        camera: The model's knowledge of the thermal camera.
+        frozen: Number of equal images in a row from which a camera counts as frozen.
+        act: Whether a faulty camera counts as missing; otherwise its state is only logged.
 
     Attributes:
-        counts: Pairs by camera and state.
+        counts: Number of pairs by camera and state.
 
     Example:
         >>> gate = Gate(model.camera)
@@ -70,11 +71,11 @@ class Gate:
         self._usual = 0.0
 
     def check(self, pair: RawPair, known: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The state of each camera, of `STATES`; a change is logged.
+        """The state of each camera, one of `STATES`; changes are logged.
 
         Args:
-            pair: What the cameras gave.
-            known: States that are known already, of cameras that gave no image.
+            pair: The images of the pair.
+            known: States of cameras without an image that are known already.
         """
         states: dict[str, str] = {}
         for name, image in zip(SENSORS, pair, strict=True):
@@ -85,11 +86,11 @@ class Gate:
         return states
 
     def healthy(self, pair: RawPair, states: Mapping[str, str]) -> RawPair:
-        """A pair without the images of sick cameras, if these count as missing."""
+        """The pair without the images of faulty cameras, if these count as missing."""
         return well_of(pair, states) if self.act else pair
 
     def state_of(self, name: str, image: NDArray[Any] | None) -> str:
-        """The state of a camera by its next image; see `check` for both."""
+        """The state of one camera after its next image; see `check` for both cameras."""
         if image is None:
             return "missing"
         before, self._last[name] = self._last.get(name), image
@@ -103,7 +104,7 @@ class Gate:
         )
 
     def _is_torn(self, name: str, image: NDArray[Any]) -> bool:
-        """Whether rows have been moved in an image, or in one of the last ones."""
+        """Whether rows are shifted in this image, or were in one of the last images."""
         now, clear = gray(image), self._clear.get(name)
         if rows_are_shifted(now) or (clear is not None and rows_have_jumped(clear, now)):
             self._torn[name] = SETTLED
@@ -114,7 +115,7 @@ class Gate:
         return False
 
     def _level(self, name: str, image: NDArray[Any]) -> str:
-        """What is wrong with the levels of an image; empty if nothing is."""
+        """The fault in the levels of an image; "" if there is none."""
         state = level_state(name, image, self.camera.scaling, self._usual)
         if image.dtype != np.uint8 and state in ("", "out of range"):
             width = spread(image)
@@ -122,7 +123,7 @@ class Gate:
         return state
 
     def _tell(self, name: str, state: str) -> None:
-        """Log that a camera has become sick, or well again."""
+        """Log that a camera has a new fault, or works again."""
         before = self._states.get(name)
         now = "ok" if state in WELL else state
         self._states[name] = now
@@ -134,12 +135,12 @@ class Gate:
 
 
 def look_at(pair: RawPair, camera: Camera, test: bool) -> dict[str, str]:
-    """The state of each camera by one pair alone, which nothing went before.
+    """The state of each camera from one pair alone, without earlier images.
 
     Args:
-        pair: What the cameras gave.
-        camera: What the model knows of the thermal camera.
-        test: Whether an image is tested; if not, its camera is `present`.
+        pair: The images of the pair.
+        camera: The model's knowledge of the thermal camera.
+        test: Whether images are tested; if not, the state of a camera with an image is `present`.
     """
     if test:
         return pair_states(pair, camera)
@@ -148,7 +149,7 @@ def look_at(pair: RawPair, camera: Camera, test: bool) -> dict[str, str]:
 
 
 def well_of(pair: RawPair, states: Mapping[str, str]) -> RawPair:
-    """A pair without the images of sick cameras."""
+    """The pair without the images of faulty cameras."""
     rgb, thermal = pair
     return (
         rgb if states["rgb"] in USED else None,

@@ -1,4 +1,4 @@
-"""What config.json of a model folder says of the model."""
+"""The description of a model in config.json of its folder."""
 
 from __future__ import annotations
 
@@ -26,28 +26,30 @@ EXPORTED = {".onnx": "onnx", ".xml": "openvino"}
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What one must know to build and use a trained model.
+    """All that is needed to build and use a trained model.
 
     Attributes:
         model: The network's options.
         adapt: How its encoder was adapted.
         classes: Class names by label id.
         palette: RGB colour of each class, 0..255.
-        dataset: Title of the data it learnt from.
+        dataset: Title of its training data.
         language: Source of the vectors of the class names; None without language.
-        terms: What stood for each class there; None for a class that was left out.
-        camera: How thermal images became what the network reads.
+        terms: The word of each class in that source; None for a class that was left out.
+        camera: How thermal images became the network's input.
         shape: Sizes of a trained student; None for SARTM, and before a student is built.
-        eval_size: Short side in pixels that images are brought to before the network sees them;
-            None leaves them as they are.
-        origin: A sentence on how it was made, where not from labels.
-        base_fingerprint: Of the tensors that the base provides; None where everything is stored.
-        view: Height and width in pixels of what it saw of an image at once in training; None for
-            models of older versions.
-        projection: Of the images that it learnt from. Panoramas are predicted around their edge.
-        confidence: Where the mean confidence of a frame of its own kind lies (95 % prediction
-            interval over its validation split, or its training split where there was none); None
-            for models of older versions.
+        eval_size: Short side in pixels to which images are resized for the network; None does not
+            resize.
+        origin: A sentence on how the model was made, if not by training on labels.
+        base_fingerprint: Fingerprint of the tensors that the base provides; None where all tensors
+            are stored.
+        view: Height and width in pixels of the network's input in training; None for models of
+            older versions.
+        projection: Projection of the training images. A model of panoramas predicts across their
+            left and right edges.
+        confidence: 95 % prediction interval of a frame's mean confidence, over the validation
+            split, or over the training split where there is no validation split; None for models of
+            older versions.
     """
 
     model: ModelConfig
@@ -71,22 +73,22 @@ def read_info(folder: Path) -> ModelInfo:
     """Read a model folder's config.json.
 
     Raises:
-        InputError: It is missing or malformed.
+        InputError: The file is missing or malformed.
     """
     place = folder / CONFIG
     return info_of(read_json(place, MIB), str(place), "the one saved with the weights")
 
 
 def info_of(values: Any, place: str, whole: str) -> ModelInfo:
-    """What the content of a config.json says.
+    """Parse the content of a config.json.
 
     Args:
         values: The content.
-        place: Where it is from, for an error.
-        whole: What it should be.
+        place: Where it comes from, for an error.
+        whole: What to take in its place, for an error.
 
     Raises:
-        InputError: It is malformed.
+        InputError: The content is malformed.
     """
     try:
         _check(values)
@@ -115,17 +117,17 @@ def info_of(values: Any, place: str, whole: str) -> ModelInfo:
 
 
 def stored_info(info: ModelInfo) -> dict[str, Any]:
-    """What config.json says of a model; `info_of` reads it back."""
+    """The content of config.json; `info_of` reads it back."""
     values = {"samantic": samantic.__version__, **asdict(info)}
     del values["camera"]
     return values | info.camera.stored()
 
 
 def _check(values: dict[str, Any]) -> None:
-    """Refuse classes, colours and words of another type or number, before anything is built.
+    """Refuse classes, colours and texts of a wrong type or number, before anything is built.
 
     Raises:
-        InputError: They are so.
+        InputError: One of them is wrong.
     """
     classes, colours, terms = values["classes"], values["palette"], values.get("terms", [])
     if not fits(classes, list[str]) or not 1 <= len(classes) <= MOST_CLASSES:
@@ -151,10 +153,10 @@ def _stored_view(values: list[int] | None) -> tuple[int, int] | None:
 
 
 def _stored_range(values: list[float] | None) -> tuple[float, float] | None:
-    """The range of the confidence.
+    """Check the range of the confidence.
 
     Raises:
-        InputError: It is none.
+        InputError: The values are no range within 0..1.
     """
     if values is None:
         return None
@@ -164,10 +166,10 @@ def _stored_range(values: list[float] | None) -> tuple[float, float] | None:
 
 
 def _stored_projection(values: dict[str, Any]) -> Projection:
-    """The projection in config.json; models of older versions have that of their data set.
+    """The projection in config.json; for older models, that of their data set.
 
     Raises:
-        InputError: It is none.
+        InputError: The value is no projection.
     """
     cards = {card.title: card.projection for card in CATALOG.values()}
     found = values.get("projection") or cards.get(values["dataset"]) or "perspective"
@@ -178,7 +180,7 @@ def _stored_projection(values: dict[str, Any]) -> Projection:
 
 
 def _stored_shape(values: dict[str, Any] | None) -> SegFormerShape | None:
-    """The sizes of a student from config.json, where lists stand for tuples."""
+    """The sizes of a student from config.json, where lists replace tuples."""
     if values is None:
         return None
     decoder, stages = values["decoder"], values.keys() - {"decoder"}

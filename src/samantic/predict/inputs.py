@@ -1,4 +1,4 @@
-"""What a program may give for an image: files, pictures, arrays, and tensors of torch."""
+"""The types of image that a program may pass: files, PIL images, arrays and torch tensors."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def colour_of(image: Picture, channels: Channels = "rgb") -> NDArray[np.uint8]:
     Args:
         image: Path, PIL image, or an array (H, W, 3) or tensor (3, H, W) or (H, W, 3) of uint8, or
             of floats in 0..1.
-        channels: Their order in arrays and tensors. Files and PIL images say it themselves.
+        channels: The order of the channels in arrays and tensors. Files and PIL images define their
+            own order.
 
     Raises:
-        InputError: It is none of these; the line says what it is.
+        InputError: The image is none of these; the message says what it is.
     """
     if channels not in get_args(Channels):
         raise InputError(f"channels is {quoted(channels)}; it must be rgb or bgr")
@@ -56,13 +57,13 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
     """A thermal image as (H, W) in the sensor's own unit.
 
     Args:
-        image: Path, PIL image, or an array (H, W) or (H, W, 1) or tensor (H, W), (1, H, W) or
-            (H, W, 1).
-        scaling: How the model scales thermal values. Where it is 8-bit, a tensor of floats in 0..1
-            holds gray levels divided by 255, as torchvision makes them.
+        image: Path, PIL image, or an array (H, W) or (H, W, 1) or tensor (H, W), (1, H, W) or (H,
+            W, 1).
+        scaling: How the model scales thermal values. With the scaling 8-bit, a tensor of floats in
+            0..1 holds gray levels divided by 255, as torchvision makes them.
 
     Raises:
-        InputError: It is none of these; the line says what it is.
+        InputError: The image is none of these; the message says what it is.
     """
     pixels = _plain(image, "thermal")
     if not isinstance(pixels, np.ndarray):
@@ -82,7 +83,11 @@ def heat_of(image: Picture, scaling: Scaling) -> RawThermal:
 
 
 def _plain(image: Picture, name: str) -> ImageLike:
-    """An image whose tensor is an array with channels last; of a batch it says so."""
+    """One image; a tensor becomes an array with channels last. Lists and batches are refused.
+
+    Raises:
+        InputError: The image is a list or a batch.
+    """
     if _is_tensor(image):
         image = _array_of(image)
     if isinstance(image, list | tuple):
@@ -99,17 +104,17 @@ def _plain(image: Picture, name: str) -> ImageLike:
 
 
 def _is_tensor(image: object) -> TypeGuard[Tensor]:
-    torch = sys.modules.get("torch")  # without it there is no tensor
+    torch = sys.modules.get("torch")  # if torch is not imported, there is no tensor
     return torch is not None and isinstance(image, torch.Tensor)
 
 
 def _is_batch(shape: tuple[int, ...], name: str) -> bool:
-    """Whether several images lie along the first axis; a thermal one may lack its channel."""
+    """Whether the first axis counts images; a batch of thermal images may lack the channel axis."""
     return len(shape) == 4 or (name == "thermal" and len(shape) == 3 and shape[-1] not in (1, 3, 4))
 
 
 def _array_of(tensor: Tensor) -> NDArray[Any]:
-    """A tensor as an array; of one image, channels come last."""
+    """Convert a tensor to an array; the channels of a single image become the last axis."""
     values = tensor.detach().cpu()
     if values.is_floating_point():
         values = values.float()  # numpy has no bfloat16
@@ -120,7 +125,7 @@ def _array_of(tensor: Tensor) -> NDArray[Any]:
 
 
 def several(images: object) -> bool:
-    """Whether a program gives a list of images, or a batch as one array or tensor."""
+    """Whether a program passes a list of images, or a batch as one array or tensor."""
     return isinstance(images, list | tuple) or (
         not isinstance(images, str | Image.Image) and len(getattr(images, "shape", ())) == 4
     )
@@ -129,7 +134,7 @@ def several(images: object) -> bool:
 def paired(
     rgb: Sequence[Picture | None] | None, thermal: Sequence[Picture | None] | None
 ) -> list[tuple[Picture | None, Picture | None]]:
-    """The pairs of two lists or batches, of which one may be missing.
+    """The pairs of two lists or batches; one of the two may be None.
 
     Raises:
         InputError: They have different lengths, or one is a single image.
@@ -138,7 +143,7 @@ def paired(
     for name, images in given.items():
         batch = name == "thermal" and len(getattr(images, "shape", ())) == 3  # (N, H, W)
         if not batch and not several(images):
-            raise InputError(f"{name}: one image beside a list; give lists of one length")
+            raise InputError(f"{name}: one image with a list; give two lists of one length")
     counts = {name: len(images) for name, images in given.items()}
     if len(set(counts.values())) > 1:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The connected parts of a prediction, one by one."""
+"""The connected regions of a prediction as instances."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from samantic.predict.selection import UNKNOWN
 
 @dataclass(frozen=True)
 class Instance:
-    """A connected part of one class. Things that touch are one part.
+    """A connected region of one class. Objects that touch are one instance.
 
     Attributes:
-        name: Its class.
-        label: Id of the class.
-        box: Left, top, right and bottom in pixels; right and bottom lie beyond the last pixel.
-        area: Pixels.
+        name: Name of its class.
+        label: Id of its class.
+        box: Left, top, right and bottom in pixels; right and bottom lie one beyond the last pixel.
+        area: Number of pixels.
         confidence: Mean over its pixels, 0..1.
         thermal: Mean thermal value over its pixels in the unit of the thermal image (gray levels,
-            counts, kelvin, ...); None without a thermal image that sees it.
+            counts, kelvin, ...); None where no thermal image covers it.
         mask: (bottom - top, right - left) bool, its pixels in the box.
     """
 
@@ -35,7 +35,7 @@ class Instance:
     mask: NDArray[np.bool_]
 
     def full_mask(self, height: int, width: int) -> NDArray[np.bool_]:
-        """Its pixels in the whole image, (height, width) bool."""
+        """Mask of its pixels in the whole image, (height, width) bool."""
         left, top, right, bottom = self.box
         full = np.zeros((height, width), np.bool_)
         full[top:bottom, left:right] = self.mask
@@ -50,15 +50,15 @@ def find_instances(
     wanted: Iterable[int],
     min_area: int = 1,
 ) -> list[Instance]:
-    """The parts of some classes whose pixels touch, at a corner too; the largest come first.
+    """Connected regions (8 neighbours) of some classes, the largest first.
 
     Args:
         labels: (H, W) class ids.
         confidence: (H, W).
-        thermal: (H, W), NaN where nothing is known; or None.
+        thermal: (H, W), NaN where unknown; or None.
         classes: Names by label id.
         wanted: Label ids.
-        min_area: Smaller parts are left out.
+        min_area: Regions with fewer pixels are left out.
     """
     found = [
         part
@@ -77,7 +77,7 @@ def _parts(
     label: int,
     min_area: int,
 ) -> Iterator[Instance]:
-    from scipy import ndimage  # takes a while to import
+    from scipy import ndimage  # a slow import
 
     regions, _ = ndimage.label(here, np.ones((3, 3)))
     areas = np.bincount(regions.ravel())

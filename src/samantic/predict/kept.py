@@ -1,4 +1,4 @@
-"""What an interrupted prediction of a folder has left, and what of it is still true."""
+"""The predictions that an earlier, interrupted run left in a folder and that are still valid."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from samantic.progress import progress
 from samantic.provenance import digest, files_digest, png_mark
 
 Frame = dict[str, Any]
-"""What the summary says of a pair: its size, class shares and mean confidence."""
+"""The summary of a pair: its size, class shares and mean confidence."""
 
 
 class Job(NamedTuple):
-    """What a folder is predicted with.
+    """The settings with which a folder is predicted.
 
     Attributes:
         predictor: The model.
         out: The folder to write to.
         made: The model's fingerprint and its options.
-        kinds: What is written of each pair.
+        kinds: Kinds of file that are written for each pair.
         look: How overlays are drawn.
     """
 
@@ -43,9 +43,10 @@ class Job(NamedTuple):
 
 
 def kept(job: Job, files: list[Files]) -> dict[str, Any]:
-    """What the summary says of pairs whose files are there, whole and made alike.
+    """Summaries of the pairs whose files are complete and made from the same images and settings.
 
-    What was made of other images is removed, should these not be readable.
+    Files that were made from other images are removed, because the new images may turn out
+    unreadable.
     """
     old = [pair for pair in files if any(path.exists() for path in _paths(job, pair).values())]
     if not old:
@@ -56,12 +57,12 @@ def kept(job: Job, files: list[Files]) -> dict[str, Any]:
 
 
 def mark_of(pair: Files, made: dict[str, Any]) -> str:
-    """What a prediction is made from: the model and its options, and the images' content."""
+    """Digest of everything that determines a prediction: model, options and the images' content."""
     return files_digest(pair.paths, digest(made))
 
 
 def frame_of(labels: NDArray[np.uint8], confidence: float, classes: tuple[str, ...]) -> Frame:
-    """What the summary says of labels (H, W)."""
+    """The summary of labels (H, W)."""
     return {
         "size": list(labels.shape),
         "shares": class_shares(labels, classes),
@@ -70,12 +71,12 @@ def frame_of(labels: NDArray[np.uint8], confidence: float, classes: tuple[str, .
 
 
 def _paths(job: Job, pair: Files) -> dict[str, Path]:
-    """Where each kind of file of a pair lies."""
+    """The path of each kind of file of a pair."""
     return {name: kind.path(job.out, pair.name) for name, kind in KINDS.items()}
 
 
 def _kept(job: Job, pair: Files) -> Frame | None:
-    """What lies in the folder of a pair; None where a file is missing, damaged or out of date."""
+    """Summary of an earlier prediction; None where a file is missing, damaged or out of date."""
     try:
         mark = mark_of(pair, job.made)
     except InputError:
@@ -91,20 +92,20 @@ def _kept(job: Job, pair: Files) -> Frame | None:
                     return None
             elif not path.is_file():
                 return None
-            else:  # its mark is the right one, or it would be gone
+            else:  # its mark is right: `_forget` removed files with another mark
                 pixels = open_image(path)
-    except InputError:  # cut off: it is made anew
+    except InputError:  # cut off: it is written again
         return None
     confidence = png_mark(paths["labels"], CONFIDENCE.encode())
     if not confidence:
         return None
-    return frame_of(pixels, float(confidence), job.predictor.info.classes)  # labels come last
+    return frame_of(pixels, float(confidence), job.predictor.info.classes)  # labels are last
 
 
 def _forget(job: Job, pair: Files, mark: str) -> None:
-    """Remove what was made of other images.
+    """Remove the files that were made from other images.
 
-    A file that bears no mark is as old as the labels beside it, which are written after it.
+    Files other than PNG bear no mark. They are as old as the labels, which are written after them.
     """
     paths = _paths(job, pair)
     current = png_mark(paths["labels"]) == mark

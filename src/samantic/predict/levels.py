@@ -1,7 +1,7 @@
-"""What one image alone tells of its camera: its levels, and whether rows have been moved.
+"""Faults that a single image shows: in its levels, or shifted rows.
 
-The gate of streams and `samantic batch` both ask here. The thresholds stand in `docs/video.md`,
-with how they were chosen.
+The gate of streams and `samantic batch` both use these tests. `docs/video.md` gives the thresholds
+and how they were chosen.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from samantic.data.thermal import CLIPPED, beyond
 from samantic.predict.rows import rows_are_shifted
 
 BLACK = 16
-"""Gray level that one pixel in a hundred of a picture exceeds, or the picture is black."""
+"""An RGB image is black if 99 % of its pixels do not exceed this gray level."""
 
 DARK_THERMAL = 8
-"""The same of a thermal image of 8 bits."""
+"""The same threshold for an 8-bit thermal image."""
 
 FULL = 250
-"""Least gray level of all channels of a pixel that is saturated."""
+"""A pixel is saturated if all its channels reach this gray level."""
 
 SATURATED = 0.5
-"""Share of the pixels from which an image is saturated."""
+"""An image is saturated if more than this share of its pixels is."""
 
 UNIFORM = 8
-"""Gray levels between the first and the last percent of the pixels of an image of something."""
+"""Smallest difference between the 1st and 99th percentile of gray levels with content."""
 
 UNIFORM_SHARE = 0.1
-"""The same of a thermal image deeper than 8 bits, as a share of what is usual in the stream."""
+"""The same for thermal deeper than 8 bits, as a share of the usual difference in a stream."""
 
 UNIFORM_COUNTS = 2
-"""Counts of a 16-bit image below which it shows nothing, whatever is usual."""
+"""Smallest such difference in counts of a 16-bit image with content, whatever is usual."""
 
 STEP = 4
-"""Every fourth row and column tell enough of the levels of an image."""
+"""Levels are measured on every `STEP`-th row and column."""
 
 
 def pair_states(pair: RawPair, camera: Camera) -> dict[str, str]:
-    """The state of each camera as far as one pair tells: of `health.STATES`.
+    """The state of each camera as far as one pair shows it, one of `health.STATES`.
 
     Args:
-        pair: What the cameras gave.
-        camera: What the model knows of the thermal camera.
+        pair: The images of the pair.
+        camera: The model's knowledge of the thermal camera.
 
     Example:
         >>> pair_states((rgb, np.zeros_like(thermal)), model.camera)
@@ -68,13 +68,13 @@ def _image_state(name: str, image: NDArray[Any] | None, scaling: Scaling) -> str
 
 
 def level_state(name: str, image: NDArray[Any], scaling: Scaling, usual: float = 0.0) -> str:
-    """What is wrong with the levels of an image; empty if nothing is.
+    """The fault in the levels of an image; "" if there is none.
 
     Args:
-        name: The camera, of `SENSORS`.
+        name: The camera, a key of `SENSORS`.
         image: (H, W) or (H, W, 3).
-        scaling: Of the thermal values.
-        usual: What `spread` usually is of images deeper than 8 bits; 0 if that is not known.
+        scaling: Scaling of the thermal values.
+        usual: Usual `spread` of images deeper than 8 bits in the stream; 0 if unknown.
     """
     some = image[::STEP, ::STEP]
     if image.dtype == np.uint8:
@@ -97,7 +97,7 @@ def level_state(name: str, image: NDArray[Any], scaling: Scaling, usual: float =
 
 
 def spread(image: NDArray[Any]) -> float:
-    """Values between the first and the last percent of the pixels; NaN are passed over."""
+    """Difference between the 1st and 99th percentile of the finite pixels."""
     some = image[::STEP, ::STEP]
     finite = some[np.isfinite(some)]
     if finite.size == 0:
@@ -107,12 +107,12 @@ def spread(image: NDArray[Any]) -> float:
 
 
 def gray(image: NDArray[Any]) -> NDArray[Any]:
-    """One channel, (H, W); green stands for the colours."""
+    """One channel, (H, W): for colours, the green one."""
     return image[..., 1] if image.ndim == 3 else image
 
 
 def _least(image: NDArray[Any], scaling: Scaling) -> float:
-    """The least `spread` of an image deeper than 8 bits that shows something."""
+    """The smallest `spread` of an image deeper than 8 bits with content."""
     least = UNIFORM_COUNTS if image.dtype == np.uint16 else 1e-6
     if scaling.kind == "fixed":
         least = max(least, UNIFORM / 255 * (scaling.high - scaling.low))

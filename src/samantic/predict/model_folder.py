@@ -1,10 +1,10 @@
 """Trained models on disk: a folder with config.json, model.safetensors and a card (README.md).
 
-Where language guided the training, text.safetensors holds the vectors of the class names.
+If language guided the training, text.safetensors holds the vectors of the class names.
 
-What the base already holds is not stored again: a model adapted from a SAM2 checkpoint keeps its
-trained tensors, names the base, and knows it again by a fingerprint. A model on a built-in random
-base stores every parameter, and so does a student, which never needs its base again.
+Tensors of the base are not stored again. A model adapted from a SAM2 checkpoint stores its trained
+tensors, the name of the base and a fingerprint by which the base is checked. A model on a built-in
+random base stores every parameter. So does a student, which never needs its base again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SHIPPED = Path(__file__).parents[1] / "weights"
 def save_model(
     folder: Path, network: Network, info: ModelInfo, text: TextVectors | None = None
 ) -> None:
-    """Write a model folder; an older model in it is replaced only once the new one is whole.
+    """Write a model folder; an older model in it is replaced only once the new one is complete.
 
     Raises:
         InputError: A weight is NaN or infinite.
@@ -68,7 +68,7 @@ def store_info(folder: Path, info: ModelInfo) -> None:
 
 
 def write_card(folder: Path, info: ModelInfo, metrics: dict[str, Any] | None = None) -> None:
-    """Write the model card, with the figures of an evaluation where there is one."""
+    """Write the model card, with the metrics of an evaluation where there is one."""
     write_text(folder / CARD, card_text(info, metrics))
 
 
@@ -89,8 +89,8 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     """Load a trained network, in evaluation mode and float32 on the CPU.
 
     Args:
-        name_or_path: A run folder, a model folder, nano or sartm-nano (which ship), or a hub id
-            `owner/name`, whose commit, tag or branch `owner/name@revision` pins.
+        name_or_path: A run folder, a model folder, nano or sartm-nano (both come with the package),
+            or a hub id `owner/name`; `owner/name@revision` pins a commit, tag or branch.
 
     Raises:
         InputError: There is no model, or its files do not fit together.
@@ -101,7 +101,7 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     if info.base_fingerprint and info.base_fingerprint != base_fingerprint(network):
         raise InputError(
             f"{folder}: trained on other weights of the base {info.model.base} than are there now; "
-            "restore those, or train again"
+            "restore the old weights, or train again"
         )
     try:
         tensors = load_file(folder / WEIGHTS)
@@ -130,20 +130,20 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
 
 
 def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> str:
-    """Give a new network the weights of a trained one; see `take_over`.
+    """Initialise a new network with the weights of a trained one; see `take_over`.
 
     Args:
         network: The network that `info` describes.
-        info: What it is built from.
-        name_or_path: A run folder, a model folder, or a hub id of a model of the same network; one
-            with an encoder for each camera may start one with a single encoder, and a short one
-            takes over what its encoder has in common.
+        info: Its description.
+        name_or_path: A run folder, a model folder, or a hub id of a model of the same kind of
+            network. A model with an encoder for each camera can initialise one with a single
+            encoder; a short encoder takes the blocks that both have.
 
     Returns:
-        A line on which classes keep what was learnt of them, and which start anew.
+        A line that says which classes keep their weights and which start anew.
 
     Raises:
-        InputError: There is no such model, or it describes another network.
+        InputError: There is no such model, or its network differs.
     """
     source, other = load_model(name_or_path)
     adapted = ("adapt.method", "adapt.rank", "adapt.shared")
@@ -153,7 +153,7 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> s
         if theirs != ours and not (part == "model" and info.model.starts_from(key, theirs)):
             raise InputError(
                 f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
-                "alike, or train without train.start"
+                "to the same value, or train without train.start"
             )
     same = take_over(network, info.classes, source, other.classes)
     return f"started from {name_or_path}: {kept_classes(info.classes, other.classes, same)}"
@@ -171,7 +171,7 @@ def find_model(name_or_path: str | Path) -> Path:
             f"{path}: a base, not a trained model; train on it with model.base {path}, or use "
             "sartm-nano"
         )
-    own = [SHIPPED / path] if str(path) == path.name else []  # a folder of one's own is ./nano
+    own = [SHIPPED / path] if str(path) == path.name else []  # the user's own folder is ./nano
     for folder in (path / "model", path, *own):
         if (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file():
             return folder
@@ -184,23 +184,23 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def _from_hub(full: str, cure: str) -> Path:
-    """The folder into which the model of a hub id is downloaded, or a folder found by it.
+    """The folder into which a hub model is downloaded, or the model folder inside it.
 
     Args:
         full: `owner/name`, or `owner/name@revision`: a commit, a tag or a branch.
-        cure: What to do, for the error.
+        cure: What the user can do, for the error.
 
     Raises:
-        InputError: There is none, or the hub does not answer.
+        InputError: There is no such model, or the hub does not answer.
     """
-    from httpx import HTTPError  # by which huggingface_hub talks
+    from httpx import HTTPError  # huggingface_hub raises it
     from huggingface_hub import snapshot_download  # not needed for a model on this disk
 
     from samantic.models.hub import locate
 
     name, _, revision = full.partition("@")
     known = (folder.name for folder in SHIPPED.iterdir())
-    if "/" not in name:  # no repository, whatever follows
+    if "/" not in name:  # no repository id, even with a revision
         name, revision = full, ""
     found = locate(name, "model", cure, known, revision or None)
     try:
@@ -218,7 +218,7 @@ def _from_hub(full: str, cure: str) -> Path:
 
 
 def read_text_vectors(folder: Path, info: ModelInfo) -> TextVectors | None:
-    """The vectors of the class names that were stored with a model; None without language.
+    """Read the vectors of the class names stored with a model; None without language.
 
     Raises:
         InputError: The file is missing or malformed.

@@ -1,4 +1,4 @@
-"""The segmentation of one pair: labels, confidence, pictures of both, and the parts found."""
+"""The segmentation of one pair: labels, confidence, overlays and instances."""
 
 from __future__ import annotations
 
@@ -37,16 +37,17 @@ class Prediction:
         labels: (H, W) uint8, a class id per pixel; 255 is unknown, see `select`.
         confidence: (H, W) float32 in 0..1, the probability of that class.
         classes: Class names by label id.
-        palette: RGB colour of each class in the data set's own files, 0..255. Overlays have others,
-            see `display.palette`.
-        background: (H, W, 3) uint8, RGB, or else thermal.
-        kept: (K, H, W) float32, probabilities of all classes; None where they were not asked for.
-        images: uint8 of each sensor that was there, on RGB's pixels, for overlays.
-        raw: (h, w) thermal values as the camera gave them; None without.
-        rig: Where the thermal camera stood, if not on RGB's pixels.
-        again: Asks the model about the same pair for the probabilities, where they were not kept.
-        seconds: From images in memory to labels; of a batch, its share.
-        cameras: How each camera was, of `predict.health.STATES`; empty where they are not watched.
+        palette: RGB colour of each class in the data set's own files, 0..255. Overlays use other
+            colours, see `display.palette`.
+        background: (H, W, 3) uint8: RGB, or thermal if there is no RGB.
+        kept: (K, H, W) float32, probabilities of all classes; None unless they were requested.
+        images: uint8 image of each sensor that was given, warped to RGB's pixels, for overlays.
+        raw: (h, w) thermal values as the camera gave them; None without thermal.
+        rig: How the thermal camera's pixels map to RGB's; None if they are aligned.
+        again: Runs the model on the same pair for the probabilities, if they were not kept.
+        seconds: Time from images in memory to labels; for a batch, the pair's share.
+        cameras: State of each camera, one of `predict.health.STATES`; empty if cameras are not
+            watched.
     """
 
     labels: NDArray[np.uint8]
@@ -64,12 +65,12 @@ class Prediction:
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
-        """(K, H, W) float32, of all classes.
+        """Probabilities (K, H, W) float32 of all classes.
 
-        Where `predict` was not asked to keep them, the model is run once more.
+        If `predict` was not asked to keep them, the model runs once more.
 
         Raises:
-            InputError: There is no model any more, as after pickling.
+            InputError: The prediction has no model, for example after pickling.
         """
         if self.kept is not None:
             return self.kept
@@ -79,7 +80,7 @@ class Prediction:
 
     @cached_property
     def thermal(self) -> NDArray[np.float32] | None:
-        """(H, W) thermal values in the camera's own unit, on the pixels of `labels`.
+        """Thermal values (H, W) in the camera's own unit, on the pixels of `labels`.
 
         NaN where the thermal camera sees nothing; None without a thermal image.
         """
@@ -93,7 +94,7 @@ class Prediction:
         return np.where(seen, self.rig.warp(values, size), np.float32(np.nan))
 
     def mask(self, name: str | int) -> NDArray[np.bool_]:
-        """(H, W), the pixels of a class, by its name or id.
+        """Mask (H, W) of the pixels of a class, by its name or id.
 
         Raises:
             InputError: There is no such class.
@@ -102,7 +103,7 @@ class Prediction:
         return found
 
     def contours(self, name: str | int) -> list[NDArray[np.int32]]:
-        """The borders of a class as polygons (n, 2) of x and y; see `predict.contours`.
+        """The outlines of a class as polygons (n, 2) of x and y; see `predict.contours`.
 
         Raises:
             InputError: There is no such class.
@@ -112,11 +113,11 @@ class Prediction:
     def instances(
         self, classes: Iterable[str | int] | None = None, *, min_area: int = 1
     ) -> list[Instance]:
-        """The connected parts, the largest first: class, box, area, confidence, temperature.
+        """The connected regions, the largest first: class, box, area, confidence, temperature.
 
         Args:
             classes: Names or ids; None for all but class 0.
-            min_area: Parts of fewer pixels are left out.
+            min_area: Regions of fewer pixels are left out.
 
         Raises:
             InputError: There is no such class.
@@ -133,9 +134,9 @@ class Prediction:
     def to_supervision(
         self, classes: Iterable[str | int] | None = None, *, min_area: int = 1
     ) -> supervision.Detections:
-        """The instances as detections of supervision, for its annotators, trackers and filters.
+        """Convert the instances to detections of supervision, for its annotators and trackers.
 
-        `data` holds `class_name` and `thermal` (the mean thermal value, NaN without).
+        `data` holds `class_name` and `thermal` (the mean thermal value, NaN without thermal).
 
         Raises:
             InputError: There is no such class, or supervision is not installed.
@@ -152,9 +153,9 @@ class Prediction:
         image_id: int = 1,
         file_name: str = "",
     ) -> dict[str, Any]:
-        """The instances as COCO has them, with masks as compressed run lengths, for JSON.
+        """Convert the instances to COCO's format, with masks as compressed run lengths, for JSON.
 
-        Ids of categories are label ids.
+        Category ids are label ids.
 
         Raises:
             InputError: There is no such class.
@@ -166,11 +167,11 @@ class Prediction:
     def select(
         self, only: Sequence[str] | None = None, threshold: Threshold | None = None
     ) -> Prediction:
-        """The same with 255 (unknown) where the class is not wanted, or not sure enough.
+        """A copy with 255 (unknown) where the class is not wanted, or its confidence is too low.
 
         Args:
             only: Names of the wanted classes; None for all.
-            threshold: Least confidence in 0..1, of all classes or by name.
+            threshold: Smallest confidence in 0..1, for all classes or by name.
 
         Raises:
             InputError: There is no such class, or a threshold is not in 0..1.
@@ -189,27 +190,27 @@ class Prediction:
         return f"<Prediction of {width}x{height} pixels: {named}>"
 
     def _repr_png_(self) -> bytes:
-        """The overlay, which a notebook shows."""
+        """The overlay as PNG, which a notebook shows."""
         file = io.BytesIO()
         self.overlay().save(file, "PNG")
         return file.getvalue()
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"again": None}  # the model does not travel with its answers
+        return self.__dict__ | {"again": None}  # the model is not pickled with the prediction
 
     def overlay(
         self, opacity: float = OPACITY, *, ground: Ground = "auto", legend: bool = False
     ) -> Image.Image:
-        """The classes in colour over an image, outlined; class 0 is left clear.
+        """Draw the classes in colour over an image, with outlines; class 0 is not coloured.
 
         Args:
-            opacity: Share of the colour, 0..1.
-            ground: What to draw on: `rgb`, `thermal`, `blend` (both), or `auto` (RGB, brightened
-                by night, with thermal where it stays dark).
-            legend: Whether to add a strip beneath that names the classes.
+            opacity: Opacity of the colours, 0..1.
+            ground: Image to draw on: `rgb`, `thermal`, `blend` (both), or `auto` (RGB, brightened
+                if it is dark, with thermal where it stays dark).
+            legend: Whether to add a strip below the image that names the classes.
 
         Raises:
-            InputError: The ground's image was not given.
+            InputError: The image for `ground` was not given.
         """
         images = self.images or {"rgb": self.background}
         picture = overlay(
@@ -235,24 +236,26 @@ class Prediction:
         Args:
             folder: Folder to write to.
             stem: Name of the pair.
-            made_from: What PNGs say that they were made from; see `provenance.mark_png`.
-            kinds: What to write: `overlay`, `labels`, `confidence` (PNG, 255 is 1), `probabilities`
-                (.npz, float16) and `contours` (JSON of polygons).
+            made_from: Digest of the model, options and images, stored in PNGs; see
+                `provenance.mark_png`.
+            kinds: Files to write: `overlay`, `labels`, `confidence` (PNG, 255 is 1),
+                `probabilities` (.npz, float16) and `contours` (JSON of polygons).
             ground: See `overlay`.
             legend: See `overlay`.
 
         Raises:
-            InputError: There is no such kind or ground, or the probabilities were not kept.
+            InputError: There is no such kind or ground, or the prediction has neither the
+                probabilities nor a model.
         """
         look = Look(ground, legend)
         save_prediction(self, Path(folder), stem, made_from, kinds, look)
 
     def shares(self) -> dict[str, float]:
-        """The share of the pixels that each class takes."""
+        """The share of the pixels of each class, by name."""
         return class_shares(self.labels, self.classes)
 
 
 def class_shares(labels: NDArray[np.uint8], classes: tuple[str, ...]) -> dict[str, float]:
-    """The share of the pixels of (H, W) labels that each class takes."""
+    """The share of the pixels of (H, W) labels of each class, by name."""
     counts = np.bincount(labels.ravel(), minlength=len(classes))
     return {name: float(counts[i] / labels.size) for i, name in enumerate(classes)}

@@ -1,4 +1,4 @@
-"""A trained model at work on pairs as cameras or files give them."""
+"""A trained model in PyTorch that predicts pairs from cameras or files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from samantic.predict.tta import views_of
 
 
 class Predictor(Classifier, PairPredictor):
-    """A trained network, ready for pairs of any size; see `Classifier` for its arguments.
+    """A trained network, ready to predict pairs of any size; see `Classifier` for its arguments.
 
     Attributes:
-        folder: The model's folder, where it was loaded from one.
+        folder: The model's folder, if it was loaded from one.
     """
 
     folder: Path | None = None
@@ -43,26 +43,26 @@ class Predictor(Classifier, PairPredictor):
     def export(
         self, out: str | Path, format: str = "onnx", precision: str = "fp32", **options: Any
     ) -> Any:
-        """Write the model as one file that needs no torch, proved on the way.
+        """Write the model as one file that runs without torch, and check the file's answers.
 
         Args:
-            out: NAME.onnx or NAME.xml; what the proof found is written beside it as NAME.json.
+            out: NAME.onnx or NAME.xml; the comparison is written to NAME.json beside it.
             format: `onnx` or `openvino`.
-            precision: `fp32`, `fp16`, `bf16` (OpenVINO alone) or `int8` (which needs `data`).
-            options: Others of `samantic.export.job.Order`, such as `size` and `batch`.
+            precision: `fp32`, `fp16`, `bf16` (OpenVINO only) or `int8` (which needs `data`).
+            options: Other fields of `samantic.export.job.Order`, such as `size` and `batch`.
 
         Returns:
             The `samantic.export.proof.Proof`.
 
         Raises:
-            InputError: It cannot be exported so, or the file does not answer as the model.
+            InputError: The model cannot be exported in this way, or the file's answers differ.
         """
-        job = import_module("samantic.export.job")  # it stands above what predicts
+        job = import_module("samantic.export.job")  # a higher layer, so it is imported on use
         order = job.Order(format, precision, **options)
         return job.export(self, order, job.ending_of(Path(out), order.format))
 
     def _predict(self, pairs: list[RawPair], probabilities: bool) -> list[Prediction | InputError]:
-        """The predictions of pairs of one size; why there is none in place of one."""
+        """Predict pairs of one size; an error takes the place of a prediction that fails."""
         try:
             rgb, thermal = self._images(pairs)
             found = self.classify(rgb, thermal, probabilities=probabilities)
@@ -74,7 +74,7 @@ class Predictor(Classifier, PairPredictor):
         for i, (colour, _) in enumerate(pairs):
             heat = None if thermal is None else (255 * thermal[i, 0]).round().byte().numpy()
             background = np.dstack(3 * [heat]) if colour is None and heat is not None else colour
-            assert background is not None  # noqa: S101  # else the network has refused the pair
+            assert background is not None  # noqa: S101  # otherwise the network has refused the pair
             predictions.append(
                 Prediction(
                     found.labels[0, i].byte().numpy(),
@@ -90,7 +90,7 @@ class Predictor(Classifier, PairPredictor):
 
     @torch.inference_mode()
     def _images(self, pairs: list[RawPair]) -> tuple[Tensor | None, Tensor | None]:
-        """What the network reads of pairs of one size, (N, C, H, W); thermal in RGB's place."""
+        """The network's input (N, C, H, W) for pairs of one size; thermal is warped to RGB."""
         raw = (
             None if images[0] is None else torch.from_numpy(np.stack(images))
             for images in zip(*pairs, strict=True)
@@ -117,11 +117,11 @@ def load(
     """Load a trained model from its folder, in PyTorch; `samantic.load` explains the arguments.
 
     Raises:
-        InputError: There is no such model, its files do not fit together, the device is not there,
-            or no network can read tiles or images of this side.
+        InputError: There is no such model, its files do not fit together, the device is not
+            available, or tile or size is out of range.
     """
     device = choose_device(device)
-    tile_of(tile, None), size_of(size, None), views_of(tta)  # before any file is read
+    tile_of(tile, None), size_of(size, None), views_of(tta)  # refuse them before any file is read
     folder = find_model(name_or_path)
     network, info = load_model(folder)
     camera = info.camera.changed(thermal_scaling, rig, thermal_inverted)

@@ -1,7 +1,7 @@
-"""Recordings of two cameras that run by themselves: their frames paired by time, one by one.
+"""Recordings of two cameras that are not synchronised: their frames, paired by time.
 
-The pairs are those of `timestamps.by_time`, found without reading ahead more than a frame; of two
-equally fast cameras none are lost by jitter.
+The pairs equal those of `timestamps.by_time`, but only one frame is read ahead. If both cameras are
+equally fast, jitter loses no pair.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from samantic.errors import InputError
 from samantic.predict.sources import FolderFrames, Source
 
 GAP = 1.5
-"""Frames are lost where the next one comes after so many intervals, or more."""
+"""Frames are lost where the next frame comes after more than this many intervals."""
 
 LONG = 10_000
-"""Lost frames of a gap that are stood for one by one; a longer one is a break."""
+"""Largest number of lost frames in a gap that are replaced one by one; a longer gap is a break."""
 
 EVEN = 1.2
-"""Cameras are equally fast whose rates differ by less than this factor."""
+"""Cameras count as equally fast if their rates differ by less than this factor."""
 
 KNOWN = 5
-"""Intervals from which their median says more than the file does."""
+"""Number of intervals from which their median replaces the rate that the file gives."""
 
 
 class Meeting(NamedTuple):
-    """Frames of both cameras that belong together; None of a camera that there is not.
+    """Frames of both cameras that belong together; None for a camera without a frame.
 
     Attributes:
-        rgb: The RGB camera's.
-        thermal: The thermal camera's.
+        rgb: The RGB camera's frame.
+        thermal: The thermal camera's frame.
     """
 
     rgb: Frame | None
@@ -42,19 +42,19 @@ class Meeting(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """The time of RGB, or else of thermal."""
+        """The time of the RGB frame, or else of the thermal frame, in seconds."""
         return next(frame.seconds for frame in self if frame is not None)
 
 
 class CameraFrames:
-    """Goes through a camera's frames; what is lost gets a frame without an image.
+    """Iterates over a camera's frames; a lost frame becomes a frame without an image.
 
     Attributes:
-        frames: Frames so far, without the lost ones.
-        repeated: Frames that are no later than the one before, and are left out.
+        frames: Number of frames so far, without the lost ones.
+        repeated: Number of frames that are no later than the previous one; they are skipped.
         breaks: Gaps too long to be filled: their first and last second.
-        lone: Frames without a partner.
-        span: Seconds of the first and the last frame so far.
+        lone: Number of frames without a partner.
+        span: Times of the first and the last frame so far, in seconds.
     """
 
     def __init__(self, source: Source) -> None:
@@ -88,7 +88,7 @@ class CameraFrames:
             yield frame
 
     def _lost(self, last: float, step: float, interval: float) -> Iterator[Frame]:
-        """Frames that stand for those of a gap after a time."""
+        """Frames without images that fill a gap after the time `last`."""
         count = round(step / interval) - 1 if step > GAP * interval else 0
         if count > LONG:
             self.breaks.append((last, last + step))
@@ -100,16 +100,16 @@ class CameraFrames:
 def meet(
     rgb: Iterable[Frame], thermal: Iterable[Frame], tolerance: float, even: bool = False
 ) -> Iterator[tuple[Frame | None, Frame | None]]:
-    """Pair frames that are each other's nearest in time, and near enough; others come alone.
+    """Pair frames that are each other's nearest in time and within the tolerance.
 
-    Of two that are equally near, the earlier is taken.
+    A frame without a partner is yielded alone. Of two equally near frames, the earlier is taken.
 
     Args:
-        rgb: In the order of time.
-        thermal: In the order of time.
-        tolerance: Most seconds between the frames of a pair.
-        even: Whether both cameras are equally fast: then a frame is given up for the next one only
-            if that is less than half as far, so that cameras half an interval apart lose none.
+        rgb: Frames in temporal order.
+        thermal: Frames in temporal order.
+        tolerance: Largest difference in seconds between the frames of a pair.
+        even: Whether both cameras are equally fast. A nearer next frame then takes the partner only
+            if it is less than half as far, so that cameras half an interval apart lose no pairs.
     """
     sides = (iter(rgb), iter(thermal))
     heads = [next(side, None) for side in sides]
@@ -118,7 +118,7 @@ def meet(
 
     def step(i: int) -> Frame:
         frame = heads[i]
-        assert frame is not None  # noqa: S101  # called where there is one
+        assert frame is not None  # noqa: S101  # only called if there is a frame
         before[i], heads[i], after[i] = frame.seconds, after[i], next(sides[i], None)
         return frame
 
@@ -144,17 +144,17 @@ def meet(
 
 
 class Recording:
-    """The pairs of a recording, in the order of time.
+    """The pairs of a recording, in temporal order.
 
     Args:
         rgb: RGB camera's frames, or None.
         thermal: Thermal camera's frames, or None.
-        tolerance: Most seconds between the frames of a pair; None for the interval of the faster
-            camera.
+        tolerance: Largest difference in seconds between the frames of a pair; None for the interval
+            of the faster camera.
 
     Attributes:
-        cameras: Both cameras' counts.
-        apart: Most seconds between the frames of a pair so far.
+        cameras: The counts of each camera.
+        apart: Largest difference in seconds between the frames of a pair so far.
     """
 
     def __init__(
@@ -177,10 +177,10 @@ class Recording:
         self.apart = 0.0
 
     def take_kelvin(self) -> None:
-        """Turn thermal counts into kelvin by the constants of Planck's law in each file.
+        """Convert thermal counts to kelvin by the constants of Planck's law in each file.
 
         Raises:
-            InputError: The recording holds none.
+            InputError: The recording holds no such constants.
         """
         source = self.cameras["thermal"].source if "thermal" in self.cameras else None
         if isinstance(source, FolderFrames):
@@ -192,7 +192,7 @@ class Recording:
             )
 
     def __iter__(self) -> Iterator[Meeting]:
-        """Pairs with an image at least; of a single camera its frames."""
+        """Pairs with at least one image; for a single camera, its frames."""
         if len(self.cameras) == 1:
             ((name, camera),) = self.cameras.items()
             for frame in camera:

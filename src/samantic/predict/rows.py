@@ -1,8 +1,9 @@
-"""Whether rows of an image lie where they do not belong, as after a transfer that lost its step.
+"""Whether rows of an image are shifted, as after a transfer that lost its synchronisation.
 
-Rows that are neighbours look alike. Where part of an image has been moved sideways, the rows on
-both sides of the seam do not, unless one is moved back: their circular cross-correlation has its
-peak away from 0. Where all rows have been moved up or down, the first row looks like the last one.
+Neighbouring rows look alike. If a part of an image has been shifted sideways, the rows on both
+sides of the seam look alike only after one of them is shifted back: their circular
+cross-correlation has its peak away from 0. If all rows have been shifted up or down, the first row
+looks like the last one.
 """
 
 from __future__ import annotations
@@ -13,42 +14,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDE = 640
-"""Of wider images every second, third, ... column is looked at."""
+"""Largest width in pixels at which all columns are used; of wider images every 2nd, 3rd, ... is."""
 
 WINDOW = 6
-"""The mean over a sixth of a row around each pixel is taken off, since light changes slowly."""
+"""The mean over 1/`WINDOW` of a row around each pixel is subtracted, since light changes slowly."""
 
 FLAT = 0.1
-"""Rows with less contrast than this share of the median row tell nothing; nor below `FAINT`."""
+"""Rows with less contrast than this share of the median row's are not used; nor are rows below
+`FAINT`."""
 
 FAINT = 1.0
-"""Gray levels or counts."""
+"""Smallest contrast of a row that is used, in gray levels or counts."""
 
 UNLIKE = 0.35
-"""Neighbours correlate less than so much across a seam."""
+"""Neighbouring rows on both sides of a seam correlate less than this."""
 
 ALIKE = 0.75
-"""Rows correlate more than so much where they have been neighbours before they were moved."""
+"""Rows that were neighbours before the shift correlate more than this."""
 
 MOSTLY = 0.6
-"""The same of the median where most rows have been moved; in mere noise no row fits another."""
+"""The same limit for the median, if most rows are shifted; in pure noise no row matches another."""
 
 SOME = 32
-"""Seams that are looked at where most rows are seams."""
+"""Number of seams that are tested if most rows are seams."""
 
 BANDS, FEWEST, FAR = 24, 2, 24
-"""Bands of rows; so many neighbours that have jumped alike are a fault; and a jump is more than
-1/24 of the width. Others have to be where they were, or the whole camera has been turned."""
+"""Number of bands of rows; number of neighbouring bands with the same jump that make a fault; and
+the smallest jump as a fraction (1/24) of the width. More than two other bands must not have moved,
+or the whole camera has turned."""
 
 SMALLEST = (120, 160)
-"""Height and width from which rows tell enough; smaller images are taken for well."""
+"""Smallest height and width that are tested; smaller images pass."""
 
 NEAR = 3
-"""A shift by fewer pixels is none: slanted edges look so."""
+"""Smallest shift in pixels that counts: slanted edges look like smaller shifts."""
 
 
 def rows_are_shifted(image: NDArray[Any]) -> bool:
-    """Whether part of the rows of an image (H, W), or all of them, have been moved."""
+    """Whether some rows of an image (H, W), or all of them, are shifted."""
     if image.shape[0] < SMALLEST[0] or image.shape[1] < SMALLEST[1]:
         return False
     rows = _contrast(image)
@@ -70,11 +73,11 @@ def rows_are_shifted(image: NDArray[Any]) -> bool:
 
 
 def rows_have_jumped(before: NDArray[Any], now: NDArray[Any]) -> bool:
-    """Whether some rows of an image (H, W) are those of an earlier one, moved around sideways.
+    """Whether some rows of an image (H, W) are those of an earlier image, rotated sideways.
 
-    Means of `BANDS` bands of rows are compared, which shows a seam where rows are flat or noisy
-    too. What goes out of a row at one side has to come in again at the other: it does not where a
-    camera turns above a bonnet that stays.
+    Means of `BANDS` bands of rows are compared, which also shows a seam where rows are flat or
+    noisy. The pixels that leave a row at one side must come in again at the other side. They do not
+    if a camera turns above a bonnet that stays in place.
     """
     if before.shape != now.shape or now.shape[0] < SMALLEST[0] or now.shape[1] < SMALLEST[1]:
         return False
@@ -98,19 +101,19 @@ def rows_have_jumped(before: NDArray[Any], now: NDArray[Any]) -> bool:
 def _around(
     before: NDArray[np.float32], now: NDArray[np.float32], shift: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What a shift has brought out of a row at one side, and what is new at the other side."""
+    """The pixels that a shift moves out of a row, and those that come in at the other side."""
     return (before[-shift:], now[:shift]) if shift > 0 else (before[:-shift], now[shift:])
 
 
 def _bands(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of bands of rows, (`BANDS`, w); a rest below is left out."""
+    """Means of bands of rows, (`BANDS`, w); remaining rows at the bottom are left out."""
     tall = len(rows) // BANDS
     means: NDArray[np.float32] = rows[: tall * BANDS].reshape(BANDS, tall, -1).mean(axis=1)
     return means
 
 
 def _contrast(image: NDArray[Any]) -> NDArray[np.float32]:
-    """(H, w) without the running mean along each row; values that are no number become 0."""
+    """(H, w) minus the running mean along each row; NaN pixels become 0."""
     values = np.nan_to_num(image[:, :: -(-image.shape[1] // WIDE)].astype(np.float32))
     width = values.shape[1]
     span = 2 * (width // WINDOW // 2) + 1
@@ -123,7 +126,7 @@ def _contrast(image: NDArray[Any]) -> NDArray[np.float32]:
 def _peaks(
     rows: NDArray[np.float32], seams: NDArray[np.intp], norm: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Largest correlation of each row with the next one when that is moved, `NEAR` or farther."""
+    """Largest correlation of each seam's two rows over all circular shifts of at least `NEAR`."""
     width = rows.shape[1]
     above, below = np.fft.rfft(rows[seams]), np.fft.rfft(rows[seams + 1])
     found = np.fft.irfft(above.conj() * below, width) / (width * norm[seams])[:, None]

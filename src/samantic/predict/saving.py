@@ -1,4 +1,4 @@
-"""What a prediction can be saved as, and how."""
+"""The kinds of file in which a prediction is saved."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONFIDENCE = "samantic confidence"
 
 
 OVERLAY_LEVEL = 4
-"""Of zlib for overlays: 2.5 times as fast as Pillow's 6, 1 % larger (`benchmarks/predict.py`)."""
+"""zlib level of overlays: 2.5 times as fast as level 6, 1 % larger (`benchmarks/predict.py`)."""
 
 
 class Look(NamedTuple):
@@ -41,7 +41,7 @@ class Look(NamedTuple):
 
 
 Write = Callable[["Prediction", Path, str | None, Look], None]
-"""Writes a prediction to a path; the text says what it was made from."""
+"""Writes a prediction to a path; the text is the digest of what it was made from."""
 
 
 def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: Look) -> None:
@@ -51,7 +51,7 @@ def _write_overlay(found: Prediction, path: Path, made_from: str | None, look: L
 
 
 def label_image(labels: NDArray[np.uint8], classes: tuple[str, ...]) -> Image.Image:
-    """Ids (H, W) with a palette to look at them."""
+    """Ids (H, W) as an image with a palette, so that people can look at them."""
     image = Image.fromarray(labels)
     image.putpalette(file_palette(classes))
     return image
@@ -64,14 +64,14 @@ def write_label_png(
     confidence: float,
     made_from: str | None,
 ) -> None:
-    """Write ids as `label_image` has them; 8 bits whatever the number of classes.
+    """Write a `label_image` as PNG with 8 bits, whatever the number of classes.
 
     Args:
         file: Path, or an open file.
         labels: (H, W).
         classes: Names by label id.
         confidence: Mean over the pixels, 0..1.
-        made_from: What the labels were made from; None where nobody asks.
+        made_from: Digest of what the labels were made from; None stores none.
     """
     info = PngInfo() if made_from is None else mark_png(made_from)
     info.add_text(CONFIDENCE, repr(confidence))
@@ -109,9 +109,9 @@ class Kind:
     """One kind of file.
 
     Attributes:
-        folder: Where its files lie in the folder of the predictions.
-        suffix: Of its files.
-        write: Writes one.
+        folder: Its folder below the folder of the predictions.
+        suffix: Ending of its files.
+        write: Function that writes a file.
     """
 
     folder: str
@@ -119,11 +119,11 @@ class Kind:
     write: Write
 
     def path(self, out: Path, stem: str) -> Path:
-        """The file of a pair."""
+        """The path of a pair's file."""
         return out / self.folder / f"{stem}{self.suffix}"
 
     def whole(self, path: Path) -> bool:
-        """Whether a file that bears no mark is there and ends as it should."""
+        """Whether a file without a mark exists and has a complete end."""
         if not path.is_file():
             return False
         return zipfile.is_zipfile(path) if self.suffix == ".npz" else _tail(path) == b"}\n"
@@ -136,17 +136,17 @@ KINDS = {
     "contours": Kind("contours", ".json", _write_contours),
     "labels": Kind("labels", ".png", _write_labels),
 }
-"""In the order in which they are written: a pair that has its labels has all others."""
+"""The kinds in the order of writing. Labels come last, so a pair that has labels has all files."""
 
 USUAL = ("overlay", "labels")
-"""What is saved if nothing is said."""
+"""The kinds that are saved by default."""
 
 
 def kinds_of(words: Sequence[str], option: str = "kinds") -> tuple[str, ...]:
-    """Kinds in the order in which they are written.
+    """The kinds in the order in which they are written.
 
     Raises:
-        InputError: There is none, or no such kind.
+        InputError: The list is empty, or a word is no kind.
     """
     unknown = [word for word in words if word not in KINDS]
     if unknown or not words:
@@ -163,10 +163,10 @@ def save_prediction(
     kinds: Sequence[str] = USUAL,
     look: Look | None = None,
 ) -> None:
-    """Write a file of each kind; every one is whole or absent.
+    """Write a file of each kind; every file is complete or absent.
 
     Raises:
-        InputError: No such kind, or the probabilities were not kept.
+        InputError: The probabilities were not kept, and there is no model to compute them.
     """
     for kind in kinds_of(kinds):
         with replacing(KINDS[kind].path(out, stem)) as temporary:

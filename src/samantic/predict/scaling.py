@@ -1,7 +1,7 @@
 """Thermal scaling as tensor operations, so that it can be part of an exported network.
 
-It computes what `data.thermal.scale_thermal` computes with numpy, in float64 as there, of a batch
-of images at once and without a branch that depends on a value.
+The functions compute in float64 what `data.thermal.scale_thermal` computes with numpy, for a batch
+of images at once and without branches that depend on a value.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from samantic.config.scaling import Scaling
 from samantic.data.thermal import OUTLIER, PERCENTILES
 
 AROUND = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
-"""Row and column of the eight neighbours of a pixel in a window of 3x3."""
+"""Row and column of each of the eight neighbours of a pixel in a window of 3x3."""
 
 EXCHANGES = (
     *((0, 1), (2, 3), (4, 5), (6, 7), (0, 2), (1, 3), (4, 6), (5, 7), (1, 2), (5, 6)),
     *((0, 4), (1, 5), (2, 6), (3, 7), (2, 4), (3, 5), (1, 2), (3, 4), (5, 6)),
 )
-"""Batcher's sorting network of eight values: pairs of places, of which the first gets the less."""
+"""Batcher's sorting network for eight values: index pairs; the first gets the smaller value."""
 
 
 def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
-    """Map raw thermal images (N, h, w) to (N, 1, h, w) float32 in 0..1.
+    """Scale raw thermal images (N, h, w) to (N, 1, h, w) float32 in 0..1.
 
     Args:
         raw: uint8, uint16, int32 with the values of uint16, or float32.
-        scaling: How. `frame` takes the percentiles of every image by itself.
+        scaling: How values become 0..1. `frame` takes the percentiles of each image by itself.
 
     Raises:
         ValueError: The scaling is 8-bit and the images are deeper.
@@ -53,9 +53,9 @@ def scale_images(raw: Tensor, scaling: Scaling) -> Tensor:
 
 
 def _clean(raw: Tensor) -> Tensor:
-    """`data.thermal.clean` of (N, h, w): float64, without pixels that are no number, hot or dead.
+    """`data.thermal.clean` for (N, h, w): float64, without NaN, infinite, hot and dead pixels.
 
-    An image without any number becomes 0.
+    An image without any finite pixel becomes 0.
     """
     values = raw.double()
     if raw.dtype == torch.uint8:
@@ -67,13 +67,13 @@ def _clean(raw: Tensor) -> Tensor:
     margin = OUTLIER * (high - low).clamp(min=1e-12)
     least, *_, most = ordered = _neighbours(values)
     hot, dead = values > most + margin, values < least - margin
-    middle = ordered[len(ordered) // 2]  # as scipy's median filter chooses of an even number
+    middle = ordered[len(ordered) // 2]  # scipy's median filter takes the upper middle of eight
     cleaned = torch.where(~known | hot | dead, middle, values)
     return torch.where(known.flatten(1).any(1)[:, None, None], cleaned, 0.0)
 
 
 def _median(values: Tensor, known: Tensor) -> Tensor:
-    """The median of the values (N, h, w) of each image that are known, (N, 1, 1)."""
+    """The median (N, 1, 1) of the known values of each image in (N, h, w)."""
     last = known.flatten(1).sum(1, keepdim=True) - 1
     ordered = torch.where(known, values, torch.inf).flatten(1).sort().values
     middle = torch.cat([last // 2, (last + 1) // 2], dim=1).clamp(min=0)
@@ -81,7 +81,7 @@ def _median(values: Tensor, known: Tensor) -> Tensor:
 
 
 def _percentiles(values: Tensor) -> tuple[Tensor, Tensor]:
-    """The `PERCENTILES` of each image of (N, h, w), (N, 1, 1) each, as numpy interpolates them."""
+    """The `PERCENTILES` of each image of (N, h, w), (N, 1, 1) each, interpolated as in numpy."""
     flat = values.flatten(1)
     last = flat.shape[1] - 1
     low, high = (share / 100 * last for share in PERCENTILES)
@@ -93,7 +93,7 @@ def _percentiles(values: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _between(ordered: Tensor, share: float) -> Tensor:
-    """The value at a share of the way from the first to the second of (N, n >= 1), (N,)."""
+    """Interpolate between the first two of (N, n >= 1) values by a share in 0..1, (N,)."""
     first, second = ordered[:, 0], ordered[:, min(1, ordered.shape[1] - 1)]
     step = second - first
     return first + share * step if share < 0.5 else second - (1 - share) * step

@@ -1,4 +1,4 @@
-"""Which classes are wanted, and how sure the model must be of each."""
+"""Which classes are wanted, and the smallest confidence of each."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from samantic.config.values import similar
 from samantic.errors import InputError
 
 UNKNOWN = IGNORE
-"""Label of pixels whose class is not wanted, or not sure enough."""
+"""Label of pixels whose class is not wanted, or whose confidence is too low."""
 
 Threshold = float | Mapping[str, float]
-"""Least confidence in 0..1: of every class, or by class name."""
+"""Smallest confidence in 0..1: for all classes, or by class name."""
 
 
 class Selection(NamedTuple):
-    """What becomes `UNKNOWN` in a prediction.
+    """Which pixels of a prediction become `UNKNOWN`.
 
     Attributes:
-        only: Names of the classes that are wanted; None for all.
-        least: Least confidence of a class by its name; 0 for those that it does not name.
+        only: Names of the wanted classes; None for all.
+        least: Smallest confidence of a class by its name; 0 for classes without an entry.
     """
 
     only: tuple[str, ...] | None = None
@@ -34,7 +34,7 @@ class Selection(NamedTuple):
     def labels(
         self, labels: NDArray[np.uint8], confidence: NDArray[np.float32], classes: tuple[str, ...]
     ) -> NDArray[np.uint8]:
-        """(H, W) class ids, 255 where the class is not wanted or the confidence is below."""
+        """Class ids (H, W), with 255 where the class is not wanted or the confidence is too low."""
         least = np.zeros(256, np.float32)
         for label, name in enumerate(classes):
             wanted = self.only is None or name in self.only
@@ -42,7 +42,7 @@ class Selection(NamedTuple):
         return np.where(confidence < least[labels], np.uint8(UNKNOWN), labels)
 
     def stored(self) -> dict[str, Any]:
-        """What a folder's summary says of it."""
+        """The selection as it is stored in a folder's summary."""
         return {
             "only": None if self.only is None else ",".join(self.only),
             "threshold": ",".join(f"{n}={v:g}" for n, v in self.least.items()) or None,
@@ -55,13 +55,13 @@ def selection_of(
     threshold: Threshold | None = None,
     prefix: str = "",
 ) -> Selection:
-    """A selection among the classes of a model.
+    """Make a selection from the user's words, checked against a model's classes.
 
     Args:
         classes: Names by label id.
-        only: Names of those that are wanted; None for all.
-        threshold: Least confidence of all classes, or by name.
-        prefix: What stands before `only` and `threshold` in an error, such as --.
+        only: Names of the wanted classes; None for all.
+        threshold: Smallest confidence for all classes, or by name.
+        prefix: Text before `only` and `threshold` in an error, such as --.
 
     Raises:
         InputError: There is no such class, or a threshold is not in 0..1.
@@ -85,7 +85,7 @@ def selection_of(
 
 
 def class_id(name: str | int, classes: tuple[str, ...], what: str = "class") -> int:
-    """The label id of a class by its name, or by its id.
+    """The label id of a class, given by name or id.
 
     Args:
         name: Name or id.
@@ -110,7 +110,7 @@ def parse_threshold(text: str) -> Threshold:
     """Read `0.5`, or `person=0.6,car=0.4`.
 
     Raises:
-        InputError: It is neither.
+        InputError: The text has another form.
     """
     try:
         if "=" not in text:

@@ -1,4 +1,4 @@
-"""Labels that do not flicker: a mean of probabilities over time that moves with the picture."""
+"""Labels without flicker: a running mean of probabilities over time that follows image motion."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from samantic.predict.prediction import Prediction
 from samantic.predict.selection import Selection
 
 WEIGHT = 0.5
-"""Share of the past if nothing is said."""
+"""Default weight of the past."""
 
 SIDE = 128
-"""Shifts are sought in images whose longer side has about so many pixels."""
+"""Approximate longer side in pixels of the images in which the motion is estimated."""
 
 PEAK = 0.2
-"""Least height of the peak of a phase correlation, of which 1 is a copy; else the past is dropped,
-since the picture has changed."""
+"""Smallest peak of the phase correlation, which is 1 for a copy. Below it the past is dropped,
+since the scene has changed."""
 
 
 class Smoother:
-    """Steadies the labels of a stream.
+    """Smooths the labels of a stream over time.
 
-    With the probabilities p of a frame, the mean is m = w shift(m') + (1 - w) p, an exponential
-    mean of those before (m') that is aligned by the shift of the picture; where the shift brings
-    nothing in, m = p. The label is the class of the largest m.
+    With the probabilities p of a frame, the mean is m = w shift(m') + (1 - w) p: an exponential
+    mean, where the previous mean m' is shifted by the image motion. Where the shift brings no
+    pixels in, m = p. The label is the class with the largest m.
 
     Args:
-        weight: w, the share of the past, in 0..1; 0 changes nothing.
+        weight: w, the weight of the past, from 0 to below 1; 0 changes nothing.
 
     Raises:
-        InputError: It is not.
+        InputError: The weight is out of range.
     """
 
     def __init__(self, weight: float = WEIGHT) -> None:
@@ -44,16 +44,16 @@ class Smoother:
         self._sight: dict[str, NDArray[np.float32]] = {}
 
     def steady(self, found: Prediction, selection: Selection) -> Prediction:
-        """The prediction of the next frame with steadied probabilities, labels and confidence.
+        """The next prediction, with smoothed probabilities, labels and confidence.
 
         Args:
-            found: With its probabilities.
+            found: The next frame's prediction, with its probabilities.
             selection: Which classes are wanted.
         """
         now = found.probabilities
         sight = {name: _small(image) for name, image in found.images.items()}
         before, self._sight = self._sight, sight
-        if not found.confidence.any():  # no camera was well
+        if not found.confidence.any():  # no camera works
             self._mean = None
             return found
         past, self._mean = self._mean, now
@@ -70,7 +70,7 @@ class Smoother:
 def _blend(
     past: NDArray[np.float32], now: NDArray[np.float32], shift: tuple[int, int], weight: float
 ) -> NDArray[np.float32]:
-    """The mean m of (K, H, W) after a shift by so many rows and columns."""
+    """The mean m (K, H, W) after a shift by (rows, columns)."""
     mean = now.copy()
     (y_from, y_to), (x_from, x_to) = (
         _overlap(step, side) for step, side in zip(shift, now.shape[1:], strict=True)
@@ -80,7 +80,7 @@ def _blend(
 
 
 def _overlap(shift: int, length: int) -> tuple[slice, slice]:
-    """Where pixels come from, and where they go, along one axis."""
+    """The source and target slices of a shift along one axis."""
     return (
         slice(max(0, -shift), length - max(0, shift)),
         slice(max(0, shift), length - max(0, -shift)),
@@ -92,9 +92,9 @@ def _shift(
     now: dict[str, NDArray[np.float32]],
     size: tuple[int, ...],
 ) -> tuple[int, int] | None:
-    """By how many rows and columns of `size` the picture has moved, as the surest camera sees it.
+    """The image motion in rows and columns of `size`, from the camera with the highest peak.
 
-    None if no camera has seen both frames, or the picture is another.
+    None if no camera saw both frames, or the scene has changed.
     """
     both = [name for name in now if name in before and now[name].shape == before[name].shape]
     found = [phase_shift(before[name], now[name]) for name in both]
@@ -110,10 +110,10 @@ def _shift(
 def phase_shift(
     before: NDArray[np.float32], now: NDArray[np.float32]
 ) -> tuple[float, float, float]:
-    """The shift between two images (h, w), by phase correlation (Kuglin and Hines 1975).
+    """Estimate the shift between two images (h, w) by phase correlation (Kuglin and Hines 1975).
 
-    Both are windowed, so that their edges do not count. The peak is refined between pixels by the
-    parabola through its neighbours.
+    A window fades both images out towards their edges. The position of the peak is refined to a
+    fraction of a pixel by a parabola through its neighbours.
 
     Returns:
         Height of the peak, 0..1, and by how many rows and columns `now` has moved.
@@ -131,7 +131,7 @@ def phase_shift(
 
 
 def _refined(line: NDArray[np.float64], place: int) -> float:
-    """The place of a peak between pixels; beyond the middle it is a negative shift."""
+    """The position of a peak as a fraction of a pixel; beyond the middle, the shift is negative."""
     left, middle, right = (float(line[(place + step) % len(line)]) for step in (-1, 0, 1))
     curve = left - 2 * middle + right
     between = 0.5 * (left - right) / curve if curve < 0 else 0.0
@@ -139,12 +139,12 @@ def _refined(line: NDArray[np.float64], place: int) -> float:
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """An image as gray, (h, w), whose longer side has about `SIDE` pixels: means of blocks."""
+    """A gray image (h, w) of block means whose longer side has about `SIDE` pixels."""
     gray = image.mean(axis=2) if image.ndim == 3 else image.astype(np.float32)
     step = max(1, -(-max(gray.shape) // SIDE))
     tall, wide = (max(1, side // step) for side in gray.shape)
     cut = gray[: tall * step, : wide * step]
-    if cut.size < tall * wide * step * step:  # narrower than a block
+    if cut.size < tall * wide * step * step:  # one side is shorter than a block
         return gray.astype(np.float32)
     blocks = cut.reshape(tall, step, wide, step)
     small: NDArray[np.float32] = blocks.mean(axis=(1, 3), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The frames of one camera, with their times: of a video, or of a folder of images."""
+"""The frames of one camera with their times, from a video or from a folder of images."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Source(Protocol):
     """The frames of one camera.
 
     Attributes:
-        rate: Frames a second, if known.
-        count: How many, if known; else 0.
+        rate: Frames per second, or None if unknown.
+        count: Number of frames, or 0 if unknown.
     """
 
     rate: float | None
@@ -38,14 +38,14 @@ class FolderFrames:
     Args:
         path: The folder.
         thermal: Whether they are the thermal camera's.
-        fps: Frames a second of numbered names; None for times in names.
+        fps: Frames per second, if names are numbered; None if names hold times.
 
     Attributes:
-        start: The number or time that becomes 0, of the first frame.
+        start: Number or time in the name of the first frame; it becomes time 0.
         planck: Whether thermal counts become kelvin by the constants in each file.
 
     Raises:
-        InputError: There is none, or a name holds no time.
+        InputError: There are no images, or a name holds no time.
     """
 
     def __init__(self, path: Path, thermal: bool, fps: float | None) -> None:
@@ -56,7 +56,7 @@ class FolderFrames:
         lone = next((name for name, time in times.items() if time is None), None)
         if lone is not None:
             what = "number" if fps else "time"
-            cure = "" if fps else "; of numbered frames say how many come in a second, as --fps 30"
+            cure = "" if fps else "; for numbered frames give the frames per second, as --fps 30"
             raise InputError(f"{found[lone]}: no {what} in its name{cure}")
         order = sorted((time, name) for name, time in times.items() if time is not None)
         self.thermal, self.planck = thermal, False
@@ -85,10 +85,10 @@ def _number(stem: str) -> float | None:
 
 
 def open_source(path: Path, thermal: bool, fps: float | None) -> Source:
-    """A video, or a folder of frames.
+    """Open a video, or a folder of frames.
 
     Raises:
-        InputError: It is neither.
+        InputError: The path is neither.
     """
     if is_video(path):
         return Video(path, thermal)
@@ -98,10 +98,10 @@ def open_source(path: Path, thermal: bool, fps: float | None) -> Source:
 
 
 def open_sources(rgb: Path | None, thermal: Path | None, fps: float | None) -> list[Source | None]:
-    """Both cameras' frames; two folders count time from the earlier one's first frame.
+    """Open both cameras' frames; two folders count time from the first frame of the earlier one.
 
     Raises:
-        InputError: One is no recording.
+        InputError: A path is no recording.
     """
     found = [
         None if path is None else open_source(path, name == "thermal", fps)

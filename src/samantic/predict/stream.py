@@ -1,4 +1,4 @@
-"""Pairs of a stream: read ahead, cameras watched, labels steadied in time."""
+"""Prediction of a stream: pairs are read ahead, cameras are watched, labels are smoothed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 WAIT = 0.1
-"""Seconds between two looks at whether a stream has ended."""
+"""Seconds between two checks of whether a stream has ended."""
 
 
 class Shot(NamedTuple):
-    """What the cameras of a stream gave at one time.
+    """The images of a stream's cameras at one time.
 
     Attributes:
         pair: The images.
-        known: Why there is no image, by camera: `dropped` or `unreadable`.
+        known: Why a camera has no image: `dropped` or `unreadable`, by camera.
     """
 
     pair: RawPair
@@ -40,7 +40,7 @@ class Shot(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A pair that is on its way through the network."""
+    """A pair that waits for the network's answer."""
 
     shot: Shot
     states: dict[str, str]
@@ -59,15 +59,15 @@ def stream(
 
     Args:
         model: The model.
-        shots: What the cameras gave; they are read by a thread of their own.
-        gate: Watches the cameras; None takes images as they are.
-        smoother: Steadies labels in time; None leaves them.
-        ahead: Most pairs that are read before they are asked for.
-        batch_size: As `predict_each` takes it.
-        probabilities: Whether predictions keep those of all classes.
+        shots: The cameras' images; a separate thread reads them.
+        gate: Watches the cameras; None uses images without tests.
+        smoother: Smooths labels over time; None does not.
+        ahead: Largest number of pairs that are read ahead.
+        batch_size: As for `predict_each`.
+        probabilities: Whether predictions keep the probabilities of all classes.
 
     Raises:
-        InputError: A pair cannot be predicted, though its cameras are well.
+        InputError: A pair cannot be predicted although its cameras work.
     """
     asked: deque[_Asked] = deque()
 
@@ -103,12 +103,12 @@ def stream(
 
 
 def _well(states: Mapping[str, str]) -> bool:
-    """Whether no camera is sick, as far as is known; one that is missing from the first is not."""
+    """Whether no camera is faulty; a camera that never gave an image is not faulty."""
     return all(state in (*WELL, "missing") for state in states.values())
 
 
 def _placed(model: PairPredictor, pair: RawPair, size: tuple[int, int] | None) -> RawPair:
-    """A thermal image that is left alone, on the pixels of RGB, as all others of its stream."""
+    """Warp thermal without an RGB partner to RGB's pixels, like the rest of the stream."""
     rgb, thermal = pair
     rig = model.camera.rig
     if rgb is not None or thermal is None or rig is None or size is None:
@@ -120,7 +120,7 @@ def _placed(model: PairPredictor, pair: RawPair, size: tuple[int, int] | None) -
 
 
 def _unknown(model: PairPredictor, pair: RawPair, size: tuple[int, ...]) -> Prediction:
-    """The answer where no camera is well: 255 everywhere, with no confidence."""
+    """The answer if no camera works: label 255 everywhere, with confidence 0."""
     rgb, thermal = pair
     given = next((x for x in pair if x is not None), None)
     tall, wide = (size if given is None or size != (1, 1) else given.shape)[:2]
@@ -141,12 +141,12 @@ def _unknown(model: PairPredictor, pair: RawPair, size: tuple[int, ...]) -> Pred
 
 
 def read_ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
-    """Go through items that a thread reads, `count` ahead at most; 0 reads without a thread.
+    """Yield items that a thread reads, at most `count` ahead; with 0 there is no thread.
 
-    Where the iteration is left, the thread ends with the item that it reads.
+    If the caller leaves the iteration, the thread ends after its current item.
 
     Raises:
-        Exception: What reading raises, in its place.
+        Exception: An error of reading, in place of the item.
     """
     if count < 1:
         yield from items
@@ -169,7 +169,7 @@ def read_ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]
                 if left.is_set():
                     return
             put(None, last=True)
-        except BaseException as error:  # raised where the items are taken
+        except BaseException as error:  # raised again in the caller's thread
             put(None, error)
 
     thread = threading.Thread(target=read, name="samantic-read-ahead", daemon=True)

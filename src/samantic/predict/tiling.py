@@ -1,4 +1,4 @@
-"""When an image is predicted in tiles, in which size the network sees it, and who may say so."""
+"""When an image is predicted in tiles, and at which size the network sees it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from samantic.data.resize import network_scale
 from samantic.errors import InputError
 
 TILES = Range(32, MOST_TILE)
-"""Sides of tiles in pixels that a network can read."""
+"""Allowed sides of tiles in pixels."""
 
 SIZES = RANGES["data.eval_size"]
-"""Short sides in pixels that images may be brought to."""
+"""Allowed short sides in pixels of resized images."""
 
 
 class Tiling(NamedTuple):
-    """When an image is predicted in tiles, and in which.
+    """When an image is predicted in tiles, and their size.
 
     Attributes:
-        tile: Height and width of tiles in pixels of what the network sees.
-        size: Short side in pixels that images are brought to for the network, or None.
-        panorama: Images go all around: tiles lie across their left and right edge too.
+        tile: Height and width of tiles in pixels of the network's input.
+        size: Short side in pixels to which images are resized for the network, or None.
+        panorama: Whether images cover 360 degrees; tiles then lie across the left and right edges.
     """
 
     tile: tuple[int, int]
@@ -31,7 +31,7 @@ class Tiling(NamedTuple):
     panorama: bool
 
     def of(self, height: int, width: int) -> tuple[int, int] | None:
-        """Height and width of tiles in an image's own pixels; None if it is seen as a whole."""
+        """Height and width of tiles in the image's own pixels; None if the image is not cut."""
         scale = network_scale((height, width), self.size)
         deep, wide = (math.ceil(side / scale) for side in self.tile)
         whole = not self.panorama and height <= deep and width <= wide
@@ -39,10 +39,10 @@ class Tiling(NamedTuple):
 
 
 def tile_of(tile: int | None, view: tuple[int, int] | None) -> tuple[int, int]:
-    """Height and width of tiles: as asked, or no less than a model saw of an image in training.
+    """Height and width of tiles: the given side, or by default at least the view in training.
 
     Raises:
-        InputError: What was asked for is no whole number of pixels, or too small or too large.
+        InputError: The given side is no whole number of pixels, or out of range.
     """
     if tile is None:
         height, width = view or (TILE, TILE)
@@ -53,10 +53,10 @@ def tile_of(tile: int | None, view: tuple[int, int] | None) -> tuple[int, int]:
 
 
 def size_of(size: int | None, like: int | None) -> int | None:
-    """Short side that images are brought to: as asked (0 leaves them), or as a model's.
+    """Short side of resized images: the given one (0 does not resize), or the model's.
 
     Raises:
-        InputError: It is no whole number of pixels, or too small or too large.
+        InputError: The given side is no whole number of pixels, or out of range.
     """
     if size is None:
         return like

@@ -1,4 +1,4 @@
-"""Frames of two cameras that run by themselves: partners by the time in their names."""
+"""Images of two cameras that are not synchronised, paired by the times in their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samantic.data.lists import count_names
 from samantic.errors import InputError
 
 DIGITS = {range(9, 12): 1.0, range(12, 15): 1e-3, range(15, 18): 1e-6, range(18, 20): 1e-9}
-"""Seconds of one unit of a number by how many digits it has: since 1970 in s, ms, µs or ns."""
+"""Unit in seconds of a time since 1970, by its number of digits: s, ms, µs or ns."""
 
 DATE = re.compile(
     r"(?<!\d)((?:19|20)\d\d)-?(\d\d)-?(\d\d)[T_\- ]?"
@@ -36,7 +36,7 @@ def seconds_of(stem: str) -> float | None:
             whole = datetime(*map(int, parts), tzinfo=UTC).timestamp()  # type: ignore[arg-type,misc]
             return whole + float(f"0.{fraction or 0}")
         except ValueError:
-            pass  # 13 or 14 digits that are no date are a number
+            pass  # 13 or 14 digits that are no valid date are a number
     numbers = re.findall(r"\d+\.\d+|\d+", stem)
     if not numbers:
         return None
@@ -53,20 +53,20 @@ def seconds_of(stem: str) -> float | None:
 def by_time(
     rgb: Mapping[str, Path], thermal: Mapping[str, Path], tolerance: float
 ) -> list[tuple[str, Path, Path]]:
-    """Pairs of images that are each other's nearest in time, and near enough.
+    """Pair images that are each other's nearest in time and within the tolerance.
 
-    What has no partner is told, and left out.
+    Images without a partner are left out with a warning.
 
     Args:
         rgb: RGB images by stem.
         thermal: Thermal images by stem.
-        tolerance: Most seconds between the images of a pair.
+        tolerance: Largest difference in seconds between the images of a pair.
 
     Returns:
-        The RGB image's stem and both files, in the order of time.
+        The RGB image's stem and both files, in temporal order.
 
     Raises:
-        InputError: A name holds no time, or nothing is near enough.
+        InputError: A name holds no time, or no two images are within the tolerance.
     """
     times = [_times(images) for images in (rgb, thermal)]
     names = [[name for _, name in part] for part in times]
@@ -77,7 +77,7 @@ def by_time(
     if not kept:
         raise InputError(
             f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
-            f"{apart.min():.3g} s apart: set the cameras' clocks alike, or raise --tolerance"
+            f"{apart.min():.3g} s apart: synchronise the cameras' clocks, or raise --tolerance"
         )
     partners = {names[0][i]: names[1][there[i]] for i in kept}
     for images, paired in ((rgb, set(partners)), (thermal, set(partners.values()))):
@@ -89,10 +89,10 @@ def by_time(
 
 
 def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
-    """The time of each image with its stem, in order.
+    """The time and the stem of each image, sorted by time.
 
     Raises:
-        InputError: A name holds none.
+        InputError: A name holds no time.
     """
     found = [(seconds_of(name), name, path) for name, path in images.items()]
     for seconds, _, path in found:
@@ -105,7 +105,7 @@ def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
 
 
 def _nearest(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each of some times (ascending) the place of the nearest of the others (ascending)."""
+    """For each time in `some`, the index of the nearest time in `others`; both are ascending."""
     right = np.searchsorted(others, some).clip(1, max(1, len(others) - 1))
     if len(others) == 1:
         return np.zeros(len(some), int)
@@ -114,10 +114,10 @@ def _nearest(some: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def parse_tolerance(text: str) -> float:
-    """Seconds of `0.05`, `0.05s` or `50ms`.
+    """Seconds from `0.05`, `0.05s` or `50ms`.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The text has another form.
     """
     match = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*(s|ms)?", text)
     if match is None:

@@ -1,4 +1,4 @@
-"""Test-time augmentation: the network sees several views of an image; answers are averaged."""
+"""Test-time augmentation: the answers to several views of an image are averaged."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from samantic.errors import InputError
 
 
 class View(NamedTuple):
-    """How the network sees an image.
+    """A view of an image.
 
     Attributes:
-        scale: Magnification, beside that which the model asks for.
-        mirrored: Left and right change places.
+        scale: Resize factor, in addition to the model's own.
+        mirrored: Whether the view is mirrored left to right.
     """
 
     scale: float = 1.0
     mirrored: bool = False
 
     def turn(self, maps: Tensor) -> Tensor:
-        """Images or maps (..., W) as this view has them, and back."""
+        """Mirror images or maps (..., W) if the view is mirrored; twice restores the original."""
         return maps.flip(-1) if self.mirrored else maps
 
 
 LARGER = 1.25
-"""Magnification of the second scale."""
+"""Resize factor of the second scale."""
 
 TTA: dict[TestTime, tuple[View, ...]] = {
     "flip": (View(), View(mirrored=True)),
     "scales": (View(), View(LARGER)),
     "all": (View(), View(mirrored=True), View(LARGER), View(LARGER, mirrored=True)),
 }
-"""The views of each kind of test-time augmentation; the first is the image as it is."""
+"""The views of each kind of test-time augmentation; the first is the unchanged image."""
 
 
 def views_of(tta: TestTime | None) -> tuple[View, ...]:
-    """The views of a kind of test-time augmentation; None is the image as it is.
+    """The views of a kind of test-time augmentation; None means only the unchanged image.
 
     Raises:
         InputError: There is no such kind.

@@ -1,4 +1,4 @@
-"""Predictions of recordings: labelled videos, and a list of what was wrong with the frames."""
+"""Predictions of recordings: labelled videos, and a list of camera faults."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ from samantic.progress import open_progress
 from samantic.provenance import digest
 
 NAMES = {"overlay": "overlay.mp4", "labels": "labels.mkv", "confidence": "confidence.mkv"}
-"""Kinds that become a video; those of others are a file a frame."""
+"""Kinds that become a video; every other kind is written as one file per frame."""
 
 RECORDING = "recording"
-"""The key that tells the summary of a recording from that of images."""
+"""Key that only the summary of a recording has, and not that of images."""
 
 MOST_RUNS = 1000
-"""At most so many runs of frames are listed."""
+"""Largest number of runs of frames that are listed."""
 
 AHEAD = 4
-"""Pairs that are read ahead."""
+"""Number of pairs that are read ahead."""
 
 
 class Order(NamedTuple):
-    """What is made of a recording.
+    """What to write for a recording.
 
     Attributes:
-        kinds: What to write of each frame; see `saving.KINDS`.
+        kinds: Kinds of file; see `saving.KINDS`.
         look: How overlays are drawn.
-        smooth: Share of the past in each label; see `smoothing`.
-        gate: Whether a sick camera counts as missing; it is listed in any case.
+        smooth: Weight of the past in each label; see `smoothing`.
+        gate: Whether a faulty camera counts as missing; faults are listed in any case.
     """
 
     kinds: tuple[str, ...]
@@ -59,11 +59,11 @@ class Order(NamedTuple):
 
 
 class Runs:
-    """Runs of frames in which a camera was not well.
+    """Runs of frames with a camera fault.
 
     Attributes:
-        found: By camera and state: first and last frame, and the second of the first.
-        left_out: Runs beyond `MOST_RUNS`.
+        found: By camera and state: first and last frame, and the time of the first in seconds.
+        left_out: Number of runs beyond `MOST_RUNS`.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Runs:
         self._last: dict[str, str] = {}
 
     def add(self, number: int, seconds: float, states: dict[str, str]) -> None:
-        """Count the states of a frame; equal images before a frozen one are frozen too."""
+        """Add the states of a frame; equal images before a frozen one count as frozen too."""
         for camera, state in states.items():
             before, self._last[camera] = self._last.get(camera), state
             if state in ("ok", "missing"):
@@ -96,11 +96,11 @@ class Runs:
 def predict_recording(
     predictor: PairPredictor, recording: Recording, out: Path, order: Order, made_from: list[str]
 ) -> dict[str, Any]:
-    """Predict a recording into a folder, with the memory of a few frames.
+    """Predict a recording into a folder; only a few frames are in memory at a time.
 
-    Written are overlay.mp4 (H.264), labels.mkv and confidence.mkv (FFV1, gray: class ids, and 255
-    for 1), a file a frame of other kinds, frames.jsonl with a line a frame (time, cameras, shares,
-    mean confidence), and summary.json.
+    The folder gets overlay.mp4 (H.264), labels.mkv and confidence.mkv (FFV1, gray: class ids, and
+    255 for confidence 1), one file per frame for other kinds, frames.jsonl with one line per frame
+    (time, cameras, shares, mean confidence), and summary.json.
 
     Args:
         predictor: The model.
@@ -113,7 +113,7 @@ def predict_recording(
         The summary.
 
     Raises:
-        InputError: `out` holds something else, no pair was found, or one cannot be predicted.
+        InputError: `out` holds other files, no pair was found, or a pair cannot be predicted.
     """
     if predictor.camera.scaling.planck:
         recording.take_kelvin()
@@ -153,7 +153,7 @@ def predict_recording(
 
 
 def _of_cameras(recording: Recording, gate: Gate, runs: Runs) -> dict[str, Any]:
-    """What the summary says of the cameras: their frames, their times and their states."""
+    """The summary of the cameras: their frames, times and faults."""
     return {
         "apart": round(recording.apart, 6),
         "tolerance": recording.tolerance,
@@ -165,10 +165,10 @@ def _of_cameras(recording: Recording, gate: Gate, runs: Runs) -> dict[str, Any]:
 
 
 def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:
-    """Remove what an earlier run has written, which may be longer or of other kinds.
+    """Remove the files of an earlier run, which may be longer or of other kinds.
 
     Raises:
-        InputError: The folder holds something else.
+        InputError: The folder holds other files.
     """
     names = [out / name for name in (*NAMES.values(), "frames.jsonl")]
     if summary_path.exists() and RECORDING not in (read_json(summary_path) or {}):
@@ -189,7 +189,7 @@ def _make_way(out: Path, summary_path: Path, made_from: list[str]) -> None:
 def _answers(
     predictor: PairPredictor, recording: Recording, gate: Gate, order: Order
 ) -> Iterator[tuple[Meeting, Prediction]]:
-    """Each pair with its prediction; a bar shows how far it is."""
+    """Each pair with its prediction; a progress bar is shown."""
     asked: deque[Meeting] = deque()
 
     def shots() -> Iterator[Shot]:
@@ -217,12 +217,12 @@ def _frames(meeting: Meeting) -> dict[str, Any]:
 
 
 def _bare(frame: Any) -> Any:
-    """A frame's time without its image, which need not wait for the answer."""
+    """The frame without its image, so that the image is freed before the answer comes."""
     return frame._replace(image=None)
 
 
 class _Writer:
-    """Writes what is wanted of each frame; every file is whole or absent."""
+    """Writes the files of each frame; every file is complete or absent."""
 
     def __init__(
         self, out: Path, order: Order, rate: float, made_from: str, stack: ExitStack
@@ -260,11 +260,11 @@ class _Writer:
             return found.labels
         if kind == "confidence":
             return confidence_levels(found.confidence)
-        # a camera that fails takes its picture away, so that `auto` may draw on the other one
+        # without this, a camera that fails would let `auto` switch to the other camera's image
         look = self.order.look
         ground = look.ground if found.images.keys() >= {"rgb", "thermal"} else "auto"
         picture = found.overlay(ground=ground)
-        if look.legend:  # of all classes, since the frames of a video have one size
+        if look.legend:  # a legend of all classes: the frames of a video have one size
             every = np.arange(len(found.classes), dtype=np.uint8)
             picture = with_legend(picture, every, found.classes)
         return np.asarray(picture)

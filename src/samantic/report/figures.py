@@ -1,7 +1,7 @@
-"""Figures as SVG, to be put into a page: curves, disturbances, similarity of classes, t-SNE.
+"""Figures as SVG for a page: curves, disturbances, similarity of classes, t-SNE.
 
-They have no background and draw what is black in the colour of the page's text, so that they suit
-a light and a dark page.
+They have no background, and black lines take the colour of the page's text, so that they suit a
+light and a dark page.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from samantic.report.trend import Trend, trend_of
 Floats = NDArray[np.floating[Any]]
 
 WIDTH = 4.5
-"""Of a chart, in inches; a phone shows it at 4/5 of that."""
+"""Size of a chart in inches; a phone shows it at 4/5 of that."""
 
-_BLUE, _ORANGE = "#4a86c5", "#d9822b"  # to be seen on a light and on a dark page
+_BLUE, _ORANGE = "#4a86c5", "#d9822b"  # visible on a light and on a dark page
 
 
 def curves(history: list[dict[str, float]]) -> list[Markup]:
     """Training curves: the loss terms, and the validation mIoU of each head.
 
-    A line marks where a plateau, overfitting or divergence begins; see `trend_of`.
+    A line marks the start of a plateau, of overfitting or of divergence; see `trend_of`.
     """
     figures, trend = [], trend_of(history)
     for prefix, label in (("train/", "loss"), ("val/miou", "validation mIoU")):
@@ -58,11 +58,10 @@ def _curves(history: list[dict[str, float]], keys: list[str], label: str, trend:
 
 
 def misalignment_curve(miou: dict[int, float | None]) -> Markup:
-    """The mIoU by the misalignment of thermal and RGB.
+    """The mIoU over the misalignment of thermal and RGB.
 
     Args:
-        miou: mIoU in 0..1 by pixels of misalignment; None, where there is no value, breaks the
-            line.
+        miou: mIoU in 0..1 by pixels of misalignment; None, for no value, breaks the line.
     """
     pixels = sorted(miou)
     values = [float("nan") if (value := miou[x]) is None else 100 * value for x in pixels]
@@ -81,11 +80,12 @@ def misalignment_curve(miou: dict[int, float | None]) -> Markup:
 def disturbance_dots(
     undisturbed: float, disturbed: dict[str, tuple[float, float, float] | None]
 ) -> Markup:
-    """The mIoU under each disturbance with its interval, beside the undisturbed one as a line.
+    """The mIoU under each disturbance with its interval; a line marks the undisturbed mIoU.
 
     Args:
         undisturbed: mIoU in 0..1.
-        disturbed: By name: mIoU and the bounds of its interval; None where the model cannot answer.
+        disturbed: By name: mIoU and the bounds of its interval; None where the model cannot
+            predict.
     """
     figure = _figure(WIDTH, 0.8 + 0.24 * len(disturbed))
     axes = figure.subplots()
@@ -134,10 +134,10 @@ def latency_dots(points: dict[str, tuple[float, float]]) -> Markup:
 
 
 def published_bars(published: dict[str, float], ours: tuple[str, float]) -> Markup:
-    """The mIoU of published methods and of one's own model (SARTM Fig. 1).
+    """The mIoU of published methods and of the user's model (SARTM Fig. 1).
 
     Args:
-        published: In per cent by method.
+        published: mIoU in per cent by method.
         ours: Name of the model, and its mIoU in per cent.
     """
     values = dict(sorted((published | dict([ours])).items(), key=lambda item: item[1]))
@@ -155,12 +155,12 @@ def published_bars(published: dict[str, float], ours: tuple[str, float]) -> Mark
 def similarity_matrices(
     matrices: dict[str, Floats], classes: tuple[str, ...], most: int = 3
 ) -> list[Markup]:
-    """Cosines of class names beside those of class features as training goes on (SARTM Fig. 8).
+    """Cosines of class names, and of class features during training (SARTM Fig. 8).
 
     Args:
         matrices: `text` and `step_N`, (K, K) each, NaN where a class has no vector.
         classes: Class names by label id.
-        most: Steps to show: the first, the last and evenly spaced ones between.
+        most: Number of steps to show: the first, the last and evenly spaced ones between.
     """
     steps = sorted((key for key in matrices if key.startswith("step_")), key=_step)
     if not steps:
@@ -190,9 +190,9 @@ def tsne(
     """Class features of several models in the plane, side by side (SARTM Fig. 7).
 
     Args:
-        vectors: By model: features (n, D) of a class in a frame each, and their classes (n,).
+        vectors: By model: one feature per class and frame (n, D), and their classes (n,).
         classes: Class names by label id.
-        most: Features to show; of more, an even choice is taken.
+        most: Largest number of features to show, evenly spaced.
     """
     from sklearn.manifold import TSNE
 
@@ -227,7 +227,7 @@ def _figure(width: float, height: float) -> Any:
 
 
 def _plain(text: str) -> str:
-    """Text that matplotlib takes neither for a formula nor for a series without a label."""
+    """Text that matplotlib takes neither for a formula nor for a hidden label."""
     text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
@@ -244,13 +244,13 @@ def _saved(figure: Any, fonts: str = "path") -> str:
 
 
 def _svg(figure: Any, label: str) -> Markup:
-    """The figure as an SVG element that says what it shows."""
+    """The figure as an SVG element with a text alternative."""
     with warnings.catch_warnings(record=True) as told:
         warnings.filterwarnings("always", "Glyph", UserWarning)
         svg = _saved(figure)
         if any(str(warning.message).startswith("Glyph") for warning in told):
-            svg = _saved(figure, "none")  # letters that the font lacks are left to the browser's
+            svg = _saved(figure, "none")  # the browser's fonts draw letters that the font lacks
     svg = svg[svg.index("<svg") :].replace("#000000", "currentColor")
-    least = f"min-width: {0.8 * 96 * figure.get_figwidth():.0f}px"  # less could not be read
+    least = f"min-width: {0.8 * 96 * figure.get_figwidth():.0f}px"  # narrower is not readable
     said = f'<svg role="img" aria-label="{escape(label)}" fill="currentColor" style="{least}"'
     return Markup(said + svg.removeprefix("<svg"))  # noqa: S704  # drawn here, from numbers

@@ -19,9 +19,9 @@ from samantic.report.pictures import HATCH, RIGHT, WRONG, Panel
 
 
 class Section(NamedTuple):
-    """A table of text with what illustrates it.
+    """A table of text with its figures and panels.
 
-    Where it has a kind, `error` or `warning`, its lines are one cell each, shown as findings.
+    If it has a kind, `error` or `warning`, its lines have one cell each and are shown as findings.
     """
 
     title: str
@@ -39,12 +39,12 @@ def write_page(path: Path, *, columns: dict[str, Any], info: ModelInfo, **conten
 
 
 def write_sections(path: Path, title: str, facts: list[str], sections: list[Section]) -> None:
-    """Render a page of tables with figures and panels, led by sentences on how they came about."""
+    """Render a page of tables with figures and panels; it starts with sentences on their origin."""
     render("sections.html", path, title=title, facts=facts, sections=sections)
 
 
 def legend(info: ModelInfo) -> list[tuple[str, tuple[int, int, int] | None]]:
-    """Name and colour of each class, by label id; None for class 0, which pictures leave clear."""
+    """Name and colour of each class, by label id; None for class 0, which is not coloured."""
     colours = display_colours(info.classes)
     return [(info.classes[0], None), *zip(info.classes[1:], colours[1:], strict=True)]
 
@@ -53,14 +53,14 @@ OURS = (
     '<meta name="generator" content="samantic">',
     "/* Type, colours and tables of every page. */",
 )
-"""What a page of this package holds; older versions wrote the second alone."""
+"""Texts that identify a page of this package; older versions wrote only the second."""
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse to write a page over a file that this package has not written.
+    """Refuse to overwrite a file that this package has not written.
 
     Raises:
-        InputError: It is such a file.
+        InputError: The file was written by something else.
     """
     if path.is_file() and not any(mark in path.read_text("utf-8", "replace") for mark in OURS):
         raise InputError(
@@ -70,14 +70,14 @@ def refuse_foreign(path: Path) -> None:
 
 
 def render(template: str, path: Path, **content: Any) -> None:
-    """Write a page from a template; every text in it is escaped.
+    """Write a page from a template; all inserted text is escaped.
 
     Raises:
-        InputError: There is a file of somebody else's.
+        InputError: The file exists and was written by something else.
     """
     refuse_foreign(path)
     page = _templates().get_template(template).render(**content)
-    # file names that are no text stand with question marks
+    # file names that are not valid text get question marks
     write_text(path, page.encode("utf-8", "replace").decode())
 
 
@@ -106,10 +106,10 @@ def slug(title: str) -> str:
 
 
 def percent(value: float | None, without: str = "absent") -> str:
-    """A share in per cent with one decimal, or what to say where there is none."""
+    """A share in per cent with one decimal, or `without` if there is none."""
     return without if value is None else f"{100 * value:.1f}"
 
 
 def interval(bounds: list[float] | None) -> str:
-    """An interval in per cent; nothing where there is none."""
+    """An interval in per cent; "" if there is none."""
     return "" if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"

@@ -1,4 +1,4 @@
-"""Frames as small pictures inside a page: photographs, labels in class colours, errors."""
+"""Frames as small pictures in a page: images, labels in class colours, errors."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from samantic.measure.gallery import Frame
 from samantic.predict.info import ModelInfo
 
 UNLIKE = "unlike the training frames"
-"""What the note says of a frame whose confidence lies outside the training's range."""
+"""Note on a frame whose confidence lies outside the training's range."""
 
 WIDTH = 480
-"""Widest picture, pixels; smaller images stay as they are."""
+"""Largest width of a picture in pixels; smaller images are not enlarged."""
 
 QUALITY = 80
-"""Of photographs, as JPEG."""
+"""JPEG quality of images."""
 
 OPACITY = 0.7
-"""So much of a pixel is its class's colour."""
+"""Opacity of class colours."""
 
 RIGHT, WRONG = (76, 76, 76), (255, 87, 34)
-"""Colours of right and wrong pixels in the map of errors."""
+"""Colours of correct and wrong pixels in the map of errors."""
 
 HATCH = ((0, 0, 0), (112, 112, 112))
-"""Two colours in stripes: pixels without a label."""
+"""Two colours in stripes for pixels without a label."""
 
 _STRIPE = 6  # width of a stripe in pixels
 
@@ -55,13 +55,13 @@ class Panel(NamedTuple):
 
     Attributes:
         name: The frame's name.
-        note: A few words on it.
-        pictures: All panels of a page that can be filtered have the same titles.
-        classes: Label ids that occur in the truth or in a prediction.
-        subset: Such as day or night; None where unknown.
-        score: To order panels by; None where there is no one score.
-        compare: Whether the first two pictures show the same place and are to be laid over one
-            another.
+        note: A short note on it.
+        pictures: The pictures; all panels of a page that can be filtered have the same titles.
+        classes: Label ids that occur in the ground truth or in a prediction.
+        subset: Subset such as day or night; None if unknown.
+        score: Score by which panels are sorted; None if there is no single score.
+        compare: Whether the first two pictures show the same place, so that a page can overlay
+            them.
     """
 
     name: str
@@ -85,7 +85,7 @@ def run_panels(
         frames: The frames of one model.
         subsets: The subset of each frame by its name.
         info: Classes and colours.
-        unlike: Names of frames that are unlike those of the training.
+        unlike: Names of frames that differ from the training data.
     """
     return [
         Panel(
@@ -112,10 +112,10 @@ def run_panels(
 
 
 def side_by_side(frames: dict[str, list[Frame]], info: ModelInfo) -> list[Panel]:
-    """The same frames as several models see them (SARTM Figs. 4 to 6).
+    """The same frames with the predictions of several models (SARTM Figs. 4 to 6).
 
     Args:
-        frames: By model, all of the same pairs.
+        frames: Frames by model, all of the same pairs.
         info: Classes and colours, which the models share.
     """
     panels = []
@@ -150,17 +150,17 @@ def classes_in(*labels: NDArray[np.uint8]) -> tuple[int, ...]:
 
 
 def inputs(frame: Frame, info: ModelInfo) -> list[Picture]:
-    """What each sensor saw of a frame, and the truth."""
+    """The images of a frame's sensors, and the ground truth."""
     return [*sensor_pictures(frame), labels_picture("truth", frame, frame.truth, info)]
 
 
 def sensor_pictures(frame: Frame) -> list[Picture]:
-    """What each sensor saw of a frame."""
+    """The images of a frame's sensors."""
     return [picture(SENSORS[name].title, pixels) for name, pixels in frame.images.items()]
 
 
 def picture(title: str, pixels: NDArray[np.uint8], widest: int = WIDTH) -> Picture:
-    """A photograph, (H, W) or (H, W, 3) uint8, as a small JPEG."""
+    """An image, (H, W) or (H, W, 3) uint8, as a small JPEG."""
     image = _shrunk(Image.fromarray(pixels), Image.Resampling.LANCZOS, widest)
     return _encoded(title, image, "jpeg", quality=QUALITY)
 
@@ -168,7 +168,7 @@ def picture(title: str, pixels: NDArray[np.uint8], widest: int = WIDTH) -> Pictu
 def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: ModelInfo) -> Picture:
     """Class colours over RGB, or over thermal where RGB is dark.
 
-    Class 0 is left clear, ignored pixels are hatched.
+    Class 0 is not coloured, ignored pixels are hatched.
     """
     small = np.asarray(_shrunk(Image.fromarray(labels), Image.Resampling.NEAREST))
     images = {
@@ -181,7 +181,7 @@ def labels_picture(title: str, frame: Frame, labels: NDArray[np.uint8], info: Mo
 
 
 def confidence_pictures(frame: Frame) -> list[Picture]:
-    """The confidence in colours from dark blue to yellow; none where it was not kept."""
+    """The confidence in colours from dark blue to yellow; empty if it was not kept."""
     if frame.confidence is None:
         return []
     small = np.asarray(_shrunk(Image.fromarray(frame.confidence), Image.Resampling.BILINEAR))
@@ -190,7 +190,7 @@ def confidence_pictures(frame: Frame) -> list[Picture]:
 
 
 def errors_picture(title: str, frame: Frame) -> Picture:
-    """Where the prediction is right and where it is wrong; ignored pixels are hatched."""
+    """Where the prediction is correct and where it is wrong; ignored pixels are hatched."""
     wrong = Image.fromarray(frame.prediction != frame.truth)
     small = np.asarray(_shrunk(wrong, Image.Resampling.NEAREST))
     ignored = _shrunk(Image.fromarray(frame.truth == IGNORE), Image.Resampling.NEAREST)
@@ -200,7 +200,7 @@ def errors_picture(title: str, frame: Frame) -> Picture:
 
 
 def _hatched(pixels: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(H, W, 3) pixels with diagonal stripes where (H, W) says so."""
+    """Draw diagonal stripes on (H, W, 3) pixels where the mask (H, W) is set."""
     stripes = np.add.outer(*map(np.arange, where.shape)) // _STRIPE % 2
     return np.where(where[..., None], np.array(HATCH, np.uint8)[stripes], pixels)
 

@@ -1,4 +1,4 @@
-"""The page of a folder's predictions: what they look like, where there is no truth."""
+"""The page of a folder's predictions without ground truth."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from samantic.report.pictures import (
 )
 
 MOST = 40
-"""At most this many pairs are shown, evenly chosen."""
+"""Largest number of pairs that are shown, evenly spaced."""
 
 SEEN = 0.0005
-"""Least share of the pixels of a class that is named."""
+"""Smallest share of the pixels of a class that is named."""
 
 
 def write_predictions(
@@ -77,7 +77,7 @@ def write_predictions(
 
 
 def _panel(predictor: PairPredictor, pair: Files, out: Path, about: dict[str, Any]) -> Panel:
-    """What went in and what was saved; the note names the largest classes but the first."""
+    """The images and saved files of a pair; the note names the largest classes but the first."""
     info, shares = predictor.info, about["shares"]
     rgb, heat = read_images(pair, predictor.camera)
     thermal = None if heat is None else np.rint(255 * heat).astype(np.uint8)
@@ -104,6 +104,6 @@ def _panel(predictor: PairPredictor, pair: Files, out: Path, about: dict[str, An
 
 
 def _saved(kind: str, out: Path, name: str) -> NDArray[np.uint8] | None:
-    """The pixels of a file that was saved of a pair."""
+    """The pixels of a saved file of a pair; None if it was not saved."""
     path = KINDS[kind].path(out, name)
     return open_image(path) if path.exists() else None

@@ -11,16 +11,16 @@ from samantic.report.figures import disturbance_dots, misalignment_curve
 from samantic.report.pages import interval, percent
 
 NO_ANSWER = "cannot answer"
-"""In the place of a number: the model does not predict under this disturbance."""
+"""Replaces a number: the model does not predict under this disturbance."""
 
 
 class Robustness(NamedTuple):
-    """What to show of the disturbances.
+    """The content of the section on disturbances.
 
     Attributes:
-        note: Words on what was done.
+        note: A text on what was done.
         figures: mIoU by misalignment, and under every other disturbance.
-        means: Header and lines of the means over disturbances; no line where there are none.
+        means: Header and lines of the means over disturbances; no lines if there are none.
         values: Header and lines of every disturbance.
     """
 
@@ -31,7 +31,7 @@ class Robustness(NamedTuple):
 
 
 def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
-    """What to show of the disturbances; None if none was measured, or no pixel has a label.
+    """The section on disturbances; None if none was measured, or no pixel has a label.
 
     Args:
         metrics: Content of metrics.json.
@@ -88,7 +88,7 @@ def _means(summary: dict[str, Any] | None) -> list[list[str]]:
 
 
 def _values(miou: float, disturbed: dict[str, dict[str, Any] | None]) -> list[list[str]]:
-    """Every value with its interval and what was lost."""
+    """Every value with its interval and its change."""
     lines = [["disturbance", "mIoU, %", "95 % interval", "change"]]
     for name, part in disturbed.items():
         if part is None:

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML page on what was measured, with the frames to look at."""
+"""The report of a run: one HTML page with its metrics and its frames."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def write_report(
         out: Folder of the report; its config.yaml is shown if there is one.
         info: The model's options, classes and colours.
         metrics: Content of metrics.json.
-        evaluation: Its frames and its confusion matrix are shown.
-        history: Logged figures of the training; may be empty.
+        evaluation: The evaluation, whose frames and confusion matrix are shown.
+        history: Logged metrics of the training; may be empty.
         similarity: Similarity of the classes at each validation; may be empty.
-        extra: Sections to stand after the classes, such as published figures.
+        extra: Sections after the classes, such as published results.
     """
     config = out / "config.yaml"
     subsets = dict(zip(evaluation.names, evaluation.subsets, strict=True))

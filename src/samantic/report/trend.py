@@ -9,27 +9,27 @@ from typing import Literal, NamedTuple
 Kind = Literal["divergence", "overfit", "plateau", "rising", "unknown"]
 
 TENTHS = 10
-"""Parts of a run, of each of which the median training loss counts."""
+"""Number of parts of a run, each with its median training loss."""
 
 LEAST_LOSSES, LEAST_VALIDATIONS = 2 * TENTHS, 5
-"""Fewer figures say nothing."""
+"""Smallest number of logged losses for a decision."""
 
 GROWN = 1.5
-"""The loss diverges where it ends at more than so many times its lowest part."""
+"""The loss diverges if its last part exceeds its lowest part by more than this factor."""
 
 DROP, GAIN = 0.02, 0.005
-"""mIoU that is lost, and gained, beyond the noise of a validation."""
+"""Smallest loss, and smallest gain, of mIoU that exceed the noise of a validation."""
 
 LATE = 0.3
-"""Share of the validations that has to lie behind a plateau's begin."""
+"""Smallest share of the validations after the start of a plateau."""
 
 
 class Trend(NamedTuple):
-    """What curves say.
+    """The trend of the curves.
 
     Attributes:
-        kind: It.
-        step: Where it began; None where it has no begin.
+        kind: Kind of the trend.
+        step: Step of its start; None if it has no start.
         text: A sentence.
     """
 
@@ -41,8 +41,8 @@ class Trend(NamedTuple):
 def trend_of(history: list[dict[str, float]]) -> Trend:
     """Judge a run by its training loss and the mIoU of its validations.
 
-    With l_1 .. l_10 the medians of the loss in the tenths of the run, and m_1 .. m_n the mIoU of n
-    validations, the best at b:
+    Let l_1 .. l_10 be the medians of the loss in the tenths of the run, and m_1 .. m_n the mIoU of
+    n validations, the best at b:
 
     - divergence: l_10 > 1.5 min l;
     - overfit: every validation of the last quarter, at least two, lies more than 0.02 below m_b,
@@ -51,11 +51,11 @@ def trend_of(history: list[dict[str, float]]) -> Trend:
       after it;
     - rising: anything else.
 
-    The first that holds counts. Fewer than 20 losses show no divergence, and fewer than 5
-    validations nothing else.
+    The first that applies counts. Divergence needs at least 20 losses, overfit and plateau need at
+    least 5 validations.
 
     Args:
-        history: Logged figures in order, each row with a `step`.
+        history: Logged metrics in order, each row with a `step`.
     """
     losses = [(int(row["step"]), row["train/loss"]) for row in history if "train/loss" in row]
     miou = [(int(row["step"]), row["val/miou"]) for row in history if "val/miou" in row]
@@ -70,7 +70,7 @@ def trend_of(history: list[dict[str, float]]) -> Trend:
 
 
 def _tenths(losses: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The last step and the median loss of each tenth of a run; empty of a short one."""
+    """The last step and the median loss of each tenth of a run; empty for a short run."""
     if len(losses) < LEAST_LOSSES:
         return []
     bounds = [round(i * len(losses) / TENTHS) for i in range(TENTHS + 1)]

@@ -42,24 +42,24 @@ def compare(
 ) -> dict[str, Any]:
     """Measure several models on the same pairs of a split.
 
-    Writes comparison.json and report.html, and for every model a folder as `evaluate` does. The
-    differences are to the first model, paired by frame, with a 95 % bootstrap interval.
+    Writes comparison.json and report.html, and for every model a folder as `evaluate` does.
+    Differences to the first model are paired by frame and have a 95 % bootstrap interval.
 
     Args:
-        models: Run folders, model folders or hub ids, of the same classes.
-        split: On what.
+        models: Run folders, model folders or hub ids of models with the same classes.
+        split: Split to measure on.
         out: Folder to write to; None means runs/evaluate/NAME-and-others-DATA-SPLIT.
-        disturbances: Keys of `disturbances.SUITE`, under which the models are measured too.
-        skip_bad: Go on past pairs that cannot be read, and name them.
+        disturbances: Keys of `disturbances.SUITE`; the models are also measured under each of them.
+        skip_bad: Skip pairs that cannot be read, and name them.
         quiet: Print no table.
 
     Returns:
-        The content of comparison.json: `models`, the content of metrics.json by name, and
-        `differences`, by name the difference of mIoU to the first and its interval.
+        The content of comparison.json: `models`, the content of metrics.json by model name, and
+            `differences`, the mIoU difference to the first model and its interval by model name.
 
     Raises:
-        InputError: A model or the data cannot be used, classes differ, two models have one name,
-            or `out` holds another comparison.
+        InputError: A model or the data cannot be used, classes differ, two models have one name, or
+            `out` holds another comparison.
     """
     folders = _named(models)
     _check_classes(folders)
@@ -87,7 +87,7 @@ def compare(
 
 
 def _differences(matrices: dict[str, Tensor]) -> dict[str, Any]:
-    """By name, the difference of each model's mIoU to the first one's, and its interval."""
+    """The difference of each model's mIoU to the first model's, and its interval, by name."""
     first, *others = matrices
     gains = {}
     for name in others:
@@ -112,18 +112,18 @@ def _named(models: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _check_classes(folders: dict[str, Path]) -> None:
-    """Refuse models of different classes."""
+    """Refuse models with different classes."""
     (first, classes), *others = ((name, info_at(f).classes) for name, f in folders.items())
     for name, its in others:
         if problem := difference(classes, its):
             raise InputError(
-                f"{first} and {name}: models of different classes ({problem}); compare models of "
-                "the same, or evaluate each by itself"
+                f"{first} and {name}: models of different classes ({problem}); compare models with "
+                "the same classes, or evaluate each by itself"
             )
 
 
 def _text(comparison: dict[str, Any]) -> str:
-    """What the terminal shows."""
+    """The text for the terminal."""
     models = comparison["models"]
     parts = [scores_table(models)]
     first = next(iter(models))
@@ -146,7 +146,7 @@ def _write_page(
     frames: dict[str, list[Frame]],
     sensors: Collection[str],
 ) -> None:
-    """The models' figures and predictions of the same frames side by side."""
+    """Write a report with the models' metrics and predictions of the same frames side by side."""
     models, info = comparison["models"], info_at(folder)
     names = [{frame.name for frame in kept} for kept in frames.values()]
     common = set.intersection(*names)

@@ -1,4 +1,4 @@
-"""The pairs that a run learns from, is selected by and is reported on."""
+"""The pairs of a run for training, validation and testing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from samantic.spelling import remedy
 def open_splits(
     data: DataConfig, *, camera: Camera = ALIGNED_8_BIT, labelled: bool = True
 ) -> dict[str, PairedFolder]:
-    """The pairs to learn from, to select by and to report on, as far as there are such splits.
+    """Open the splits for training, validation and testing, as far as they are configured.
 
     Args:
-        data: Where they are.
-        camera: What `data` changes in it is changed.
-        labelled: Whether the pairs to learn from have labels.
+        data: Options of the data.
+        camera: Camera to start from; options in `data` override it.
+        labelled: Whether the training pairs have labels.
 
     Raises:
         InputError: A split cannot be used; see `preflight.check_split`.
@@ -53,10 +53,10 @@ def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> Paired
 
 
 def _refuse_missing(missing: dict[str, NoSplitError]) -> None:
-    """Say of all splits at once that they are not there, and how to do without.
+    """Report all missing splits at once, and how to run without them.
 
     Raises:
-        InputError: One is missing.
+        InputError: A split is missing.
     """
     if not missing:
         return

@@ -1,4 +1,4 @@
-"""What is about to be trained, in a few lines."""
+"""A few lines that describe a training before it starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samantic.strings import printable
 def describe(
     network: Network, config: Config, splits: dict[str, PairedFolder], info: ModelInfo
 ) -> str:
-    """What is about to be trained: the network and its parameters by part, data, resolution."""
+    """Describe a training: the network and its parameters by part, the data, the resolution."""
     size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
     lines = [describe_network(network, info), describe_data(splits, size)]
     if info.language is not None:
@@ -26,7 +26,7 @@ def describe(
 
 
 def describe_network(network: Network, info: ModelInfo) -> str:
-    """A network's options, and its parameters by part."""
+    """A network's options, and the number of parameters of each part."""
 
     def count(module: torch.nn.Module, trainable: bool = False) -> int:
         return sum(p.numel() for p in module.parameters() if p.requires_grad or not trainable)
@@ -44,6 +44,6 @@ def describe_network(network: Network, info: ModelInfo) -> str:
 
 
 def describe_data(splits: dict[str, PairedFolder], size: str) -> str:
-    """The pairs of each split, and in which size they are learnt."""
+    """The number of pairs of each split, and the size at which they are trained on."""
     counts = ", ".join(f"{part.split} {len(part)}" for part in splits.values())
     return printable(f"{splits['train'].root}: {counts} {splits['train'].noun}s, {size}")

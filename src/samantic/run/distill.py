@@ -1,4 +1,4 @@
-"""Distil a teacher and a SAM's masks into a compact student, without labels (GoodSAM)."""
+"""Distil a teacher and the masks of a SAM into a compact student, without labels (GoodSAM)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 
 from samantic.config.distill import DistillConfig
 from samantic.config.read import to_yaml
@@ -48,10 +48,10 @@ from samantic.run.student import check_student, student_info, taken_over
 from samantic.strings import of_seed
 
 TEACHER = "teacher"
-"""Folder in the run folder for the model of a teacher that has learnt."""
+"""Folder in the run folder for the model of a teacher that was trained too."""
 
 TARGETS = "targets"
-"""Folder in the run folder for what a frozen teacher teaches, while the run lasts."""
+"""Folder in the run folder for the targets of a frozen teacher; removed at the end of the run."""
 
 
 def distill(
@@ -64,17 +64,18 @@ def distill(
 ) -> dict[str, Any]:
     """Train a student on unlabelled images, and measure it where there are labels.
 
-    Writes the run folder `config.out` as `train` does. A validation split selects the student, else
-    the last state is kept. On a test split teacher and ensemble are measured beside it; without one
-    report.html shows what the student learnt from. The model of a teacher that has learnt stands in
-    `teacher/`.
+    Writes the run folder `config.out` as `train` does. A validation split selects the student;
+    without one the last state is kept. On a test split, teacher and ensemble are measured too.
+    Without a test split, report.html shows the student's training targets. A teacher that was
+    trained too is saved in `teacher/`.
 
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
-        disturbances: Keys of `disturbances.SUITE`, under which the student is evaluated too.
-        quiet: Print nothing but progress bars.
-        line: Line of the terminal for the training's bar, where several runs go on at once.
+        disturbances: Keys of `disturbances.SUITE`; the student is also evaluated under each of
+            them.
+        quiet: Print only progress bars.
+        line: Line of the terminal for the training's bar, where several runs share the terminal.
 
     Returns:
         The content of metrics.json; empty without a test split.
@@ -88,13 +89,13 @@ def distill(
             print(describe_network(job.student, job.info))
             print(describe_data(job.splits, "whole images"))
         if not _fit(job, resume, line):
-            return {}  # the other processes of a distributed run are done here
+            return {}  # a distributed run continues in its first process only
         store_confidence(job.out, job.splits)
         return _finish(job, disturbances, quiet)
 
 
 class _Job(NamedTuple):
-    """What a distillation works with; the masks are of the splits to learn from and to report."""
+    """The parts of a distillation; `masks` are those of the training and test splits."""
 
     config: DistillConfig
     splits: dict[str, PairedFolder]
@@ -150,7 +151,7 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
 
 
 def _fit(job: _Job, resume: bool, line: int) -> bool:
-    """Train; return whether this is the process that goes on."""
+    """Train; return whether this process continues with the evaluation."""
     config, workers = job.config, job.config.data.workers
     known: Callable[..., Any] = job.masks["train"]
     if not job.joint:
@@ -181,9 +182,9 @@ def _fit(job: _Job, resume: bool, line: int) -> bool:
 
 
 def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, Any]:
-    """Evaluate the student beside its teacher; without a test split, show what it learnt from."""
+    """Evaluate student and teacher; without a test split, show the student's training targets."""
     config, data = job.config, job.config.data
-    shutil.rmtree(job.out / TARGETS, ignore_errors=True)  # made anew if the run is resumed
+    shutil.rmtree(job.out / TARGETS, ignore_errors=True)  # a resumed run computes them again
     teacher = Teacher(*load_model(job.out / TEACHER)) if job.joint else job.teacher
     masks = job.masks["train" if data.test is None else "test"]
     ensemble = Ensemble(teacher, masks, config.loss, choose_device())
@@ -207,10 +208,10 @@ def _finish(job: _Job, disturbances: Sequence[str], quiet: bool) -> dict[str, An
 
 
 def _keep_targets(job: _Job) -> KeptTargets:
-    """The targets of a teacher that does not learn, computed once.
+    """The targets of a frozen teacher, computed once.
 
-    They lie in the run folder, where targets computed with other options are removed, or in the
-    folder that runs share, where targets computed with other options keep their own folder.
+    They lie in the run folder or in a folder that runs share. In the run folder, targets computed
+    with other options are removed; in the shared folder, they keep their own subfolder.
     """
     config, masks = job.config, job.masks["train"]
     made = _made(job)
@@ -227,7 +228,7 @@ def _keep_targets(job: _Job) -> KeptTargets:
 
 
 def _made(job: _Job) -> dict[str, Any]:
-    """All that targets depend on besides the images and their masks, as JSON has it."""
+    """All settings, besides images and masks, on which the targets depend; values fit JSON."""
     loss, teacher = asdict(job.config.loss), job.teacher.info
     return {
         "classes": job.info.classes,

@@ -1,4 +1,4 @@
-"""The range of a model's confidence on its own validation split, stored with it."""
+"""The range of a model's confidence on its own validation split, stored with the model."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from samantic.predict.prediction import Prediction
 from samantic.predict.predictor import Predictor, load
 
 FRAMES = 40
-"""At most so many frames are predicted for it, evenly chosen."""
+"""Largest number of frames, evenly spaced, that are predicted for the range."""
 
 
 def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
-    """Store in a model's config.json where the mean confidence of a frame of its own kind lies.
+    """Store the range of a frame's mean confidence on the model's own kind of data in config.json.
 
-    It is measured on the validation split, or on the training split where there is none: what a
-    model has learnt by heart it is surer of than of the next image of the same kind. One frame says
-    nothing, and then nothing is stored.
+    The range is measured on the validation split, or on the training split if there is none: a
+    model is more confident on its training images than on new ones. With fewer than two frames
+    nothing is stored.
 
     Args:
         folder: Run folder.
         splits: `train`, and `val` if there is one.
     """
     if not (folder / "model" / CONFIG).is_file():
-        return  # the run was stopped before a model was kept, and had no step left
+        return  # the run was stopped before a model was saved
     predictor = load(folder)
     found = confidence_range(predictor, splits.get("val", splits["train"]).files)
     if found is not None and predictor.folder is not None:
@@ -41,10 +41,10 @@ def store_confidence(folder: Path, splits: dict[str, PairedFolder]) -> None:
 
 
 def confidence_range(predictor: Predictor, files: Sequence[Files]) -> tuple[float, float] | None:
-    """Where the mean confidence of the next frame lies, by an even choice of `FRAMES` of these.
+    """The range of the next frame's mean confidence, from `FRAMES` evenly spaced frames.
 
     Returns:
-        Lowest and highest; None where fewer than two can be predicted.
+        Lowest and highest value; None if fewer than two frames can be predicted.
     """
     chosen = even_places(len(files), FRAMES)
     answers = predictor.predict_each(read_pair(files[p], predictor.camera) for p in chosen)
@@ -53,10 +53,10 @@ def confidence_range(predictor: Predictor, files: Sequence[Files]) -> tuple[floa
 
 
 def prediction_interval(means: Sequence[float]) -> tuple[float, float]:
-    """Where the next value lies in 95 of 100 cases, if log-odds are normally distributed.
+    """95 % prediction interval for the next value, if log-odds are normally distributed.
 
-    m +- t s sqrt(1 + 1/n), with mean m and standard deviation s of the n log-odds, and the 97.5 %
-    quantile t of Student's distribution with n - 1 degrees of freedom.
+    m +- t s sqrt(1 + 1/n) in log-odds, with mean m and standard deviation s of the n log-odds, and
+    the 97.5 % quantile t of Student's distribution with n - 1 degrees of freedom.
 
     Args:
         means: n >= 2 values in 0..1.

@@ -1,4 +1,4 @@
-"""A few steps of a training, to estimate the memory and time of all of it; nothing is kept."""
+"""A few steps of a training, to estimate the memory and time of the whole; nothing is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 import torch
 
 from samantic.config.train import Config, TrainConfig
@@ -24,24 +24,24 @@ from samantic.models.devices import available_gpus
 from samantic.run.train import lessons, prepare
 
 STEPS, WARM = 4, 1
-"""Steps that are measured, and those before them, in which memory is taken for the first time."""
+"""Number of measured steps, and of steps before them, in which memory is first allocated."""
 
 SECONDS = 10.0
-"""So long the loading of pairs is measured at most."""
+"""Longest time in seconds for which the loading of pairs is measured."""
 
 FULL, EMPTY = 0.85, 0.4
-"""Shares of a device's memory: beyond the first a step is too large, below the second small."""
+"""Shares of a device's memory: above the first a step is too large, below the second small."""
 
 
 class Need(NamedTuple):
-    """Memory of a step by its pairs, from a step with one pair.
+    """Memory of a step as a function of its pairs, estimated from a step with one pair.
 
-    What a step adds grows with the pairs, but for the gradients and AdamW's two moments, which are
-    three float32 numbers for each trained weight.
+    The memory that a step adds grows with the pairs, except for the gradients and AdamW's two
+    moments: three float32 numbers for each trained weight.
 
     Attributes:
-        fixed: Bytes without a pair: libraries, weights, gradients and moments.
-        pair: Bytes of a pair.
+        fixed: Bytes without pairs: libraries, weights, gradients and moments.
+        pair: Bytes for each pair.
     """
 
     fixed: int
@@ -49,12 +49,12 @@ class Need(NamedTuple):
 
     @classmethod
     def of(cls, before: int, peak: int, trained: int) -> Need:
-        """From the bytes before the step and at its peak, and the number of trained weights."""
+        """Estimate from the bytes before and at the peak of a step, and the trained weights."""
         fixed = min(before + 12 * trained, peak)
         return cls(fixed, peak - fixed)
 
     def at(self, batch: int) -> int:
-        """Bytes at the peak of a step whose passes see so many pairs."""
+        """Bytes at the peak of a step with `batch` pairs in each pass."""
         return self.fixed + batch * self.pair
 
 
@@ -62,16 +62,16 @@ class Measured(NamedTuple):
     """What a step of a training needs.
 
     Attributes:
-        steps: Of the whole training.
-        seconds: Of a step, the loading of its pairs apart.
+        steps: Number of steps of the whole training.
+        seconds: Duration of a step, without the loading of its pairs.
         peak: Bytes of memory at the peak of a step: of the GPU, else of the whole process.
-        total: Bytes of memory that there are.
-        pairs: Of a step, on a device.
-        loaded: Pairs that the loading processes give in a second.
-        workers: Processes that load.
-        device: Where it was measured.
-        need: What memory is estimated to grow with.
-        fits: Whether the steps were done; else `seconds` and `peak` are estimates.
+        total: Bytes of memory of the device.
+        pairs: Pairs in a step on one device.
+        loaded: Pairs that the loading processes deliver in a second.
+        workers: Number of loading processes.
+        device: Device of the measurement.
+        need: The estimate of memory by pairs.
+        fits: Whether the steps were completed; if not, `seconds` and `peak` are estimates.
     """
 
     steps: int
@@ -87,19 +87,19 @@ class Measured(NamedTuple):
 
     @property
     def hours(self) -> float:
-        """Of the whole training, without its validations."""
+        """Hours of the whole training, without its validations."""
         return self.steps * max(self.seconds, self.pairs / self.loaded) / 3600
 
 
 def dry_run(config: Config) -> Measured:
-    """Do a few steps of a training, print what they need and what to change, and keep nothing.
+    """Run a few steps of a training, print what they need and what to change, and keep nothing.
 
-    The first step has one pair. Where the estimate from it exceeds the memory that there is, no
-    other follows: a system that runs out of memory ends programs without a word.
+    The first step has one pair. If the estimate from it exceeds the available memory, no other step
+    follows, because a system that runs out of memory ends programs without a message.
 
     Raises:
         InputError: The data, the base or an option cannot be used.
-        StoppedError: Memory runs out; the line says what needs less of it.
+        StoppedError: Memory runs out; the line says which options reduce its use.
     """
     job = prepare(config, resume=False, quiet=False, dry=True)
     task, source = lessons(job)
@@ -124,7 +124,7 @@ def dry_run(config: Config) -> Measured:
 
 
 def _measure(task: L.LightningModule, source: Source, options: TrainConfig) -> _Meter:
-    """Do the first steps of a training."""
+    """Run the first steps of a training."""
     meter = _Meter()
     with TemporaryDirectory() as folder, suppress(_EnoughError):
         fit(task, Path(folder), options, source, None, [meter])
@@ -132,17 +132,17 @@ def _measure(task: L.LightningModule, source: Source, options: TrainConfig) -> _
 
 
 def _need(meter: _Meter, task: L.LightningModule) -> Need:
-    """The estimate of memory, from the measured steps of one pair."""
+    """Estimate the memory from the measured steps of one pair."""
     trained = sum(p.numel() for p in task.parameters() if p.requires_grad)
     return Need.of(meter.before, meter.peak, trained)
 
 
 class _EnoughError(Exception):
-    """The steps are measured."""
+    """The measurement is complete."""
 
 
 class _Meter(L.Callback):
-    """Time and memory of the first steps, after which it ends the training."""
+    """Measures time and memory of the first steps, and then ends the training."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -150,7 +150,7 @@ class _Meter(L.Callback):
 
     @property
     def middle(self) -> float:
-        """The median of the steps' seconds."""
+        """The median duration of the steps in seconds."""
         return sorted(self.seconds)[len(self.seconds) // 2]
 
     def on_train_batch_start(
@@ -166,7 +166,7 @@ class _Meter(L.Callback):
     ) -> None:
         if not ends_step(trainer, index):
             return
-        peak = peak_of(pl_module.device)  # waits for a GPU
+        peak = peak_of(pl_module.device)  # this waits for a GPU
         self.seconds.append(perf_counter() - self.start)
         if trainer.global_step > min(WARM, trainer.max_steps - 1):
             self.peak = max(self.peak, peak)
@@ -176,7 +176,7 @@ class _Meter(L.Callback):
 
 
 def _load(source: Source, options: TrainConfig) -> float:
-    """Pairs that are loaded in a second, after the first batch of each process."""
+    """Pairs that are loaded in a second, measured after the first batch of each process."""
     count, first = 0, max(1, source.workers)
     draws = Draws(len(source), options.batch_size, options.seed, 10_000)
     batches = iter(train_loader(source, draws))
@@ -211,7 +211,7 @@ def _facts(found: Measured) -> list[str]:
 
 
 def changes(found: Measured, options: TrainConfig) -> list[str]:
-    """What to change in a training for the device that it was measured on."""
+    """Changes to the options that suit the device of the measurement, a line each."""
     lines, share = [], found.peak / found.total
     if share > FULL:
         half = -(-options.batch_size // 2)
@@ -223,7 +223,7 @@ def changes(found: Measured, options: TrainConfig) -> list[str]:
         if not options.checkpointing:
             lines.append("train.checkpointing true: less memory, about a third more time")
     elif share < EMPTY and options.accumulate > 1:
-        lines.append("train.accumulate 1 and a larger train.batch_size: there is memory for it")
+        lines.append("train.accumulate 1 and a larger train.batch_size: the memory is large enough")
     if found.loaded < found.pairs / found.seconds:
         cores = os.cpu_count() or 1
         wanted = max(1, round(found.workers * found.pairs / found.seconds / found.loaded))
@@ -240,15 +240,15 @@ def changes(found: Measured, options: TrainConfig) -> list[str]:
 
 
 def forget_peak(device: torch.device) -> None:
-    """Let `peak_of` count from now on."""
+    """Reset the peak that `peak_of` returns."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")  # Linux then counts VmHWM anew
+        Path("/proc/self/clear_refs").write_text("5")  # Linux then resets VmHWM
 
 
 def peak_of(device: torch.device) -> int:
-    """Bytes at the peak since `forget_peak`: of a GPU, else of this process."""
+    """Peak memory in bytes since `forget_peak`: of a GPU, else of this process."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device))

@@ -1,4 +1,4 @@
-"""Teacher, ensemble and student on the same images."""
+"""Teacher, ensemble and student measured on the same images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from samantic.report.pictures import Panel
 from samantic.run.lessons import lesson_panel
 
 SHOWN = 8
-"""Images in the report with what was learnt from them."""
+"""Number of images in the report with their training targets."""
 
 NOTE = (
     "The teacher as it predicts the windows of an image; the ensemble, which is the teacher "
@@ -44,25 +44,25 @@ NAMES = {
     "ensemble": "ensemble",
     "student": "student",
 }
-"""What is measured, and how tables call it."""
+"""The measured parts, and their names in tables."""
 
 REFERENCES = {"teacher": "to the teacher", "whole": "to the teacher, whole"}
-"""What the others are compared with, and how tables call the differences."""
+"""The parts with which others are compared, and the headings of these differences."""
 
 
 def compare_with_teacher(
     ensemble: Ensemble, info: ModelInfo, dataset: PairedFolder, evaluation: Evaluation
 ) -> tuple[dict[str, Any], list[Section]]:
-    """Measure teacher and ensemble on the labelled pairs that the student was evaluated on.
+    """Measure teacher and ensemble on the labelled pairs on which the student was evaluated.
 
-    A teacher of panoramas, which teaches in windows, is measured on whole ones too, since that is
-    what could be done without a student.
+    A teacher of panoramas teaches in windows. It is measured on whole panoramas too, since a user
+    without a student would use it so.
 
     Args:
         ensemble: Teacher and masks.
         info: Classes and colours.
         dataset: The pairs.
-        evaluation: The student's.
+        evaluation: The student's evaluation.
 
     Returns:
         The key `distillation` of metrics.json, and a section of the report.
@@ -90,7 +90,7 @@ def compare_with_teacher(
 
 
 def _undivided(ensemble: Ensemble) -> Predictor | None:
-    """The teacher of panoramas as it answers to whole ones; None where it sees no windows."""
+    """The teacher of panoramas on whole images; None if it does not teach in windows."""
     if ensemble.masks.window is None:
         return None
     teacher, device = ensemble.teacher, str(ensemble.device)
@@ -98,7 +98,7 @@ def _undivided(ensemble: Ensemble) -> Predictor | None:
 
 
 def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedFolder) -> None:
-    """Write report.html of a run without labels: what the student learnt from, and its answer.
+    """Write report.html of a run without labels: training targets and the student's predictions.
 
     Args:
         out: Run folder.
@@ -121,7 +121,7 @@ def write_lessons(out: Path, info: ModelInfo, ensemble: Ensemble, pairs: PairedF
 
 
 def _rows(content: dict[str, Any]) -> dict[str, list[str]]:
-    """Cells of each: mIoU in per cent, and its differences to the references."""
+    """The cells of each part: mIoU in per cent, and its differences to the references."""
     rows = {}
     for name, title in NAMES.items():
         if (part := content.get(name)) is None:
@@ -140,13 +140,13 @@ def _gain_cells(gain: dict[str, Any] | None) -> list[str]:
 
 
 def _titles(content: dict[str, Any], interval: str) -> list[str]:
-    """The header of the differences' columns."""
+    """The headings of the columns with differences."""
     titles = [REFERENCES[reference] for reference in content["differences"]]
     return [word for title in titles for word in (title, interval)]
 
 
 def distillation_table(metrics: dict[str, Any]) -> str:
-    """What the terminal shows of the key `distillation` of metrics.json."""
+    """The table of the key `distillation` of metrics.json for the terminal."""
     content = metrics["distillation"]
     titles = {"mIoU %": ["", "95 %", *_titles(content, "95 %")]}
     return "\n".join(in_columns(titles | _rows(content)))
@@ -160,12 +160,12 @@ def _unlabelled(sample: Sample, labels: Tensor) -> Frame:
 
 
 def _step(count: int) -> int:
-    """Every how many images one is shown."""
+    """Interval between the images that are shown."""
     return -(-count // SHOWN)
 
 
 def _count_confident(answer: Answer, truth: Tensor) -> Tensor:
-    """Labelled pixels; those of the confident part; those of them that are right."""
+    """Number of labelled pixels, of confident ones among them, and of correct ones among these."""
     labelled = truth != IGNORE
     inside = labelled & (answer.confident != IGNORE)
     right = inside & (answer.confident == truth)

@@ -34,11 +34,11 @@ from samantic.runtime.load import find, is_exported, load
 from samantic.strings import file_name, printable
 
 EVEN, EXTREMES = 16, 12
-"""Evenly spaced frames, worst frames and best frames in a report."""
+"""Numbers of evenly spaced, worst and best frames in a report."""
 
 
 Companions = Callable[[PairedFolder, Evaluation], tuple[dict[str, Any], list[Section]]]
-"""What else is measured on the pairs of an evaluation: keys for metrics.json, and what to show."""
+"""Further measurements on the pairs of an evaluation: keys for metrics.json, report sections."""
 
 
 def evaluate(
@@ -58,14 +58,14 @@ def evaluate(
 
     Args:
         model: Run folder, model folder, hub id or exported file.
-        split: On what.
-        out: Folder to write to; None means runs/evaluate/NAME-DATA-SPLIT, DATA being the name of
+        split: Split to measure on.
+        out: Folder to write to; None means runs/evaluate/NAME-DATA-SPLIT, where DATA is the name of
             the data set's folder.
-        disturbances: Keys of `disturbances.SUITE`, under which the model is measured too.
-        skip_bad: Go on past pairs that cannot be read, and name them.
+        disturbances: Keys of `disturbances.SUITE`; the model is also measured under each of them.
+        skip_bad: Skip pairs that cannot be read, and name them.
         seed: Seed of the training, for the record.
         quiet: Print no table.
-        companions: What else to measure on the same pairs.
+        companions: Further measurements on the same pairs.
 
     Returns:
         The content of metrics.json.
@@ -100,9 +100,9 @@ def measure(
     companions: Companions | None = None,
     made: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], Evaluation]:
-    """Measure a model on a settled split and write what was measured; see `evaluate`.
+    """Measure a model on a settled split and write the results; see `evaluate`.
 
-    `made` is what `out` should say that the figures were made from.
+    If `made` is given, `out` records it as what the results were made from.
     """
     predictor = load(
         folder,
@@ -129,7 +129,7 @@ def measure(
         write_card(folder, info, metrics)
     history, matrices = read_history(out), read_similarity(out / "similarity.npz")
     write_report(out, info, metrics, evaluation, history, matrices, sections)
-    write_json(out / "metrics.json", metrics)  # last of all: a run that has it is complete
+    write_json(out / "metrics.json", metrics)  # written last: a run with this file is complete
     return metrics, evaluation
 
 
@@ -141,10 +141,10 @@ def _predict_all(
     skip_bad: bool,
     features: bool,
 ) -> Evaluation:
-    """Predict the pairs of a split and count.
+    """Predict the pairs of a split and count confusions.
 
     Raises:
-        InputError: Disturbances are asked of an exported file.
+        InputError: Disturbances are requested for an exported file.
     """
     kept: Any = {"pictures": EVEN, "extremes": EXTREMES, "skip_bad": skip_bad}
     if not isinstance(predictor, ExportedModel):
@@ -157,7 +157,7 @@ def _predict_all(
 
 
 def _published(metrics: dict[str, Any]) -> list[Section]:
-    """The published table of the data set and its bars, if there is one."""
+    """The data set's table of published results and its chart, if there is one."""
     rows = with_ours(metrics)
     if rows is None:
         return []
@@ -170,7 +170,7 @@ def _published(metrics: dict[str, Any]) -> list[Section]:
 
 
 def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
-    """What the terminal shows."""
+    """The text for the terminal."""
     parts = [scores_table({"all": metrics, **metrics["per_subset"]}), means_table(metrics)]
     if metrics["tta"]:
         parts.append(tta_line(metrics))
@@ -183,7 +183,7 @@ def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
     if metrics["unlabelled"]:
         count = pair_count(metrics["unlabelled"], sensors)
         parts.append(
-            f"no pixel of {count} of {metrics['frames']} has a label: nothing is measured of them"
+            f"no pixel of {count} of {metrics['frames']} has a label: these frames are not measured"
         )
     for name, problem in metrics["skipped"].items():
         parts.append(printable(f"skipped {name}: {problem}"))
@@ -191,10 +191,10 @@ def _text(metrics: dict[str, Any], sensors: Collection[str]) -> str:
 
 
 def model_name(folder: Path) -> str:
-    """What to call a model: its run folder's name, or its own."""
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." is no name, a link is one
+    """The name of a model: that of its run folder, or its own."""
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  # "." has no name; keep a link's name
     if is_exported(folder):
         return folder.name
-    if folder.parent.name == "snapshots":  # of the hub's files that are kept: models--OWNER--NAME
+    if folder.parent.name == "snapshots":  # the hub's cache: models--OWNER--NAME/snapshots/...
         return folder.parent.parent.name.rpartition("--")[2]
     return folder.parent.name if folder.name == "model" else folder.name

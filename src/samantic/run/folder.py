@@ -1,8 +1,8 @@
 """When a run folder may be written to, and when a stopped run may be resumed in it.
 
-A resumed run is the run that was begun: its data, their content, its classes and every option that
-decides what is learnt must be those it began with. What only says how long, where and on what it
-computes may change.
+A resumed run must be the same run: its data and their content, its classes, and every option that
+affects what is learnt must equal those at its start. Options that only affect duration, place or
+device may change.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ MAY_CHANGE = frozenset(
         "train.validations",
     }
 )
-"""Keys of a configuration that may differ from those that a run began with."""
+"""Keys of a configuration that may change when a run is resumed."""
 
 RESULTS = ("metrics.json", "comparison.json", "summary.json", "report.html")
-"""Files that a run ends with, or that evaluations and predictions are made of."""
+"""Files that a finished run holds, or that evaluations and predictions write."""
 
 Inputs = dict[str, dict[str, str]]
-"""What a run learns from: digests by name, of the pairs by split, and of models, text and masks."""
+"""Digests of a run's inputs by name: of pairs by split, and of models, texts and masks."""
 
 
 def claim(out: Path, resume: bool) -> None:
-    """Refuse to overwrite a run or the results of another verb, and to resume what is not there.
+    """Refuse to overwrite a run or another verb's results, or to resume a run that is not there.
 
     Raises:
-        InputError: It is so.
+        InputError: One of these is the case.
     """
     there = bool(checkpoints(out))
     if there and not resume:
@@ -68,14 +68,14 @@ def claim(out: Path, resume: bool) -> None:
     if resume and not there:
         raise InputError(f"{out}: no last.ckpt to resume from; start without --resume")
     if not there and (out / "config.yaml").exists():
-        tell(f"{out}: a run was begun here, and ended before its first save; it begins anew")
+        tell(f"{out}: a run started here and ended before its first save; it starts again")
 
 
 def check_config(out: Path, config: Config | DistillConfig) -> None:
-    """Refuse to resume a run whose options differ in more than `MAY_CHANGE`.
+    """Refuse to resume a run whose options differ in keys other than `MAY_CHANGE`.
 
     Raises:
-        InputError: They do; it names the keys.
+        InputError: The options differ; the message names the keys.
     """
     before = read_any_config(out / "config.yaml")
     if type(before) is not type(config):
@@ -86,12 +86,12 @@ def check_config(out: Path, config: Config | DistillConfig) -> None:
         first = differ[0]
         raise InputError(
             f"{out}: the run was started with other {', '.join(differ)} ({first} {old.get(first)}, "
-            f"now {new[first]}); resume it with what is in its config.yaml, or give another --out"
+            f"now {new[first]}); resume it with its own config.yaml, or give another --out"
         )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values by their whole key, as `data.root`; lists and tuples alike, folders in full."""
+    """Values by their whole key, such as `data.root`; tuples become lists, paths absolute."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
@@ -109,9 +109,9 @@ def _listed(value: Any) -> Any:
 
 
 def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
-    """A digest of the content of every pair's files; twice as often listed is another digest.
+    """Digests of the content of every pair's files; a pair that is listed twice has another digest.
 
-    Where the thermal camera looks is of the content too: a rig may be a file.
+    The rig belongs to the content, because it may come from a file.
     """
     found: Inputs = {}
     for key, pairs in splits.items():
@@ -126,9 +126,9 @@ def data_inputs(splits: Mapping[str, PairedFolder]) -> Inputs:
 
 
 def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
-    """Record the inputs of a run, or refuse to resume a run of other inputs.
+    """Record the inputs of a run, or refuse to resume a run with other inputs.
 
-    The pairs to report on may be others, and so may what the model that it started from is now.
+    The test pairs and the model from which the run started may change.
 
     Raises:
         InputError: The content of the data, the base, the teacher or the masks has changed.
@@ -141,10 +141,10 @@ def keep_inputs(out: Path, inputs: Inputs, resume: bool) -> None:
 
 
 def check_inputs(out: Path, inputs: Inputs) -> None:
-    """Refuse a run folder of other inputs; what one of an earlier version does not tell may be any.
+    """Refuse a run folder with other inputs; those that an older version did not record may differ.
 
     Raises:
-        InputError: Something has changed; it names the first.
+        InputError: An input has changed; the message names the first.
     """
     if not (out / INPUTS).exists():
         return

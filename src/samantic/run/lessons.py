@@ -1,4 +1,4 @@
-"""What a student learns from, image by image: teacher, masks, and both together."""
+"""The training targets of a student, image by image: teacher, masks, and their ensemble."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from samantic.predict.info import ModelInfo
 from samantic.report.pictures import Panel, Picture, labels_picture, picture
 
 STRENGTH = 0.6
-"""Share of a mask's colour; the rest is the image."""
+"""Opacity of a mask's colour over the image."""
 
 
 def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
@@ -25,7 +25,7 @@ def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
 
     Args:
         frame: The image, and the student's prediction.
-        answer: What teacher and ensemble say of it.
+        answer: The predictions of teacher and ensemble.
         info: Classes and colours.
     """
 
@@ -49,12 +49,12 @@ def lesson_panel(frame: Frame, answer: Answer, info: ModelInfo) -> Panel:
 def painted(
     pixels: NDArray[np.uint8], masks: Sequence[Tensor], corners: Sequence[Corner]
 ) -> NDArray[np.uint8]:
-    """Masks in random colours over an image, the smallest on top.
+    """Draw masks in random colours over an image, the smallest on top.
 
     Args:
         pixels: (H, W, 3).
-        masks: (M_i, h, w) bool, of windows.
-        corners: Where the windows begin.
+        masks: (M_i, h, w) bool for each window i.
+        corners: Upper left corners of the windows.
     """
     photo = torch.from_numpy(pixels.astype(np.float32))
     image = photo.clone()

@@ -1,4 +1,4 @@
-"""One training at a time in a run folder."""
+"""A lock for a run folder: one training at a time."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from samantic.files import is_alive, remove_leftovers
 
 LOCK = ".lock"
 BEAT, STALE = 20.0, 120.0
-"""Seconds between two signs of life in a lock, and after how long without one it counts no more,
-where its process belongs to another machine; ids of processes tell on one machine alone."""
+"""Seconds between two updates of a lock, and the age from which a lock of another machine is
+ignored. Process ids are valid on one machine only, so another machine's lock is judged by age."""
 
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Keep other trainings out of a run folder, and remove what killed ones left there.
+    """Keep other trainings out of a run folder, and remove temporary files that killed ones left.
 
-    Of a distributed training, the first process locks for all.
+    In a distributed training, the first process holds the lock for all.
 
     Raises:
-        InputError: Another training is at work there.
+        InputError: Another training is running there.
     """
     if getattr(rank_zero_only, "rank", 0):
         yield
@@ -51,7 +51,7 @@ def locked(out: Path) -> Iterator[None]:
             if _read(file) == ours:
                 path.unlink()
         if new:
-            with suppress(OSError):  # holds something
+            with suppress(OSError):  # the folder is not empty
                 out.rmdir()
 
 
@@ -59,7 +59,7 @@ def _take(path: Path, ours: dict[str, Any]) -> None:
     """Write this process into a lock.
 
     Raises:
-        InputError: It is another's that is alive.
+        InputError: The lock belongs to another running process.
     """
     with _opened(path) as file:
         owner = _read(file)
@@ -75,13 +75,13 @@ def _take(path: Path, ours: dict[str, Any]) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[str]]:
-    """The lock, which no other process opens at the same time; created if there is none."""
+    """The open lock file, created if it is missing; no other process opens it at the same time."""
     while True:
         with path.open("a+", encoding="utf-8") as file:
-            with suppress(OSError):  # a file system without locks; the window is short
+            with suppress(OSError):  # a file system without locks: two processes rarely meet here
                 fcntl.flock(file, fcntl.LOCK_EX)
             there = path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino
-            if there:  # and not removed in the meantime
+            if there:  # and the file was not removed in the meantime
                 yield file
                 return
 
@@ -97,13 +97,13 @@ def _read(file: IO[str]) -> dict[str, Any] | None:
 
 
 def _process() -> dict[str, Any]:
-    """This process; its start tells it from a later one of the same number."""
+    """This process; its start time distinguishes it from a later process with the same id."""
     number = os.getpid()
     return {"process": number, "machine": socket.gethostname(), "start": _start(number)}
 
 
 def _start(process: int) -> str | None:
-    """The start time of a process, as Linux writes it; None if it is not known."""
+    """The start time of a process, as Linux writes it; None if it is unknown."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
@@ -119,7 +119,7 @@ def _lives(owner: dict[str, Any], path: Path) -> bool:
 
 
 def _beat(path: Path, ended: threading.Event) -> None:
-    """Give signs of life until the end."""
+    """Update the lock at intervals until `ended` is set."""
     while not ended.wait(BEAT):
         with suppress(OSError):
             os.utime(path)

@@ -1,4 +1,4 @@
-"""A trained model on the model hub: its weights, config.json, and a card that says what it is."""
+"""Upload a trained model to the model hub: weights, config.json and a model card."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from samantic.predict.model_folder import CARD, SHIPPED, TEXT, WEIGHTS, card_tex
 from samantic.strings import code, escaped
 
 CONFIGURATION, METRICS = "config.yaml", "metrics.json"
-"""Of the run folder that a model is in."""
+"""Files of the run folder that are uploaded with its model."""
 
 
 class Pushed(NamedTuple):
-    """Where a model is on the hub."""
+    """The place of a model on the hub."""
 
     url: str
     commit: str
@@ -32,18 +32,18 @@ class Pushed(NamedTuple):
 def push(
     name_or_path: str | Path, repository: str, *, private: bool = False, base: str | None = None
 ) -> Pushed:
-    """Put a trained model on the hub, in one commit; a repository that is not there is made.
+    """Upload a trained model in one commit; a missing repository is created.
 
-    Token and address are those of huggingface_hub: `hf auth login` or HF_TOKEN, and HF_ENDPOINT.
+    huggingface_hub gives token and address: `hf auth login` or HF_TOKEN, and HF_ENDPOINT.
 
     Args:
-        name_or_path: Run folder, model folder or a model that ships.
+        name_or_path: Run folder, model folder or a shipped model.
         repository: owner/name.
-        private: Make the repository a private one.
-        base: Hub id of the base, where the model was trained on a folder with the same files.
+        private: Make the repository private.
+        base: Hub id of the base, if the model was trained on a folder with the same files.
 
     Raises:
-        InputError: There is no such model, others could not load it, or the hub refuses.
+        InputError: There is no such model, other users could not load it, or the hub refuses it.
     """
     repository = repository.removeprefix(SCHEME)
     if REPOSITORY.fullmatch(repository) is None:
@@ -54,10 +54,10 @@ def push(
 
 
 def contents(folder: Path, repository: str, base: str | None = None) -> dict[str, Path | bytes]:
-    """What is uploaded of a model folder, by name; nothing in it names a place of this machine.
+    """The files to upload for a model folder, by name; none contains a path of this machine.
 
     Raises:
-        InputError: It is malformed, or others could not load it.
+        InputError: The folder is malformed, or other users could not load the model.
     """
     values = read_json(folder / CONFIG, MIB)
     info_of(values, str(folder / CONFIG), "the one saved with the weights")
@@ -74,10 +74,10 @@ def contents(folder: Path, repository: str, base: str | None = None) -> dict[str
 
 
 def _make_public(values: dict[str, Any], folder: Path, base: str | None) -> None:
-    """Put names in place of paths; the base must be one that others have.
+    """Replace paths by names; the base must be available to other users.
 
     Raises:
-        InputError: The model needs its base, which is a folder here.
+        InputError: The model needs its base, which is a folder on this machine.
     """
     known = values["model"]["base"]
     if base is not None:
@@ -102,7 +102,7 @@ def _is_place(text: str) -> bool:
 
 
 def _card(folder: Path, info: ModelInfo, repository: str) -> str:
-    """The model card: of a run anew, with its recipe; else the folder's own; each with terms."""
+    """The model card with its terms: made anew with the recipe for a run, else the folder's own."""
     run = folder.parent
     if folder.parent == SHIPPED or not (run / CONFIGURATION).is_file():
         text = read_text(folder / CARD, "card") if (folder / CARD).is_file() else card_text(info)
@@ -118,7 +118,7 @@ def _card(folder: Path, info: ModelInfo, repository: str) -> str:
 
 
 def _recipe(run: Path) -> str:
-    """The configuration of a run, without places of this machine."""
+    """The configuration of a run, without paths of this machine."""
     values = read_yaml(run / CONFIGURATION, "configuration")
     values.pop("out", None)
     public = yaml.safe_dump(_without_places(values), sort_keys=False, allow_unicode=True)
@@ -134,7 +134,7 @@ def _without_places(value: Any, key: str = "") -> Any:
 
 
 def _terms(info: ModelInfo) -> str:
-    """What is known of the terms of data and base."""
+    """The known terms of data and base."""
     lines = []
     spec = next((s for s in CATALOG.values() if s.title == info.dataset and s != PAIRS), None)
     if spec is None:
@@ -146,12 +146,12 @@ def _terms(info: ModelInfo) -> str:
             f"- Base: {code(info.model.base)}, under the terms of its own card; it is not in this "
             "repository."
         )
-    lines.append("- Whoever publishes this model answers for the right to do so.")
+    lines.append("- Whoever publishes this model is responsible for the right to do so.")
     return "\n".join(["## Terms\n", *lines, ""])
 
 
 def _upload(files: dict[str, Path | bytes], repository: str, private: bool) -> Pushed:
-    """One commit.
+    """Upload the files in one commit.
 
     Raises:
         InputError: The hub does not answer, or refuses.

@@ -1,4 +1,4 @@
-"""What a model is measured on: labelled pairs, whose classes meet the model's by their names."""
+"""The labelled pairs on which a model is measured; their classes match the model's by name."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from samantic.runtime.load import info_at
 
 
 class Split(NamedTuple):
-    """What a model is evaluated on.
+    """A split on which a model is evaluated, and the settings of the evaluation.
 
     Attributes:
         root: Folder of the data set.
-        layout: How files lie in it, or its data card.
+        layout: Layout of its files, or its data card.
         name: Name of the split.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame
-            or LOW,HIGH.
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        panorama: Whether images go all around, and are predicted without a seam at their left and
-            right edge; None means as the data card says, or else the first model.
-        mapping: The model's class by the data's, where names differ; "" for one that does not
-            count.
-        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
-            are, None means as in the model's evaluation after training.
+        thermal_scaling: 8-bit, frame or LOW,HIGH, if thermal values have another unit than in
+            training.
+        rig: resize, or a calibration file, if the cameras are mounted differently than in training.
+        panorama: Whether images cover 360 degrees and are predicted across their left and right
+            edges; None means as the data card says, or else the first model.
+        mapping: The model's class by the data's class, where names differ; "" for a class that is
+            ignored.
+        size: Short side in pixels to which images are resized for the network; 0 does not resize,
+            None means as in the model's evaluation after training.
         tta: Test-time augmentation of the model: flip, scales or all.
-        frames: At most so many pairs, evenly chosen; None means all.
+        frames: Largest number of pairs, evenly spaced; None means all.
         thermal_inverted: Whether hot is dark in thermal images; None means as in training.
     """
 
@@ -67,7 +67,7 @@ class Split(NamedTuple):
         return self.layout if isinstance(self.layout, DatasetSpec) else CATALOG[self.layout]
 
     def inputs(self) -> dict[str, Any]:
-        """All that figures depend on besides the model, as JSON has it."""
+        """All settings, besides the model, on which the results depend; values fit JSON."""
         spec, inverted = self.spec, self.thermal_inverted
         return {
             "data": str(Path(self.root).resolve()),
@@ -86,20 +86,20 @@ class Split(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What to call it: the data set's folder and the split."""
+        """Its name in reports: the data set's folder and the split."""
         return f"{Path(self.root).resolve().name}-{self.name}"
 
 
 def settled(split: Split, folders: Sequence[Path]) -> Split:
-    """A split with the names of its classes, which meet those of some models.
+    """A split with its class names, which match those of the models.
 
     Args:
-        split: The split. The layout pairs names no classes: then they are those of the run that
-            one of the models comes from, if it learnt from the same folder.
-        folders: Model folders, of the same classes.
+        split: The split. The layout pairs has no class names; they are then taken from the run of
+            one of the models, if it was trained on the same folder.
+        folders: Folders of models with the same classes.
 
     Raises:
-        InputError: Nobody knows the names, or they are not the models'.
+        InputError: The names are unknown, or do not match the models'.
     """
     spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
     info = info_at(folders[0])
@@ -118,7 +118,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
 
 
 def _around(split: Split, spec: DatasetSpec, info: ModelInfo) -> bool:
-    """Whether images go all around: as asked, as the data card says, or as the model learnt."""
+    """Whether images cover 360 degrees: as requested, as the data card says, or as in training."""
     if split.panorama is not None:
         return split.panorama
     if spec.projection is not None and spec.projection != info.projection:
@@ -131,7 +131,7 @@ def _around(split: Split, spec: DatasetSpec, info: ModelInfo) -> bool:
 
 
 def _learnt_from(folder: Path, root: str | Path) -> DatasetSpec | None:
-    """The data card of the run that a model comes from; None if it learnt from another folder."""
+    """The data card of the run that made a model; None if the run used another folder."""
     path = folder.parent / "config.yaml"
     if not path.exists():
         return None
@@ -146,8 +146,8 @@ def open_labelled(
     """The labelled pairs of a settled split, in the model's classes.
 
     Returns:
-        The pairs, and the model's class by the data's, None for one that does not count; None in
-        place of the latter where both name the same classes in the same order.
+        The pairs; and the model's class by the data's class, with None for one that is ignored. The
+        mapping is None if both have the same classes in the same order.
 
     Raises:
         InputError: The data or its classes cannot be used.
@@ -178,7 +178,7 @@ def open_labelled(
 
 @dataclass(frozen=True)
 class _Relabel:
-    """Give a sample's labels other ids; the table has one for each class of the data."""
+    """Map a sample's label ids by a table with one entry for each class of the data."""
 
     table: tuple[int, ...]
 
@@ -191,7 +191,7 @@ class _Relabel:
 
 
 def map_line(class_map: Mapping[str, str | None], classes: Sequence[str]) -> str:
-    """Which class of the data stands for which of the model's, in one line."""
+    """Describe in one line how the data's classes map to the model's."""
     parts = [
         name if name == target else f"{name} left out" if target is None else f"{name} = {target}"
         for name, target in class_map.items()

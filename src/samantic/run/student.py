@@ -1,4 +1,4 @@
-"""The student of a distillation: what it takes over from its teacher, and what it must fit."""
+"""The student of a distillation: the settings it takes from its teacher, and checks of both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from samantic.strings import code
 
 
 def taken_over(data: DataConfig, teacher: ModelInfo) -> DataConfig:
-    """What the data's options leave to the teacher: class names, and how thermal is scaled."""
+    """Fill in data options that are taken from the teacher: class names and thermal scaling."""
     if data.classes is None and not CATALOG[data.layout].classes:
         data = replace(data, classes=list(teacher.classes))
     if data.thermal_scaling == "teacher":
@@ -32,8 +32,8 @@ def check_student(
 ) -> None:
     """Refuse a teacher that does not fit, a student without images to read, and wide windows.
 
-    A teacher that learns answers the part that a lesson is about, by which nobody knows any more in
-    which size it wants the whole.
+    A trained teacher predicts crops. The size of a crop does not give the size to which the teacher
+    would resize the whole image.
     """
     teacher.check_fits(pairs, f"teacher.model {config.teacher.model}")
     size = teacher.info.eval_size
@@ -59,7 +59,7 @@ def check_student(
 
 
 def student_info(config: DistillConfig, pairs: PairedFolder) -> ModelInfo:
-    """What is known of the student before it learns."""
+    """The description of the student before it is trained."""
     learns = "which learnt from the ensemble too" if config.teacher.update == "joint" else "frozen"
     source = config.masks.source
     masks = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import lightning as L  # the name its documentation uses
+import lightning as L  # L is the name that Lightning's documentation uses
 from torch.utils.data import Dataset
 
 from samantic.config.augment import AugmentConfig
@@ -56,7 +56,7 @@ def train(
     quiet: bool = False,
     line: int = 0,
 ) -> dict[str, Any]:
-    """Train, select on the validation split, evaluate the selected model on the test split.
+    """Train, select on the validation split, and evaluate the selected model on the test split.
 
     Writes the run folder `config.out`: config.yaml, model/, last.ckpt, logs/, metrics.json and
     report.html.
@@ -64,9 +64,9 @@ def train(
     Args:
         config: The run.
         resume: Continue from last.ckpt of the same folder.
-        disturbances: Keys of `disturbances.SUITE`, under which the model is evaluated too.
-        quiet: Print nothing but the progress bar.
-        line: Line of the terminal for the bar, where several runs go on at once.
+        disturbances: Keys of `disturbances.SUITE`; the model is also evaluated under each of them.
+        quiet: Print only the progress bar.
+        line: Line of the terminal for the bar, where several runs share the terminal.
 
     Returns:
         The content of metrics.json; empty without a test split.
@@ -78,7 +78,7 @@ def train(
     with locked(Path(config.out)):
         job = prepare(config, resume, quiet)
         if not _fit(job, resume, line):
-            return {}  # the other processes of a distributed run are done
+            return {}  # a distributed run continues in its first process only
         store_confidence(job.out, job.splits)
         if data.test is None:
             return {}
@@ -88,7 +88,7 @@ def train(
 
 
 class Job(NamedTuple):
-    """What a training works with."""
+    """The parts of a training."""
 
     config: Config
     splits: dict[str, PairedFolder]
@@ -103,7 +103,7 @@ class Job(NamedTuple):
 
 
 def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job:
-    """Load and check everything, and say what is about to be trained; where `dry`, no more."""
+    """Load, check and describe everything; with `dry`, write nothing."""
     out, options = Path(config.out), config.train
     check_loggers(options)
     if not dry:
@@ -134,7 +134,7 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
 
 
 def lessons(job: Job) -> tuple[SegmentationTask, Source]:
-    """What is optimised, and on what."""
+    """The optimised task, and the data that it is trained on."""
     config, pairs = job.config, job.splits["train"]
     balance = config.loss.class_balance
     weights = pairs.class_weights(balance) if balance else None
@@ -143,7 +143,7 @@ def lessons(job: Job) -> tuple[SegmentationTask, Source]:
 
 
 def _fit(job: Job, resume: bool, line: int) -> bool:
-    """Train; return whether this is the process that goes on."""
+    """Train; return whether this process continues with the evaluation."""
     config, out, text = job.config, job.out, job.text
     callbacks: list[L.Callback] = [
         KeepRun(out, lambda: save_model(out / "model", job.network, job.info, text)),
@@ -159,7 +159,7 @@ def _fit(job: Job, resume: bool, line: int) -> bool:
 
 
 def _examples(pairs: PairedFolder, augment: AugmentConfig) -> Dataset[Sample]:
-    """The crops that are learnt from."""
+    """The training crops."""
     if augment.rare or augment.paste:
         return Balanced(pairs, augment)
     pairs.transform = RandomCrop(augment)

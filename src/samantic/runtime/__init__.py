@@ -1,4 +1,4 @@
-"""Exported models at work, without torch: numpy, Pillow, and onnxruntime or openvino.
+"""Exported models, run without torch: numpy, Pillow, and onnxruntime or openvino.
 
 Example:
     >>> from samantic.runtime import ExportedModel

@@ -1,4 +1,4 @@
-"""What computes an exported file: ONNX Runtime or OpenVINO, on the CPU."""
+"""Backends that run an exported file: ONNX Runtime or OpenVINO, on the CPU."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from samantic.runtime.quiet import import_quietly, openvino_core
 Arrays = Mapping[str, NDArray[Any]]
 
 METADATA = "samantic"
-"""The key under which a file says what model it holds, as JSON."""
+"""Key of the metadata of a file that describes its model, as JSON."""
 
 HINTS = {"bf16": "bf16", "fp32": "f32", "fp16": "f32", "int8": "f32"}
-"""In which precision OpenVINO computes what a file holds; by itself it would choose."""
+"""Precision in which OpenVINO computes a file; without it, OpenVINO would choose."""
 
 QUOTA = Path("/sys/fs/cgroup/cpu.max")
-"""How much CPU time a container may take: microseconds of a period, or `max`, and the period."""
+"""Files with the CPU time of a container: microseconds of a period (or `max`), and the period."""
 
 
 class Backend(Protocol):
-    """A file that is ready to be asked.
+    """An opened file, ready to run.
 
     Attributes:
-        metadata: What the file says of its model.
-        inputs: Shape and type of each input; the first side is the number of pairs, -1 for any.
+        metadata: The file's description of its model.
+        inputs: Shape and type of each input; the first axis is the number of pairs, -1 for any.
     """
 
     metadata: str
@@ -44,9 +44,9 @@ class Backend(Protocol):
 
 
 def thread_count() -> int:
-    """Threads to compute with: OMP_NUM_THREADS, or the CPUs that this process may use.
+    """Number of threads: OMP_NUM_THREADS, or the CPUs that this process may use.
 
-    What a container may take of a host counts, not the host's CPUs.
+    In a container, its share of the host's CPUs counts.
     """
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
@@ -62,11 +62,11 @@ def open_backend(path: Path, threads: int | None = None) -> Backend:
     """Open an exported file.
 
     Args:
-        path: NAME.onnx, or NAME.xml beside NAME.bin.
-        threads: Threads to compute with; None means `thread_count`.
+        path: NAME.onnx, or NAME.xml with NAME.bin beside it.
+        threads: Number of threads; None means `thread_count`.
 
     Raises:
-        InputError: There is no such file, it is broken, or what computes it is not installed.
+        InputError: There is no such file, it is broken, or its backend is not installed.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; export a model with `samantic export`")
@@ -101,7 +101,7 @@ class OnnxRuntime:
             self.session = onnxruntime.InferenceSession(
                 path, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its own classes share no base but this
+        except Exception as error:  # the only common base of ONNX Runtime's own classes
             raise RuntimeError(str(error)) from None
         self.metadata = self.session.get_modelmeta().custom_metadata_map.get(METADATA, "")
         kinds = {"tensor(uint8)": "u1", "tensor(uint16)": "u2", "tensor(bool)": "?"}

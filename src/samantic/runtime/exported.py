@@ -1,4 +1,4 @@
-"""A trained model in one file, at work on pairs as cameras or files give them."""
+"""An exported model that predicts pairs from cameras or files."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ OUTPUTS = ("labels", "confidence", "probabilities")
 class ExportedModel(PairPredictor):
     """A model that `samantic export` has written.
 
-    It takes images of the size that it was exported for, and larger ones in tiles of that size.
+    It predicts images of the size for which it was exported, and larger ones in tiles of that size.
 
     Args:
-        path: NAME.onnx, or NAME.xml beside NAME.bin.
-        threads: Threads to compute with; None means OMP_NUM_THREADS, or the CPUs that this process
-            may use.
-        panorama: Whether images go all around: tiles lie across their left and right edge. None
-            means as the images that the model learnt from.
+        path: NAME.onnx, or NAME.xml with NAME.bin beside it.
+        threads: Number of threads; None means OMP_NUM_THREADS, or the CPUs that this process may
+            use.
+        panorama: Whether images cover 360 degrees; tiles then lie across their left and right
+            edges. None means as the training images.
 
     Attributes:
-        made: What the file says of itself besides the model: precision, format, versions, mIoU.
-        height: Of the images or tiles that it takes.
-        width: Of the images or tiles that it takes.
+        made: The file's metadata besides the model: precision, format, versions, mIoU.
+        height: Height of its images or tiles in pixels.
+        width: Width of its images or tiles in pixels.
 
     Raises:
-        InputError: There is no such file, it is broken, or what computes it is not installed.
+        InputError: There is no such file, it is broken, or its backend is not installed.
 
     Example:
         >>> model = ExportedModel("nano.onnx")
@@ -81,7 +81,7 @@ class ExportedModel(PairPredictor):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that hold it; a NAME.bin beside NAME.onnx is another's."""
+        """The files of the model; a NAME.bin beside NAME.onnx is not one of them."""
         weights = self.path.with_suffix(".bin")
         return (self.path, weights) if self.path.suffix == ".xml" else (self.path,)
 
@@ -106,14 +106,14 @@ class ExportedModel(PairPredictor):
         ]
 
     def _image(self, pair: RawPair, name: str) -> Any:
-        """The image of a pair for an input; None where it is missing, or the input takes none."""
+        """The image of a pair for an input; None if it is missing, or the input takes none."""
         return {"rgb": pair[0], "thermal": pair[1]}.get(name)
 
     def _check(self, pair: RawPair) -> None:
-        """Refuse a pair that the file cannot be asked about.
+        """Refuse a pair that the file cannot predict.
 
         Raises:
-            InputError: It is one.
+            InputError: The file cannot predict it.
         """
         given = {n: x for n, x in zip(NAMES, pair, strict=True) if x is not None}
         reads = [name for name in NAMES if name in self.backend.inputs]
@@ -144,10 +144,10 @@ class ExportedModel(PairPredictor):
                 )
 
     def _tiled(self) -> bool:
-        """Whether the answer to a tile is that to the same place in a larger image.
+        """Whether the answer for a tile equals that for the same place in a larger image.
 
-        It is not where the image's own range scales it, where images are brought to one size, or
-        where a calibration says where thermal lies in RGB.
+        It does not if thermal values are scaled by the image's own range, if images are resized to
+        one size, or if a calibration warps thermal to RGB.
         """
         scaling, size, rig = self.camera.scaling, self.info.eval_size, self.camera.rig
         return scaling.kind != "frame" and size is None and rig is None
@@ -175,7 +175,7 @@ class ExportedModel(PairPredictor):
         return self._answer(pair, found.labels[0], found.confidence[0], all_classes)
 
     def _ask(self, pairs: Sequence[RawPair], wanted: Sequence[str]) -> list[NDArray[Any]]:
-        """Outputs for pairs of the file's size; a file of a fixed batch is asked in such."""
+        """Outputs for pairs of the file's size, in its batches if their size is fixed."""
         count = self.fixed or len(pairs)
         parts: list[list[NDArray[Any]]] = []
         for first in range(0, len(pairs), count):
@@ -185,7 +185,7 @@ class ExportedModel(PairPredictor):
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     def inputs_of(self, pairs: Sequence[RawPair]) -> dict[str, NDArray[Any]]:
-        """What the file takes: an image that is missing is 0, and not present."""
+        """The file's inputs: a missing image is 0 and marked as not present."""
         given: dict[str, NDArray[Any]] = {}
         present = np.ones((len(pairs), 2), np.bool_)
         for column, name in enumerate(NAMES):
@@ -211,7 +211,7 @@ class ExportedModel(PairPredictor):
         if heat is not None and heat.shape == labels.shape:
             images["thermal"] = heat
         background = np.dstack(3 * [heat]) if rgb is None and heat is not None else rgb
-        assert background is not None  # noqa: S101  # else the pair was refused
+        assert background is not None  # noqa: S101  # otherwise the pair was refused
         return Prediction(
             labels.astype(np.uint8),
             confidence.astype(np.float32),
@@ -224,7 +224,7 @@ class ExportedModel(PairPredictor):
 
 
 def _gray(thermal: RawThermal, scaling: Scaling) -> NDArray[np.uint8]:
-    """A thermal image to draw on, (H, W): by a fixed range, or by its own."""
+    """A thermal image (H, W) as background, scaled by a fixed range or by its own."""
     if thermal.dtype == np.uint8:
         levels = thermal.astype(np.uint8)
         return 255 - levels if scaling.inverted else levels

@@ -1,4 +1,4 @@
-"""One way to open a trained model, be it a folder or an exported file."""
+"""One function to open a trained model, from a folder or an exported file."""
 
 from __future__ import annotations
 
@@ -33,33 +33,32 @@ def load(
     """Load a trained model for prediction.
 
     Args:
-        name_or_path: A run folder, a model folder, a hub id `owner/name`, whose commit, tag or
-            branch `owner/name@revision` pins, or a file that `samantic export` has written
-            (NAME.onnx, NAME.xml). Such a file gives an `ExportedModel`, which
-            answers `predict`, `predict_batch` and `predict_each` without torch, on the CPU; of the
-            options below it takes `panorama`, `only` and `threshold`, since the others are part of
-            it.
+        name_or_path: A run folder, a model folder, a hub id `owner/name` (`owner/name@revision`
+            pins a commit, tag or branch), or a file that `samantic export` has written (NAME.onnx,
+            NAME.xml). Such a file gives an `ExportedModel`, which answers `predict`,
+            `predict_batch` and `predict_each` without torch, on the CPU. It accepts only the
+            options `panorama`, `only` and `threshold`, since the others are part of the file.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
-        thermal_scaling: Where thermal values come in another unit than in training: 8-bit, frame,
-            LOW,HIGH or (low, high).
-        rig: Where the cameras stand otherwise than in training: resize, or a calibration file.
-        tile: Larger images are predicted in overlapping tiles of this side, in pixels of what the
-            network sees; None for 1536, or what the model saw in training where that is more.
-        panorama: Whether images go all around, and are predicted without a seam at their left and
-            right edge; None means as the images that the model learnt from.
-        size: Short side in pixels that images are brought to for the network; 0 leaves them as they
-            are, None means as in the model's evaluation after training.
+        thermal_scaling: 8-bit, frame, LOW,HIGH or (low, high), if thermal values have another unit
+            than in training.
+        rig: resize, or a calibration file, if the cameras are mounted differently than in training.
+        tile: Side of tiles in pixels of the network's input. Larger images are predicted in
+            overlapping tiles. None means 1536, or the network's view in training if that is larger.
+        panorama: Whether images cover 360 degrees, and are predicted without a seam at their left
+            and right edges; None means as the training images.
+        size: Short side in pixels to which images are resized for the network; 0 does not resize,
+            None means as in the model's evaluation after training.
         tta: Test-time augmentation: `flip` (2 passes of the network), `scales` (2) or `all` (4)
-            average the answers to several views of an image.
-        only: Names of the classes that are wanted; pixels of others become 255, unknown.
-        threshold: Least confidence in 0..1, of all classes or by name, as {"person": 0.6}; pixels
-            below it become 255, unknown.
-        thermal_inverted: Whether hot is dark in thermal images, and is turned over; None means as
-            in training.
+            average the probabilities of several views of an image.
+        only: Names of the wanted classes; pixels of other classes become 255, unknown.
+        threshold: Smallest confidence in 0..1, for all classes or by name, as {"person": 0.6};
+            pixels below it become 255, unknown.
+        thermal_inverted: Whether hot is dark in thermal images, so that they are inverted; None
+            means as in training.
 
     Raises:
-        InputError: There is no such model, its files do not fit together, the device is not there,
-            there is no such class, or no network can read tiles or images of this side.
+        InputError: There is no such model, its files do not fit together, the device is not
+            available, there is no such class, or tile or size is out of range.
 
     Example:
         >>> model = samantic.load("runs/demo/fused")
@@ -99,7 +98,7 @@ def is_exported(name_or_path: str | Path) -> bool:
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The exported file, or the model folder, that a model's name stands for.
+    """The exported file or the model folder for a model's name.
 
     Raises:
         InputError: There is none.
@@ -112,7 +111,7 @@ def find(name_or_path: str | Path) -> Path:
 
 
 def info_at(place: Path) -> ModelInfo:
-    """What is known of a model that `find` has found.
+    """The description of a model at a place that `find` returned.
 
     Raises:
         InputError: It is malformed.

@@ -1,4 +1,4 @@
-"""OpenVINO, NNCF and ONNX Runtime, kept from telling their makers of each use, and from dying."""
+"""Keep OpenVINO, NNCF and ONNX Runtime from sending usage data, and from crashing at exit."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 MESSENGER = "openvino_telemetry"
-"""The package through which OpenVINO and NNCF send what they are used for."""
+"""The package through which OpenVINO and NNCF send usage data."""
 
 SWITCH = "ORT_DISABLE_TELEMETRY"
-"""The variable that keeps ONNX Runtime, from 1.32 on, from sending; it is read at its import."""
+"""Environment variable that stops ONNX Runtime, from 1.32 on, from sending; read at its import."""
 
 
 def import_quietly(name: str) -> Any:
     """Import `openvino`, `nncf` or `onnxruntime` so that it sends nothing.
 
-    A process that has imported it before keeps it.
+    If the process has imported the package before, it is not changed.
     """
-    sys.modules.setdefault(MESSENGER, None)  # type: ignore[arg-type]  # an import of it fails
+    sys.modules.setdefault(MESSENGER, None)  # type: ignore[arg-type]  # its import now fails
     os.environ.setdefault(SWITCH, "1")
     return import_module(name)
 
 
 @cache
 def openvino_core() -> Any:
-    """The one `openvino.Core` of this process, which stays until its end.
+    """The only `openvino.Core` of this process, which lives until the process ends.
 
-    OpenVINO's CPU plugin (2026.4) gives signal handlers a stack of its own, and when it leaves, the
-    stack that was there before. Where plugins leave in the order in which they came, that one is
-    freed already, and the next signal that has a handler, such as Ctrl-C, kills the process. Each
-    core has a plugin, so there is one core.
+    OpenVINO's CPU plugin (2026.4) installs its own stack for signal handlers, and restores the
+    earlier stack when it is unloaded. If plugins are unloaded in the order in which they were
+    loaded, the restored stack has been freed already. The next signal with a handler, such as
+    Ctrl-C, then kills the process. Each core has its own plugin, so there is only one core.
     """
     core = import_quietly("openvino").Core()
-    core.get_property("CPU", "FULL_DEVICE_NAME")  # the plugin comes with its first use
+    core.get_property("CPU", "FULL_DEVICE_NAME")  # the plugin is loaded at its first use
     return core
 
 
 @contextmanager
 def keep_signal_stack() -> Iterator[None]:
-    """Leave the stack of signal handlers as it was, whatever plugins come and go meanwhile."""
+    """Restore the stack of signal handlers after the block, whichever plugins it loads."""
     openvino_core()  # its stack is never freed
-    if sys.platform != "linux":  # where alone OpenVINO changes it
+    if sys.platform != "linux":  # OpenVINO changes the stack on Linux only
         yield
         return
     stack, sigaltstack = _Stack(), ctypes.CDLL(None).sigaltstack
@@ -58,7 +58,7 @@ def keep_signal_stack() -> Iterator[None]:
 
 
 class _Stack(ctypes.Structure):
-    """`stack_t` of Linux."""
+    """The structure `stack_t` of Linux."""
 
     _fields_: ClassVar = [
         ("ss_sp", ctypes.c_void_p),

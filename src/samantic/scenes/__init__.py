@@ -1,7 +1,7 @@
-"""Seeded street scenes as an RGB and a thermal camera see them, with labels and instances.
+"""Seeded street scenes for an RGB and a thermal camera, with labels and instances.
 
-From `scene` (what stands where) over `street`, `backdrop`, `cars`, `objects` (things made of flat
-faces) to `canvas` (which face is seen where) and `light` (what each camera makes of it).
+The steps are `scene` (the layout), `street`, `backdrop`, `cars` and `objects` (things made of flat
+faces), `canvas` (which face each pixel shows) and `light` (the values that each camera measures).
 """
 
 from samantic.scenes.scene import Scene, draw_scene

@@ -1,7 +1,8 @@
-"""What a street is full of and no class is named after: houses, trees, signs, bins, lamps, dogs.
+"""The unlabelled content of a street: houses, trees, signs, bins, lamps, dogs.
 
-They set the stage and mislead: walls as warm as people, posters as orange as cones, signs as
-bright in the headlights as painted curbs. Builders are like those of the labelled objects.
+These objects are the background and also distract: walls as warm as people, posters as orange as
+cones, signs as bright in the headlights as painted curbs. Builders are like those of the labelled
+objects.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from samantic.scenes.light import Climate
 from samantic.scenes.things import Group, Paint, Point, Rng, any_color, box, disc, inset, quad
 
 LAMP_HEIGHT = 5.0
-"""Metres above the ground at which street lamps burn."""
+"""Height of street lamps above the ground in metres."""
 
 Builder = Callable[[Rng, Climate], list[Group]]
 
@@ -32,7 +33,7 @@ def vivid(rng: Rng) -> tuple[float, float, float]:
 
 
 def building(rng: Rng, climate: Climate, depth: float, width: float) -> list[Group]:
-    """Build a house with windows in all walls, warm vents and posters, as deep along z as given."""
+    """Build a house of this depth along z, with windows in all walls, warm vents and posters."""
     tall, heat = rng.uniform(4, 15), climate.heat
     tone = any_color(rng, 0.45)
     wall = Paint(tone, heat["wall"] + rng.uniform(-6, 6), 0.05, climate.solar)
@@ -181,4 +182,4 @@ CLUTTER: tuple[tuple[Builder, float], ...] = (
     (dog, 0.7),
     (warm_pipe, 1.2),
 )
-"""What stands on the pavements, and how often one is drawn rather than the other."""
+"""Builders of the objects on the pavements, with their relative frequencies."""

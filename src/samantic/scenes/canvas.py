@@ -1,9 +1,8 @@
-"""Painting a scene by numbers: every face of every object becomes one number in one picture.
+"""Render a scene to face numbers: each pixel of one integer image holds the number of its face.
 
 Objects are lists of flat faces in metres. They are projected through a ground-plane camera and
-drawn far to near into a single integer picture, where each pixel holds the number of the face seen
-there. Colour, heat, label and instance all follow from that number by table look-up, so they are
-aligned and the labels are exact by construction.
+drawn from far to near. Colour, heat, label and instance of a pixel follow from its face number by
+table look-up. They are therefore aligned, and the labels are exact by construction.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ Vectors = NDArray[np.float64]
 
 
 class Viewpoint(NamedTuple):
-    """A camera looking along z, level with the ground; lengths in the image are in image heights.
+    """A camera that looks along z, level with the ground; image lengths are in image heights.
 
     Attributes:
-        height: Metres above the ground.
-        focal: Focal length over image height.
-        horizon: Row of the horizon over image height.
+        height: Height above the ground in metres.
+        focal: Focal length divided by image height.
+        horizon: Row of the horizon divided by image height.
     """
 
     height: float
@@ -47,7 +46,7 @@ class Viewpoint(NamedTuple):
 
 
 class Drawing(NamedTuple):
-    """A scene painted by numbers.
+    """A scene rendered to face numbers.
 
     Attributes:
         face: (H, W) int32 face number of each pixel, 0 for sky.
@@ -56,7 +55,7 @@ class Drawing(NamedTuple):
         lit: (F,) float32 share of direct sun on the face, 0..1.
         labels: (F,) uint8 class of each face.
         instances: (F,) uint16 instance of each face.
-        shade: (H, W) float32 shadow lying on the ground, 0..1.
+        shade: (H, W) float32 shadow on the ground, 0..1.
     """
 
     face: NDArray[np.int32]

@@ -1,8 +1,9 @@
-"""Weather, light and the two cameras of a scene: from painted numbers to RGB and thermal pictures.
+"""Weather, light and the two cameras of a scene: from face numbers to RGB and thermal images.
 
-By day the sun and the sky light everything, and what it shines on warms up. By night there are the
-own car's headlights, street lamps and lit windows; only what throws headlight straight back (road
-paint, reflective bands) stands out, while the thermal camera sees whatever has a heat of its own.
+By day, the sun and the sky light everything, and the sun warms what it shines on. By night, the
+light comes from the car's own headlights, street lamps and lit windows; only retro-reflective
+surfaces (road paint, reflective bands) are bright. The thermal camera sees everything that has its
+own heat.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ HEATS: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(
         "sky": (-62, -34, -70, -30),
     }
 )
-"""How warm each substance looks; every scene draws one value per substance from its range."""
+"""Range of heat of each substance; every scene draws one value per substance from it."""
 
 _QUANTILES = np.array(
     [NormalDist().inv_cdf((step + 0.5) / 256) for step in range(256)], dtype=np.float32

@@ -1,8 +1,8 @@
-"""The other labelled objects that stand on the road: people, bikes, cones, car stops, guardrails.
+"""The other labelled objects on the road: people, bikes, cones, car stops, guardrails.
 
 Every builder returns the groups of faces of one object in its own coordinates: x across, y up from
-the ground and z along, in metres. Shapes are jittered, colours are random: a class is known by its
-form, its place and, for what lives or runs, its heat.
+the ground and z along, in metres. Shapes are jittered and colours are random. Only form, place and,
+for people and engines, heat identify a class.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenes as a rig sees them: the thermal camera looks from its own place, with its own faults."""
+"""Scenes as a rig sees them: the thermal camera has its own viewpoint and its own faults."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Floats = NDArray[np.floating]
 
 
 def draw_rig(rng: np.random.Generator, rgb: tuple[int, int], thermal: tuple[int, int]) -> Floats:
-    """A homography from thermal pixels to RGB pixels, as rigs of two cameras have.
+    """Draw a homography from thermal pixels to RGB pixels, typical for a rig of two cameras.
 
-    Thermal's view is 0.5 to 1.15 times as wide as RGB's, turned by up to 4 degrees, moved by up to
-    8 % of RGB's width, stretched by up to 3 %, and tilted by up to 4 % of a side.
+    Thermal's view is 0.5 to 1.15 times as wide as RGB's, rotated by up to 4 degrees, shifted by up
+    to 8 % of RGB's width, stretched by up to 3 %, and tilted by up to 4 % of a side.
 
     Args:
-        rng: Where chance comes from.
+        rng: Random generator.
         rgb: Height and width of RGB's images.
         thermal: Height and width of thermal images.
     """
@@ -36,12 +36,12 @@ def draw_rig(rng: np.random.Generator, rgb: tuple[int, int], thermal: tuple[int,
 
 
 def seen_by_rig(thermal: NDArray[np.uint8], matrix: Floats, size: tuple[int, int]) -> Floats:
-    """A thermal image that lies on RGB, as a rig's thermal camera sees it.
+    """Warp a thermal image that is aligned with RGB to a rig's thermal camera.
 
     Args:
         thermal: (H, W), aligned with RGB.
-        matrix: From thermal pixels to RGB pixels.
-        size: Height and width of the camera's images; beyond the scene there is its mirror image.
+        matrix: Homography from thermal pixels to RGB pixels.
+        size: Height and width of the camera's images; beyond the scene, its mirror image continues.
     """
     rows, columns = np.indices(size, dtype=np.float64)
     there = np.tensordot(matrix, np.stack([columns, rows, np.ones_like(rows)]), axes=1)
@@ -53,15 +53,15 @@ def seen_by_rig(thermal: NDArray[np.uint8], matrix: Floats, size: tuple[int, int
 
 
 def other_contrast(rng: np.random.Generator, thermal: Floats, noise: float = 3.0) -> Floats:
-    """A thermal image whose gray levels stand in no order to the old ones, with a sensor's noise.
+    """Map the gray levels of a thermal image to an unrelated order, and add sensor noise.
 
-    A curve through random points maps gray levels, so that edges vanish and change their sign; to
-    that come noise of each pixel, and an offset of each column.
+    A curve through random points maps the gray levels, so that edges vanish or change their sign.
+    Noise is added to each pixel, and an offset to each column.
 
     Args:
-        rng: Where chance comes from.
+        rng: Random generator.
         thermal: (h, w) in 0..255.
-        noise: Deviation of the noise in gray levels.
+        noise: Standard deviation of the noise in gray levels.
     """
     levels = np.interp(thermal, np.linspace(0, 255, 6), rng.uniform(0, 255, 6))
     columns = rng.normal(0, noise / 2, thermal.shape[1])

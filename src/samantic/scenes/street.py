@@ -1,4 +1,4 @@
-"""The street of a scene: how the road runs, what is painted on it and what lines it."""
+"""The street of a scene: its course, its markings and its surroundings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samantic.scenes.things import Color, Group, Paint, Point, Thing
 CURVE, BUMP = 4, 8
 
 GROUND = 1e4
-"""Distance from which the ground is drawn: before all that stands on it."""
+"""Distance at which the ground is drawn: before all objects that stand on it."""
 
 
 class Street:

@@ -1,4 +1,4 @@
-"""What a scene is made of: paints, faces and things, and small shapes to build them from."""
+"""The parts of a scene: paints, faces and things, and small shapes to build them from."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Color = tuple[float, float, float]
 
 
 class Paint(NamedTuple):
-    """What one face is made of.
+    """The material of a face.
 
     Attributes:
         color: Albedo.
         heat: Apparent temperature in grey levels of the thermal camera.
         grain: Relative amplitude of the visible texture.
-        solar: Further grey levels of heat where the sun falls on the face squarely.
-        retro: Share of headlight thrown straight back, 0..1.
-        glow: Light sent out in the face's own colour, 0..1.
-        ground: True for what lies flat on the ground, to be textured in perspective.
+        solar: Additional grey levels of heat where the sun shines on the face at a right angle.
+        retro: Share of headlight that is reflected straight back, 0..1.
+        glow: Light emitted in the face's own colour, 0..1.
+        ground: True for surfaces flat on the ground, whose texture is drawn in perspective.
     """
 
     color: Color

@@ -1,4 +1,4 @@
-"""Data sets of seeded scenes, written in the true layouts of the benchmarks."""
+"""Data sets of generated scenes, written in the original layouts of the benchmarks."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ LABELS: dict[Layout, tuple[int, ...]] = {
     "wildpass": (11, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 4, 5, 8, 0, 0, 0, 13, 24),
     "stanford2d3d": tuple(range(1, 14)),
 }
-"""Label ids that stand for the classes of which the scenes are made, in each layout. Pairs of flat
-scenes have MFNet's nine; those of PST900, FMB and CART are as large, or as warm. Streets in three
-dimensions have Cityscapes' 19, curb and crosswalk; rooms have Stanford2D3D's."""
+"""For each layout, the label ids that stand for the classes of the scenes. Flat scenes have MFNet's
+nine classes; those of PST900, FMB and CART are similar in size or heat. Streets in three dimensions
+have Cityscapes' 19 classes, curb and crosswalk; rooms have Stanford2D3D's."""
 
 DRAW: dict[Layout, tuple[Callable[[int, int, tuple[int, int]], Scene], tuple[int, int]]] = {
     "cityscapes": (draw_pinhole, (512, 1024)),
@@ -44,7 +44,8 @@ DRAW: dict[Layout, tuple[Callable[[int, int, tuple[int, int]], Scene], tuple[int
     "wildpass": (draw_panorama, (400, 2048)),
     "stanford2d3d": (draw_room, (512, 1024)),
 }
-"""How scenes are drawn, and their usual height and width; `draw_scene` at 480x640 elsewhere."""
+"""The function that draws a layout's scenes, with their default height and width; elsewhere
+`draw_scene` at 480x640."""
 
 NAMES: dict[Layout, str] = {
     "cart": "{seed:05d}-{index:05d}{time}",
@@ -53,10 +54,10 @@ NAMES: dict[Layout, str] = {
     "wildpass": "cs-{seed:05d}{index:05d}",
     "stanford2d3d": "camera_{seed:05d}{index:05d}_office_1_frame_equirectangular_domain",
 }
-"""What a scene is called, where not by seed, index and D or N for day or night."""
+"""Names of scenes in layouts that do not use seed, index and D or N for day or night."""
 
 COUNTS = (27000, 20)
-"""Of a 16-bit thermal image: the count of gray level 0, and counts in a level."""
+"""For 16-bit thermal images: the count of gray level 0, and counts per gray level."""
 
 
 _COMPRESSION: dict[str, dict[str, Any]] = {".png": {"compress_level": 3}, ".jpg": {"quality": 95}}
@@ -72,18 +73,18 @@ def write_scenes(
 ) -> None:
     """Draw the scenes (seed, index) of every split and write them under root.
 
-    Next to the layout's pictures and labels go instances/NAME.png (16-bit ids), NAME being what
-    `PairedFolder` calls the scene, and thermal/NAME.png in a layout of RGB alone. A layout without
-    a folder for each split gets, last of all, SPLIT.txt, SPLIT_day.txt and SPLIT_night.txt with one
-    NAME a line. Every file appears under its name only when complete. Splits of other names already
-    under root stay; those of the same name are replaced.
+    Besides the layout's images and labels, instances/NAME.png (16-bit ids) is written, where NAME
+    is the name that `PairedFolder` gives the scene; for a layout with only RGB, so is
+    thermal/NAME.png. A layout without a folder for each split gets SPLIT.txt, SPLIT_day.txt and
+    SPLIT_night.txt at the end, with one NAME a line. Every file appears under its name only when it
+    is complete. Existing splits of other names are kept; those of the same name are replaced.
 
     Args:
-        root: Folder of the data set, made if absent.
-        layout: Which data set's files to imitate.
+        root: Folder of the data set, created if missing.
+        layout: The data set whose files are imitated.
         splits: Scene indices of each split.
         seed: Family of scenes, 0 or more.
-        size: Height and width in pixels; None means the layout's usual ones.
+        size: Height and width in pixels; None means the layout's default.
 
     Raises:
         ValueError: If the layout is unknown, there is no split, or a split is empty, names a scene

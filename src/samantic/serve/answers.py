@@ -1,4 +1,4 @@
-"""What is sent back of a prediction: PNGs, and JSON with masks as COCO's run lengths."""
+"""Responses to a prediction request: PNGs, and JSON with masks as COCO's run lengths."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from samantic.serve.refusals import RefusedError
 from samantic.serve.uploads import Asked
 
 COMPRESSION = 3
-"""Of PNGs, 0..9: more costs time and saves little."""
+"""Compression level of PNGs, 0..9: higher levels are slower and save little."""
 
 
 def refuse_missing(asked: Asked, served: Served, states: Mapping[str, str]) -> None:
     """Refuse a request without an image that it needs.
 
     Raises:
-        RefusedError: The model reads no image that is used, or what is drawn needs another.
+        RefusedError: No image is left that the model reads, or the image to draw on is missing.
     """
     read = {name: states[name] for name in served.cameras}
     if set(read.values()) <= {"missing"}:
@@ -41,7 +41,7 @@ def refuse_missing(asked: Asked, served: Served, states: Mapping[str, str]) -> N
         raise RefusedError("missing", f"{served.name} reads {needed}, and none was sent; send it")
     if not set(read.values()) & set(USED):
         told = ", ".join(f"{name} {state}" for name, state in read.items())
-        raise RefusedError("missing", f"no camera is well: {told}; send others, or leave out gate")
+        raise RefusedError("missing", f"no camera works: {told}; send others, or leave out gate")
     if {"overlay", "ground"} & {asked.format, *asked.include}:
         rgb, thermal = (states[name] in USED for name in SENSORS)
         try:
@@ -51,11 +51,11 @@ def refuse_missing(asked: Asked, served: Served, states: Mapping[str, str]) -> N
 
 
 def respond(found: Prediction, asked: Asked, served: Served) -> Response:
-    """The answer to a request.
+    """The response to a request.
 
     Args:
-        found: What the model found, with the states of the cameras.
-        asked: What the request wants.
+        found: The prediction, with the states of the cameras.
+        asked: The content of the request.
         served: The model.
 
     Raises:
@@ -67,12 +67,12 @@ def respond(found: Prediction, asked: Asked, served: Served) -> Response:
         picture: Image.Image | None = label_image(found.labels, found.classes)
     else:
         picture = _picture(asked.format, found, asked)
-    assert picture is not None  # noqa: S101  # every format has one
+    assert picture is not None  # noqa: S101  # every format has a picture
     return Response(_png(picture), media_type="image/png")
 
 
 def as_json(found: Prediction, asked: Asked, served: Served) -> dict[str, Any]:
-    """What an answer of JSON holds; see `respond`."""
+    """The content of a JSON response; see `respond`."""
     pictures = {name: _picture(name, found, asked) for name in asked.include}
     return {
         "model": served.name,
@@ -90,7 +90,7 @@ def as_json(found: Prediction, asked: Asked, served: Served) -> dict[str, Any]:
 
 
 def _classes(found: Prediction, served: Served) -> list[dict[str, Any]]:
-    """Pixels, share, mean confidence and mask of each class in the picture."""
+    """Pixels, share, mean confidence and mask of each class in the image."""
     flat = found.labels.ravel()
     pixels = np.bincount(flat, minlength=256)
     sums = np.bincount(flat, found.confidence.ravel(), minlength=256)
@@ -108,12 +108,12 @@ def _classes(found: Prediction, served: Served) -> list[dict[str, Any]]:
 
 
 def _notes(found: Prediction, served: Served) -> list[str]:
-    """What one should know of an answer."""
+    """Notes for the user about the prediction."""
     notes = []
     for name, sensor in SENSORS.items():
         state = found.cameras[name]
         if state != "missing" and name not in served.cameras:
-            notes.append(f"{served.name} does not read {sensor.title}; it was left out")
+            notes.append(f"{served.name} does not read {sensor.title}; its image was not used")
         if state not in USED and name in served.cameras:
             notes.append(f"{sensor.title} is {state}; the labels are made without it")
     seen, confidence = served.model.info.confidence, {"": float(found.confidence.mean())}
@@ -123,7 +123,7 @@ def _notes(found: Prediction, served: Served) -> list[str]:
 
 
 def _picture(name: str, found: Prediction, asked: Asked) -> Image.Image | None:
-    """A picture by its name; None where its camera is missing."""
+    """A picture by its name; None if its camera's image is missing."""
     return PICTURES[name](found, asked)
 
 
@@ -156,7 +156,7 @@ PICTURES: dict[str, Callable[[Prediction, Asked], Image.Image | None]] = {
     "thermal": _camera("thermal"),
     "ground": _ground,
 }
-"""Pictures of a prediction: 8-bit gray of ids and of confidence (255 is 1), RGB of the others."""
+"""Pictures of a prediction: 8-bit gray for ids and confidence (255 is 1), RGB for the others."""
 
 
 def _png(picture: Image.Image) -> bytes:

@@ -35,7 +35,7 @@ from samantic.serve.settings import Settings
 from samantic.serve.uploads import Asked, decode, read_form
 
 READERS = 2
-"""Threads that decode and encode pictures, beside the one that asks the models."""
+"""Number of threads that decode and encode images, besides the model's thread."""
 
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 BUSY: dict[int | str, dict[str, Any]] = {503: ERRORS[503]}
@@ -50,9 +50,9 @@ def create_app(
     """The application; its models are loaded once it runs.
 
     Args:
-        settings: What the server was told.
-        loaded: Called when the models are there.
-        failed: Called with the error if one cannot be loaded.
+        settings: Settings of the server.
+        loaded: Called when the models are loaded.
+        failed: Called with the error if a model cannot be loaded.
     """
     metrics = Metrics()
     service = Service(settings, metrics, loaded, failed)
@@ -90,7 +90,7 @@ class Service:
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        """Load and answer while the server runs."""
+        """Load the models and answer requests while the server runs."""
         work = asyncio.create_task(self.engine.run(self._loaded))
         work.add_done_callback(self._ended)
         try:
@@ -105,14 +105,14 @@ class Service:
             self._failed(error)
 
     async def in_pool(self, do: Callable[[], Any]) -> Any:
-        """Do something that would hold up the event loop."""
+        """Run a function in a thread, so that it does not block the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, do)
 
     async def predict(self, request: Request, asked: Asked) -> Response:
-        """The answer to a request.
+        """The response to a request.
 
         Raises:
-            RefusedError: It cannot be answered.
+            RefusedError: The request cannot be answered.
             InputError: The images cannot be used.
         """
         served = self.engine.find(asked.model)
@@ -168,7 +168,7 @@ def _add_model_routes(app: FastAPI, service: Service) -> None:
     async def scene(name: str, camera: str) -> Response:
         """The picture of a camera, rgb or thermal, of a scene."""
         if name not in scenes.SCENES or camera not in ("rgb", "thermal"):
-            raise RefusedError("missing", "no such scene; GET /scenes lists them", 404)
+            raise RefusedError("missing", "no such scene; GET /scenes lists all scenes", 404)
         content = await service.in_pool(partial(scenes.picture, name, camera))
         return Response(content, media_type="image/png")
 
@@ -215,7 +215,7 @@ def _add_page_routes(app: FastAPI) -> None:
 
 
 def _handle_errors(app: FastAPI, metrics: Metrics) -> None:
-    """Answer each error in one line; what nobody foresaw is logged by the server too."""
+    """Answer each error in one line; the server also logs unexpected errors."""
 
     def answer(refused: RefusedError) -> Response:
         metrics.errors.labels(refused.kind).inc()
@@ -232,7 +232,7 @@ def _handle_errors(app: FastAPI, metrics: Metrics) -> None:
 
     @app.exception_handler(ClientDisconnect)
     async def left(request: Request, error: ClientDisconnect) -> Response:
-        return answer(RefusedError("unreadable", "the connection ended within the request"))
+        return answer(RefusedError("unreadable", "the connection ended before the request did"))
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> Response:

@@ -1,4 +1,4 @@
-"""Connections: who sends headers, or reads answers, too slowly is cut off; there is a most."""
+"""Connections: their number is limited, and clients that send or read too slowly are cut off."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from samantic.serve.limits import RATE
 
 MOST = 512
-"""Connections that are open at once; each takes a file's place in the process."""
+"""Largest number of open connections; each takes a file descriptor of the process."""
 
 
 class PatientProtocol(H11Protocol):
-    """HTTP/1.1 that cuts off who sends the headers of a request, or reads its answer, too slowly.
+    """HTTP/1.1 that closes a connection if headers arrive, or the answer is read, too slowly.
 
     Args:
-        stall: Seconds for the headers, and in which an answer is read at `limits.RATE` or faster.
+        stall: Seconds allowed for the headers, and the interval in seconds over which an answer
+            must be read at `limits.RATE` or faster.
     """
 
     def __init__(self, *args: Any, stall: float, **options: Any) -> None:
@@ -56,7 +57,7 @@ class PatientProtocol(H11Protocol):
         self._watch_reader()
 
     def _watch(self) -> None:
-        """Wait for headers, not longer than is allowed, whatever trickles in."""
+        """Wait a limited time for the headers, however slowly bytes arrive."""
         if self._is_idle():
             self._headers.start()
         else:
@@ -75,7 +76,7 @@ class PatientProtocol(H11Protocol):
         self._reader.start()
 
     def _check_reader(self) -> None:
-        """End a connection whose other side has read too little since it was looked at last."""
+        """Close the connection if the client has read too little since the last check."""
         if self.transport.get_write_buffer_size() > self._unread - RATE * self.stall:
             self.transport.abort()
         else:
@@ -83,7 +84,7 @@ class PatientProtocol(H11Protocol):
 
 
 class _Timer:
-    """Something that is done once after so many seconds, unless it is stopped before."""
+    """Calls a function once after a number of seconds, unless it is stopped before."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, seconds: float, do: Callable[[], None]
@@ -92,12 +93,12 @@ class _Timer:
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Begin to wait; who waits already goes on."""
+        """Start the timer; a running timer goes on."""
         if self._handle is None:
             self._handle = self.loop.call_later(self.seconds, self._ring)
 
     def stop(self) -> None:
-        """Wait no more."""
+        """Stop the timer."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -1,7 +1,7 @@
-"""The queue before the models, and the one thread that asks them.
+"""The queue before the models, and the one thread that runs them.
 
-The models are made in that thread once the server runs. While a batch is computed, pairs wait; of
-these the first, and others of its model, size and depth, are the next batch.
+That thread loads the models when the server starts. While a batch is computed, pairs wait. The next
+batch is the first waiting pair, and others of the same model, size and depth.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class _Job:
 
     @property
     def kind(self) -> Hashable:
-        """Jobs of one kind go through a network together."""
+        """Key that is equal for jobs that can form a batch."""
         return self.model, *(None if x is None else (x.shape, x.dtype) for x in self.pair)
 
 
 class Engine:
-    """Loads models, and asks them.
+    """Loads models and runs them.
 
     Attributes:
-        models: By name, once they are loaded.
+        models: The loaded models by name.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -59,10 +59,10 @@ class Engine:
         self._bell = asyncio.Event()
 
     def find(self, name: str | None = None) -> Served:
-        """A model by its name, or the first.
+        """A model by its name; the first model if there is no name.
 
         Raises:
-            RefusedError: There is none, or it is not loaded yet.
+            RefusedError: There is no such model, or it is not loaded yet.
         """
         if not self.models:
             raise RefusedError("busy", "the model is being loaded; try again in a second")
@@ -75,16 +75,16 @@ class Engine:
     async def ask(
         self, name: str, pair: RawPair, gone: Callable[[], Awaitable[bool]]
     ) -> Prediction:
-        """The prediction of a pair, in its turn.
+        """Predict a pair when its turn comes.
 
         Args:
-            name: Of the model.
+            name: Name of the model.
             pair: The images.
-            gone: Whether the one who asks is still there.
+            gone: Returns whether the client has left.
 
         Raises:
-            InputError: The model cannot be asked about them.
-            ClientDisconnect: Nobody waits for the answer.
+            InputError: The model cannot predict the images.
+            ClientDisconnect: The client has left.
         """
         job = _Job(name, pair, gone, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
@@ -112,7 +112,7 @@ class Engine:
                     _settle(job, answer)
 
     async def _next(self) -> list[_Job]:
-        """The jobs that are next, and still wanted."""
+        """The jobs of the next batch whose clients still wait."""
         jobs = [job for job in self._waiting if not job.answer.done()]
         alike = [job for job in jobs if job.kind == jobs[0].kind][: self._most(jobs)]
         taken = set(map(id, alike))
@@ -132,18 +132,18 @@ class Engine:
         return batch
 
     def _most(self, jobs: Sequence[_Job]) -> int:
-        """Pairs that go together at most with the first."""
+        """Largest batch for the first job's model."""
         if self.settings.batch_size is not None or not jobs:
             return self.settings.batch_size or 0
         return self.models[jobs[0].model].model.batch_size
 
     def close(self) -> None:
-        """Let the thread go."""
+        """Shut down the thread."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
 def _settle(job: _Job, answer: Answer) -> None:
-    """Hand an answer to who waits for it, if anyone still does."""
+    """Pass an answer to the client's task, if it still waits."""
     if job.answer.done():
         return
     if isinstance(answer, Exception):
@@ -153,14 +153,14 @@ def _settle(job: _Job, answer: Answer) -> None:
 
 
 def _answers(model: PairPredictor, jobs: Sequence[_Job]) -> list[Answer]:
-    """The answers to pairs of one kind; where they fail together, each is asked about alone.
+    """The answers to pairs of one kind; if the batch fails, each pair is predicted alone.
 
-    A large picture whose answers have all become too late is given up between two tiles.
+    A large image is abandoned between two tiles once all answers are too late.
     """
     try:
         with given_up(lambda: all(job.answer.done() for job in jobs)):
             return list(model.predict_each([job.pair for job in jobs], len(jobs)))
-    except Exception as error:  # it belongs to who asked, as an answer of status 500
+    except Exception as error:  # the client gets it as status 500
         if len(jobs) == 1:
             return [error]
         return [answer for job in jobs for answer in _answers(model, [job])]

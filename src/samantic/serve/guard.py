@@ -1,4 +1,4 @@
-"""Headers that browsers obey, and the token that clients show."""
+"""Security headers for browsers, and the token that clients must send."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ HEADERS = {
 }
 
 GUARDED = ("/predict", "/models", "/scenes", "/metrics")
-"""What a token is needed for. The page, the health and the description of the API are open."""
+"""Paths that need a token. The page, the health check and the API's description are open."""
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds `HEADERS` to each answer; answers are not kept by default."""
+    """ASGI middleware that adds `HEADERS` to each answer; by default, answers are not cached."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -44,7 +44,7 @@ class SecurityHeaders:
 
 
 class Head:
-    """ASGI middleware that answers HEAD as GET without the content (RFC 9110, 9.3.2)."""
+    """ASGI middleware that answers HEAD like GET, without the content (RFC 9110, 9.3.2)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -60,7 +60,7 @@ class Head:
 
 
 class Token:
-    """ASGI middleware that asks for a bearer token, compared in constant time."""
+    """ASGI middleware that requires a bearer token and compares it in constant time."""
 
     def __init__(self, app: ASGIApp, token: str | None, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
@@ -81,5 +81,5 @@ class Token:
 
 
 def is_guarded(path: str) -> bool:
-    """Whether a path is one of `GUARDED`, or lies below one."""
+    """Whether a path is in `GUARDED`, or lies below such a path."""
     return any(path == place or path.startswith(f"{place}/") for place in GUARDED)

@@ -1,4 +1,4 @@
-"""Whose pages a server answers: that it is asked by a name of its own, from a page of its own."""
+"""Checks of `Host` and `Origin`: requests must use a name of this server, and its own page."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from samantic.serve.refusals import RefusedError
 from samantic.serve.settings import Settings
 
 NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
-"""Name of a host."""
+"""Regular expression of a host name."""
 
 
 class Hosts:
-    """ASGI middleware that refuses what a page of another site makes a browser ask.
+    """ASGI middleware that refuses requests that another site's page makes a browser send.
 
-    A browser tells in `Host` which name it asks, and in `Origin` whose page asks. A foreign name
-    that leads to this address (DNS rebinding) would make a foreign page one of this server; a form
-    of another site (CSRF) would spend its time. A number as host cannot be rebound, so each is
-    allowed. Clients that send neither header are no browsers.
+    A browser sends the requested name in `Host`, and in `Origin` the site of the page that sends
+    the request. A foreign name that resolves to this address (DNS rebinding) would give a foreign
+    page access to this server. A form of another site (CSRF) would use its time. A numeric address
+    cannot be rebound, so each is allowed. Clients that send neither header are no browsers.
 
     Args:
-        app: What is asked where nothing is wrong.
-        settings: With the names that are allowed beside `localhost` and this machine's.
-        metrics: Counts what is refused.
+        app: The application behind this check.
+        settings: Settings, with the names that are allowed besides `localhost` and this machine's.
+        metrics: Counts refused requests.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
@@ -49,17 +49,17 @@ class Hosts:
         await refused.response()(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str:
-        """Why a request is refused; empty if it is not."""
+        """Why a request is refused; "" if it is accepted."""
         headers = {name: text.decode("latin-1").lower() for name, text in scope["headers"]}
         host, origin = headers.get(b"host"), headers.get(b"origin")
         if host is not None and not self._is_own(_split(f"//{host}")):
-            return "Host: not a name of this server; ask it by its number or as localhost"
+            return "Host: not a name of this server; use its numeric address or localhost"
         asking = None if origin is None else _split(origin)
         if asking is None or (asking.netloc and asking.netloc == host):
             return ""
         if asking.hostname in self.allowed:
             return ""
-        return "Origin: the page of another site; open the page of this server"
+        return "Origin: a page of another site; open the page of this server"
 
     def _is_own(self, asked: SplitResult) -> bool:
         name = asked.hostname or ""
@@ -67,7 +67,7 @@ class Hosts:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL; those of an empty one where it is broken."""
+    """The parts of a URL; for a malformed URL, those of an empty one."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -83,10 +83,10 @@ def _is_number(name: str) -> bool:
 
 
 def parse_hosts(names: Iterable[str]) -> tuple[str, ...]:
-    """Names of hosts as they are compared.
+    """Host names in the form in which they are compared.
 
     Raises:
-        InputError: One is no name alone.
+        InputError: An entry is more than a host name.
     """
     found = tuple(name.lower() for name in names)
     for name in found:

@@ -1,7 +1,7 @@
-"""What a request may cost: bytes, seconds, and a place among those that are held at once.
+"""The limits of a request: bytes, seconds, and the number of requests held at once.
 
-The bytes of a body are counted as they come in, before a parser sees them or a disk holds them. A
-sender may lag `stall` seconds behind `RATE`, and is cut off then.
+The bytes of a body are counted as they arrive, before they are parsed or written to disk. A sender
+that falls more than `stall` seconds behind `RATE` is cut off.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from samantic.serve.refusals import RefusedError
 from samantic.serve.settings import Settings
 
 RATE = 16 * 1024
-"""Bytes a second that a sender must reach on average."""
+"""Smallest average rate of a sender in bytes per second."""
 
 LINGER = 1.0
-"""Seconds in which the rest of a refused body is read and dropped, so that its sender sees why."""
+"""Seconds for which the rest of a refused body is read and dropped, so that its sender sees the
+answer."""
 
 
 class Limits:
-    """ASGI middleware that holds requests to the limits of the settings."""
+    """ASGI middleware that applies the limits of the settings to requests."""
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
@@ -52,10 +53,10 @@ class Limits:
             await refused.response()(scope, body.receive, body.send)
 
     async def _admit(self, scope: Scope, body: _Body) -> None:
-        """Let a request in if there is room for it; those without a body need none.
+        """Admit a request if there is room for it; requests without a body are always admitted.
 
         Raises:
-            RefusedError: There is none, or it says that it is too long.
+            RefusedError: There is no room, or the announced length is too large.
         """
         if not body.open:
             await self.app(scope, body.receive, body.send)
@@ -75,11 +76,11 @@ class Limits:
 
 
 class _Body:
-    """The body of a request on its way in, and its answer on its way out.
+    """The body of a request as it arrives, and its answer as it is sent.
 
     Attributes:
-        open: Whether some of it may still come.
-        answered: Whether the answer has begun.
+        open: Whether more of the body may arrive.
+        answered: Whether the answer has started.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
@@ -92,10 +93,10 @@ class _Body:
         self._count, self._since = 0, asyncio.get_running_loop().time()
 
     def check(self) -> None:
-        """Refuse what is too long, by what it says or by what came.
+        """Refuse a body that is too long, by its announced length or by its bytes so far.
 
         Raises:
-            RefusedError: It is.
+            RefusedError: The body is too long.
         """
         most = self._settings.max_bytes
         if max(self.declared, self._count) > most:
@@ -104,10 +105,10 @@ class _Body:
             )
 
     async def receive(self) -> Message:
-        """The next part.
+        """The next part of the body.
 
         Raises:
-            RefusedError: It is one too many, or too late.
+            RefusedError: The body is too long, or arrives too slowly.
         """
         if not self.open:
             return await self._receive()
@@ -124,7 +125,7 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on; one that comes before the end of the body ends the connection."""
+        """Send the answer; an answer before the end of the body closes the connection."""
         if message["type"] == "http.response.start":
             self.answered = True
             if self.open:
@@ -137,7 +138,7 @@ class _Body:
         await self._send(message)
 
     async def _drop(self) -> None:
-        """Read on for a moment: who is still sending when the connection closes sees no answer."""
+        """Read on for a moment, since a client that is cut off while it sends sees no answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LINGER):
                 while self.open:
@@ -147,5 +148,5 @@ class _Body:
 
 
 def _goes_on(message: Message) -> bool:
-    """Whether a body goes on after a part; ASGI lets servers leave the key out at the end."""
+    """Whether the body continues after a part; in ASGI the key may be missing at the end."""
     return bool(message["type"] == "http.request" and message.get("more_body", False))

@@ -1,4 +1,4 @@
-"""What a server counts and times, for Prometheus."""
+"""The counters and timers of a server, for Prometheus."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
-"""Upper ends of the ranges that times are counted in."""
+"""Upper bounds of the histogram buckets in seconds."""
 
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
 class Metrics:
-    """The counters of one server, in a registry of their own.
+    """The counters of one server, in their own registry.
 
     Attributes:
-        requests: By path, method and status.
-        errors: By kind, see `refusals`.
-        held: Requests with a body that are held now.
-        waiting: Pairs that wait for the model now.
-        cameras: Pairs by camera that the model reads, and its state.
-        batch: Pairs that went through a network together.
+        requests: Requests by path, method and status.
+        errors: Refused requests by kind, see `refusals`.
+        held: Number of requests with a body that are held now.
+        waiting: Number of pairs that wait for the model now.
+        cameras: Pairs by camera that the model reads, and by its state.
+        batch: Sizes of batches.
         decode: Seconds from the bytes of a pair to its pixels.
-        queue: Seconds that a pair has waited for the model.
+        queue: Seconds for which a pair waits for the model.
         network: Seconds of a batch in the model.
         encode: Seconds from labels to the bytes of an answer.
-        total: Seconds of a request from its headers to the end of its answer, by path.
+        total: Seconds from a request's headers to the end of its answer, by path.
     """
 
     def __init__(self) -> None:

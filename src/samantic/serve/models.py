@@ -1,4 +1,4 @@
-"""The models of a server, and what is told of them."""
+"""The models of a server, and their descriptions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from samantic.runtime.load import load
 
 @dataclass(frozen=True)
 class Served:
-    """A model that is loaded.
+    """A loaded model.
 
     Attributes:
-        name: What requests call it.
+        name: Its name in requests.
         model: The model.
-        cameras: Those that it reads.
-        told: What `/models` says of it.
+        cameras: The cameras that it reads.
+        told: Its entry in `/models`.
     """
 
     name: str
@@ -32,14 +32,14 @@ class Served:
 
 
 def load_models(names: Sequence[str], options: dict[str, Any]) -> dict[str, Served]:
-    """Load models by the names that requests call them.
+    """Load models by their names in requests.
 
     Args:
-        names: As `samantic.load` takes them.
-        options: Others of `samantic.load`.
+        names: As for `samantic.load`.
+        options: Further arguments of `samantic.load`.
 
     Raises:
-        InputError: There is no such model, or it does not take an option.
+        InputError: There is no such model, or an option does not apply to it.
     """
     return {
         short: _served(short, load(name, **options))
@@ -48,7 +48,7 @@ def load_models(names: Sequence[str], options: dict[str, Any]) -> dict[str, Serv
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """What requests call models: names of files and of run folders; of equal ones, numbered.
+    """Names of models in requests: names of files and run folders; equal names are numbered.
 
     Example:
         >>> short_names(["nano", "runs/a/model", "b/nano"])
@@ -95,8 +95,8 @@ def _folder(model: PairPredictor) -> dict[str, Any]:
     from samantic.measure.cost import told_miou
     from samantic.predict.predictor import Predictor
 
-    assert isinstance(model, Predictor)  # noqa: S101  # there are two kinds
-    assert model.folder is not None  # noqa: S101  # it was loaded from one
+    assert isinstance(model, Predictor)  # noqa: S101  # the only other kind of model
+    assert model.folder is not None  # noqa: S101  # the model was loaded from a folder
     network = model.deployed.network
     return {
         "cameras": [name for name in SENSORS if name in network.modalities],

@@ -1,4 +1,4 @@
-"""The files of the page, which are part of the package, and the page that describes the API."""
+"""The files of the page, which are part of the package, and a page that describes the API."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FOLDER = Path(__file__).with_name("page")
 START = "index.html"
 
 KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
-"""Types that machines disagree about."""
+"""Media types that differ between machines."""
 
 
 def page_files() -> dict[str, tuple[bytes, str]]:
-    """Content and type of each file by its name below the folder of the page."""
+    """Content and media type of each file by its name below the page's folder."""
     return {
         path.relative_to(FOLDER).as_posix(): (path.read_bytes(), _kind(path))
         for path in sorted(FOLDER.rglob("*"))
@@ -30,7 +30,7 @@ def _kind(path: Path) -> str:
 
 
 def describe(api: dict[str, Any]) -> str:
-    """A plain page on an API, from its OpenAPI: nothing is fetched from elsewhere."""
+    """A plain page about an API, made from its OpenAPI description; it loads no other files."""
     parts = [
         _operation(path, method, one)
         for path, ways in api["paths"].items()

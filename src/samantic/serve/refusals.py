@@ -1,4 +1,4 @@
-"""Answers to requests that are not answered: one line with the cure, and what kind it is."""
+"""Error responses: a kind, and one line that says what to do."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ STATUS: dict[Kind, int] = {
     "busy": 503,
     "timeout": 503,
 }
-"""The usual status of each kind."""
+"""The usual HTTP status of each kind."""
 
 RETRY = "1"
-"""Seconds after which a client that was sent away may try again."""
+"""Seconds after which a client may try again."""
 
 
 class RefusedError(Exception):
-    """A request that gets no answer but this.
+    """A request that is refused.
 
     Attributes:
-        kind: What went wrong.
+        kind: Kind of the error.
         line: One line that says what, where, and what to do.
-        status: Of HTTP.
+        status: HTTP status.
     """
 
     def __init__(self, kind: Kind, line: str, status: int | None = None) -> None:
@@ -52,7 +52,7 @@ class RefusedError(Exception):
         self.status = STATUS[kind] if status is None else status
 
     def response(self) -> JSONResponse:
-        """The answer."""
+        """The response."""
         headers = {}
         if self.status == 503:
             headers["Retry-After"] = RETRY

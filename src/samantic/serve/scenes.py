@@ -13,7 +13,7 @@ from PIL import Image
 from samantic.scenes import draw_scene
 
 SEED = 2
-"""Family of the scenes."""
+"""Scene family from which the scenes are drawn."""
 
 SIZE = (480, 640)
 
@@ -22,10 +22,10 @@ class Shown(NamedTuple):
     """A scene.
 
     Attributes:
-        title: What people call it.
+        title: Its title on the page.
         number: Its number in the family.
         night: Whether it is night.
-        smoke: Share of the light that smoke swallows where it is thickest.
+        smoke: Share of light that the smoke absorbs where it is thickest.
     """
 
     title: str
@@ -46,12 +46,12 @@ SCENES = {
     "smoke-thick": Shown("Thick smoke by day", 8, False, 1.0),
     "smoke-night": Shown("Smoke at night", 9, True, 0.9),
 }
-"""By name: three days, four nights, three with smoke."""
+"""The scenes by name: three by day, four at night, three with smoke."""
 
 
 @lru_cache(maxsize=2 * len(SCENES))
 def picture(name: str, camera: str) -> bytes:
-    """The PNG of a camera, rgb or thermal, of a scene in `SCENES`."""
+    """The PNG of a camera, rgb or thermal, for a scene of `SCENES`."""
     shown = SCENES[name]
     scene = draw_scene(SEED, shown.number, SIZE, night=shown.night)
     pixels = scene.thermal if camera == "thermal" else smoky(scene.rgb, shown)
@@ -61,9 +61,9 @@ def picture(name: str, camera: str) -> bytes:
 
 
 def smoky(rgb: NDArray[np.uint8], shown: Shown) -> NDArray[np.uint8]:
-    """An image (H, W, 3) behind smoke, which visible light does not pass, and long waves do.
+    """An image (H, W, 3) with smoke, which absorbs visible light but not long-wave infrared.
 
-    The smoke is noise of two scales, gray as what lights it.
+    The smoke is noise of two scales, in the gray level of its light.
     """
     if not shown.smoke:
         return rgb
@@ -79,6 +79,6 @@ def smoky(rgb: NDArray[np.uint8], shown: Shown) -> NDArray[np.uint8]:
 
 
 def _noise(rng: np.random.Generator, cells: int, size: tuple[int, int]) -> NDArray[np.float32]:
-    """Smooth values (H, W) in 0..1 that change over a cell."""
+    """Smooth noise (H, W) in 0..1; its values change over the size of a cell."""
     grid = Image.fromarray(rng.random((cells, cells), dtype=np.float32))
     return np.asarray(grid.resize(size[::-1], Image.Resampling.BICUBIC)).clip(0, 1)

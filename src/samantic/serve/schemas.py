@@ -1,4 +1,4 @@
-"""What the API takes and answers, for its description."""
+"""The requests and answers of the API, for its description."""
 
 from __future__ import annotations
 

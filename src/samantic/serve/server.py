@@ -1,4 +1,4 @@
-"""The process: a socket, uvicorn, and an end that finishes what was accepted."""
+"""The server process: a socket, uvicorn, and a shutdown that finishes accepted requests."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from samantic.serve.connections import PatientProtocol
 from samantic.serve.settings import LOOPBACK, Settings
 
 BACKLOG = 128
-"""Connections that wait in the system to be taken."""
+"""Number of connections that the system queues before they are accepted."""
 
 HEADERS = 16 * 1024
-"""Bytes of the longest headers."""
+"""Largest size of a request's headers in bytes."""
 
 KEEP_ALIVE = 5
-"""Seconds that a connection stays open between requests."""
+"""Seconds for which a connection stays open between requests."""
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that ends at SIGTERM and Ctrl-C without raising them again: both are a usual end."""
+    """uvicorn that treats SIGTERM and Ctrl-C as a normal end and does not raise them again."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -42,16 +42,16 @@ class _Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C; what was accepted by then is answered.
+    """Serve until SIGTERM or Ctrl-C; requests that were accepted by then are answered.
 
     Raises:
-        InputError: The address cannot be had, or a model cannot be loaded.
+        InputError: The address cannot be used, or a model cannot be loaded.
     """
     listener = listen(settings.host, settings.port)
     address = url_of(listener)
     if settings.host not in LOOPBACK and settings.token is None:
         print(
-            f"samantic: whoever reaches {address} may use it; --token-file asks for a token",
+            f"samantic: anyone who reaches {address} may use it; --token-file requires a token",
             file=sys.stderr,
         )
     failures: list[BaseException] = []
@@ -85,16 +85,16 @@ def serve(settings: Settings) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at an address.
+    """Open a socket at an address.
 
     Raises:
-        InputError: There is no such address, or it is taken.
+        InputError: The address does not exist, or is in use.
     """
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        number = error.errno or 0  # that of an unknown host is negative
+        number = error.errno or 0  # negative for an unknown host
         reason = os.strerror(number) if number > 0 else error.strerror
         raise InputError(
             f"--host {host} --port {port}: cannot listen there ({reason}); give "
@@ -103,6 +103,6 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address of a socket for a browser."""
+    """The address of a socket as a URL for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

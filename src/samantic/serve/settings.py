@@ -1,4 +1,4 @@
-"""What a server is told when it starts."""
+"""The settings with which a server starts."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from samantic.errors import InputError
 from samantic.files import MIB, read_text
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-"""Hosts that only this machine reaches."""
+"""Hosts that only this machine can reach."""
 
 SHORTEST = 16
-"""Least characters of a token."""
+"""Smallest number of characters of a token."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server is told when it starts.
+    """The settings with which a server starts.
 
     Attributes:
-        models: Names of models as `samantic.load` takes them; the first is the default.
-        host: Address to listen at.
-        port: 0 for a free one.
-        allowed_hosts: Names, in small letters, by which the server may be asked beside `localhost`,
-            `host` and the machine's, and whose pages may ask it.
-        token: What clients must send as `Authorization: Bearer TOKEN`; None for nothing.
-        max_pixels: Of the largest image that is decoded.
-        max_bytes: Of the largest request.
-        queue: Requests that are held at once, from their first byte to their answer.
-        batch_size: Pairs of one size that go through the network together at most; None for what
-            suits the model's device.
-        timeout: Seconds that a request may take from its headers to its answer.
-        stall: Seconds that a sender may lag behind `limits.RATE`, or take for the headers.
-        options: Of `samantic.load`, such as the device.
+        models: Names of models as for `samantic.load`; the first is the default.
+        host: Address on which to listen.
+        port: Port; 0 for a free one.
+        allowed_hosts: Lower-case names, besides `localhost`, `host` and the machine's name, by
+            which the server may be addressed, and whose pages may send requests.
+        token: Token that clients must send as `Authorization: Bearer TOKEN`; None requires none.
+        max_pixels: Pixels of the largest image that is decoded.
+        max_bytes: Bytes of the largest request.
+        queue: Number of requests held at once, from their first byte to their answer.
+        batch_size: Largest number of pairs that go through the network together; None for the
+            default of the model's device.
+        timeout: Seconds allowed for a request, from its headers to its answer.
+        stall: Seconds by which a sender may fall behind `limits.RATE`, or may need for the headers.
+        options: Further arguments of `samantic.load`, such as the device.
     """
 
     models: tuple[str, ...]
@@ -53,10 +53,10 @@ class Settings:
 
 
 def read_token(path: Path) -> str:
-    """The token in a file, of which blank space around it is no part.
+    """Read the token in a file, without blank space around it.
 
     Raises:
-        InputError: There is none, or it is too short, or no header can hold it.
+        InputError: The file holds no token, or one that is too short or does not fit into a header.
     """
     token = read_text(path, "file with a token", most=4096).strip()
     if not re.fullmatch(r"[!-~]+", token) or len(token) < SHORTEST:

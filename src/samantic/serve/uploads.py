@@ -1,4 +1,4 @@
-"""From the form of a request to the images of a pair, read as `samantic predict` reads files."""
+"""From the form of a request to a pair of images, read as `samantic predict` reads files."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ CHOICES = {"format": FORMATS, "ground": GROUNDS, "gate": GATES}
 FIELDS = ("model", "format", "include", "ground", "gate")
 
 LONGEST = 4096
-"""Bytes of the longest field that is no file."""
+"""Largest size in bytes of a form field that is no file."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a request wants.
+    """The content of a request.
 
     Attributes:
-        files: What was sent, by its name in `FILES`.
+        files: The uploaded files, by their names in `FILES`.
         model: Name of the model; None for the first.
-        format: Of the answer.
-        include: Pictures that go into an answer of JSON.
-        ground: What an overlay is drawn on.
-        gate: Whether the images are tested, and one of a sick camera is left out.
+        format: Format of the answer.
+        include: Pictures to include in a JSON answer.
+        ground: Image on which an overlay is drawn.
+        gate: Whether the images are tested, so that a faulty camera's image is not used.
     """
 
     files: Mapping[str, IO[bytes]]
@@ -58,10 +58,10 @@ class Asked:
 
 @asynccontextmanager
 async def read_form(request: Request) -> AsyncIterator[Asked]:
-    """The form of a request; its files are closed, and gone, at the end of the block.
+    """The form of a request; its files are closed and deleted at the end of the block.
 
     Raises:
-        RefusedError: It is no form, or asks for what there is not.
+        RefusedError: The body is no form, or asks for something unknown.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "multipart/form-data":
@@ -74,7 +74,7 @@ async def read_form(request: Request) -> AsyncIterator[Asked]:
         )
     except HTTPException as error:
         raise RefusedError(
-            "unreadable", f"the form is broken ({error.detail}); send it anew"
+            "unreadable", f"the form is broken ({error.detail}); send it again"
         ) from None
     try:
         yield _asked(form, request.headers.get("accept", ""))
@@ -83,10 +83,10 @@ async def read_form(request: Request) -> AsyncIterator[Asked]:
 
 
 def _asked(form: FormData, accept: str) -> Asked:
-    """What a form asks for.
+    """Parse a form.
 
     Raises:
-        RefusedError: There is no such field or value, or no image.
+        RefusedError: A field or value is unknown, or there is no image.
     """
     files: dict[str, IO[bytes]] = {}
     words: dict[str, str] = {}
@@ -104,7 +104,7 @@ def _asked(form: FormData, accept: str) -> Asked:
             raise RefusedError("unreadable", f"{name}: given twice; give it once")
         if isinstance(value, str):
             words[name] = value
-        elif value.filename or value.size:  # a browser sends an empty one where none was chosen
+        elif value.filename or value.size:  # a browser sends an empty file if none was chosen
             files[name] = value.file
     if not files:
         raise RefusedError("missing", "no image; send the files rgb and/or thermal, or rgbt")
@@ -119,7 +119,7 @@ def _choices(
     """Model, format, pictures, ground and gate.
 
     Raises:
-        RefusedError: There is no such.
+        RefusedError: A value is unknown.
     """
     values = {name: text for name, text in words.items() if text}
     for name, choices in CHOICES.items():
@@ -135,17 +135,17 @@ def _choices(
 
 
 def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> RawPair:
-    """The images of a pair. They lie in a folder of their own while they are read.
+    """Decode the images of a pair. While they are read, they lie in their own temporary folder.
 
     Args:
-        files: What was sent, by its name in `FILES`.
-        camera: Of the model.
-        max_pixels: Of the largest image that is decoded.
+        files: The uploaded files, by their names in `FILES`.
+        camera: The model's camera.
+        max_pixels: Pixels of the largest image that is decoded.
 
     Raises:
         RefusedError: An image is too large.
         SizeError: An image is too small, or the two differ in size.
-        InputError: It is not readable, or no model can make anything of it.
+        InputError: An image is not readable, or does not fit the model.
     """
     with TemporaryDirectory(prefix="samantic-") as folder:
         paths = {name: Path(folder, name) for name in files}
@@ -165,10 +165,10 @@ def decode(files: Mapping[str, IO[bytes]], camera: Camera, max_pixels: int) -> R
 
 
 def _refuse_large(name: str, path: Path, most: int) -> None:
-    """Refuse an image by its header.
+    """Refuse an image that has too many pixels according to its header.
 
     Raises:
-        RefusedError: It says that it has too many pixels.
+        RefusedError: The image is too large.
     """
     try:
         wide, tall = extent_of(path) or (0, 0)
@@ -193,8 +193,8 @@ def _check(pair: RawPair, camera: Camera) -> None:
     """Refuse images that do not fit each other or the model.
 
     Raises:
-        SizeError: One is too small, or they differ in size.
-        InputError: Thermal values are in a unit of which the model knows nothing.
+        SizeError: An image is too small, or the images differ in size.
+        InputError: Thermal values are in a unit that does not fit the model.
     """
     rgb, raw = pair
     for name, pixels in (("rgb", rgb), ("thermal", raw)):

@@ -1,4 +1,4 @@
-"""Formats of labels. Another one is a file here and a line in `FORMATS` or `JSON_FORMATS`."""
+"""Formats of labels. A new format is a file here and an entry in `FORMATS` or `JSON_FORMATS`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from samantic.convert.formats import (
 from samantic.convert.formats.documents import files_of, load_json
 
 FORMATS = (cvat_masks, roboflow, cvat)
-"""Formats that know their files. Each has TITLE, `finds(source)` and `read(source, request)`."""
+"""Formats that find their files. Each has TITLE, `finds(source)` and `read(source, request)`."""
 
 JSON_FORMATS = (coco, label_studio, supervisely, labelme)
-"""Formats of JSON. Each has TITLE, `claims(value)` and `read(source, request)`."""
+"""Formats in JSON. Each has TITLE, `claims(value)` and `read(source, request)`."""
 
 
 def recognise(source: Path) -> ModuleType | None:
-    """The format of a file or folder by its content; None for none that is known.
+    """The format of a file or folder, by its content; None if no known format fits.
 
     Raises:
-        InputError: A file that would tell is broken.
+        InputError: A file that identifies the format is broken.
     """
     for known in FORMATS:
         if known.finds(source):

@@ -1,9 +1,9 @@
-"""Label Studio's brush: the bytes of an RGBA picture as run lengths in bits.
+"""Label Studio's brush: the bytes of an RGBA picture as run lengths, packed in bits.
 
-After the number of values (32 bits), the bits of a value less one (5) and four sizes less one (4
-each) come blocks: a bit, two bits that choose a size, and a length less one of that size; then, if
-the first bit is set, one value for all of them, else each value. The brush is the fourth channel,
-opacity.
+The header holds the number of values (32 bits), the bits of a value minus one (5), and four sizes
+minus one (4 bits each). Blocks follow. A block has a flag bit, two bits that select a size, and a
+length minus one in that size. If the flag is set, one value for the whole block follows; otherwise
+each value. The brush is the fourth channel, opacity.
 
 https://github.com/thi-ng/umbrella, packages/rle-pack, and label_studio_sdk/converter/brush.py of
 github.com/HumanSignal/label-studio-sdk
@@ -20,7 +20,7 @@ from samantic.convert.regions import Mask, Size
 
 
 class _Bits:
-    """Numbers of any length, highest bit first."""
+    """Reads numbers of any number of bits, highest bit first."""
 
     def __init__(self, data: NDArray[np.uint8]) -> None:
         self.bits, self.place = np.unpackbits(data), 0
@@ -28,7 +28,7 @@ class _Bits:
     def take(self, count: int) -> NDArray[np.uint8]:
         found = self.bits[self.place : self.place + count]
         if len(found) < count:
-            raise ValueError("a brush that breaks off")
+            raise ValueError("a brush that is cut off")
         self.place += count
         return found
 
@@ -37,7 +37,7 @@ class _Bits:
 
 
 def brush_mask(data: Any, size: Size) -> Mask:
-    """(H, W): where a brush has painted.
+    """Mask (H, W) of the pixels that a brush has painted.
 
     Raises:
         ValueError: The bytes are no brush of this size.

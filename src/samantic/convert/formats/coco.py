@@ -1,10 +1,10 @@
 """COCO JSON: polygons, and masks as run lengths, compressed or not.
 
-`images`, `categories` and `annotations` with `segmentation`: [[x, y, x, y, ...], ...], the parts of
-one object, or {"size": [height, width], "counts": ...}, run lengths down the columns: a list, or
-text in which COCO packs them. Polygons are drawn by COCO's own rule (pycocotools), which draws
-along the edges of pixels as `regions` does. Annotations are drawn in the order of the file, so the
-later of two that overlap lies on top. The panoptic kind is in `coco_panoptic`.
+The file has `images`, `categories` and `annotations` with `segmentation`. A segmentation is a list
+of polygons [[x, y, x, y, ...], ...], the parts of one object. Or it is {"size": [height, width],
+"counts": ...}, run lengths down the columns, as a list or as COCO's packed text. Polygons are drawn
+by COCO's own rule (pycocotools), along pixel edges as in `regions`. Annotations are drawn in the
+order of the file, so the later of two covers the earlier. `coco_panoptic` reads the panoptic kind.
 
 https://cocodataset.org/#format-data, and common/maskApi.c of github.com/cocodataset/cocoapi for the
 packed run lengths.
@@ -29,11 +29,11 @@ from samantic.errors import InputError
 TITLE = "COCO JSON"
 
 MOST_STEPS = 20_000_000
-"""Pixels along the outline of a polygon; more is no drawing."""
+"""Largest number of pixels along the outline of a polygon; more is an error."""
 
 
 class _File(NamedTuple):
-    """What a file has: names of classes, pictures, whether every pixel has a label, its kind."""
+    """A file's content: class names, pictures, whether every pixel has a label, and its kind."""
 
     names: list[str]
     pictures: list[Picture]
@@ -42,7 +42,7 @@ class _File(NamedTuple):
 
 
 def claims(value: Any) -> bool:
-    """Whether a JSON value is of this format."""
+    """Whether a JSON value has this format."""
     return isinstance(value, dict) and all(
         isinstance(value.get(key), list) for key in ("images", "annotations", "categories")
     )
@@ -52,7 +52,7 @@ def read(source: Path, request: Request) -> Export:
     """Read an export: a file, or all files of this format below a folder.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     found: list[_File] = []
     skipped: Counter[str] = Counter()
@@ -75,12 +75,12 @@ def read(source: Path, request: Request) -> Export:
 
 
 def _is_keypoints(value: Mapping[str, Any]) -> bool:
-    """Whether a file is of COCO's keypoints, which may have other files of the same images."""
+    """Whether a file holds COCO's keypoints; other files may annotate the same images."""
     return any(isinstance(one, dict) and one.get("keypoints") for one in value["categories"])
 
 
 def _categories(value: Mapping[str, Any]) -> dict[int, str]:
-    """Names by the ids of the file, in the order of these."""
+    """Class names by category id, in the order of the ids."""
     found = {int(entry["id"]): str(entry["name"]) for entry in value["categories"]}
     return dict(sorted(found.items()))
 
@@ -174,20 +174,21 @@ def _polygons(label: str, parts: Any, size: Size) -> Patch:
 
 
 def unpack_counts(text: str) -> list[int]:
-    """Run lengths of COCO's text.
+    """Unpack COCO's text of run lengths.
 
-    Each is 5 bits a character from the lowest on, offset by 48, with a sixth bit where more follow;
-    from the fourth on, it is the difference to the one but last.
+    Each number is stored in characters of 5 bits, lowest bits first, offset by 48; a sixth bit
+    marks that more characters follow. From the fourth number on, the difference to the number two
+    before is stored.
 
     Raises:
-        ValueError: It is no such text.
+        ValueError: The text has another form.
     """
     counts: list[int] = []
     value = shift = 0
     for character in text:
         bits = ord(character) - 48
         if not 0 <= bits < 64 or shift > 60:
-            raise ValueError("run lengths that are no text of COCO's")
+            raise ValueError("run lengths that are not COCO's text")
         value |= (bits & 31) << shift
         shift += 5
         if bits & 32:
@@ -197,5 +198,5 @@ def unpack_counts(text: str) -> list[int]:
         counts.append(value + (counts[-2] if len(counts) > 2 else 0))
         value = shift = 0
     if shift:
-        raise ValueError("run lengths that break off")
+        raise ValueError("run lengths that are cut off")
     return counts

@@ -1,8 +1,8 @@
-"""COCO's panoptic kind: a PNG for each image whose colours number its segments.
+"""COCO's panoptic kind: for each image a PNG whose colours are segment ids.
 
 An annotation has `file_name`, the PNG, and `segments_info`: the `id` of each segment and its
-`category_id`. The colour of a pixel is the id, red + 256 green + 65536 blue; 0 is no segment, and
-does not count. The PNGs lie in a folder that is called as the JSON file, or beside it.
+`category_id`. The id of a pixel is red + 256 green + 65536 blue; 0 is no segment and is ignored.
+The PNGs lie in a folder with the name of the JSON file, or next to the JSON file.
 
 https://cocodataset.org/#format-data, 4. Panoptic Segmentation
 """
@@ -34,10 +34,10 @@ def panoptic_picture(
     """A picture of a panoptic file.
 
     Raises:
-        InputError: Its PNG is not there.
+        InputError: Its PNG is missing.
     """
     where = f"{path}, image {image['file_name']}"
-    stem_of(annotation["file_name"], where)  # refuses paths that lead out
+    stem_of(annotation["file_name"], where)  # refuses paths that lead out of the folder
     folders = (path.parent / path.stem, path.parent)
     found = [file for folder in folders if (file := folder / annotation["file_name"]).is_file()]
     if not found:

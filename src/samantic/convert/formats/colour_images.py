@@ -13,7 +13,7 @@ from samantic.convert.regions import Mask, Patch
 from samantic.data.raster import Raster
 
 OPAQUE = 128
-"""Opacity from which a pixel has a colour."""
+"""Smallest opacity at which a pixel's colour counts."""
 
 
 def draw_colours(
@@ -24,16 +24,16 @@ def draw_colours(
 ) -> Drawing:
     """The labels of an image in colours, or with a palette.
 
-    A transparent pixel has no object. What is mixed and what is unknown is counted.
+    A transparent pixel has no object. Mixed and unknown colours are counted.
 
     Args:
         image: The decoded image.
-        colours: By the label that they stand for.
+        colours: Colours by the label for which they stand.
         distance: See `read_colours`.
-        notes: Counts pixels that are not of these very colours.
+        notes: Counts pixels whose colour is not exactly one of these.
 
     Raises:
-        InputError: It has more than 8 bits.
+        InputError: The image has more than 8 bits.
     """
     opaque = None if image.opacity is None or image.kind == "palette" else image.opacity >= OPAQUE
     found = read_colours(image.colours(), list(colours.values()), distance)

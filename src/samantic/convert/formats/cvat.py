@@ -1,9 +1,10 @@
-"""CVAT for images 1.1: XML with an element for each image, and in it one for each shape.
+"""CVAT for images 1.1: XML with an element for each image, which contains its shapes.
 
-polygon (points="x,y;x,y"), box (xtl, ytl, xbr, ybr, rotation), ellipse (cx, cy, rx, ry, rotation)
-and mask (rle="3, 5, ...", run lengths along the rows of the box left, top, width, height, of pixels
-outside first). Shapes are drawn by z_order, those of one z_order in the order of the file, so the
-highest lies on top. Lines, points, cuboids and skeletons have no area, tags are of the image.
+Shapes are polygon (points="x,y;x,y"), box (xtl, ytl, xbr, ybr, rotation), ellipse (cx, cy, rx, ry,
+rotation) and mask. A mask has rle="3, 5, ...": run lengths along the rows of the box left, top,
+width, height, outside pixels first. Shapes are drawn by z_order, and within one z_order in the
+order of the file, so the highest is on top. Lines, points, cuboids and skeletons have no area. Tags
+belong to the whole image.
 
 https://docs.cvat.ai/docs/dataset_management/formats/format-cvat and .../docs/other/xml_format
 """
@@ -14,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element  # only the type
+from xml.etree.ElementTree import Element  # only for type annotations
 
 from samantic.convert.export import Drawing, Export, Picture, settle_size, stem_of, told
 from samantic.convert.formats.documents import files_of, in_order, read_xml, split_of
@@ -26,7 +27,7 @@ TITLE = "CVAT for images 1.1 (XML)"
 
 
 def finds(source: Path) -> bool:
-    """Whether a file, or one below a folder, is of this format."""
+    """Whether a file, or one below a folder, has this format."""
     return any(_is_cvat(path) for path in files_of(source, ".xml"))
 
 
@@ -34,7 +35,7 @@ def read(source: Path, request: Request) -> Export:
     """Read an export: a file, or all files of this format below a folder.
 
     Raises:
-        InputError: It is broken, or one of a video.
+        InputError: The export is broken, or annotates a video.
     """
     names: list[list[str]] = []
     pictures: list[Picture] = []
@@ -55,7 +56,7 @@ def read(source: Path, request: Request) -> Export:
 
 
 def _is_cvat(path: Path) -> bool:
-    """Whether an XML file begins as CVAT's do; what follows may still be broken."""
+    """Whether an XML file begins as CVAT's do; the rest may still be broken."""
     with path.open("rb") as file:
         return b"<annotations" in file.read(1 << 16)
 

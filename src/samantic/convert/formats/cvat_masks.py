@@ -1,8 +1,8 @@
 """CVAT's "Segmentation mask 1.1": SegmentationClass/NAME.png and labelmap.txt.
 
 labelmap.txt has a line `name:red,green,blue:parts:actions` for each class. A mask has these
-colours, or one channel with the numbers of these lines. ImageSets/Segmentation/SPLIT.txt lists
-images.
+colours, or one channel with the numbers of these lines. ImageSets/Segmentation/SPLIT.txt lists the
+images of a split.
 
 https://docs.cvat.ai/docs/dataset_management/formats/format-smask
 """
@@ -29,12 +29,12 @@ MASKS = "SegmentationClass"
 
 
 def finds(source: Path) -> bool:
-    """Whether a folder is of this format."""
+    """Whether a folder has this format."""
     return (masks_root(source) / LABELS).is_file() and (masks_root(source) / MASKS).is_dir()
 
 
 def masks_root(source: Path) -> Path:
-    """The folder that holds `SegmentationClass`: around it, itself, or the only one inside."""
+    """The folder that holds `SegmentationClass`: the source, its parent or its only subfolder."""
     if source.name == MASKS:
         return source.parent
     inside = [path.parent for path in source.glob(f"*/{MASKS}") if path.is_dir()]
@@ -45,7 +45,7 @@ def read(source: Path, request: Request) -> Export:
     """Read an export.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     root = masks_root(source)
     colours = read_labelmap(root / LABELS)
@@ -72,7 +72,7 @@ def read_labelmap(path: Path) -> dict[str, tuple[int, int, int]]:
     """The colour of each class.
 
     Raises:
-        InputError: A line is none of a class.
+        InputError: A line does not define a class.
     """
     found: dict[str, tuple[int, int, int]] = {}
     for number, line in enumerate(read_text(path, "label map").splitlines(), 1):

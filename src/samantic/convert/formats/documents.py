@@ -1,4 +1,4 @@
-"""Files of an export: JSON read once, and XML without entities."""
+"""Files of an export: JSON, cached while it is in use, and XML without entities."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder  # expat is told below
-from xml.parsers import expat  # no document type, so no entities
+from xml.etree.ElementTree import Element, TreeBuilder  # `read_xml` restricts expat
+from xml.parsers import expat  # a document type is refused, and with it all entities
 
 from samantic.convert.export import without_ending
 from samantic.data.folders import Images
@@ -16,16 +16,16 @@ from samantic.errors import InputError
 from samantic.files import MIB, read_json, read_text
 
 LARGEST = 1024 * MIB
-"""Bytes of the largest file that is read."""
+"""Largest size in bytes of a file that is read."""
 
 DEPTH = 50
-"""Levels of XML that are read."""
+"""Largest depth of nested XML elements."""
 
 _SPLIT = re.compile(r"(?:^|[^a-z])(train|val|test)(?:ing|id|idation)?(?:[^a-z]|$)")
 
 
 def files_of(source: Path, ending: str) -> list[Path]:
-    """A file, or the files below a folder with an ending; hidden ones are left out."""
+    """The file itself, or the files below a folder with an ending; hidden ones are skipped."""
     if source.is_file():
         return [source] if source.suffix.lower() == ending else []
     found = (path for path in source.rglob("*") if path.suffix.lower() == ending)
@@ -33,10 +33,10 @@ def files_of(source: Path, ending: str) -> list[Path]:
 
 
 def images_below(folder: Path) -> dict[str, Path]:
-    """The images of a folder and of those inside, by their paths without ending.
+    """The images of a folder and its subfolders, by their paths without ending.
 
     Raises:
-        InputError: Two of one folder differ in their ending, letter case or Unicode form only.
+        InputError: Two images of one folder differ only in ending, letter case or Unicode form.
     """
     found = Images(folder, folder)
     for path in sorted(folder.rglob("*")):
@@ -51,10 +51,10 @@ def _hidden(path: Path) -> bool:
 
 
 def load_json(path: Path) -> Any:
-    """What a JSON file says; the one that was read last is kept, so do not change it.
+    """The content of a JSON file. The last file is cached, so do not change the result.
 
     Raises:
-        InputError: It is no JSON.
+        InputError: The file is no JSON.
     """
     changed = path.stat().st_mtime_ns if path.exists() else 0
     return _load_json(path, changed)
@@ -66,7 +66,7 @@ def _load_json(path: Path, changed: int) -> Any:
 
 
 def split_of(path: Path, source: Path) -> str:
-    """The split that the name of a file tells, or that of a folder around it; "" for none."""
+    """The split in the name of a file, or of a folder around it; "" for none."""
     inner = path.relative_to(source).parts if path != source else (path.name,)
     for part in reversed(inner):
         if match := _SPLIT.search(part.lower()):
@@ -75,18 +75,18 @@ def split_of(path: Path, source: Path) -> str:
 
 
 def in_order(lists: Sequence[Sequence[str]]) -> list[str]:
-    """Each name of several lists once, in the order of the first list that has it."""
+    """Each name of several lists once, in the order of the first list that contains it."""
     return list(dict.fromkeys(name for names in lists for name in names))
 
 
 def read_xml(path: Path) -> Element:
-    """The root of an XML file.
+    """The root element of an XML file.
 
-    A document type is refused, and with it every entity: those of other files, and those that
-    grow when they are put in.
+    A document type is refused, and with it every entity: entities that include other files, and
+    entities that grow when they are expanded.
 
     Raises:
-        InputError: It is no XML, nested too deeply, or has a document type.
+        InputError: The file is no XML, is nested too deeply, or has a document type.
     """
     builder, parser = TreeBuilder(), expat.ParserCreate()
     depth = 0
@@ -105,7 +105,7 @@ def read_xml(path: Path) -> Element:
 
     def refuse(*_: object) -> None:
         raise InputError(
-            f"{path}: has a document type (<!DOCTYPE>), which no export needs; take it out"
+            f"{path}: has a document type (<!DOCTYPE>), which no export needs; remove it"
         )
 
     parser.StartElementHandler, parser.EndElementHandler = start, end

@@ -1,4 +1,4 @@
-"""Label images whose pixels are ids, of 1 to 16 bits, or indices of a palette."""
+"""Label images whose pixels are ids of 1 to 16 bits, or palette indices."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from samantic.data.raster import Raster
 from samantic.errors import InputError
 
 MOST_IDS = 1000
-"""Ids of one image; more are objects or values, no classes."""
+"""Largest number of ids in one image; more are objects or measured values, not classes."""
 
 
 def read_label_image(path: Path, known: Size | None) -> Raster:
     """Read a label image of any depth that was saved without loss.
 
     Raises:
-        InputError: It is not readable, lossy, or has another size than its image.
+        InputError: The image is not readable, lossy, or differs in size from its image.
     """
     found = decode(path)
     refuse_lossy(found)
@@ -33,10 +33,10 @@ def read_label_image(path: Path, known: Size | None) -> Raster:
 
 
 def ids_of(found: Raster) -> NDArray[Any]:
-    """(H, W) ids, or indices of a palette, transparent or not; equal channels count as one.
+    """Ids or palette indices (H, W), transparent or not; three equal channels count as one.
 
     Raises:
-        InputError: It holds colours or no whole numbers.
+        InputError: The image holds colours, or values that are no whole numbers.
     """
     samples = found.samples
     if found.kind == "colour":
@@ -58,11 +58,12 @@ def id_patches(ids: NDArray[Any], names: Mapping[int, str] | None, where: str) -
 
     Args:
         ids: (H, W).
-        names: Labels by id, 255 without one does not count; None where ids are labels themselves.
-        where: What to call the image in an error.
+        names: Labels by id; 255 without a name is ignored. None if the ids themselves are the
+            labels.
+        where: Name of the image in errors.
 
     Raises:
-        InputError: An id has no name, or there are too many.
+        InputError: An id has no name, or there are too many ids.
     """
     found = np.unique(ids).tolist()
     if len(found) > MOST_IDS:

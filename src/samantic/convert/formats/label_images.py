@@ -1,10 +1,9 @@
-"""Folders of label images: ids of up to 16 bits, indexed PNG, and colours, PASCAL VOC's among them.
+"""Folders of label images: ids of up to 16 bits, indexed PNG, and colours, with PASCAL VOC's.
 
-What the pixels stand for is said by --classes (ids 0, 1, 2, ... in this order), by --colors, or by
-a map of ids or colours. A folder SegmentationClass is PASCAL VOC's, with 20 classes, background as
-0 and 255 (or its colour, 224, 224, 192) around objects, unless something else is said. The index of
-an indexed PNG counts, and its transparency does not; in images with colours, transparent pixels
-have no object.
+The user defines the pixels by --classes (ids 0, 1, 2, ... in this order), by --colors, or by a map
+of ids or colours. A folder SegmentationClass is PASCAL VOC's by default: 20 classes, background 0,
+and 255 (or its colour, 224, 224, 192) around objects. In an indexed PNG the index counts, not its
+transparency. In images with colours, transparent pixels have no object.
 
 http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc, "Segmentation" and its VOClabelcolormap
 """
@@ -61,12 +60,12 @@ _ENDING = re.compile(rf"[ _.-]+(?:{WORDS['labels'].replace(' ', '|')})$", re.IGN
 
 
 def finds(source: Path) -> bool:
-    """Whether a folder is PASCAL VOC's, or one of its label images."""
+    """Whether a folder is PASCAL VOC's, or one of VOC's label images."""
     return source.is_dir() and (masks_root(source) / MASKS).is_dir()
 
 
 def claims_with(source: Path, request: Request) -> bool:
-    """Whether a folder holds images, and it is said what their pixels stand for."""
+    """Whether a folder holds images, and the user has defined their pixels."""
     said = bool(request.classes or request.mapping)
     return said and source.is_dir() and bool(images_below(source))
 
@@ -75,7 +74,7 @@ def read(source: Path, request: Request) -> Export:
     """Read a folder of label images.
 
     Raises:
-        InputError: They cannot be read.
+        InputError: The images cannot be read.
     """
     root = masks_root(source)
     marked = (root / MASKS).is_dir()
@@ -115,10 +114,10 @@ def read(source: Path, request: Request) -> Export:
 
 
 def marked_files(source: Path) -> dict[str, Path]:
-    """The label images below a folder by the names of their images, which may lie there too.
+    """The label images below a folder, by the names of their images; the images may lie there too.
 
-    They are those in folders that are called labels, masks or the like; else those whose names end
-    with such a word; else there are none that are known to be.
+    Label images are those in folders called labels, masks or the like. If there are no such
+    folders, they are the images whose names end with such a word. Otherwise the result is empty.
     """
     found = images_below(source)
     inside = {_unmarked(name): path for name, path in found.items() if _unmarked(name) != name}
@@ -128,7 +127,7 @@ def marked_files(source: Path) -> dict[str, Path]:
 
 
 def _unmarked(name: str) -> str:
-    """A path without the folders that are called labels, masks or the like."""
+    """A path without its folders that are called labels, masks or the like."""
     *folders, last = name.split("/")
     return "/".join([*(part for part in folders if part.lower() not in _WORDS), last])
 
@@ -149,7 +148,7 @@ def _draw(
     distance: float,
     notes: Counter[str],
 ) -> Drawing:
-    """Colours where colours are known and the image has some, ids elsewhere."""
+    """Draw colours if colours are known and the image has some; otherwise draw ids."""
     image = read_label_image(path, known)
     if colours and (image.kind == "colour" or names is None):
         return draw_colours(image, colours, distance, notes)

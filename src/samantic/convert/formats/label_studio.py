@@ -1,12 +1,12 @@
-"""Label Studio JSON: a list of tasks, each with an image and the annotations of it.
+"""Label Studio JSON: a list of tasks, each with an image and its annotations.
 
-A result is of type polygonlabels (points in per cent of the image's width and height), brushlabels
-(run lengths, see `brush`), bitmasklabels (a PNG in a `data:` address, opaque where the object is),
-rectanglelabels or ellipselabels; other types have no area. The full
-export (`annotations`, or `completions` of old ones) and the small one (JSON-MIN) are read. Results
-are drawn in the order of the file, so the later of two that overlap lies on top; of several
-annotations of a task the first that was not cancelled counts. Uploaded images have eight
-hexadecimal digits before their name, which the images of one's own have not.
+A result has the type polygonlabels (points in per cent of the image's width and height),
+brushlabels (run lengths, see `brush`), bitmasklabels (a PNG in a `data:` URL, opaque where the
+object is), rectanglelabels or ellipselabels; other types have no area. Both the full export
+(`annotations`, or `completions` of old versions) and the small one (JSON-MIN) are read. Results are
+drawn in the order of the file, so the later of two covers the earlier. If a task has several
+annotations, the first that was not cancelled counts. Names of uploaded images have a prefix of
+eight hexadecimal digits, which the user's own files do not have.
 
 https://labelstud.io/guide/task_format, https://labelstud.io/tags/brushlabels and .../bitmasklabels
 """
@@ -37,7 +37,7 @@ KINDS = ("polygon", "brush", "bitmask", "rectangle", "ellipse")
 
 
 def claims(value: Any) -> bool:
-    """Whether a JSON value is of this format."""
+    """Whether a JSON value has this format."""
     return isinstance(value, list) and any(
         isinstance(task, dict)
         and (
@@ -55,7 +55,7 @@ def read(source: Path, request: Request) -> Export:
     """Read an export: a file, or all files of this format below a folder.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     pictures: list[Picture] = []
     labels: set[str] = set()
@@ -79,7 +79,7 @@ def read(source: Path, request: Request) -> Export:
 
 
 def _small_results(task: Mapping[str, Any]) -> list[Any]:
-    """The results of a task in JSON-MIN, each as the full export has it."""
+    """The results of a task in JSON-MIN, in the form of the full export."""
     found = []
     for value in task.values():
         if isinstance(value, list):
@@ -91,7 +91,7 @@ def _small_results(task: Mapping[str, Any]) -> list[Any]:
 
 
 def _results(task: Mapping[str, Any], notes: Counter[str]) -> list[Any] | None:
-    """What was drawn on a task; None if nobody has."""
+    """The results of a task; None if nobody has labelled it."""
     if not isinstance(task.get("data"), dict):
         return _small_results(task) or None
     given = task.get("annotations", task.get("completions")) or []
@@ -106,7 +106,7 @@ def _predicted(task: Any) -> bool:
 
 
 def _label(result: Mapping[str, Any], results: Sequence[Any]) -> str:
-    """The class of a result, which may stand in another result of the same id; "" for none."""
+    """The class of a result, which another result with the same id may give; "" for none."""
     kind = str(result["type"])
     if kind.removesuffix("labels") not in KINDS:
         return ""
@@ -124,7 +124,7 @@ def _picture(
     parts = [
         part for part in re.split(r"[/\\]", _image(task)) if part.strip(".") and part[-1] != ":"
     ]
-    full = stem_of("/".join(parts[-3:]), where)  # two folders tell images of one name apart
+    full = stem_of("/".join(parts[-3:]), where)  # two folders distinguish images of one name
     short = re.sub(r"(?:^|(?<=/))[0-9a-f]{8}-(?=[^/]*$)", "", full)
 
     def draw(known: Size | None) -> Drawing:
@@ -138,7 +138,7 @@ def _picture(
 
 
 def _image(task: Mapping[str, Any]) -> str:
-    """The file name of a task's image, out of an address or path of its server."""
+    """The file name of a task's image, from a URL or a path on its server."""
     values = task["data"] if isinstance(task.get("data"), dict) else task
     texts = [values.get("image"), *values.values(), task.get("file_upload")]
     for text in texts:
@@ -179,7 +179,7 @@ def _patches(
 
 
 def _bitmask(value: Mapping[str, Any], size: Size) -> Mask:
-    """(H, W) of the PNG in a data address."""
+    """Mask (H, W) of the PNG in a `data:` URL."""
     texts = [text for text in value.values() if str(text).startswith("data:image/png;base64,")]
     if not texts:
         raise ValueError("a bitmask without a PNG")
@@ -190,7 +190,7 @@ def _bitmask(value: Mapping[str, Any], size: Size) -> Mask:
 
 
 def _ring(kind: str, value: Mapping[str, Any]) -> Any:
-    """Points in per cent, not turned yet."""
+    """Points in per cent, before rotation."""
     if kind == "polygon":
         return value["points"]
     x, y = float(value["x"]), float(value["y"])
@@ -200,7 +200,7 @@ def _ring(kind: str, value: Mapping[str, Any]) -> Any:
 
 
 def _in_pixels(points: Any, kind: str, value: Mapping[str, Any], size: Size) -> Any:
-    """Points in pixels; boxes turn about their upper left corner, ellipses about their centre."""
+    """Points in pixels; boxes rotate about their upper left corner, ellipses about their centre."""
     scaled = points * np.array([size[1], size[0]]) / 100
     turn = float(value.get("rotation") or 0)
     if not turn or kind == "polygon":

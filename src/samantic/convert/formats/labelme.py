@@ -1,10 +1,10 @@
 """LabelMe JSON: a file for each image, with `shapes` of points.
 
-`shape_type` is polygon, rectangle (two corners; AnyLabeling writes all four, and a turned one as
-rotation), circle (its centre and a point on it) or mask (a PNG as base64, whose place are two
-corners, both inside); lines and points have no area. Shapes are
-drawn in the order of the file, so the later of two that overlap lies on top. The image is called as
-`imagePath` says, whose folders are those of the machine where it was labelled.
+`shape_type` is polygon, rectangle, circle or mask; lines and points have no area. A rectangle has
+two corners; AnyLabeling writes all four, and a rotated one as rotation. A circle has its centre and
+a point on it. A mask is a PNG in base64 with the two corners of its place, both inside. Shapes are
+drawn in the order of the file, so the later of two covers the earlier. `imagePath` gives the
+image's name; its folders are those of the machine where it was labelled.
 
 https://github.com/wkentaro/labelme, labelme/_label_file.py and utils/shape.py
 """
@@ -31,7 +31,7 @@ AREAS = ("polygon", "rectangle", "rotation", "oriented_rectangle", "circle")
 
 
 def claims(value: Any) -> bool:
-    """Whether a JSON value is of this format."""
+    """Whether a JSON value has this format."""
     return (
         isinstance(value, dict) and isinstance(value.get("shapes"), list) and "imagePath" in value
     )
@@ -41,7 +41,7 @@ def read(source: Path, request: Request) -> Export:
     """Read an export: a file, or all files of this format below a folder.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     pictures: list[Picture] = []
     labels: set[str] = set()

@@ -11,10 +11,10 @@ from samantic.convert.regions import MOST_PIXELS, Mask
 
 
 def mask_of_png(data: bytes) -> Mask:
-    """(H, W): where a PNG in memory is opaque, or not zero where it has no opacity.
+    """Mask (H, W) of a PNG's opaque pixels, or of its nonzero pixels if it has no opacity.
 
     Raises:
-        ValueError: It is no PNG, or too large.
+        ValueError: The bytes are no PNG, or the PNG is too large.
     """
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:

@@ -1,7 +1,7 @@
 """Roboflow's semantic segmentation masks: NAME.jpg, NAME_mask.png and _classes.csv in a folder.
 
-_classes.csv has a line `Pixel Value, Class` and one for each class; a mask has one channel of these
-values. The folders train, valid and test are splits.
+_classes.csv has a heading `Pixel Value, Class` and a line for each class; a mask has one channel of
+these values. The folders train, valid and test are splits.
 
 https://roboflow.com/formats/semantic-segmentation-masks, export "Semantic Segmentation Masks"
 """
@@ -27,7 +27,7 @@ ENDING = "_mask"
 
 
 def finds(source: Path) -> bool:
-    """Whether a folder, or one below it, is of this format."""
+    """Whether a folder, or one below it, has this format."""
     return any("pixel value" in _text(path).lower() for path in _lists(source))
 
 
@@ -35,7 +35,7 @@ def read(source: Path, request: Request) -> Export:
     """Read all folders of an export.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     names: list[list[str]] = []
     pictures: list[Picture] = []

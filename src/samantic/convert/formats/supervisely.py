@@ -1,10 +1,10 @@
 """Supervisely: meta.json, and DATASET/img/NAME.jpg with DATASET/ann/NAME.jpg.json.
 
 An object is a polygon (`points.exterior`, and holes as `points.interior`), a rectangle (two
-corners, both of them pixels of it) or a bitmap (`bitmap.data`, a PNG that is compressed by zlib and
-written as base64, and `origin`, the x and y of its upper left pixel); lines, points and skeletons
-have no area. Objects are drawn in the order of the file, so the later of two that overlap lies on
-top.
+corners; both are pixels of it) or a bitmap. A bitmap has `bitmap.data`, a PNG compressed by zlib
+and encoded in base64, and `origin`, the x and y of its upper left pixel. Lines, points and
+skeletons have no area. Objects are drawn in the order of the file, so the later of two covers the
+earlier.
 
 https://docs.supervisely.com/customization-and-integration/00_ann_format_navi, and "Coordinate
 System" at https://developer.supervisely.com/app-development/advanced/coordinate-system
@@ -34,7 +34,7 @@ TITLE = "Supervisely"
 
 
 def claims(value: Any) -> bool:
-    """Whether a JSON value is an annotation of this format."""
+    """Whether a JSON value is an annotation in this format."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("objects"), list)
@@ -43,10 +43,10 @@ def claims(value: Any) -> bool:
 
 
 def read(source: Path, request: Request) -> Export:
-    """Read a project, or a data set of one.
+    """Read a project, or one of its data sets.
 
     Raises:
-        InputError: It is broken.
+        InputError: The export is broken.
     """
     pictures: list[Picture] = []
     classes: dict[str, None] = {}
@@ -97,7 +97,7 @@ def _patches(
 
 
 def sorted_corners(points: Any) -> NDArray[np.float64]:
-    """(2, 2): the smaller and the larger x and y of two points, as whole pixels."""
+    """The smaller and the larger x and y of two points, as whole pixels, (2, 2)."""
     return np.sort(two_points(points), axis=0).round()
 
 
@@ -107,5 +107,5 @@ def _bitmap(value: Mapping[str, Any], label: str) -> Patch:
         packed = base64.b64decode(value["data"], validate=True)
         data = zlib.decompressobj().decompress(packed, 64 * MIB)
     except (binascii.Error, zlib.error):
-        raise ValueError("a bitmap that is no zlib in base64") from None
+        raise ValueError("a bitmap that is not zlib data in base64") from None
     return Patch(label, mask_of_png(data), top, left)

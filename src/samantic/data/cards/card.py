@@ -12,40 +12,43 @@ from samantic.metrics.protocols import ALL_CLASSES, PRESENT_CLASSES, Protocol
 from samantic.strings import substitute
 
 Projection = Literal["perspective", "equirectangular"]
-"""How a camera maps directions to pixels. An equirectangular image goes all around: its left and
-right edge meet."""
+"""How a camera maps directions to pixels. An equirectangular image covers 360 degrees: its left and
+right edges meet."""
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A data set, or a way of laying out files.
+    """A data set, or a folder layout for the user's own files.
 
     Attributes:
         title: Its name in prose.
         classes: Class names by label id; empty where the user gives them.
         palette: RGB colour of each class, 0..255.
         images: Folder or pattern (see `folders.find_images`) of 4-channel images (RGB + thermal),
-            or "" where the modalities are apart. "{split}" stands for the name of the split.
+            or "" where RGB and thermal are separate files. "{split}" is replaced by the name of the
+            split.
         rgb: Folder or pattern of RGB images, or "".
-        thermal: Folder or pattern of thermal images, or ""; with `images` "" too, there are none.
+        thermal: Folder or pattern of thermal images, or "". If `images` is "" too, the data set has
+            no thermal images.
         labels: Folder or pattern of label images.
         subsets: File-name endings that name a subset, e.g. {"D": "day"}.
         paper: Reference.
-        source: Where its owners publish it.
+        source: Web address where its owners publish it.
         terms: Licence or terms of use.
         listing: File that lists the names of a split.
         bits: Bits of a thermal value.
-        ids: Label id in the files of each class; empty for 0, 1, 2, ...
-        ignored: Label ids that do not count.
+        ids: Label id of each class in the files; empty for 0, 1, 2, ...
+        ignored: Label ids that are ignored.
         colours: Whether label images may hold the palette's colours in place of ids.
-        objects: JSON list of objects named CLASS_..., whose places label images hold as 24-bit
-            colours in place of ids.
-        parts: The folders that a split is made of, as far as they are there, which stand for
-            "{split}" one after the other; a split that is not named is its own.
+        objects: JSON list of objects named CLASS_...; label images hold an object's index in this
+            list as a 24-bit colour in place of ids.
+        parts: Folders that make up a split. Each replaces "{split}" in turn; folders that are
+            missing are skipped. A split without an entry is one folder of its own name.
         protocols: The ways in which its mIoU is reported.
-        unpaired: Whether names without a file of every kind are left out, and not refused.
-        unpaired_option: What the user calls that, for errors.
-        projection: Of its images; None where the user brings them, so that nobody knows.
+        unpaired: Whether names that lack a file of some kind are skipped; otherwise they are
+            refused.
+        unpaired_option: The user's name of that option, for errors.
+        projection: Projection of its images; None for the user's own images, where it is unknown.
     """
 
     title: str
@@ -78,22 +81,23 @@ class DatasetSpec:
         return tuple(modality for modality, place in places.items() if place)
 
     def of_split(self, pattern: str, split: str) -> list[str]:
-        """A folder or pattern for each folder that a split is made of."""
+        """The folder or pattern for each folder that makes up a split."""
         return [substitute(pattern, split=part) for part in self.parts.get(split, (split,))]
 
 
 def named(
     spec: DatasetSpec, classes: Sequence[str] | None, key: str = "data.classes"
 ) -> DatasetSpec:
-    """A data card with class names and a palette: its own, or the given names.
+    """A data card with class names and a palette: the card's own names, or the given ones.
 
     Args:
         spec: The data card.
         classes: The given names.
-        key: Where they were given, for the error.
+        key: The option that gave them, for the error.
 
     Raises:
-        InputError: It has none and none, or too many, are given, or one cannot be a name.
+        InputError: The card has no names and none, or too many, are given, or a name is not
+            allowed.
     """
     names = spec.classes or tuple(classes or ())
     if not 2 <= len(names) <= MOST_CLASSES:
@@ -108,9 +112,9 @@ def named(
 
 
 def palette(num_classes: int) -> tuple[tuple[int, int, int], ...]:
-    """Distinct colours for classes that come without any: class 0 black, then PASCAL VOC's.
+    """Distinct colours for classes without a palette: black for class 0, then PASCAL VOC's colours.
 
-    The bits of the class id are dealt to the high bits of red, green and blue in turn.
+    The bits of the class id go in turn to the high bits of red, green and blue.
     """
     colours = []
     for label in range(num_classes):

@@ -28,11 +28,11 @@ CATALOG: dict[Layout, DatasetSpec] = {
 
 
 def dataset_spec(config: DataConfig) -> DatasetSpec:
-    """The data card of a configuration: the layout's, with what the user says of own pairs.
+    """The data card of a configuration: the layout's card, changed by the user's own settings.
 
     Raises:
-        InputError: There are no or too many classes, a colour is none, their number differs, or
-            files or classes are given for a layout that has its own.
+        InputError: There are no or too many classes, a colour is invalid, the numbers of colours
+            and classes differ, or files or classes are given for a layout that has its own.
     """
     if config.layout != "pairs" and config.colors:
         raise InputError(f"data.colors: layout {config.layout} has its own; use layout pairs")
@@ -53,15 +53,15 @@ def dataset_spec(config: DataConfig) -> DatasetSpec:
 
 
 def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> DatasetSpec:
-    """A data card with class names, whose label images may hold colours.
+    """A data card whose label images may hold the given colours.
 
     Args:
-        spec: The data card.
+        spec: A data card with class names.
         colors: Colour of each class as #rrggbb; None where there are none.
-        key: What the user calls them, for errors.
+        key: The user's name of this option, for errors.
 
     Raises:
-        InputError: One is not a colour, or there is not one for each class.
+        InputError: An entry is no colour, or their number is not that of the classes.
     """
     if colors is None:
         return spec
@@ -69,10 +69,10 @@ def with_colours(spec: DatasetSpec, colors: Sequence[str] | None, key: str) -> D
 
 
 def check_layout_classes(layout: Layout, classes: Sequence[str] | None, key: str) -> None:
-    """Refuse class names for a layout that has its own.
+    """Refuse class names for a layout that has other ones of its own.
 
     Raises:
-        InputError: They are others than its own.
+        InputError: The names differ from the layout's.
     """
     if classes is not None and CATALOG[layout].classes not in ((), tuple(classes)):
         raise InputError(f"{key}: layout {layout} has its own classes; use layout pairs")
@@ -86,12 +86,12 @@ def own_files(
     rgbt: str | None = None,
     prefix: str = "data.",
 ) -> DatasetSpec:
-    """A layout's data card, with folders or patterns of one's own for the layout pairs.
+    """A layout's data card, with the user's own folders or patterns for the layout pairs.
 
-    With `rgb` alone there are no thermal images; `prefix` begins what the user calls these options.
+    With `rgb` alone there are no thermal images. `prefix` precedes the option names in errors.
 
     Raises:
-        InputError: They are given for a layout that has its own.
+        InputError: Folders are given for a layout that has its own.
     """
     spec = CATALOG[layout]
     own = {"rgb": rgb, "thermal": thermal, "labels": labels, "rgbt": rgbt}
@@ -100,7 +100,7 @@ def own_files(
             raise InputError(f"{prefix}{key}: layout {layout} has its own; use layout pairs")
     if rgbt and (rgb or thermal):
         raise InputError(
-            f"{prefix}rgbt: stands for {prefix}rgb and {prefix}thermal; give it or those"
+            f"{prefix}rgbt: replaces {prefix}rgb and {prefix}thermal; give it or those two"
         )
     return replace(
         spec,

@@ -1,4 +1,4 @@
-"""Data cards of RGB images: streets through a pinhole and all around, and rooms."""
+"""Data cards of RGB images: streets by a pinhole camera and by panoramas, and rooms."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ CITYSCAPES = DatasetSpec(
     protocols=(Protocol("19 classes", "Cityscapes and all since"), PRESENT_CLASSES),
 )
 
-# Folders and file names as the lists and loaders of github.com/jamycheung/Trans4PASS have them:
+# Folders and file names follow the lists and loaders of github.com/jamycheung/Trans4PASS:
 # val/cs/100_.png with val/cs/100_labelTrainIds.png, and unlabelled train/Amsterdam/1.png.
 DENSEPASS = DatasetSpec(
     title="DensePASS",
@@ -81,13 +81,13 @@ DENSEPASS = DatasetSpec(
     source="https://github.com/chma1024/DensePASS",
     terms="research data, no licence stated",
     # papers with 13 classes merge rider into person and the other vehicles into car, and
-    # leave out train: another task, whose figures cannot be compared with this one's
+    # leave out train; their figures cannot be compared with those of this task
     protocols=(Protocol("19 classes", "DensePASS, Trans4PASS"), PRESENT_CLASSES),
 )
 
-# Folders, ids and what is ignored as segment/eval_color_fusion.py and fusion_metrics.py of
-# github.com/elnino9ykl/WildPASS read them; the names and endings of the pictures are taken to be
-# alike in both folders, which that code needs. The files themselves could not be reached here.
+# Folders, ids and ignored ids follow segment/eval_color_fusion.py and fusion_metrics.py of
+# github.com/elnino9ykl/WildPASS. That code needs equal names and endings in both folders, so they
+# are assumed here too. The card has not been tried on the files themselves.
 WILDPASS = DatasetSpec(
     title="WildPASS",
     classes=("car", "truck", "bus", "road", "sidewalk", "person", "curb", "crosswalk"),
@@ -116,7 +116,7 @@ WILDPASS = DatasetSpec(
     protocols=(Protocol("8 classes", "WildPASS, ECANet"), PRESENT_CLASSES),
 )
 
-# Folders as the lists of Trans4PASS have them, labels as its loader reads them.
+# Folders follow the lists of Trans4PASS, labels its loader.
 STANFORD2D3D = DatasetSpec(
     title="Stanford2D3D",
     classes=(

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 
 class Shape(NamedTuple):
-    """Sizes of a SAM2 architecture: per stage of the trunk, except where said otherwise.
+    """Sizes of a SAM2 architecture, one per stage of the trunk unless said otherwise.
 
-    `width` is that of the feature pyramid and the mask decoder; `global_blocks` counts blocks over
-    all stages, and the first block of a stage cannot be one.
+    `width` is the width of the feature pyramid and of the mask decoder. `global_blocks` are block
+    numbers counted over all stages; the first block of a stage cannot be global.
     """
 
     widths: tuple[int, int, int, int]
@@ -30,13 +30,13 @@ RANDOM_BASES = {
 
 
 LITE, LITE_WIDTH = "efficientnet-lite0", 128
-"""A trunk with ImageNet's weights, and the width of the random neck and decoder that complete it to
-what sam-nano was made from."""
+"""A trunk with ImageNet weights; and the width of its random neck and decoder. sam-nano was made
+from this base."""
 
 SHIPPED_BASES = {"sam-nano": Path(__file__).parents[2] / "weights" / "sam-nano"}
 """Bases that come with the package."""
 
 
 def is_random(base: str) -> bool:
-    """Whether `base` names a built-in architecture that is not, or not as a whole, trained."""
+    """Whether `base` names a built-in architecture that is untrained, or trained only in part."""
     return base in RANDOM_BASES or base == LITE

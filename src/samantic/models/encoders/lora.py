@@ -6,9 +6,9 @@ SAM2 computes queries, keys and values of an attention block by one Linear layer
          ├──► A_q ──► B_q ──────┘       │              k' = k
          └──► A_v ──► B_v ──────────────┘              v' = v + α/r · B_v A_v x
 
-are corrected for q and v by two products of rank r. Where an encoder has a Linear layer for each of
-q, k and v, those of q and v are corrected alone. A starts random and B zero, so at the start the
-adapted block is the base's, bit for bit.
+for q and v are corrected by two products of rank r. If an encoder has separate Linear layers for q,
+k and v, only those of q and v are corrected. A starts random and B zero, so at the start the
+adapted block equals the base's block bit for bit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Adapter(nn.Module, ABC):
 
     Args:
         rank: Rank r of the updates.
-        alpha: They are scaled by alpha / r; None means alpha = r.
+        alpha: The updates are scaled by alpha / r; None means alpha = r.
     """
 
     def __init__(self, rank: int, alpha: float | None) -> None:
@@ -46,7 +46,7 @@ class Adapter(nn.Module, ABC):
         """The trained matrices, to which weight decay applies."""
 
     def unmerge(self) -> None:
-        """Return to the frozen weights and the separate updates, exactly."""
+        """Restore the frozen weights and the separate updates exactly."""
         self.merged = None
 
 
@@ -100,7 +100,7 @@ class LinearLoRA(Adapter):
     Args:
         linear: Linear from d to d_out features.
         rank: Rank r of the update.
-        alpha: It is scaled by alpha / r; None means alpha = r.
+        alpha: The update is scaled by alpha / r; None means alpha = r.
 
     Shape: (..., d) to (..., d_out).
 
@@ -130,10 +130,10 @@ class LinearLoRA(Adapter):
 
 
 def add_lora(encoder: Encoder, rank: int, alpha: float | None = None) -> None:
-    """Replace every projection that an encoder offers by an adapted one, in place.
+    """Replace each projection of `Encoder.lora_targets` by an adapted one, in place.
 
     Raises:
-        InputError: It offers none.
+        InputError: The encoder has no such projections.
     """
     targets = encoder.lora_targets()
     if not targets:
@@ -147,7 +147,7 @@ def add_lora(encoder: Encoder, rank: int, alpha: float | None = None) -> None:
 
 
 def _down(rank: int, inside: int) -> nn.Parameter:
-    """The matrix A of an update, (r, d), as PyTorch draws that of a Linear layer."""
+    """The matrix A of an update, (r, d), initialised like a Linear layer of PyTorch."""
     matrix = nn.Parameter(torch.empty(rank, inside))
     nn.init.kaiming_uniform_(matrix, a=math.sqrt(5))
     return matrix

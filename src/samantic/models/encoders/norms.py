@@ -1,4 +1,4 @@
-"""Batch norm: for batches too small for statistics, and folded away for inference."""
+"""Batch norm for batches too small for statistics, and its folding for inference."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """PyTorch's, but a batch with at most one value per channel is normalised as in evaluation.
+    """PyTorch's batch norm, but as in evaluation for batches of at most one value per channel.
 
-    One value has no variance: PyTorch refuses to train on it. Such a map is what a network of
-    stride 32 makes of a single image of 32x32 pixels. A batch may also be empty, as where every
-    image of a modality is hidden; its parameters then receive gradients of zero.
+    The variance of one value is undefined, and PyTorch refuses to train on it. A network of stride
+    32 makes such a map from a single image of 32x32 pixels. A batch may also be empty, if every
+    image of a modality is hidden; the parameters then receive gradients of zero.
 
     Shape: (N, C, H, W) to (N, C, H, W).
     """
@@ -28,7 +28,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 def exchange_norms(module: nn.Module) -> None:
-    """Put a `BatchNorm` of the same state in place of each of PyTorch's inside a module."""
+    """Replace PyTorch's batch norms inside a module by `BatchNorm`s with the same state."""
     for name, child in module.named_children():
         if type(child) is nn.BatchNorm2d:
             norm = BatchNorm(child.num_features, child.eps, child.momentum)
@@ -41,9 +41,9 @@ def exchange_norms(module: nn.Module) -> None:
 def fold_norms(module: nn.Module) -> None:
     """Fold the scale and shift of each batch norm into the convolution before it, for inference.
 
-    A convolution and a norm that are registered one after the other are taken to compute one after
-    the other. The norm becomes the identity. What is left computes the same, in evaluation mode, to
-    the precision of float32.
+    A convolution and a norm that are registered one after the other must also compute one after the
+    other. The norm becomes the identity. In evaluation mode the module computes the same function,
+    to the precision of float32.
     """
     for parent in list(module.modules()):
         for (name, convolution), (after, norm) in pairwise(list(parent.named_children())):

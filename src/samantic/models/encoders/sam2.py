@@ -25,8 +25,8 @@ POSITIONS = (
     "shared_image_embedding.positional_embedding",
     "prompt_encoder.shared_embedding.positional_embedding",
 )
-"""One table under two names: where a feature is and where a prompt is must agree. Some checkpoints
-hold it once."""
+"""Two names of one positional table: image features and prompts must use the same positions. Some
+checkpoints store it once."""
 
 
 def load_sam2(base: str) -> Sam2Model:
@@ -34,7 +34,7 @@ def load_sam2(base: str) -> Sam2Model:
 
     Args:
         base: Hub id, local folder, a key of `SHIPPED_BASES` or of `RANDOM_BASES`, or `LITE`. One of
-            the `POSITIONS` may be missing.
+            the two `POSITIONS` may be missing in its files.
 
     Raises:
         InputError: The base cannot be reached or read, or lacks a tensor.
@@ -47,12 +47,12 @@ def load_sam2(base: str) -> Sam2Model:
 
 
 def load_complete(kind: type[Model], base: str, name: str, example: str) -> Model:
-    """Load a promptable network of transformers of which no tensor is missing.
+    """Load a promptable network of transformers in which no tensor is missing.
 
     Args:
         kind: Its class.
         base: Hub id, local folder, or a key of `SHIPPED_BASES`.
-        name: Of the family, for messages.
+        name: Name of the family, for messages.
         example: A hub id of the family, for messages.
 
     Raises:
@@ -75,7 +75,7 @@ def load_complete(kind: type[Model], base: str, name: str, example: str) -> Mode
 
 @torch.no_grad()
 def _share_positions(model: PreTrainedModel, missing: set[str]) -> set[str]:
-    """Take the positional table that a checkpoint lacks from its twin; what it lacks besides."""
+    """Copy a missing positional table from its other name; return what is still missing."""
     absent = missing & set(POSITIONS)
     if len(absent) != 1:
         return missing
@@ -87,7 +87,7 @@ def _share_positions(model: PreTrainedModel, missing: set[str]) -> set[str]:
 
 
 def _random_model(name: str) -> Sam2Model:
-    """Random weights, see `reset_weights`; the trunk's may be ImageNet's."""
+    """A SAM2 with random weights, see `reset_weights`; its trunk may have ImageNet weights."""
     model = Sam2Model(_lite_config() if name == LITE else _random_config(name))
     reset_weights(model)
     if isinstance(model.vision_encoder.backbone, LiteTrunk):
@@ -114,7 +114,7 @@ def _lite_config() -> Sam2Config:
 
 
 def _config(trunk: dict[str, Any], width: int) -> Sam2Config:
-    """SAM2 on a trunk, with a feature pyramid and a decoder of a width."""
+    """A config of SAM2 for a trunk, with the width of the feature pyramid and of the decoder."""
     config = Sam2Config(
         vision_config={
             "backbone_config": trunk,
@@ -133,10 +133,10 @@ def _config(trunk: dict[str, Any], width: int) -> Sam2Config:
 
 
 class ImageEncoder(Encoder):
-    """SAM2's trunk (Hiera) and neck (FPN) as one modality sees them.
+    """SAM2's trunk (Hiera) and neck (FPN) for one modality.
 
     Shape: (N, 3, H, W) normalised images, H and W multiples of 32, to three maps of width D at
-    strides 4, 8 and 16; SAM2's no-memory embedding is added to the last, as its image path does.
+    strides 4, 8 and 16. SAM2's no-memory embedding is added to the last, as in its image path.
     """
 
     multiple = 32
@@ -167,14 +167,14 @@ class ImageEncoder(Encoder):
 
 
 class _NoPositions(nn.Module):
-    """Replaces the sine maps that SAM2's neck computes for its memory, which nothing uses here."""
+    """Replaces the sine maps that SAM2's neck computes for its memory, which is not used here."""
 
     def forward(self, shape: torch.Size, device: torch.device, dtype: torch.dtype) -> Tensor:
         return torch.empty((0, 0, 0, 0), device=device, dtype=dtype)
 
 
 def sam_parts(sam: Any, encoder: Encoder) -> Base:
-    """A network of transformers with SAM2's names of parts, and its encoder."""
+    """The `Base` of a network of transformers with SAM2's names of parts, and its encoder."""
     loaded = bool(sam.name_or_path)
     return Base(encoder, sam.mask_decoder, sam.prompt_encoder, sam.shared_image_embedding, loaded)
 

@@ -1,8 +1,8 @@
 """SAM3's tracker as a base: its parts have SAM2's names, its trunk is a plain ViT.
 
 Source of the architecture: Carion et al., SAM 3 (arXiv 2511.16719), as implemented by transformers.
-The trunk gives one map at the stride of its patches (14 pixels), of which the neck makes maps at a
-quarter and half of that stride. Its attention turns queries and keys by their places.
+The trunk produces one map at the stride of its patches (14 pixels). The neck makes maps at a
+quarter and at half of that stride from it. The trunk's attention uses rotary positions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from samantic.models.encoders.encoder import Family
 from samantic.models.encoders.sam2 import ImageEncoder, load_complete, sam_parts
 
 SCALES = [4.0, 2.0, 1.0]
-"""How much finer than the trunk's map the three maps of the neck are."""
+"""How many times finer the three maps of the neck are than the trunk's map."""
 
 
 def load_sam3(base: str) -> Sam3TrackerModel:
@@ -48,7 +48,7 @@ def _patch(sam: Any) -> int:
 
 
 class Sam3Encoder(ImageEncoder):
-    """SAM3's trunk and neck as one modality sees them.
+    """SAM3's trunk and neck for one modality.
 
     Shape: (N, 3, H, W) normalised images, H and W multiples of a patch's side s, to three maps of
     width D at strides s/4, s/2 and s, with the no-memory embedding added to the last.
@@ -65,16 +65,16 @@ class Sam3Encoder(ImageEncoder):
         self.multiple = patch = _patch(sam)
         self.strides = (patch / 4, patch / 2, float(patch))
         neck: Any = self.vision.neck
-        neck.fpn_layers = neck.fpn_layers[:3]  # nothing reads a coarser map
+        neck.fpn_layers = neck.fpn_layers[:3]  # the coarser map is not used
         for layer in self.vision.modules():
             if isinstance(layer, Sam3ViTLayer) and layer.window_size == 0:
                 layer.rotary_emb = _AnyGrid(layer)  # type: ignore[assignment]
 
 
 class _AnyGrid(nn.Module):
-    """Rotary positions of the actual grid, in the steps of the grid that was trained on.
+    """Rotary positions for any grid, with the step of the grid in training.
 
-    transformers keeps the positions of one grid, and cannot read images of another size.
+    transformers stores the positions of one grid, and cannot read images of another size.
 
     Shape: tokens (N, h, w, D) to cosines and sines, (h w, D / heads) each.
     """

@@ -1,1 +1,1 @@
-"""Compact networks that a teacher or labels train in full."""
+"""Compact networks that are trained in full, by a teacher or on labels."""

@@ -1,6 +1,6 @@
 """The student: a compact SegFormer for RGB-thermal pairs (arXiv 2105.15203).
 
-It answers the same questions as SARTM with a fraction of its parameters. Its modalities meet in its
+It has the interface of SARTM with a fraction of its parameters. The modalities are fused in its
 first convolution: RGB and thermal are stacked as four channels.
 """
 
@@ -30,18 +30,19 @@ from samantic.models.students.segformer_parts import build_segformer, decode
 from samantic.models.students.shapes import SegFormerShape
 
 SMALLEST = 32
-"""Smallest height and width in pixels of an image: what SegFormer's first attention can reduce."""
+"""Smallest height and width of an image in pixels, for the reduction of SegFormer's first
+attention."""
 
 
 class Student(Network):
     """SegFormer on RGB, thermal, or both as four channels.
 
-    A channel whose image is missing or not present is 0, the mean of normalised images, so that
-    nothing of a hidden image reaches the output.
+    A channel whose image is missing or not present is 0, the mean of normalised images. A hidden
+    image therefore has no influence on the output.
 
     Args:
         base: Hub id, local folder, or a key of `SEGFORMERS`, or a shape for random weights.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         fusion: `early` (four channels), `rgb` (three) or `thermal` (one).
 
     Raises:
@@ -75,7 +76,7 @@ class Student(Network):
         """Segment a batch of pairs; see `Network.forward`. The features are the encoder's maps.
 
         Raises:
-            ValueError: A shape does not fit, or nothing that the variant reads is given.
+            ValueError: A shape does not fit, or no given image is one that the variant reads.
         """
         images = self.select(rgb, thermal)
         _check_size(next(iter(images.values())))
@@ -92,7 +93,7 @@ class Student(Network):
     def _alone(self, name: str, image: Tensor, present: Tensor) -> Tensor:
         """Logits (N, K, H, W) from one modality; 0 for pairs without it, which are not computed.
 
-        Their blank images would be in the batch statistics of the decoder's norm.
+        Their blank images would otherwise be part of the batch statistics of the decoder's norm.
         """
         rows = present[:, MODALITIES.index(name)]
         if not bool(rows.any()):
@@ -121,7 +122,7 @@ class Student(Network):
 
 
 def _standardise(images: Tensor) -> Tensor:
-    """RGB by ImageNet's mean and deviation; thermal as the mean of what three such channels are."""
+    """Normalise RGB by ImageNet's mean and deviation; thermal as the mean of three channels."""
     if images.shape[1] == 3:
         return normalise(images)
     return normalise(images.expand(-1, 3, -1, -1)).mean(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""SegFormer's parts: its layouts, loading it for any classes and channels, a fast decoder.
+"""SegFormer's parts: its layouts, loading for any classes and channels, and a fast decoder.
 
 Source of the architecture: Xie et al., SegFormer (arXiv 2105.15203), in transformers' version.
 """
@@ -29,13 +29,13 @@ def build_segformer(
 ) -> tuple[SegformerForSemanticSegmentation, SegFormerShape]:
     """Build a SegFormer with random weights, or load one and fit it to its task.
 
-    A classifier of another number of classes starts anew, and so does the decoder where the base is
-    an encoder alone. Of weights for three channels, a fourth takes the mean; a single one takes
-    the sum, as if its image were repeated three times.
+    A classifier for another number of classes is initialised anew, and so is the decoder if the
+    base is only an encoder. From weights for three channels, a fourth channel takes the mean; a
+    single channel takes the sum, as if its image were repeated three times.
 
     Args:
         base: A key of `SEGFORMERS` or a shape for random weights; else a hub id or a local folder.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         channels: Channels of the images: 1, 3 or 4.
 
     Returns:
@@ -64,7 +64,7 @@ def build_segformer(
 
 
 def segformer_config(shape: SegFormerShape, num_classes: int, channels: int) -> SegformerConfig:
-    """The options of transformers' SegFormer of a shape."""
+    """The options of transformers' SegFormer for a shape."""
     options: dict[str, Any] = {"num_labels": num_classes, "num_channels": channels}
     return SegformerConfig(
         hidden_sizes=shape.widths,
@@ -77,11 +77,11 @@ def segformer_config(shape: SegFormerShape, num_classes: int, channels: int) -> 
 
 
 def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
-    """The same function as SegFormer's decoder, with a fraction of the operations.
+    """Compute SegFormer's decoder with a fraction of the operations.
 
-    The decoder projects every map (P_i, b_i), brings it to the finest one's size, concatenates, and
-    mixes by W = (W_1 .. W_n). Nothing between is nonlinear and upsampling commutes with 1x1
-    convolutions, so the product of the weights is applied before:
+    The decoder projects every map (P_i, b_i), upsamples it to the finest map's size, concatenates,
+    and mixes by W = (W_1 .. W_n). No step in between is nonlinear, and upsampling commutes with 1x1
+    convolutions. The product of the weights can therefore be applied before upsampling:
 
         W [up(P_i x_i + b_i)]_i = Σ_i up(W_i P_i x_i + W_i b_i)
 
@@ -99,7 +99,7 @@ def decode(head: SegformerDecodeHead, maps: Sequence[Tensor]) -> Tensor:
         weight, bias = mix @ projection.weight, mix @ projection.bias
         mixed = F.conv2d(features, weight[:, :, None, None], bias)
         total = total + F.interpolate(mixed, maps[0].shape[-2:], mode="bilinear")
-    if head.linear_fuse.bias is not None:  # what became of the norm after it
+    if head.linear_fuse.bias is not None:  # the batch norm that was folded into it
         total = total + head.linear_fuse.bias[:, None, None]
     logits: Tensor = head.classifier(head.dropout(head.activation(head.batch_norm(total))))
     return logits
@@ -131,7 +131,7 @@ def _load(base: str) -> SegformerForSemanticSegmentation:
 
 
 def _shape(base: str, config: SegformerConfig) -> SegFormerShape:
-    """The shape behind options of transformers, which must be those of SegFormer elsewhere."""
+    """The shape for options of transformers; all other options must be SegFormer's own."""
     widths, depths, heads, reductions = (
         tuple(getattr(config, key))
         for key in ("hidden_sizes", "depths", "num_attention_heads", "sr_ratios")

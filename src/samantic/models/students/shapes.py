@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from samantic.errors import InputError
 
 MOST_WIDTH, MOST_BLOCKS, MOST_PARAMETERS = 4096, 64, 300_000_000
-"""What a SegFormer may have: channels, blocks in a stage, and parameters; its B5 has 512, 40 and
-85 million."""
+"""Largest values of a SegFormer: channels, blocks in a stage, and parameters; its B5 has 512, 40
+and 85 million."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class SegFormerShape:
     reductions: tuple[int, ...] = (8, 4, 2, 1)
 
     def __post_init__(self) -> None:
-        """Refuse sizes before memory is taken for them.
+        """Refuse sizes before memory is allocated for them.
 
         Raises:
-            InputError: They are no whole numbers of four stages, or too large.
+            InputError: They are no whole numbers for four stages, or too large.
         """
         stages = (self.widths, self.depths, self.heads, self.reductions)
         sizes = [size for part in (*stages, (self.decoder,)) for size in part]

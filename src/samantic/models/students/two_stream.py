@@ -1,8 +1,8 @@
-"""A compact network that starts from ImageNet's weights, which need no model hub.
+"""A compact network that starts from ImageNet weights, which need no model hub.
 
-Each modality has an EfficientNet-Lite of its own, as the two encoders of RTFNet (Sun et al., RA-L
-2019), or one reads both as four channels. Features meet at every stage and a U-Net decoder reads
-them.
+Each modality has its own EfficientNet-Lite, like the two encoders of RTFNet (Sun et al., RA-L
+2019), or one encoder reads both as four channels. Features are fused at every stage, and a U-Net
+decoder reads them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Widths(NamedTuple):
     """Widths of a decoder.
 
     Attributes:
-        fused: Of the fused features at strides 4, 8, 16 and 32.
-        decoder: Of the decoder at strides 4, 8 and 16.
+        fused: Widths of the fused features at strides 4, 8, 16 and 32.
+        decoder: Widths of the decoder at strides 4, 8 and 16.
     """
 
     fused: tuple[int, ...]
@@ -46,25 +46,25 @@ FULL = Widths((64, 96, 128, 160), (96, 96, 128))
 NARROW = Widths((32, 48, 64, 96), (48, 64, 64))
 
 DROP = 0.1
-"""Rate at which features are dropped before the classifier in training."""
+"""Dropout rate of the features before the classifier in training."""
 
 SMALLEST = STRIDE = 32
-"""Smallest height and width in pixels: the encoder's stride. Inside, images are padded to multiples
-of it: the maps of others would end before the image does, and lie askew over one another."""
+"""Smallest height and width in pixels, the encoder's stride. Images are padded to multiples of it;
+otherwise, maps of different strides would not be aligned with each other."""
 
 
 class TwoStream(Network):
     """An EfficientNet-Lite for each modality, fused at every stage, or one for both.
 
-    Features of an image that is missing or not present are 0, and so are the channels of one that
-    shares its encoder, so that nothing of a hidden image reaches the output, a batch statistic or a
-    gradient.
+    Features of an image that is missing or not present are 0, and so are its channels if it shares
+    an encoder. A hidden image therefore has no influence on the output, on batch statistics or on
+    gradients.
 
     Args:
         base: One of `EFFICIENTNETS`; a short one has a narrow decoder.
-        num_classes: Classes K.
+        num_classes: Number of classes K.
         fusion: `two-stream`, `early` (RGB and thermal as four channels), `rgb` or `thermal`.
-        pretrained: Start from ImageNet's weights.
+        pretrained: Whether to start from ImageNet weights.
 
     Raises:
         InputError: The packages of the base are not installed.
@@ -123,7 +123,7 @@ class TwoStream(Network):
 
         Raises:
             SizeError: The images are too small.
-            ValueError: A shape does not fit, or nothing that the variant reads is given.
+            ValueError: A shape does not fit, or no given image is one that the variant reads.
         """
         images = self.select(rgb, thermal)
         size = next(iter(images.values())).shape[-2:]
@@ -149,10 +149,10 @@ class TwoStream(Network):
         yield "classifier.1.bias", index
 
     def inherited(self, source: Network) -> dict[str, Tensor]:
-        """The state of a network of this structure, or of one with an encoder for each camera.
+        """The state of a network with this structure, or converted from one with two encoders.
 
-        See `one_stream`. Where the decoder has other widths, as a short one's has, it is the
-        encoder alone.
+        See `one_stream`. If the decoder has other widths, as that of a short encoder has, only the
+        encoder's state is returned.
         """
         state = source.state_dict()
         if self.fusion_name != source.fusion_name:
@@ -167,9 +167,9 @@ class TwoStream(Network):
         return present[:, [MODALITIES.index(name) for name in self.modalities]].any(1)
 
     def _encode(self, images: dict[str, Tensor], present: Tensor) -> dict[str, list[Tensor]]:
-        """The maps of each encoder that has something to read, 0 for pairs that it cannot read.
+        """The maps of each encoder that has an input; 0 for pairs without an image for it.
 
-        An encoder sees only what is there: hidden images are not in its batch statistics.
+        Hidden images are not computed, so they are not part of the batch statistics.
         """
         encoded = {}
         for encoder_name, encoder in self.encoders.items():
@@ -187,9 +187,9 @@ class TwoStream(Network):
     def _decode(
         self, encoded: dict[str, list[Tensor]], rows: Tensor, size: torch.Size
     ) -> tuple[Tensor, Pyramid]:
-        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 but for `rows`.
+        """Logits (N, K, H, W), and the fused maps at strides 4, 8 and 16; 0 except for `rows`.
 
-        The maps are those of the padded images, the logits of the images.
+        The maps have the size of the padded images, the logits that of the images.
         """
         like = next(iter(encoded.values()))
         nothing = [torch.zeros_like(level) for level in like]
@@ -209,40 +209,41 @@ class TwoStream(Network):
         return self._put_back(logits, rows), fused
 
     def _take(self, x: Tensor, rows: Tensor) -> Tensor:
-        """What goes through the layers of (N, ...): in training only the rows that are set.
+        """The rows of (N, ...) that go through the layers: in training only those that are set.
 
-        Batch statistics are of those alone. At inference there are none, all rows go through, the
-        others as 0, and no branch depends on the rows, so that the network can be exported.
+        Batch statistics are then computed from these rows only. At inference there are no batch
+        statistics. All rows go through, the others as 0, and no branch depends on the rows, so that
+        the network can be exported.
         """
         return taken(x, rows) if self.training else self._blanked(x, rows)
 
     def _put_back(self, x: Tensor, rows: Tensor) -> Tensor:
-        """What came through, (N, ...), 0 where `rows` is not set."""
+        """Put the results back to (N, ...), with 0 where `rows` is not set."""
         return put_back(x, rows) if self.training else self._blanked(x, rows)
 
     def _blanked(self, x: Tensor, rows: Tensor) -> Tensor:
         """(N, ...), 0 where `rows` is not set."""
         kept = rows[:, None, None, None]
-        if x.dtype == torch.bool:  # of which ONNX Runtime has no `Where`
+        if x.dtype == torch.bool:  # ONNX Runtime has no `Where` for bool
             return x & kept
         return torch.where(kept, x, x.new_zeros(()))
 
 
 @torch.no_grad()
 def one_stream(trained: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state of a student whose one encoder reads both cameras, from one with an encoder each.
+    """The state of a student with one encoder for both cameras, from one with two encoders.
 
-    Both encoders grew from the same weights, so that their features still mean the same: the one
-    for RGB stays, with a fourth channel in its first convolution, and what was made of either is
-    made of its features,
+    Both encoders were trained from the same weights, so their features still have a similar
+    meaning. The RGB encoder is kept and gets a fourth channel in its first convolution. The layers
+    that fused both encoders' features then read its features only:
 
         W' = [3/4 W_rgb, 1/4 Σ_c W_thermal,c],    V' = V_rgb + V_thermal
 
-    for the first convolution W and the 1x1 convolutions V that fuse. Where the encoders are the
-    same and both cameras show one gray image, nothing changes.
+    for the first convolution W and the 1x1 convolutions V that fuse. If the encoders are equal and
+    both cameras show one gray image, the output does not change.
 
     Args:
-        trained: State of a `TwoStream` of the fusion two-stream.
+        trained: State of a `TwoStream` with the fusion two-stream.
     """
     state = {}
     for name, tensor in trained.items():
@@ -258,13 +259,13 @@ def one_stream(trained: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _padded(images: Tensor) -> Tensor:
-    """Images (N, C, H, W), gray below and at the right up to multiples of `STRIDE`."""
+    """Pad images (N, C, H, W) with gray below and at the right to multiples of `STRIDE`."""
     height, width = images.shape[-2:]
     return F.pad(images, (0, -width % STRIDE, 0, -height % STRIDE), value=GRAY)
 
 
 def _four_channels(images: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
-    """RGB and thermal as (N, 4, H, W), and which channels to look at, (N, 4, 1, 1) bool."""
+    """RGB and thermal as (N, 4, H, W), and which channels to use, (N, 4, 1, 1) bool."""
     first = next(iter(images.values()))
     parts, here = [], []
     for column, name in enumerate(MODALITIES):

@@ -1,7 +1,7 @@
-"""Seeded worlds in three dimensions, seen all around or through a pinhole, with labels.
+"""Seeded worlds in three dimensions for panoramas and pinhole images, with labels.
 
-From `solids` (what rays meet) over `things` and `street`, or `room` (what stands where) and
-`cameras` (which way pixels look) to `view` (what they see) and `pictures` (what is photographed).
+The steps are `solids` (bodies that rays meet), `things` and `street`, or `room` (the layout),
+`cameras` (the direction of each pixel), `view` (what the pixels show) and `pictures` (the images).
 """
 
 from samantic.scenes.worlds.pictures import draw_panorama, draw_pinhole, draw_room

@@ -1,4 +1,4 @@
-"""Cameras as functions from pixels to the directions that they look in."""
+"""Cameras as functions from pixels to viewing directions."""
 
 from __future__ import annotations
 

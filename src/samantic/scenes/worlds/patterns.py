@@ -1,4 +1,4 @@
-"""Where on a solid its second paint shows: windows, pickets, courses of stone, lamps."""
+"""Where a solid shows its second paint: windows, pickets, courses of stone, lamps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Pattern = Literal[
 
 
 def shares(pattern: Pattern, local: Floats, half: Floats, face: NDArray[np.intp]) -> Floats:
-    """How much of the second paint shows at n points, (n,) in 0..1.
+    """The share of the second paint at n points, (n,) in 0..1.
 
     Args:
-        pattern: Which pattern.
-        local: (n, 3) metres from the solid's middle along its own axes.
+        pattern: Kind of the pattern.
+        local: (n, 3) metres from the solid's centre along its own axes.
         half: (n, 3) half its extent.
-        face: (n,) the axis that the face looks along.
+        face: (n,) the axis that is normal to the face.
     """
     upright, across = face != 1, np.where(face == 0, local[:, 2], local[:, 0])
     height, total = local[:, 1] + half[:, 1], 2 * half[:, 1]

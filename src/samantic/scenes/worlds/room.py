@@ -1,4 +1,4 @@
-"""An office, and what stands in it."""
+"""An office and its furniture."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Solids and the rays that meet them.
+"""Solids and their intersections with rays.
 
-Every solid is a unit body (cube, cylinder or ball) that was stretched, turned and moved. A ray is
-taken back into the body's own frame, where meeting it is one line of school geometry; distances
-along the ray stay what they were.
+Every solid is a unit body (cube, cylinder or ball) that was scaled, rotated and moved. A ray is
+transformed into the body's own frame, in which the intersection is simple. Distances along the ray
+do not change.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def cast(solids: Sequence[Solid], origin: Point, rays: Floats) -> Hits:
     """Follow rays from one point to the first solid that each meets.
 
     Args:
-        solids: What there is to meet; a ray that starts within one does not meet it.
-        origin: Where the rays start.
-        rays: (n, 3) unit vectors; those near one another should look alike.
+        solids: The solids; a ray that starts inside one does not meet it.
+        origin: Start of the rays.
+        rays: (n, 3) unit vectors; neighbouring rays should be similar, for speed.
     """
     distance = np.full(len(rays), np.inf, np.float32)
     number = np.full(len(rays), -1, np.int32)
@@ -106,7 +106,7 @@ def cast(solids: Sequence[Solid], origin: Point, rays: Floats) -> Hits:
     for index, solid in enumerate(solids):
         offset = np.subtract(solid.centre, origin).astype(np.float32)
         away, reach = float(np.linalg.norm(offset)), solid.radius()
-        chord = 2.0  # only rays so near to the direction of its centre can meet it
+        chord = 2.0  # only rays with a direction close to that of its centre can meet it
         if reach < away:
             chord = float(np.sqrt(2 - 2 * np.sqrt(1 - (reach / away) ** 2)))
         apart = runs.middle - (offset / away)[:, None]

@@ -1,4 +1,4 @@
-"""A street, perhaps with a crossing, and all that stands along it."""
+"""A street, with or without a crossing, and its surroundings."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from samantic.scenes.worlds.things import LABEL
 from samantic.scenes.worlds.view import Ground, World
 
 AHEAD = 90.0
-"""The street reaches so many metres ahead and behind."""
+"""Length of the street in metres, ahead and behind."""
 
 CLEAR = 5.5
-"""No vehicle stands nearer to the camera along its lane, in metres."""
+"""Smallest distance in metres between the camera and a vehicle in its lane."""
 
 TRAFFIC = (things.car, things.truck, things.bus, things.tram, things.motorcycle, things.bicycle)
 SHARES = (0.4, 0.12, 0.14, 0.1, 0.12, 0.12)
-"""What drives, and how often."""
+"""Kinds of vehicles and their frequencies."""
 
 NOWHERE = 1e6
-"""Where the crossing of a street without one lies."""
+"""Position of the crossing for a street without one."""
 
 
 def street_world(seed: int, index: int) -> World:
@@ -74,7 +74,7 @@ class _Street:
         self.zebra = float(rng.uniform(-20, 20))
         earth = Paint((0.2, 0.2, 0.2), climate.heat["earth"])
         self.solids = [Solid("box", (0, -0.5, 0), (600, 0.5, 600), earth, LABEL["terrain"])]
-        self.count = 1  # of instances; the sky is the first
+        self.count = 1  # number of instances; the sky is the first
 
     def instance(self) -> int:
         """The next instance id."""

@@ -1,4 +1,4 @@
-"""The things of a street, built of solids about their own middle on the ground, heading along z."""
+"""The things of a street, made of solids about their own centre on the ground, facing along z."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a camera sees of a world: light, temperature, class and instance of every pixel."""
+"""The view of a camera: light, temperature, class and instance of every pixel of a world."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class View(NamedTuple):
 
 
 class _Surface(NamedTuple):
-    """The n points at which rays end: their solid, distance, place, and place on the solid.
+    """The n points at which rays end: their solid, distance, position, and position on the solid.
 
-    `local` is in metres along the solid's own axes, `face` the axis that its face looks along.
+    `local` is in metres along the solid's own axes, `face` the axis that is normal to the face.
     """
 
     solid: NDArray[np.int32]
@@ -151,7 +151,7 @@ def _surface(
 
 
 class _Stuff(NamedTuple):
-    """Of what n points are made: colour (n, 3), heat, grain and gain in the sun (n,)."""
+    """The material of n points: colour (n, 3); heat, grain and gain in the sun (n,)."""
 
     color: Floats
     heat: Floats
@@ -179,7 +179,7 @@ def _table(paints: Sequence[Paint]) -> Floats:
 
 
 def _light(world: World, surface: _Surface, stuff: _Stuff, tile: Floats) -> tuple[Floats, Floats]:
-    """Colour (n, 3) and heat (n,) of what is seen: sun, sky, shadows, texture and haze."""
+    """Colour (n, 3) and heat (n,) of the visible points: sun, sky, shadows, texture and haze."""
     climate = world.climate
     sun = np.clip(surface.normal @ np.array(climate.sun, np.float32), 0, 1)
     bright = np.flatnonzero(sun > 0)
