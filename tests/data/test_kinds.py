@@ -14,6 +14,7 @@ from PIL import Image
 import samantic
 from samantic.cli import main
 from samantic.config.scaling import Scaling, parse_scaling
+from samantic.data import PairedFolder
 from samantic.data.camera import Camera, stored_camera
 from samantic.data.images import thermal_array
 from samantic.data.kinds import kind_of
@@ -105,6 +106,25 @@ def test_planck_by_each_files_own_constants(tmp_path: Path) -> None:
         gray = scale_thermal(found, scaling)
         assert np.allclose(gray, (kelvin - 273.15) / 40, atol=0.01)
         assert np.array_equal(thermal_array(path), counts)
+
+
+def test_planck_in_a_data_set(tmp_path: Path) -> None:
+    """What is trained on and evaluated has the gray levels that `predict` sees."""
+    kelvin = np.linspace(273.15, 313.15, 20 * 24).reshape(20, 24)
+    r1, b, f, o, r2 = 21106.77, 1501.0, 1.0, -7340, 0.0125
+    counts = np.rint(r1 / (r2 * (np.exp(b / kelvin) - f)) - o).astype("u2")
+    for folder in ("rgb", "thermal", "labels"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (24, 20)).save(tmp_path / "rgb" / "1.png")
+    Image.new("L", (24, 20)).save(tmp_path / "labels" / "1.png")
+    (tmp_path / "thermal" / "1.jpg").write_bytes(flir(counts, planck=(r1, b, f, o, r2)))
+    camera = Camera(parse_scaling("flir-planck:0,40"))
+    data = PairedFolder(tmp_path, "pairs", "all", classes=["a", "b"], camera=camera)
+    sample, (_, raw) = data.with_raw(0)
+    assert raw is not None
+    assert np.allclose(raw, kelvin, atol=0.05)
+    assert sample.thermal is not None
+    assert np.allclose(sample.thermal[0].numpy(), (kelvin - 273.15) / 40, atol=0.01)
 
 
 def test_planck_needs_constants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

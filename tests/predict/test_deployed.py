@@ -12,6 +12,7 @@ from torch import Tensor
 
 import samantic
 from samantic.config.scaling import parse_scaling
+from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.pairs import PairedFolder
 from samantic.data.samples import read_pair
 from samantic.data.thermal import RawThermal, scale_thermal
@@ -68,7 +69,8 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, Any]]:
     """RGB and thermal of three generated scenes."""
     root = tmp_path_factory.mktemp("scenes")
     write_scenes(root, "pairs", {"test": range(3)}, seed=5, size=(90, 110))
-    return [read_pair(f) for f in PairedFolder(root, classes=["a", "b"], labelled=False).files]
+    files = PairedFolder(root, classes=["a", "b"], labelled=False).files
+    return [read_pair(one, ALIGNED_8_BIT) for one in files]
 
 
 def counts_of(thermal: Any) -> Any:

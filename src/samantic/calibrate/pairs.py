@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.lists import even_places
 from samantic.data.samples import Files, read_pair
 from samantic.data.thermal import clean
@@ -49,7 +50,7 @@ def read_rig_pairs(files: Sequence[Files], most: int) -> RigPairs:
     chosen = [files[place] for place in even_places(len(files), most)]
     found = RigPairs([], [], [])
     for pair in progress(chosen, "read", "pairs"):
-        rgb, heat = read_pair(pair)
+        rgb, heat = read_pair(pair, ALIGNED_8_BIT)
         if rgb is None or heat is None:
             raise InputError(f"{pair.name}: a rig needs an RGB and a thermal image")
         for path, image, before in (

@@ -79,7 +79,7 @@ def estimate_polarity(files: Sequence[Files], camera: Camera) -> Polarity:
     found = []
     for pair in chosen:
         try:
-            rgb, raw = read_pair(pair)
+            rgb, raw = read_pair(pair, camera)
             if rgb is None or raw is None or min(rgb.shape[:2]) < SMALLEST:
                 continue
             kind: Literal["8-bit", "frame"] = "8-bit" if raw.dtype == np.uint8 else "frame"

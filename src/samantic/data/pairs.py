@@ -94,7 +94,7 @@ class PairedFolder(Dataset[Sample]):
             InputError: A file cannot be used; see `read_sample`.
         """
         files = self.files[index]
-        raw = read_pair(files)
+        raw = read_pair(files, self.camera)
         sample = make_sample(files, raw, self.code, self.camera)
         return (sample if self.transform is None else self.transform(sample)), raw
 
@@ -152,7 +152,7 @@ class PairedFolder(Dataset[Sample]):
         if "thermal" not in self.spec.modalities:
             return Scaling()
         pairs = progress(self.files, "thermal range", "pair", delay=1)
-        images = (read_pair(files)[1] for files in pairs)
+        images = (read_pair(files, ALIGNED_8_BIT)[1] for files in pairs)
         return dataset_scaling(image for image in images if image is not None)
 
     def refuse_repeats(self) -> None:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
+from samantic.data.camera import Camera, RawPair
 from samantic.data.images import check_size, read_both
 from samantic.data.labels import LabelCode
 from samantic.data.sensors import SENSORS, given
@@ -83,7 +83,7 @@ class Sample(NamedTuple):
         return rgb, thermal
 
 
-def read_pair(files: Files, camera: Camera = ALIGNED_8_BIT) -> RawPair:
+def read_pair(files: Files, camera: Camera) -> RawPair:
     """Read RGB (H, W, 3) uint8 and raw thermal (h, w) of a pair; None for a missing modality.
 
     Args:

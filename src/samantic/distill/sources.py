@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from samantic.config.distill import Window
+from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.samples import Files, read_pair, to_tensor
 from samantic.distill.damage import Damage, damaged
 from samantic.distill.grid_masks import grid_masks
@@ -94,7 +95,7 @@ class SamMasks:
         return PromptableSAM(open_base(self.base)).eval().to(self.device)
 
     def __call__(self, files: Files) -> list[WindowMasks]:
-        rgb, _ = read_pair(files)
+        rgb, _ = read_pair(files, ALIGNED_8_BIT)
         if rgb is None:
             raise InputError(
                 f"{files.name}: a SAM needs an RGB image, and there is none; give masks"
@@ -152,7 +153,7 @@ class FileMasks:
         return path
 
     def __call__(self, files: Files) -> list[WindowMasks]:
-        rgb, thermal = read_pair(files)
+        rgb, thermal = read_pair(files, ALIGNED_8_BIT)
         height, width = next(image for image in (rgb, thermal) if image is not None).shape[:2]
         return read_mask_file(self._file(files), (height, width))
 
