@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -15,7 +16,7 @@ TOLD = 2000
 
 
 class Bounds(NamedTuple):
-    """Bytes of resident memory of all processes of a command together, and seconds."""
+    """Bytes of memory of all processes of a command together, and seconds."""
 
     memory: float
     seconds: float
@@ -58,13 +59,14 @@ def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, A
 
 
 def resident(session: int) -> int:
-    """Resident bytes of all processes of a session; 0 on systems without /proc."""
-    page, found = os.sysconf("SC_PAGE_SIZE"), 0
+    """Bytes of all processes of a session, shared pages counted once; 0 without /proc."""
+    found = 0
     for process in Path("/proc").glob("[0-9]*"):
         try:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) == session:
-                found += page * int((process / "statm").read_text().split()[1])
-        except OSError:  # the process has ended
+                shares = (process / "smaps_rollup").read_text()
+                found += 1024 * int(re.findall(r"^Pss: +(\d+) kB", shares, re.MULTILINE)[0])
+        except (OSError, IndexError):  # the process has ended
             continue
     return found
