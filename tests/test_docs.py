@@ -70,7 +70,7 @@ def test_readme(tmp_path: Path) -> None:
         Image.fromarray(np.where(labels < 3, labels, 0).astype(np.uint8)).save(path)
     for kind in ("rgb", "thermal"):
         shutil.copy(next((tmp_path / "mine" / kind).iterdir()), tmp_path / f"{kind}.png")
-    less = {"crop: [256, 320]": "crop: [64, 96]", "epochs: 20": "epochs: 2"}
+    less = {"crop: [256, 320]": "crop: [64, 96]", "batch_size: 4": "batch_size: 4, epochs: 2"}
     assert run_blocks(ROOT / "README.md", tmp_path, less) == 3
     assert (tmp_path / "runs" / "mine" / "report.html").exists()
 
