@@ -18,7 +18,7 @@ from samantic.config.classes import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
 from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
-from samantic.convert.partners import ImageIndex, find_images, output_names
+from samantic.convert.partners import ImageIndex, find_images, find_in_time, output_names
 from samantic.convert.request import Request
 from samantic.convert.sequences import is_archive
 from samantic.data.cards.card import palette
@@ -68,6 +68,8 @@ class Places:
         images: Folder of the images that were labelled; None to look where exports have them.
         thermal: Folder of the thermal images; None for none.
         unpaired: Whether pictures without a partner are left out, and not refused.
+        tolerance: Most seconds between a picture and its thermal image, whose names hold times;
+            None where both have the same name.
     """
 
     source: Path
@@ -75,6 +77,7 @@ class Places:
     images: Path | None = None
     thermal: Path | None = None
     unpaired: bool = False
+    tolerance: float | None = None
 
 
 def find_format(source: Path, request: Request) -> ModuleType | None:
@@ -148,6 +151,8 @@ def _thermal(pictures: Sequence[Picture], places: Places) -> list[Path | None]:
     if places.thermal is None:
         return [None] * len(pictures)
     index = ImageIndex([_folder(places.thermal)])
+    if places.tolerance is not None:
+        return find_in_time(pictures, index, places.tolerance, places.unpaired)
     return find_images(pictures, index, "--thermal", True, places.unpaired)
 
 
