@@ -157,6 +157,11 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
         InputError: It is missing, broken, no image, or one that cannot be taken as it is.
     """
     if path.exists() and not path.is_file():
+        if path.is_dir():
+            raise UnreadableError(
+                f"{path}: a folder, not an image; `samantic predict` takes folders, and Python one "
+                "image after the other"
+            )
         raise UnreadableError(f"{path}: not a readable image (no regular file); take it out")
     try:
         header = read_header(path)
