@@ -114,7 +114,7 @@ def tolerance_option(sub: argparse._ActionsContainer, default: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    from samantic.predict.timestamps import parse_tolerance
+    from samantic.data.timestamps import parse_tolerance
 
     try:
         return parse_tolerance(text)

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from samantic.convert.export import Picture, without_ending
 from samantic.data.folders import SUFFIXES
 from samantic.data.lists import count_names
+from samantic.data.timestamps import fitting_tolerance, partners_in_time
 from samantic.errors import InputError
-from samantic.predict.timestamps import fitting_tolerance, partners_in_time
 from samantic.spelling import remedy
 from samantic.strings import normal
 

@@ -13,6 +13,7 @@ from samantic.data.lists import count_names
 from samantic.data.pairing import partners
 from samantic.data.samples import Files, read_pair
 from samantic.data.sensors import given, noun
+from samantic.data.timestamps import by_time, fitting_tolerance
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.ahead import ahead
@@ -20,7 +21,6 @@ from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
 from samantic.predict.prediction import Prediction
 from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
-from samantic.predict.timestamps import by_time, fitting_tolerance
 from samantic.progress import progress
 from samantic.provenance import png_mark
 from samantic.spelling import option, remedy

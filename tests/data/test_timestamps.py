@@ -9,14 +9,14 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
-from samantic.files import read_json
-from samantic.predict.timestamps import (
+from samantic.data.timestamps import (
     by_time,
     fitting_tolerance,
     parse_tolerance,
     partners_in_time,
     seconds_of,
 )
+from samantic.files import read_json
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,16 @@ def test_predict_pairs_by_time(
     assert "1706702400130.png has no partner within 0.015 s" in told
     frames = read_json(tmp_path / "out" / "summary.json")["frames"]
     assert list(frames) == ["1706702400000", "1706702400300"]
+
+
+def test_a_data_set_of_times_is_led_to_pairs(
+    recording: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--data", str(tmp_path), "--layout", "pairs", "--out", str(tmp_path / "c")]
+    assert main(words) == 2
+    told = capsys.readouterr().out
+    assert "3 pairs lie at most 30ms apart; `samantic convert LABELS --images RGB" in told
+    assert "are missing" not in told
 
 
 def test_bad_times_are_told(
