@@ -13,6 +13,8 @@ import yaml
 from PIL import Image
 
 from samantic.cli import main
+from samantic.config.read import read_config
+from samantic.run.data import open_splits
 from tests.convert import exports
 from tests.convert.exports import SIZE, Shape, painted, save_image, scene
 
@@ -208,3 +210,30 @@ def test_thermal_images_are_found_by_time(
     (tmp_path / "heat" / "1706702402.508.png").unlink()
     assert main([*command[:-1], str(tmp_path / "two"), "--tolerance", "8ms"]) == 2
     assert "correct --thermal or --tolerance 0.008" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(12, (7, 3, 2)), (60, (48, 6, 6))])
+def test_a_conversion_ends_with_a_training(
+    count: int,
+    sizes: tuple[int, int, int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its options are taken as they are printed; no split of a few frames is a single one."""
+    monkeypatch.chdir(tmp_path)
+    for seed in range(count):
+        save_image(tmp_path / "in" / "images" / f"{seed:02}.jpg")
+        save_labels(tmp_path / "in" / "labels" / f"{seed:02}.png", seed)
+    assert main(["convert", "in", "--out", "mine", *NAMES]) == 0
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    words = shlex.split(line)
+    assert words[:3] == ["samantic", "train", "mine/data.yaml"]
+    assert words[-2:] == ["--out", "runs/mine"]
+    config = read_config(Path(words[2]), words[3:])
+    assert (config.model.network, config.train.start) == ("student", "nano")
+    splits = open_splits(config.data)
+    assert tuple(len(splits[name]) for name in ("train", "val", "test")) == sizes
+    bare = ["train", "mine/data.yaml", "--out", "x", "--data.train", "train"]
+    assert main(bare) == 2
+    assert "mine/data.yaml names the splits that convert made" in capsys.readouterr().err

@@ -230,8 +230,13 @@ def _write_card(done: Converted, splits: Sequence[str]) -> None:
     """data.yaml: the section `data` of a configuration."""
     if splits:
         parts = {name: name if name in splits else None for name in ("train", "val", "test")}
-    elif done.pictures >= 10:
-        parts = {"train": "all[:80%]", "val": "all[80%:90%]", "test": "all[90%:]"}
+    elif done.pictures >= 10:  # a tenth of a few frames is one, which measures nothing
+        first, second = (80, 90) if done.pictures >= 50 else (60, 80)
+        parts = {
+            "train": f"all[:{first}%]",
+            "val": f"all[{first}%:{second}%]",
+            "test": f"all[{second}%:]",
+        }
     else:
         parts = {"train": "all", "val": None, "test": None}
     data: dict[str, object] = {"root": str(done.out.resolve()), "layout": "pairs"}

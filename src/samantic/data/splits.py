@@ -252,4 +252,6 @@ def _others(root: Path, spec: DatasetSpec) -> str:
     """The splits that are listed."""
     pattern = substitute(spec.listing, split="*")
     names = sorted(matched(pattern, path.name) for path in root.glob(pattern))
+    if not names and (root / "data.yaml").is_file():
+        return f"; {root / 'data.yaml'} names the splits that convert made: copy its lines"
     return f" (there is a list of {', '.join(names)})" if names else ""
