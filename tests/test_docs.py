@@ -135,6 +135,10 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = {p.relative_to(tmp_path / "docs") for p in (tmp_path / "docs").rglob("*.md")}
+    home = (tmp_path / "site" / "index.html").read_text()
+    assert "images/nano.jpg" in home
+    cards = home.partition('class="grid cards"')[2].partition("</div>")[0]
+    assert len(re.findall(r"<li>\s*<p><strong><a href=", cards)) == 8
     navigation = (ROOT / "mkdocs.yml").read_text()
     assert all(f": {page.as_posix()}" in navigation for page in pages)
 

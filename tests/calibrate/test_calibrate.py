@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,24 @@ def drive(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
 def words(folder: Path, out: Path) -> list[str]:
     images = ["--rgb", str(folder / "rgb"), "--thermal", str(folder / "thermal")]
     return ["calibrate", *images, "--out", str(out)]
+
+
+def test_pairs_by_time_are_those_by_name(
+    drive: tuple[Path, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two cameras by themselves name their files by their own clocks."""
+    for kind, late in (("rgb", 0.0), ("thermal", 0.012)):
+        (tmp_path / kind).mkdir()
+        for index, path in enumerate(sorted((drive[0] / kind).iterdir())):
+            shutil.copy(path, tmp_path / kind / f"{1706702400 + 0.5 * index + late:.3f}.png")
+    timed = words(tmp_path, tmp_path / "out")
+    assert main(timed) == 2
+    told = capsys.readouterr().err
+    assert "10 pairs lie at most 12ms apart; pair them by `samantic calibrate" in told
+    assert main([*timed, "--tolerance", "12ms"]) == 0
+    assert main(words(drive[0], tmp_path / "named")) == 0
+    found, named = (read_rig(str(tmp_path / at / "rig.yaml")).matrix for at in ("out", "named"))
+    assert found == named
 
 
 def test_a_rig_is_found_and_its_file_is_taken(

@@ -176,3 +176,27 @@ def test_shifts_of_real_pairs(realdata: Path) -> None:
     assert len(files) == 30
     assert sure >= 15
     assert max(errors) <= 2
+
+
+def test_options_of_a_camera_that_is_not_read_are_told(own: Path) -> None:
+    """`--rgb` alone reads RGB alone, though thermal lies beside it."""
+    words = ["--rgb", "rgb", "--split", "test"]
+    told = f"{own / 'thermal'} is not read"
+    status, found = run(own, *words)
+    assert status == 0
+    assert f"{told}; add --thermal thermal" in found["warnings"]
+    _, found = run(own, *words, "--rig", "resize", "--thermal-scaling", "0,255")
+    more = ", so --thermal-scaling and --rig do nothing; add --thermal thermal"
+    assert f"{told}{more}" in found["warnings"]
+    _, found = run(own, *words, "--thermal", "thermal", "--rig", "resize")
+    assert "is not read" not in str(found["warnings"])
+
+
+def test_a_folder_of_pairs_is_known_without_a_layout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("rgb", "thermal"):
+        (tmp_path / kind).mkdir()
+    assert main(["check", "--data", str(tmp_path)]) == 2
+    told = capsys.readouterr().err.strip()
+    assert told.endswith(f"looks like pairs: `samantic check --data {tmp_path} --layout pairs`)")

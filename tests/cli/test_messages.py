@@ -138,6 +138,23 @@ def test_two_changes_are_said_at_once(
     assert main(pasted(line)) == 0
 
 
+def test_cameras_of_other_shapes_are_calibrated_not_stretched(
+    rig: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """16:9 and 5:4 are not one view: the line leads to `calibrate`, whose file it then takes."""
+    for path in (rig / "rgb").iterdir():
+        Image.open(path).resize((96, 54)).save(path)
+    words = ["predict", str(trained), "--rgb", f"{rig}/rgb", "--thermal", f"{rig}/thermal"]
+    words += ["--out", str(tmp_path / "out")]
+    for more in ([], ["--thermal-scaling", "frame"]):
+        line = told([*words, *more], capsys)
+        assert f"by `samantic calibrate --rgb {rig}/rgb --thermal {rig}/thermal`" in line
+        assert pasted(line.partition("as in ")[2])[-2:] == ["--rig", "runs/calibrate/rig.yaml"]
+        assert "resize" not in line
+    with pytest.raises(InputError, match=r"calibrate --rgb RGB --thermal THERMAL`.* and rig=\"run"):
+        samantic.load(trained)(np.zeros((54, 96, 3), np.uint8), np.zeros((40, 64), np.uint16))
+
+
 def test_one_change_keeps_what_was_typed(
     rig: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ import yaml
 from PIL import Image
 
 from samantic.cli import main
+from samantic.config.read import read_config
+from samantic.run.data import open_splits
 from tests.convert import exports
 from tests.convert.exports import SIZE, Shape, painted, save_image, scene
 
@@ -180,3 +182,58 @@ def test_label_studio_s_images_of_one_name(tmp_path: Path) -> None:
     assert main(["convert", str(path), *words]) == 0
     for folder, own in shapes.items():
         assert (labels(tmp_path / "out")[f"rec-{folder}-0001"] == painted(own)).all()
+
+
+def test_thermal_images_are_found_by_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only some frames are labelled, and the thermal camera runs by itself."""
+    times = [1706702400 + 0.5 * index for index in range(6)]
+    for place, time in enumerate(times):
+        save_image(tmp_path / "images" / f"{time:.3f}.jpg")
+        (tmp_path / "heat").mkdir(exist_ok=True)
+        gray = Image.new("L", SIZE[::-1], 10 * place)
+        gray.save(tmp_path / "heat" / f"{time + 0.008:.3f}.png")
+    for seed, place in enumerate((0, 3, 5)):
+        save_labels(tmp_path / "labels" / f"{times[place]:.3f}.png", seed)
+    command = ["convert", str(tmp_path / "labels"), "--images", str(tmp_path / "images"), *NAMES]
+    command += ["--thermal", str(tmp_path / "heat"), "--out", str(tmp_path / "out")]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "the names hold times, and 3 of both lie at most 8ms apart" in told
+    assert main([*command, "--tolerance", "1ms"]) == 2
+    assert "the closest are 0.008 s apart" in capsys.readouterr().err
+    assert main([*command, "--tolerance", "8ms"]) == 0
+    found = sorted((tmp_path / "out" / "thermal").iterdir())
+    assert [path.stem for path in found] == [f"{times[place]:.3f}" for place in (0, 3, 5)]
+    assert [Image.open(path).getpixel((0, 0)) for path in found] == [0, 30, 50]
+    (tmp_path / "heat" / "1706702402.508.png").unlink()
+    assert main([*command[:-1], str(tmp_path / "two"), "--tolerance", "8ms"]) == 2
+    assert "correct --thermal or --tolerance 0.008" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(12, (7, 3, 2)), (60, (48, 6, 6))])
+def test_a_conversion_ends_with_a_training(
+    count: int,
+    sizes: tuple[int, int, int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its options are taken as they are printed; no split of a few frames is a single one."""
+    monkeypatch.chdir(tmp_path)
+    for seed in range(count):
+        save_image(tmp_path / "in" / "images" / f"{seed:02}.jpg")
+        save_labels(tmp_path / "in" / "labels" / f"{seed:02}.png", seed)
+    assert main(["convert", "in", "--out", "mine", *NAMES]) == 0
+    line = capsys.readouterr().out.strip().splitlines()[-1]
+    words = shlex.split(line)
+    assert words[:3] == ["samantic", "train", "mine/data.yaml"]
+    assert words[-2:] == ["--out", "runs/mine"]
+    config = read_config(Path(words[2]), words[3:])
+    assert (config.model.network, config.train.start) == ("student", "nano")
+    splits = open_splits(config.data)
+    assert tuple(len(splits[name]) for name in ("train", "val", "test")) == sizes
+    bare = ["train", "mine/data.yaml", "--out", "x", "--data.train", "train"]
+    assert main(bare) == 2
+    assert "mine/data.yaml names the splits that convert made" in capsys.readouterr().err

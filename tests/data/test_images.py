@@ -108,8 +108,8 @@ def test_a_pipe_in_a_folder(
 
 
 def test_a_device_and_a_folder(tmp_path: Path) -> None:
-    for path in (Path("/dev/zero"), tmp_path):
-        with pytest.raises(InputError, match="no regular file"):
+    for path, why in ((Path("/dev/zero"), "no regular file"), (tmp_path, "a folder, not an image")):
+        with pytest.raises(InputError, match=why):
             rgb_array(path)
 
 

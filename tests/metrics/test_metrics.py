@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score, recall_scor
 
 from samantic.metrics import (
     bootstrap,
+    class_intervals,
     confusion_matrix,
     iou,
     paired_difference,
@@ -74,6 +75,17 @@ def test_everything_ignored() -> None:
     assert to_json(result, ("a", "b", "c"))["iou"] == {"a": None, "b": None, "c": None}
     assert all(math.isnan(bound) for bound in bootstrap(matrix[None]))
     assert all(math.isnan(value) for value in paired_difference(matrix[None], matrix[None]))
+
+
+def test_one_image_has_no_interval() -> None:
+    """Resamples of one image are all the same: a width of zero would claim that it is sure."""
+    one = images(1, 0.8)
+    assert all(math.isnan(bound) for bound in bootstrap(one))
+    assert class_intervals(one).isnan().all()
+    difference, low, high = paired_difference(one, images(1, 0.5))
+    assert not math.isnan(difference)
+    assert math.isnan(low)
+    assert math.isnan(high)
 
 
 def test_resamples_without_a_label_leave_an_interval_of_the_others() -> None:

@@ -186,6 +186,17 @@ def test_what_is_no_class_is_told(action: Any, message: str) -> None:
         action(prediction(SCENE))
 
 
+def test_a_console_shows_what_matters(model: Predictor, tmp_path: Path) -> None:
+    """A line each, where classes had their address and parts their pixels."""
+    assert repr(model).startswith(f"<Predictor of {len(model.classes)} classes: unlabelled, car, ")
+    assert repr(model).endswith("thermal_scaling 8-bit, rig none>")
+    part = prediction(SCENE).instances("person")[0]
+    assert repr(part).startswith("Instance(name='person', label=1, box=(1, 0, 3, 2), area=3")
+    assert "array" not in repr(part)
+    with pytest.raises(InputError, match="a folder, not an image; `samantic predict` takes folder"):
+        model(tmp_path)
+
+
 def test_a_notebook_shows_the_overlay(model: Predictor) -> None:
     found = model(*pair())
     with Image.open(io.BytesIO(found._repr_png_())) as shown:

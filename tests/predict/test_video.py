@@ -17,11 +17,11 @@ from PIL import Image
 
 import samantic
 from samantic.cli import main
+from samantic.data.timestamps import by_time
 from samantic.data.video import Frame, Video, VideoWriter
 from samantic.errors import InputError
 from samantic.files import read_json
 from samantic.predict.recording import Recording, meet
-from samantic.predict.timestamps import by_time
 from samantic.scenes import draw_scene
 from tests.radiometric import flir
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -162,6 +163,27 @@ def test_a_start_of_the_other_network_is_refused(
     assert "has model.network sartm, this run student; set" in capsys.readouterr().err
     assert main(["train", str(write_config(mfnet, train={"start": str(student)}))]) == 2
     assert "has model.network student, this run sartm; set" in capsys.readouterr().err
+
+
+def test_a_start_alone_leads_to_its_network(
+    mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The default base is neither fetched nor named: the start is of another network."""
+    config = tmp_path / "c.yaml"
+    config.write_text(f"{{out: {tmp_path / 'run'}, data: {{root: {mfnet}}}, train: {{steps: 1}}}}")
+    words = ["train", str(config), "--train.start", "nano"]
+    assert main(words) == 2
+    line = capsys.readouterr().err.strip()
+    assert line.startswith(
+        "samantic: nano: has model.network student, this run sartm; set the same"
+    )
+    offered = shlex.split(line.partition("`samantic ")[2].partition("`")[0])
+    assert offered[: len(words)] == words
+    assert offered[len(words) :][:4] == [
+        *("--model.network", "student", "--model.base", "efficientnet-lite0")
+    ]
+    assert "facebook" not in line
+    assert not list(tmp_path.glob("run/*.ckpt"))
 
 
 def test_every_loss_term_reaches_a_student(

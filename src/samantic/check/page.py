@@ -29,6 +29,7 @@ MISALIGNED = "misalignment (px)"
 def findings_table(findings: Findings) -> str:
     """The result as text for a terminal."""
     text = aligned(_table(findings))
+    text += [f"note: {line}" for line in _notes(findings)]
     shares = _shares(findings)
     if len(shares) > 1:
         text += ["", "share of the pixels, %", *aligned(shares)]
@@ -59,9 +60,19 @@ def _line(split: SplitFacts) -> list[str]:
         ", ".join(facts["sizes"]) if len(facts["sizes"]) < 4 else f"{len(facts['sizes'])} sizes",
         ", ".join(facts["thermal_depth"]),
         f"{span[0]:g} to {span[1]:g}" if span else "",
-        str(split.polarity),
+        split.polarity.hot,
         str(facts["night"]),
         _misaligned(facts["misalignment"]),
+    ]
+
+
+def _notes(findings: Findings) -> list[str]:
+    """Why something in the table is not known."""
+    return [
+        f"{split.name}: whether hot is bright or dark is unknown ({split.polarity.doubt}); look at "
+        "a thermal image"
+        for split in findings.splits
+        if split.polarity.doubt
     ]
 
 
@@ -95,7 +106,8 @@ def write_check(
 ) -> None:
     """Write out/check.html and out/check.json."""
     header, *lines = _table(findings)
-    sections = [Section("Splits", "", header, lines, [], [])]
+    notes = " ".join(f"{note}." for note in _notes(findings))
+    sections = [Section("Splits", notes, header, lines, [], [])]
     if findings.errors:
         errors = [[line] for line in findings.errors]
         note = "A training would fail."

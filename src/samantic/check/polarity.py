@@ -54,12 +54,14 @@ class Polarity(NamedTuple):
     deviations: float = 0.0
     pairs: int = 0
 
-    def __str__(self) -> str:
-        if self.hot != "unknown":
-            return self.hot
+    @property
+    def doubt(self) -> str:
+        """Why it is not known; "" if it is, or if nothing was asked."""
+        if self.hot != "unknown" or not self.pairs:
+            return ""
         if self.pairs < FEWEST:
-            return f"unknown ({self.pairs} usable pairs, {FEWEST} are needed)"
-        return f"unknown (nano sees too little in {self.pairs} pairs; look yourself)"
+            return f"{self.pairs} usable pairs, {FEWEST} are needed"
+        return f"nano sees too little in {self.pairs} pairs"
 
 
 UNASKED = Polarity()

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import place, positive, unpaired_option, whole
+from samantic.cli.options import place, positive, tolerance_option, unpaired_option, whole
 from samantic.errors import InputError
 
 HELP = "estimate how thermal pixels map to RGB pixels: the file for --rig, and a page to correct it"
@@ -14,7 +14,8 @@ HELP = "estimate how thermal pixels map to RGB pixels: the file for --rig, and a
 
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--rgb", type=place, help="folder of RGB images")
-    sub.add_argument("--thermal", type=place, help="folder of the thermal images of the same names")
+    sub.add_argument("--thermal", type=place, help="folder of their thermal images")
+    tolerance_option(sub, "partners have equal names")
     sub.add_argument(
         "--from",
         dest="source",
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
     refuse_foreign(options.out / PAGE)
     pairs = None
     if there:
-        files = find_files(options.rgb, options.thermal, None, options.allow_unpaired)
+        ways = options.allow_unpaired, options.tolerance
+        files = find_files(options.rgb, options.thermal, None, *ways)
         pairs = read_rig_pairs(files, options.pairs)
     if options.source is not None:
         outcome = read(options.source, options.first, options.distance, pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from samantic.cli.options import (
     LAYOUTS,
@@ -15,6 +16,10 @@ from samantic.cli.options import (
     rig_option,
 )
 from samantic.errors import InputError
+from samantic.spelling import remedy
+
+if TYPE_CHECKING:
+    from samantic.data.cards.card import DatasetSpec
 
 HELP = "check a data set before training on it"
 
@@ -60,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
     check_folder(out, made, "a check", ("check.json", "check.html"))
     refuse_foreign(out / "check.html")
     findings = check(options.data, spec, options.split, camera)
+    findings.warnings.extend(_unread(options, spec))
     if findings.errors:
         advice = conversion_advice(options.data, spec.labels)
         findings.errors.extend({advice} - {"", *findings.errors})
@@ -68,6 +74,23 @@ def run(options: argparse.Namespace) -> int:
     print(findings_table(findings))
     print(f"pictures: {out / 'check.html'}")
     return 2 if findings.errors else int(options.strict and bool(findings.warnings))
+
+
+def _unread(options: argparse.Namespace, spec: DatasetSpec) -> list[str]:
+    """What was said, or lies there, of thermal images that are not read."""
+    if "thermal" in spec.modalities:
+        return []
+    words = [
+        f"--{name.replace('_', '-')}"
+        for name in ("thermal_scaling", "thermal_inverted", "rig")
+        if getattr(options, name) is not None
+    ]
+    there = options.layout == "pairs" and (options.data / "thermal").is_dir()
+    if not words and not there:
+        return []
+    found = f"{options.data / 'thermal'} is not read" if there else "no thermal images are read"
+    idle = f", so {' and '.join(words)} {'does' if len(words) == 1 else 'do'} nothing" * bool(words)
+    return [f"{found}{idle}; add --thermal {'thermal' if there else 'FOLDER'}"]
 
 
 def refuse_without_layout(options: argparse.Namespace) -> None:
@@ -81,4 +104,6 @@ def refuse_without_layout(options: argparse.Namespace) -> None:
     if advice := conversion_advice(options.data, "labels"):
         raise InputError(advice)
     if options.layout is None:
-        raise InputError(f"--layout: say how the files lie, one of {', '.join(LAYOUTS)}")
+        own = all((options.data / kind).is_dir() for kind in ("rgb", "thermal"))
+        hint = f" ({options.data} looks like pairs: {remedy({'layout': 'pairs'})})" * own
+        raise InputError(f"--layout: say how the files lie, one of {', '.join(LAYOUTS)}{hint}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from samantic.cli.options import place
+from samantic.cli.options import place, tolerance_option
 from samantic.errors import InputError
 
 HELP = "convert a tool's labels, or a thermal camera's recordings, to a data set"
@@ -28,6 +28,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--thermal", type=place, help="folder of their thermal images, copied to OUT/thermal"
     )
+    tolerance_option(sub, "thermal images have the names of the images")
     sub.add_argument(
         "--classes", help="names by label id, as background,car (default: those of the export)"
     )
@@ -69,17 +70,18 @@ def run(options: argparse.Namespace) -> None:
     if form is None:
         _recordings(options)
         return
-    places = Places(
-        options.source, options.out, options.images, options.thermal, options.allow_unpaired
-    )
+    if options.tolerance is not None and options.thermal is None:
+        raise InputError("--tolerance: pairs the images of --thermal; give their folder")
+    folders = options.source, options.out, options.images, options.thermal
+    places = Places(*folders, options.allow_unpaired, options.tolerance)
     print(conversion_table(convert_labels(form, places, request)))
 
 
 def _recordings(options: argparse.Namespace) -> None:
     from samantic.convert.sequences import convert_frames
 
-    for name in ("images", "thermal", "classes", "colors", "map", "unlabelled"):
-        if getattr(options, name):
+    for name in ("images", "thermal", "classes", "colors", "map", "unlabelled", "tolerance"):
+        if getattr(options, name) not in (None, ""):
             raise InputError(
                 f"{options.source}: no labels of a known format, which --{name} is for; "
                 "docs/labels.md lists the formats"

@@ -97,6 +97,33 @@ def unpaired_option(sub: argparse._ActionsContainer) -> None:
     )
 
 
+def tolerance_option(sub: argparse._ActionsContainer, default: str) -> None:
+    """How far apart in time partners may lie.
+
+    Args:
+        sub: Takes it.
+        default: What partners are without it.
+    """
+    sub.add_argument(
+        "--tolerance",
+        type=_seconds,
+        metavar="SECONDS",
+        help="file names are times: pair images that are at most this far apart, as 0.05 or 50ms; "
+        f"images without a partner are listed and left out (default: {default})",
+    )
+
+
+def _seconds(text: str) -> float:
+    from samantic.data.timestamps import parse_tolerance
+
+    try:
+        return parse_tolerance(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text[:SHOWN]!r} is no time; give seconds as 0.05, or 50ms"
+        ) from None
+
+
 def class_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--classes",

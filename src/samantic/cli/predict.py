@@ -14,6 +14,7 @@ from samantic.cli.options import (
     class_choice,
     place,
     prediction_options,
+    tolerance_option,
     unpaired_option,
     view_options,
 )
@@ -24,7 +25,6 @@ from samantic.cli.recording import (
     recording_options,
     run_recording,
 )
-from samantic.config.options import SHOWN
 from samantic.strings import printable
 
 if TYPE_CHECKING:
@@ -55,13 +55,9 @@ def _image_options(sub: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--rgbt", type=place, help="4-channel image or folder, instead of the other two"
     )
-    group.add_argument(
-        "--tolerance",
-        type=_seconds,
-        metavar="SECONDS",
-        help="file names are times: pair images that are at most this far apart, as 0.05 or 50ms; "
-        "images without a partner are listed and left out (default: partners have equal names; for "
-        "videos, the time between two frames of the faster camera)",
+    tolerance_option(
+        group,
+        "partners have equal names; for videos, the time between two frames of the faster camera",
     )
     unpaired_option(group)
 
@@ -89,17 +85,6 @@ def _output_options(sub: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--legend", action="store_true", help="write the names of the classes below the overlays"
     )
-
-
-def _seconds(text: str) -> float:
-    from samantic.predict.timestamps import parse_tolerance
-
-    try:
-        return parse_tolerance(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text[:SHOWN]!r} is no time; give seconds as 0.05, or 50ms"
-        ) from None
 
 
 def _files(options: argparse.Namespace) -> list[Files]:

@@ -18,7 +18,7 @@ from samantic.config.classes import IGNORE
 from samantic.convert.classes import ClassTable, settle_classes
 from samantic.convert.export import Export, Picture
 from samantic.convert.formats import label_images, recognise
-from samantic.convert.partners import ImageIndex, find_images, output_names
+from samantic.convert.partners import ImageIndex, find_images, find_in_time, output_names
 from samantic.convert.request import Request
 from samantic.convert.sequences import is_archive
 from samantic.data.cards.card import palette
@@ -69,6 +69,8 @@ class Places:
         images: Folder of the labelled images; None to look in the export's usual places.
         thermal: Folder of the thermal images; None for none.
         unpaired: Whether pictures without a partner are skipped; otherwise they are refused.
+        tolerance: Largest difference in seconds between a picture and its thermal image, whose
+            names hold times; None if both have the same name.
     """
 
     source: Path
@@ -76,6 +78,7 @@ class Places:
     images: Path | None = None
     thermal: Path | None = None
     unpaired: bool = False
+    tolerance: float | None = None
 
 
 def find_format(source: Path, request: Request) -> ModuleType | None:
@@ -149,6 +152,8 @@ def _thermal(pictures: Sequence[Picture], places: Places) -> list[Path | None]:
     if places.thermal is None:
         return [None] * len(pictures)
     index = ImageIndex([_folder(places.thermal)])
+    if places.tolerance is not None:
+        return find_in_time(pictures, index, places.tolerance, places.unpaired)
     return find_images(pictures, index, "--thermal", True, places.unpaired)
 
 
@@ -226,8 +231,13 @@ def _write_card(done: Converted, splits: Sequence[str]) -> None:
     """Write data.yaml, the section `data` of a configuration."""
     if splits:
         parts = {name: name if name in splits else None for name in ("train", "val", "test")}
-    elif done.pictures >= 10:
-        parts = {"train": "all[:80%]", "val": "all[80%:90%]", "test": "all[90%:]"}
+    elif done.pictures >= 10:  # a tenth of a few frames is one, which measures nothing
+        first, second = (80, 90) if done.pictures >= 50 else (60, 80)
+        parts = {
+            "train": f"all[:{first}%]",
+            "val": f"all[{first}%:{second}%]",
+            "test": f"all[{second}%:]",
+        }
     else:
         parts = {"train": "all", "val": None, "test": None}
     data: dict[str, object] = {"root": str(done.out.resolve()), "layout": "pairs"}

@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 from samantic.convert.export import Picture, without_ending
 from samantic.data.folders import SUFFIXES
 from samantic.data.lists import count_names
+from samantic.data.timestamps import fitting_tolerance, partners_in_time
 from samantic.errors import InputError
+from samantic.spelling import remedy
 from samantic.strings import normal
 
 
@@ -38,6 +40,10 @@ class ImageIndex:
                 if without is None or not path.is_relative_to(without):
                     parts = _parts(inner.as_posix())
                     self._found[parts[-1]].append((parts, path))
+
+    def by_stem(self) -> dict[str, Path]:
+        """The images by their names without ending."""
+        return {p.stem: p for known in self._found.values() for _, p in known}
 
     def find(self, picture: Picture, option: str) -> Path | None:
         """The image of a picture; None if there is none.
@@ -77,13 +83,59 @@ def find_images(
     """
     found = [index.find(picture, option) for picture in pictures]
     _refuse_shared(pictures, found, option)
-    missing = [p.name for p, path in zip(pictures, found, strict=True) if path is None]
-    if missing and not unpaired and (needed or len(missing) < len(found)):
-        raise InputError(
-            f"{index.folders[0]}: {count_names(missing, 'has labels', 'have labels')}, but no "
-            f"image there; correct {option}, or leave these out by --allow-unpaired"
-        )
+    if needed or any(found):
+        _refuse_missing(pictures, found, index, option, unpaired)
     return found
+
+
+def find_in_time(
+    pictures: Sequence[Picture], index: ImageIndex, tolerance: float, unpaired: bool
+) -> list[Path | None]:
+    """The thermal image of each picture that was taken at its time; None where there is none.
+
+    Args:
+        pictures: They.
+        index: The thermal images.
+        tolerance: Most seconds between the two.
+        unpaired: Whether a picture without one is no error.
+
+    Raises:
+        InputError: A name holds no time, or some pictures have no thermal image.
+    """
+    heat = index.by_stem()
+    ours = {picture.name: Path(f"{picture.name}.png") for picture in pictures}
+    if not heat:
+        raise InputError(f"{index.folders[0]}: no images in this folder; correct --thermal")
+    partners = partners_in_time(ours, heat, tolerance)
+    found = [heat[partners[p.name]] if p.name in partners else None for p in pictures]
+    _refuse_missing(pictures, found, index, f"--thermal or --tolerance {tolerance:g}", unpaired)
+    return found
+
+
+def _refuse_missing(
+    pictures: Sequence[Picture],
+    found: Sequence[Path | None],
+    index: ImageIndex,
+    option: str,
+    unpaired: bool,
+) -> None:
+    """Refuse pictures without an image, and say by which tolerance thermal images fit in time."""
+    missing = [p.name for p, path in zip(pictures, found, strict=True) if path is None]
+    if not missing or unpaired:
+        return
+    cure = f"correct {option}, or leave these out by --allow-unpaired"
+    if option == "--thermal" and len(missing) == len(found):
+        ours = {name: Path(name) for name in missing}
+        if (fitting := fitting_tolerance(ours, index.by_stem())) is not None:
+            count, tolerance = fitting
+            cure = (
+                f"the names hold times, and {count} of both lie at most {tolerance} apart: pair "
+                f"them by {remedy({'tolerance': tolerance})}"
+            )
+    raise InputError(
+        f"{index.folders[0]}: {count_names(missing, 'has labels', 'have labels')}, but no "
+        f"image there; {cure}"
+    )
 
 
 def _refuse_shared(pictures: Sequence[Picture], found: Sequence[Path | None], option: str) -> None:

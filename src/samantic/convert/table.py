@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 from samantic.config.classes import IGNORE
 from samantic.convert.labels import Converted
 from samantic.strings import aligned, printable
+
+START = [
+    *("--train.start", "nano"),
+    *("--model.network", "student", "--model.base", "efficientnet-lite0"),
+]
+"""Options of a training that starts from the model that comes with the package."""
 
 HEADER = ["id", "class", "from", "objects", "pixels", "share, %"]
 
@@ -42,7 +49,12 @@ def _written(done: Converted) -> str:
     words += ["--classes", classes] + ["--rgb", "rgb"] * (not done.thermal)
     command = shlex.join(words)
     if done.images:
-        return f"written to {done.out}, with data.yaml for a training; look at it:\n{command}"
+        training = ["samantic", "train", str(done.out / "data.yaml"), *START]
+        training += ["--out", str(Path("runs", done.out.resolve().name))]
+        return (
+            f"written to {done.out}, with data.yaml for a training; look at it:\n{command}\n"
+            f"and train on it, starting from nano:\n{shlex.join(training)}"
+        )
     return (
         f"labels written to {done.out}, without images; give these by --images, or name them in\n"
         f"{shlex.join(words[:-1] if not done.thermal else words)} FOLDER"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -16,6 +18,12 @@ from samantic.spelling import remedy
 
 PLACE = "say where the cameras look: a calibration file, or resize where both see the same"
 """What to do about two cameras of different sizes."""
+
+STRETCHED = 0.05
+"""Relative difference of two images' widths over heights, from which they see different views."""
+
+CALIBRATED = "runs/calibrate/rig.yaml"
+"""What `samantic calibrate` writes if nothing else is said."""
 
 
 class Camera(NamedTuple):
@@ -72,10 +80,11 @@ class Camera(NamedTuple):
             _refuse_size(raw, name, rgb, rgb_name)
         else:
             (h, w), (tall, wide) = raw.shape, rgb.shape[:2]
-            cure = {"data.thermal_scaling": "frame", "data.rig": RESIZE}
+            what, rig = _rig_cure(raw.shape, rgb.shape, name, rgb_name)
+            cure = {"data.thermal_scaling": "frame", "data.rig": rig}
             raise SizeError(
                 f"{name}: {raw.dtype} values up to {np.nanmax(raw):g}, deeper than 8 bits, and "
-                f"{w}x{h} pixels, but {rgb_name} has {wide}x{tall}; {SCALE}; and {PLACE}; as in "
+                f"{w}x{h} pixels, but {rgb_name} has {wide}x{tall}; {SCALE}; and {what}; as in "
                 f"{remedy(cure)}"
             )
 
@@ -137,9 +146,28 @@ def _refuse_size(thermal: NDArray[Any], name: str, rgb: NDArray[Any], rgb_name: 
         SizeError: Always.
     """
     (h, w), (tall, wide) = thermal.shape, rgb.shape[:2]
+    what, rig = _rig_cure(thermal.shape, rgb.shape, name, rgb_name)
     raise SizeError(
         f"{name}: {w}x{h} pixels, but {rgb_name} has {wide}x{tall}; align the pair and save both "
-        f"in one size, or {PLACE}, as in {remedy({'data.rig': RESIZE})}"
+        f"in one size, or {what}, as in {remedy({'data.rig': rig})}"
+    )
+
+
+def _rig_cure(
+    thermal: tuple[int, ...], rgb: tuple[int, ...], name: str, rgb_name: str
+) -> tuple[str, str]:
+    """What to do about two sizes, and what to give as the rig.
+
+    Images of one shape may be of one view; others are not, and stretching would hide that.
+    """
+    if abs(thermal[1] * rgb[0] / (thermal[0] * rgb[1]) - 1) <= STRETCHED:
+        return PLACE, RESIZE
+    folders = [str(p.parent) if (p := Path(n)).suffix else n.upper() for n in (rgb_name, name)]
+    command = shlex.join(["samantic", "calibrate", "--rgb", folders[0], "--thermal", folders[1]])
+    return (
+        "say where the cameras look: images of such different shapes are not of one view, so find "
+        f"the calibration by `{command}`, and give its file",
+        CALIBRATED,
     )
 
 

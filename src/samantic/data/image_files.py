@@ -159,6 +159,11 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, Header]]:
             correctly.
     """
     if path.exists() and not path.is_file():
+        if path.is_dir():
+            raise UnreadableError(
+                f"{path}: a folder, not an image; `samantic predict` takes folders, and Python one "
+                "image after the other"
+            )
         raise UnreadableError(f"{path}: not a readable image (no regular file); remove it")
     try:
         header = read_header(path)

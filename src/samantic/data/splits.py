@@ -12,6 +12,7 @@ from samantic.data.cards.card import DatasetSpec
 from samantic.data.folders import Images, find_images, is_image, is_there, matched
 from samantic.data.lists import count_names, read_list
 from samantic.data.pairing import partners, pattern_of
+from samantic.data.timestamps import fitting_tolerance
 from samantic.errors import InputError
 from samantic.strings import substitute
 
@@ -201,12 +202,29 @@ def _refuse(
             missing += absent
     several = len(set(missing)) > 1
     some = len(_lacking(found, names)) < len(names)
+    if not some and {"rgb", "thermal"} <= found.keys():
+        _refuse_times(searched, found)
     raise InputError(
         f"{'; '.join(problems)}; add the partner{'s' * several} or take "
         f"{'them' if several else missing[0]} out of the split '{split}'"
         + f", as {spec.unpaired_option} does"
         * some
     )
+
+
+def _refuse_times(
+    searched: Mapping[str, Sequence[Images]], found: Mapping[str, Mapping[str, Path]]
+) -> None:
+    """Refuse two cameras that named their files by their own clocks: a data set pairs by name."""
+    if (fitting := fitting_tolerance(found["rgb"], found["thermal"])) is not None:
+        count, tolerance = fitting
+        raise InputError(
+            f"{searched['rgb'][0].place} and {searched['thermal'][0].place}: no two images have "
+            f"the same name, but the names hold times, and {count} pairs lie at most {tolerance} "
+            f"apart; `samantic convert LABELS --images RGB --thermal THERMAL --tolerance "
+            f"{tolerance} --out FOLDER` writes the labelled ones as pairs, and predict and "
+            f"calibrate take --tolerance {tolerance} too"
+        )
 
 
 def _alike(name: str, known: Mapping[str, Path]) -> str:
@@ -234,4 +252,6 @@ def _others(root: Path, spec: DatasetSpec) -> str:
     """A note on the splits that have a list; "" if there are none."""
     pattern = substitute(spec.listing, split="*")
     names = sorted(matched(pattern, path.name) for path in root.glob(pattern))
+    if not names and (root / "data.yaml").is_file():
+        return f"; {root / 'data.yaml'} names the splits that convert made: copy its lines"
     return f" (there is a list of {', '.join(names)})" if names else ""

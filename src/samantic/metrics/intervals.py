@@ -1,6 +1,11 @@
-"""The uncertainty of a mean IoU: bootstrap intervals over the images of a split."""
+"""The uncertainty of a mean IoU: bootstrap intervals over the images of a split.
+
+One image does not show how much images differ, so it has no interval: both bounds are NaN.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -29,9 +34,9 @@ def bootstrap(
 
     Returns:
         The 2.5th and 97.5th percentile over the resamples that have any of the classes; NaN if
-        there are none.
+        there are none, and for one image.
     """
-    return _interval(_resampled_miou(matrices, protocol, samples, seed))
+    return _interval(_resampled_miou(matrices, protocol, samples, seed), matrices.shape[-3])
 
 
 def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> Tensor:
@@ -43,9 +48,12 @@ def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> 
         seed: Seed of the resampling.
 
     Returns:
-        (K, 2); NaN for a class that is absent from the split.
+        (K, 2); NaN for a class that is absent from the split, and for one image.
     """
-    return _resampled_iou(matrices, _draws(matrices, samples, seed)).nanquantile(LEVEL, dim=0).T
+    drawn = _resampled_iou(matrices, _draws(matrices, samples, seed))
+    if len(matrices) == 1:
+        drawn = torch.full_like(drawn, torch.nan)
+    return drawn.nanquantile(LEVEL, dim=0).T
 
 
 def paired_difference(
@@ -75,7 +83,7 @@ def paired_difference(
     ]
     drawn = _resampled_miou(first, ALL_CLASSES, samples, seed)
     drawn = drawn - _resampled_miou(second, ALL_CLASSES, samples, seed)
-    return (whole[0] - whole[1], *_interval(drawn))
+    return (whole[0] - whole[1], *_interval(drawn, first.shape[-3]))
 
 
 def _resampled_miou(matrices: Tensor, protocol: Protocol, samples: int, seed: int) -> Tensor:
@@ -106,6 +114,8 @@ def _resampled_iou(matrices: Tensor, draws: Tensor) -> Tensor:
     return torch.where(truth > 0, hits / (truth + resampled.sum(1) - hits), torch.nan)
 
 
-def _interval(values: Tensor) -> tuple[float, float]:
+def _interval(values: Tensor, images: int) -> tuple[float, float]:
+    if images == 1:
+        return math.nan, math.nan
     low, high = values.nanquantile(LEVEL).tolist()
     return low, high

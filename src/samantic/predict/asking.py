@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samantic.data.camera import Camera, RawPair
+from samantic.data.rig import RESIZE
 from samantic.errors import InputError
 from samantic.predict.batches import in_batches
 from samantic.predict.given import take_pair, take_shot
@@ -42,6 +43,15 @@ class PairPredictor(ABC):
     camera: Camera
     batch_size: int
     selection: Selection = Selection()
+
+    def __repr__(self) -> str:
+        """What it is, in a line: a notebook shows it."""
+        rig = self.camera.rig
+        view = "none" if rig is None else RESIZE if rig.matrix is None else "a matrix"
+        return (
+            f"<{type(self).__name__} of {len(self.classes)} classes: {', '.join(self.classes)}; "
+            f"thermal_scaling {self.camera.scaling}, rig {view}>"
+        )
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from samantic.data.lists import count_names
 from samantic.data.pairing import partners
 from samantic.data.samples import Files, read_pair
 from samantic.data.sensors import given, noun
+from samantic.data.timestamps import by_time, fitting_tolerance
 from samantic.errors import InputError
 from samantic.files import read_json, write_json
 from samantic.predict.ahead import ahead
@@ -20,9 +21,9 @@ from samantic.predict.asking import PairPredictor, made_with
 from samantic.predict.kept import Frame, Job, frame_of, kept, mark_of
 from samantic.predict.prediction import Prediction
 from samantic.predict.saving import KINDS, USUAL, Look, kinds_of, save_prediction
-from samantic.predict.timestamps import by_time
 from samantic.progress import progress
 from samantic.provenance import png_mark
+from samantic.spelling import option, remedy
 
 
 def find_files(
@@ -86,11 +87,18 @@ def _by_name(
         if (extra := [path.name for stem, path in here.items() if stem not in there])
     ]
     both = [name for name in colour if name in heat]
+    if not both and (fitting := fitting_tolerance(colour, heat)) is not None:
+        count, tolerance = fitting
+        raise InputError(
+            f"{places[0]} and {places[1]}: no two images have the same name, but the names hold "
+            f"times, and {count} pairs lie at most {tolerance} apart; pair them by "
+            f"{remedy({'tolerance': tolerance})}"
+        )
     if problems and not (unpaired and both):
         more = " (--allow-unpaired leaves them out)" if both else ""
         raise InputError(
             f"{'; '.join(problems)}; add the partners{more}, or give one modality alone; if "
-            "names hold times, pair by them with --tolerance SECONDS"
+            f"names hold times, pair by them with {option('tolerance')} SECONDS"
         )
     tell(f"{problem}; left out" for problem in problems)
     return {name: colour[name] for name in both}, {name: heat[name] for name in both}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Instance:
     area: int
     confidence: float
     thermal: float | None
-    mask: NDArray[np.bool_]
+    mask: NDArray[np.bool_] = field(repr=False)
 
     def full_mask(self, height: int, width: int) -> NDArray[np.bool_]:
         """Mask of its pixels in the whole image, (height, width) bool."""

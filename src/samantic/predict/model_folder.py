@@ -31,6 +31,7 @@ from samantic.models.text import TextVectors, class_vectors, write_vectors
 from samantic.models.transfer import take_over
 from samantic.predict.info import CONFIG, EXPORTED, ModelInfo, read_info, stored_info
 from samantic.provenance import files_digest
+from samantic.spelling import remedy
 from samantic.strings import code, escaped
 
 WEIGHTS, TEXT, CARD = "model.safetensors", "text.safetensors", "README.md"
@@ -129,6 +130,40 @@ def load_model(name_or_path: str | Path) -> tuple[Network, ModelInfo]:
     return network.eval(), info
 
 
+def check_start(info: ModelInfo, name_or_path: str | Path) -> None:
+    """Refuse a model of another network to start from, before anything is built or fetched.
+
+    Args:
+        info: What the new network is built from.
+        name_or_path: See `start_from`.
+
+    Raises:
+        InputError: There is no such model, or it describes another network; the line ends with the
+            command that takes its network.
+    """
+    other = read_info(find_model(name_or_path))
+    section, alike = info.model.section, info.model.network == other.model.network
+    differ: dict[str, tuple[str, object]] = {}
+    for key in other.model.structure:
+        theirs, ours = getattr(other.model, key), getattr(info.model, key, None)
+        if theirs != ours and not (alike and info.model.starts_from(key, theirs)):
+            differ[f"{section}.{key}"] = theirs, ours
+    for key in ("method", "rank", "shared") if alike else ():  # another network adapts otherwise
+        theirs, ours = getattr(other.adapt, key), getattr(info.adapt, key)
+        if theirs != ours:
+            differ[f"adapt.{key}"] = theirs, ours
+    if differ:
+        full, (theirs, ours) = next(iter(differ.items()))
+        values = {
+            key: str(theirs).lower() if isinstance(theirs, bool) else str(theirs)
+            for key, (theirs, _) in differ.items()
+        }
+        raise InputError(
+            f"{name_or_path}: has {full} {theirs}, this run {ours}; set the same, as in "
+            f"{remedy(values)}, or train without train.start"
+        )
+
+
 def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> str:
     """Initialise a new network with the weights of a trained one; see `take_over`.
 
@@ -145,16 +180,8 @@ def start_from(network: Network, info: ModelInfo, name_or_path: str | Path) -> s
     Raises:
         InputError: There is no such model, or its network differs.
     """
+    check_start(info, name_or_path)
     source, other = load_model(name_or_path)
-    adapted = ("adapt.method", "adapt.rank", "adapt.shared")
-    for full in (*(f"model.{key}" for key in info.model.structure), *adapted):
-        part, key = full.split(".")
-        theirs, ours = (getattr(getattr(model, part), key) for model in (other, info))
-        if theirs != ours and not (part == "model" and info.model.starts_from(key, theirs)):
-            raise InputError(
-                f"{name_or_path}: has {part}.{key} {theirs}, this run {ours}; set {part}.{key} "
-                "to the same value, or train without train.start"
-            )
     same = take_over(network, info.classes, source, other.classes)
     return f"started from {name_or_path}: {kept_classes(info.classes, other.classes, same)}"
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from samantic.data.folders import stems
 from samantic.data.images import check_extent, rgb_array, thermal_array
+from samantic.data.timestamps import seconds_of
 from samantic.data.video import Frame, Video, is_video
 from samantic.errors import InputError, UnreadableError
-from samantic.predict.timestamps import seconds_of
 
 
 class Source(Protocol):

@@ -45,7 +45,9 @@ def robustness_of(metrics: dict[str, Any]) -> Robustness | None:
         if name in MISALIGNED
     }
     others = {
-        name: None if part is None else (part["miou"], *part["miou_interval"])
+        name: None
+        if part is None
+        else (part["miou"], *(part["miou_interval"] or 2 * [part["miou"]]))
         for name, part in disturbed.items()
         if name not in MISALIGNED
     }

@@ -29,6 +29,7 @@ from samantic.models.build import build
 from samantic.models.devices import choose_device
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
+    check_start,
     find_model,
     fingerprint,
     load_model,
@@ -125,6 +126,10 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
         check_config(out, config)
     splits = open_splits(config.data, camera=teacher.info.camera, labelled=False)
     info = student_info(config, splits["train"])
+    start = None
+    if config.train.start is not None and not resume:
+        start = of_seed(config.train.start, config.train.seed)
+        check_start(info, start)
     student = build(
         info.model, info.adapt, len(info.classes), trained=config.train.start is not None
     ).train()
@@ -138,9 +143,7 @@ def _prepare(config: DistillConfig, resume: bool, quiet: bool) -> _Job:
     }
     if weights := sam_weights(config.masks):
         inputs["sam"] = {"masks.base": digest(weights)}
-    start = None
-    if config.train.start is not None and not resume:
-        start = of_seed(config.train.start, config.train.seed)
+    if start is not None:
         inputs["start"] = {"train.start": fingerprint(find_model(start))}
     keep_inputs(out, inputs, resume)
     started = "" if start is None else start_from(student, info, start)

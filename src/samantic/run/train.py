@@ -32,6 +32,7 @@ from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
     base_fingerprint,
+    check_start,
     find_model,
     fingerprint,
     save_model,
@@ -116,13 +117,14 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
     _check_cameras(config, pairs)
     text = class_vectors(config.text, pairs.classes) if config.text.source else None
     info = _info(config, pairs, text)
+    start = None
+    if options.start is not None and not resume:
+        start = of_seed(options.start, options.seed)
+        check_start(info, start)
     network = build(
         info.model, info.adapt, len(info.classes), trained=options.start is not None
     ).train()
     teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
-    start = None
-    if options.start is not None and not resume:
-        start = of_seed(options.start, options.seed)
     if not dry:
         keep_inputs(out, data_inputs(splits) | _other_inputs(network, start, teacher, text), resume)
     started = "" if start is None else start_from(network, info, start)

@@ -185,7 +185,7 @@ CART = DatasetSpec(
 )
 
 PAIRS = DatasetSpec(
-    title="Your own pairs",
+    title="own pairs",
     classes=(),
     palette=(),
     images="",

@@ -23,7 +23,7 @@
       frame.hidden = !has || (subset && frame.dataset.subset !== subset);
     }
     const shown = frames.filter((frame) => !frame.hidden).length;
-    status.textContent = `${shown} of ${frames.length} frames`;
+    status.textContent = `${shown} of ${frames.length} frame${frames.length === 1 ? "" : "s"}`;
   }
 
   function order(sign) {

@@ -9,8 +9,14 @@ import pytest
 from PIL import Image
 
 from samantic.cli import main
+from samantic.data.timestamps import (
+    by_time,
+    fitting_tolerance,
+    parse_tolerance,
+    partners_in_time,
+    seconds_of,
+)
 from samantic.files import read_json
-from samantic.predict.timestamps import by_time, parse_tolerance, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -57,6 +63,26 @@ def test_tolerances(text: str, seconds: float) -> None:
     assert parse_tolerance(text) == pytest.approx(seconds)
 
 
+def test_the_tolerance_that_fits_is_the_least_that_pairs_all() -> None:
+    """At random offsets below half of the interval; none where times are unrelated, or missing."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        times = 1700000000 + 0.1 * np.arange(rng.integers(2, 30))
+        apart = rng.uniform(-0.04, 0.04, len(times))
+        rgb, thermal = (
+            {f"{t:.6f}": Path(f"{t:.6f}.png") for t in part} for part in (times, times + apart)
+        )
+        found = fitting_tolerance(rgb, thermal)
+        assert found is not None
+        count, text = found
+        assert count == len(times)
+        assert len(partners_in_time(rgb, thermal, parse_tolerance(text))) == len(times)
+        assert parse_tolerance(text) <= max(np.abs(apart).max() + 1.01e-3, 1e-3)
+    late = {f"{float(name) + 1000:.6f}": path for name, path in rgb.items()}
+    assert fitting_tolerance(rgb, late) is None
+    assert fitting_tolerance(rgb, {"night": Path("night.png")}) is None
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> list[str]:
     rgb = ["1706702400000", "1706702400100", "1706702400200", "1706702400300"]
@@ -73,13 +99,26 @@ def test_predict_pairs_by_time(
 ) -> None:
     words = ["predict", str(trained), *recording, "--out", str(tmp_path / "out")]
     assert main(words) == 2
-    assert "pair by them with --tolerance SECONDS" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "names hold times, and 3 pairs lie at most 30ms apart; pair them by `samantic" in told
+    assert told.strip().endswith("--tolerance 30ms`")
+    assert len(told) < 1000
     assert main([*words, "--tolerance", "15ms"]) == 0
     told = capsys.readouterr().err
     assert "2 have no partner within 0.015 s: 1706702400100.png, 1706702400200.png" in told
     assert "1706702400130.png has no partner within 0.015 s" in told
     frames = read_json(tmp_path / "out" / "summary.json")["frames"]
     assert list(frames) == ["1706702400000", "1706702400300"]
+
+
+def test_a_data_set_of_times_is_led_to_pairs(
+    recording: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["check", "--data", str(tmp_path), "--layout", "pairs", "--out", str(tmp_path / "c")]
+    assert main(words) == 2
+    told = capsys.readouterr().out
+    assert "3 pairs lie at most 30ms apart; `samantic convert LABELS --images RGB" in told
+    assert "are missing" not in told
 
 
 def test_bad_times_are_told(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from samantic.data.folders import tell
 from samantic.data.lists import count_names
@@ -68,24 +70,71 @@ def by_time(
     Raises:
         InputError: A name holds no time, or no two images are within the tolerance.
     """
-    times = [_times(images) for images in (rgb, thermal)]
-    names = [[name for _, name in part] for part in times]
-    first, second = (np.array([seconds for seconds, _ in part]) for part in times)
-    there, back = _nearest(first, second), _nearest(second, first)
-    apart = np.abs(first - second[there])
-    kept = [i for i, j in enumerate(there) if back[j] == i and apart[i] <= tolerance]
-    if not kept:
-        raise InputError(
-            f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
-            f"{apart.min():.3g} s apart: synchronise the cameras' clocks, or raise --tolerance"
-        )
-    partners = {names[0][i]: names[1][there[i]] for i in kept}
+    partners = partners_in_time(rgb, thermal, tolerance)
     for images, paired in ((rgb, set(partners)), (thermal, set(partners.values()))):
         if lone := [path.name for name, path in images.items() if name not in paired]:
             place = next(iter(images.values())).parent
             one, several = (f"{verb} no partner within {tolerance:g} s" for verb in ("has", "have"))
             tell([f"{place}: {count_names(lone, one, several)}"])
     return [(name, rgb[name], thermal[other]) for name, other in partners.items()]
+
+
+def partners_in_time(
+    rgb: Mapping[str, Path], thermal: Mapping[str, Path], tolerance: float
+) -> dict[str, str]:
+    """The thermal image's stem by the RGB image's, in the order of time; see `by_time`.
+
+    Raises:
+        InputError: A name holds no time, or nothing is near enough.
+    """
+    times = [_times(images) for images in (rgb, thermal)]
+    names = [[name for _, name in part] for part in times]
+    first, second = (np.array([seconds for seconds, _ in part]) for part in times)
+    there, apart, mutual = _meet(first, second)
+    kept = np.flatnonzero(mutual & (apart <= tolerance))
+    if not len(kept):
+        raise InputError(
+            f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
+            f"{apart.min():.3g} s apart: synchronise the cameras' clocks, or raise --tolerance"
+        )
+    return {names[0][i]: names[1][there[i]] for i in kept}
+
+
+def fitting_tolerance(
+    rgb: Mapping[str, Path], thermal: Mapping[str, Path]
+) -> tuple[int, str] | None:
+    """The tolerance that pairs two cameras' images, where their names hold times.
+
+    Images are partners if each is the other's nearest, and not further than half the usual time
+    between two images of one camera.
+
+    Args:
+        rgb: RGB images by stem.
+        thermal: Thermal images by stem.
+
+    Returns:
+        How many pairs there are and the tolerance, such as 20ms; None where a name holds no time,
+        or less than half of the images of a camera have a partner.
+    """
+    times = [sorted(filter(None, map(seconds_of, images))) for images in (rgb, thermal)]
+    fewest = min(map(len, times))
+    if not fewest or [len(part) for part in times] != [len(rgb), len(thermal)]:
+        return None
+    first, second = map(np.array, times)
+    _, apart, mutual = _meet(first, second)
+    gaps = [float(np.median(np.diff(part))) for part in (first, second) if len(part) > 1]
+    near = apart[mutual & (apart <= max(gaps, default=1.0) / 2)]
+    if 2 * len(near) < fewest:
+        return None
+    return len(near), f"{max(1, math.ceil(1000 * near.max() - 1e-3))}ms"
+
+
+def _meet(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.bool_]]:
+    """Of each time its nearest of the others, the seconds between, and if it is the nearest's."""
+    there, back = _nearest(first, second), _nearest(second, first)
+    return there, np.abs(first - second[there]), back[there] == np.arange(len(first))
 
 
 def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
@@ -104,11 +153,11 @@ def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
     return sorted((seconds, name) for seconds, name, _ in found if seconds is not None)
 
 
-def _nearest(some: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _nearest(some: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.intp]:
     """For each time in `some`, the index of the nearest time in `others`; both are ascending."""
-    right = np.searchsorted(others, some).clip(1, max(1, len(others) - 1))
     if len(others) == 1:
-        return np.zeros(len(some), int)
+        return np.zeros(len(some), np.intp)
+    right = np.searchsorted(others, some).clip(1, len(others) - 1)
     left = right - 1
     return np.where(some - others[left] <= others[right] - some, left, right)
 
