@@ -78,7 +78,8 @@ def test_classes_of_the_export(
     truth = [NAMES[v] for v in painted(SCENES["frame 1"]).ravel()]
     found = next(v for name, v in labels(tmp_path / "out").items() if name.startswith("frame 1"))
     assert [data["classes"][v] for v in found.ravel()] == truth
-    command = capsys.readouterr().out.splitlines()[-1].split(" --")
+    lines = capsys.readouterr().out.splitlines()
+    command = next(line for line in lines if line.startswith("samantic check")).split(" --")
     words = [word.strip("'\"") for part in command[1:] for word in f"--{part}".split(" ", 1)]
     assert main(["check", *words, "--out", str(tmp_path / "check")]) == 0
 

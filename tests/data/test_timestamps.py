@@ -78,6 +78,12 @@ def test_the_tolerance_that_fits_is_the_least_that_pairs_all() -> None:
         assert count == len(times)
         assert len(partners_in_time(rgb, thermal, parse_tolerance(text))) == len(times)
         assert parse_tolerance(text) <= max(np.abs(apart).max() + 1.01e-3, 1e-3)
+    own, exact = (
+        {f"{1706702400 + 0.5 * i + more:.3f}": Path(f"{i}.png") for i in range(20)}
+        for more in (0, 0.012)  # as floats some differ by more than 12 ms
+    )
+    assert fitting_tolerance(own, exact) == (20, "12ms")
+    assert len(partners_in_time(own, exact, 0.012)) == 20
     late = {f"{float(name) + 1000:.6f}": path for name, path in rgb.items()}
     assert fitting_tolerance(rgb, late) is None
     assert fitting_tolerance(rgb, {"night": Path("night.png")}) is None

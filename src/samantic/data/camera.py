@@ -162,7 +162,8 @@ def _rig_cure(
     """
     if abs(thermal[1] * rgb[0] / (thermal[0] * rgb[1]) - 1) <= STRETCHED:
         return PLACE, RESIZE
-    folders = [str(p.parent) if (p := Path(n)).suffix else n.upper() for n in (rgb_name, name)]
+    files = {"RGB": Path(rgb_name), "THERMAL": Path(name)}
+    folders = [str(file.parent) if file.is_file() else word for word, file in files.items()]
     command = shlex.join(["samantic", "calibrate", "--rgb", folders[0], "--thermal", folders[1]])
     return (
         "say where the cameras look: images of such different shapes are not of one view, so find "

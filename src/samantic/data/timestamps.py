@@ -18,6 +18,9 @@ from samantic.errors import InputError
 DIGITS = {range(9, 12): 1.0, range(12, 15): 1e-3, range(15, 18): 1e-6, range(18, 20): 1e-9}
 """Unit in seconds of a time since 1970, by its number of digits: s, ms, µs or ns."""
 
+SAME = 1e-6
+"""Seconds that a float cannot tell apart in a time since 1970, and then some."""
+
 DATE = re.compile(
     r"(?<!\d)((?:19|20)\d\d)-?(\d\d)-?(\d\d)[T_\- ]?"
     r"(\d\d)[-:_h]?(\d\d)[-:_m]?(\d\d)(?:[._,-]?(\d+))?"
@@ -91,7 +94,7 @@ def partners_in_time(
     names = [[name for _, name in part] for part in times]
     first, second = (np.array([seconds for seconds, _ in part]) for part in times)
     there, apart, mutual = _meet(first, second)
-    kept = np.flatnonzero(mutual & (apart <= tolerance))
+    kept = np.flatnonzero(mutual & (apart <= tolerance + SAME))
     if not len(kept):
         raise InputError(
             f"no RGB and thermal image lie within {tolerance:g} s; the closest are "
@@ -126,7 +129,7 @@ def fitting_tolerance(
     near = apart[mutual & (apart <= max(gaps, default=1.0) / 2)]
     if 2 * len(near) < fewest:
         return None
-    return len(near), f"{max(1, math.ceil(1000 * near.max() - 1e-3))}ms"
+    return len(near), f"{max(1, math.ceil(1000 * (near.max() - SAME)))}ms"
 
 
 def _meet(
