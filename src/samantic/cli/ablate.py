@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import config_keys, place, whole
+from samantic.cli.configuration import config_keys
+from samantic.cli.options import place, whole
 from samantic.config.options import SEED, SHOWN
 
 HELP = "train every row of ablation tables, and write the tables"

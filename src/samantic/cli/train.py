@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from samantic.cli.options import config_options
+from samantic.cli.configuration import config_options
 
 HELP = "train on labelled pairs, select on the validation split, report on the test split"
 
