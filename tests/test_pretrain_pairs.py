@@ -18,6 +18,7 @@ from samantic.learn.callbacks import read_history
 from samantic.models import TwoStream
 from samantic.models.encoders.efficientnet import GRAY
 from samantic.predict.model_folder import load_model
+from samantic.scenes.write import write_scenes
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,14 +77,16 @@ def test_pairs_without_labels_start_a_training(
 ) -> None:
     """The loss falls; RGB's encoder stays, thermal's moves; a student starts from both."""
     out, held = tmp_path / "pairs", tmp_path / "held.txt"
-    files = PairedFolder(mfnet, "mfnet", "train").files
-    held.write_text(files[0].name + "\n")
-    words = ["--data", mfnet, "--train", "train", "--without", held, "--out", out]
+    frames, pairs = tmp_path / "frames", tmp_path / "unlabelled"
+    write_scenes(frames, "mfnet", {"all": range(4)}, seed=1, size=(48, 64))
+    write_scenes(pairs, "pairs", {"all": range(3)}, seed=2, size=(48, 64))
+    held.write_text(PairedFolder(frames, "mfnet", "all").files[0].name + "\n")
+    words = ["--data", frames, "--data", f"{pairs}:pairs", "--without", held, "--out", out]
     words += ["--crop", 32, 64, "--batch-size", 2, "--workers", 0]
     for more in (["--steps", 20], ["--steps", 60, "--resume"]):
         monkeypatch.setattr("sys.argv", ["pretrain_pairs.py", *map(str, [*words, *more])])
         pairs_script.main()
-    assert f"{len(files) - 1} pairs from 1 folders" in capsys.readouterr().out
+    assert "6 pairs from 2 folders" in capsys.readouterr().out
     losses = [row["train/loss"] for row in read_history(out) if "train/loss" in row]
     assert losses[-1] < 0.9 * losses[0]
     trained = load_model(out)[0].state_dict()

@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset
 
 from samantic.config import AdaptConfig, AugmentConfig, StudentConfig, TrainConfig
+from samantic.data import CATALOG
 from samantic.data.augment import Photometric
 from samantic.data.crop import RandomCrop
 from samantic.data.loading import Batch, Source
@@ -113,7 +114,8 @@ def main() -> None:
     left_out = {name for path in options.without for name in path.read_text().split()}
     folders = []
     for root, layout in options.data:
-        folder = PairedFolder(root, layout, options.train, labelled=False)
+        classes = None if CATALOG[layout].classes else ("none", "of interest")
+        folder = PairedFolder(root, layout, options.train, classes=classes, labelled=False)
         folder.files = [files for files in folder.files if files.name not in left_out]
         folder.transform = RandomCrop(augment)
         folders.append(folder)
