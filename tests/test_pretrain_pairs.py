@@ -52,15 +52,23 @@ def test_what_thermal_does_not_tell_of_rgb(pairs_script: Any) -> None:
     both = torch.ones(2, 2, dtype=torch.bool)
     images = {"rgb": torch.rand(2, 3, 64, 96), "thermal": torch.rand(2, 1, 64, 96)}
     encoder.eval()  # the same features in both passes
+    assert all(p.weight[:, :, 0, 0].equal(torch.eye(len(p.bias))) for p in task.project)
+    for project in task.project:
+        torch.nn.init.normal_(project.weight, std=0.1)
     batch = Batch(["a", "b"], images, torch.full((2, 64, 96), 255), both)
     found = task.training_step(batch, 0)
     losses = []
+
+    def scaled(maps: np.ndarray) -> np.ndarray:
+        mean, std = (f(maps, axis=(0, 2, 3), keepdims=True) for f in (np.mean, np.std))
+        return (maps - mean) / np.sqrt(std**2 + 1e-5)
+
     with torch.no_grad():
         maps = zip(task.project, encoder(images["thermal"]), teacher(images["rgb"]), strict=True)
         for project, own, wanted in maps:
-            t, x = wanted.numpy(), project(own).numpy()
-            mean, std = (f(t, axis=(0, 2, 3), keepdims=True) for f in (np.mean, np.std))
-            losses.append(np.square(x - (t - mean) / np.sqrt(std**2 + 1e-5)).mean())
+            x, t = (scaled(maps.numpy()) for maps in (own, wanted))
+            x = project(torch.from_numpy(x)).numpy()
+            losses.append(np.square(x - t).mean())
     assert found.item() == pytest.approx(float(np.mean(losses)), rel=1e-4)
     found.backward()
     assert all(p.grad is not None for p in encoder.parameters())

@@ -6,14 +6,16 @@ r"""Pre-train the thermal encoder of a student on pairs that nobody labelled.
 Masked feature distillation across the cameras (after arXiv 1507.00448 and 2111.06377). The encoder
 of RGB stays as ImageNet left it and sees the RGB image, whole and unchanged; that of thermal starts
 from the same weights and sees the thermal image, changed and with squares hidden, and learns to
-give the same features at the same places. With the maps t of RGB at stride s, each channel brought
-to mean 0 and variance 1 over the places of a batch, those x of thermal and a 1x1 convolution P_s,
+give the same features at the same places. With the maps t of RGB and x of thermal at stride s, each
+channel brought to mean 0 and variance 1 over the places of a batch, and a 1x1 convolution P_s, the
+identity at the start,
 
     L = mean_s mean_{c, places} (P_s(x) - t)^2
 
-so that L is the share of RGB's variance that thermal does not tell: 1 at the start. Single frames
-alone: these pairs are no film whose neighbours would show one place twice. Several --data are
-learnt together, without the frames that --without lists. A stopped run goes on with --resume.
+so that L is the share of RGB's variance that thermal does not tell: 2 for features that have
+nothing in common, 1 for the best constant. Single frames alone: these pairs are no film whose
+neighbours would show one place twice. Several --data are learnt together, without the frames that
+--without lists. A stopped run goes on with --resume.
 """
 
 from __future__ import annotations
@@ -72,6 +74,9 @@ class PairTask(L.LightningModule):
         self.teacher = teacher.eval().requires_grad_(False)
         self.photometric = Photometric(augment)
         self.project = nn.ModuleList(nn.Conv2d(width, width, 1) for width in encoder.widths)
+        for project in self.project:
+            nn.init.dirac_(project.weight)
+            nn.init.zeros_(project.bias)
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """The mean over the strides."""
@@ -80,7 +85,7 @@ class PairTask(L.LightningModule):
             wanted = self.teacher(batch.rgb)
         found = self.network(masked(self.photometric(batch).thermal, self.hidden))
         losses = [
-            F.mse_loss(project(own).float(), standardised(target))
+            F.mse_loss(project(standardised(own)).float(), standardised(target))
             for project, own, target in zip(self.project, found, wanted, strict=True)
         ]
         stages = {f"train/stride_{2 << i}": loss.detach() for i, loss in enumerate(losses)}
