@@ -46,7 +46,7 @@ def run_bounded(command: list[str], bounds: Bounds, folder: Path) -> dict[str, A
                     status = "time"
                 if status:
                     os.killpg(process.pid, signal.SIGKILL)
-                time.sleep(0.2)
+                time.sleep(0.5)  # to count the pages of a large process takes a tenth of that
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)
             raise

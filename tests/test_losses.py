@@ -7,8 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import distance_transform_cdt
 
 from samantic.losses import (
+    boundary_weights,
     class_prototypes,
     cross_entropy,
     labels_at_stride,
@@ -134,6 +136,62 @@ def test_class_weights_make_a_weighted_mean() -> None:
     torch.testing.assert_close(cross_entropy(logits, labels, weight), expected)
     easy = ohem_cross_entropy(logits, labels, weight, probability=1.0)  # every pixel is hard
     torch.testing.assert_close(easy, expected)
+
+
+def near_another_class(labels: np.ndarray, width: int) -> np.ndarray:
+    """By distance transforms: how far each pixel is from the nearest one of any other class."""
+    near = np.zeros(labels.shape, bool)
+    for image, found in zip(labels, near, strict=True):
+        for kind in set(np.unique(image)) - {255}:
+            others = (image != kind) & (image != 255)
+            if others.any():
+                far = distance_transform_cdt(~others, metric="chessboard")
+                found |= (image == kind) & (far <= width)
+    return near
+
+
+@pytest.mark.parametrize("width", [1, 3, 40])
+def test_boundary_weights_equal_distance_transforms(width: int) -> None:
+    coarse = torch.randint(4, (3, 5, 7))
+    labels = coarse.repeat_interleave(7, 1).repeat_interleave(6, 2)  # 35x42 pixels
+    labels[torch.rand(labels.shape) < 0.1] = 255
+    labels[0, :, 20:24] = 255  # a strip between two classes
+    labels[2] = 3  # one class alone
+    expected = 1 + 2.5 * near_another_class(labels.numpy(), width)
+    assert np.array_equal(boundary_weights(labels, 2.5, width).numpy(), expected)
+
+
+def test_borders_and_ignored_pixels_are_no_boundary() -> None:
+    labels = torch.full((1, 6, 6), 255)
+    assert (boundary_weights(labels, 3.0, 2) == 1).all()
+    labels[0, :4, :4] = 0
+    assert (boundary_weights(labels, 3.0, 2) == 1).all()
+    assert (boundary_weights(torch.zeros_like(labels), 3.0, 2) == 1).all()
+
+
+def test_boundary_weighted_cross_entropy_and_its_gradient() -> None:
+    """By numpy: the loss of each pixel by its weights, and (p - y) u w / sum(u w)."""
+    logits = torch.randn(2, 4, 9, 11, dtype=torch.float64, requires_grad=True)
+    labels = torch.randint(4, (2, 3, 11)).repeat_interleave(3, 1)
+    labels[1, 2:5] = 255
+    weight = torch.tensor([0.5, 1.0, 2.0, 1.5])
+    loss = cross_entropy(logits, labels, weight, boundary_weights(labels, 2.0, 1))
+    found = torch.autograd.grad(loss, logits)[0].numpy()
+    ids, valid = labels.numpy(), labels.numpy() != 255
+    share = (1 + 2 * near_another_class(ids, 1)) * weight.numpy()[np.where(valid, ids, 0)] * valid
+    share = share / share.sum()
+    p = np.exp(logits.detach().numpy())
+    p /= p.sum(1, keepdims=True)
+    y = np.eye(4)[np.where(valid, ids, 0)].transpose(0, 3, 1, 2)
+    assert loss.item() == pytest.approx((share * -np.log((p * y).sum(1))).sum(), rel=1e-5)
+    np.testing.assert_allclose(found, (p - y) * share[:, None], rtol=1e-4, atol=1e-8)
+    hard = ohem_cross_entropy(logits, labels, weight, boundary_weights(labels, 2.0, 1))
+    kept = share * ((p * y).sum(1) < 0.7)
+    assert hard.item() == pytest.approx((kept * -np.log((p * y).sum(1))).sum() / kept.sum(), 1e-5)
+    empty = torch.full_like(labels, 255)
+    nothing = cross_entropy(logits, empty, weight, boundary_weights(empty, 2.0, 1))
+    assert nothing.item() == 0
+    assert not torch.autograd.grad(nothing, logits)[0].any()
 
 
 def test_half_precision_logits_are_computed_in_float32() -> None:

@@ -11,18 +11,14 @@ instance. Several --data, FOLDER or FOLDER:LAYOUT, are joined. A stopped run res
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import cast, get_args
 
 import lightning as L  # L is the name that Lightning's documentation uses
+from pretraining import augmentation, keep_recipe, optimisation, parser
 from torch.utils.data import ConcatDataset
 
-from samantic.config import AugmentConfig, TrainConfig
-from samantic.config.data import Layout
 from samantic.data.crop import RandomCrop
 from samantic.data.instances import InstanceFolder
 from samantic.data.loading import Source, eval_loader
-from samantic.files import write_json
 from samantic.learn.callbacks import KeepRun, ProgressBar
 from samantic.learn.fit import fit
 from samantic.learn.pretraining import PromptTask, bind_prompts
@@ -34,16 +30,7 @@ from samantic.models.promptable import PromptableSAM
 def main() -> None:
     options = parse()
     L.seed_everything(options.seed, verbose=False)
-    augment = AugmentConfig(
-        crop=tuple(options.crop), scale=tuple(options.scale), modality_dropout=0.0
-    )
-    train = TrainConfig(
-        steps=options.steps,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        validations=options.validations,
-        seed=options.seed,
-    )
+    augment, train = augmentation(options), optimisation(options)
     splits = {
         key: ConcatDataset([InstanceFolder(root, layout, name) for root, layout in options.data])
         for key, name in (("train", options.train), ("val", options.val))
@@ -66,37 +53,15 @@ def main() -> None:
         ],
         options.resume,
     )
-    recipe = {key: str(value) for key, value in vars(options).items() if key != "resume"}
-    write_json(options.out / "recipe.json", recipe)
+    keep_recipe(options)
     print(f"base: {options.out / 'sam'}")
 
 
-def source(text: str) -> tuple[Path, Layout]:
-    """A data set's folder and layout; the default layout is MFNet's."""
-    root, _, layout = text.partition(":")
-    if layout not in ("", *get_args(Layout)):
-        raise argparse.ArgumentTypeError(f"unknown layout {layout}")
-    return Path(root), cast(Layout, layout or "mfnet")
-
-
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=source, action="append", required=True)
-    parser.add_argument("--train", default="train", help="split to learn from")
-    parser.add_argument("--val", default="val", help="split to select by, e.g. val[:20%%]")
-    parser.add_argument("--base", default="efficientnet-lite0")
-    parser.add_argument("--trunk", type=float, default=1.0, help="its share of the learning rate")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--crop", type=int, nargs=2, default=(192, 256), metavar=("H", "W"))
-    parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--scale", type=float, nargs=2, default=(0.7, 1.5), metavar=("MIN", "MAX"))
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
-    parser.add_argument("--validations", type=int, default=20)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--resume", action="store_true")
-    return parser.parse_args()
+    made = parser(__doc__)
+    made.add_argument("--val", default="val", help="split to select by, e.g. val[:20%%]")
+    made.add_argument("--trunk", type=float, default=1.0, help="its share of the learning rate")
+    return made.parse_args()
 
 
 if __name__ == "__main__":

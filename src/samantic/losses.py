@@ -16,23 +16,27 @@ SEMANTIC_STRIDE = 16
 """Stride of every network's semantic map in pixels."""
 
 
-def cross_entropy(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor, labels: Tensor, weight: Tensor | None = None, pixels: Tensor | None = None
+) -> Tensor:
     """Mean cross entropy over the valid pixels; zero, with gradients, if there are none.
 
-    With class weights w, L = Σ_x w(y_x) l_x / Σ_x w(y_x).
+    With class weights w and pixel weights u, L = Σ_x u_x w(y_x) l_x / Σ_x u_x w(y_x).
 
     Args:
         logits: (N, K, H, W).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
         weight: (K,) class weights; None gives all classes the same weight.
+        pixels: (N, H, W) weights of the pixels, as of `boundary_weights`; None for equal weights.
     """
-    return _mean(*_valid(logits, labels, weight))
+    return _mean(*_valid(logits, labels, weight, pixels))
 
 
 def ohem_cross_entropy(
     logits: Tensor,
     labels: Tensor,
     weight: Tensor | None = None,
+    pixels: Tensor | None = None,
     *,
     probability: float = 0.7,
     fraction: float = 1 / 16,
@@ -45,16 +49,17 @@ def ohem_cross_entropy(
 
         L = 1/|S| Σ_{x in S} l_x
 
-    With class weights, L is the weighted mean as in `cross_entropy`; the weights do not affect the
-    choice of pixels. With `count` batch, the valid pixels are those of the batch on this device.
-    With `count` image (the paper's words), S_i is chosen in every image i that has valid pixels,
-    with its own n_i, and S is the union of all S_i. Without valid pixels the loss is zero and has
+    With weights, L is the weighted mean as in `cross_entropy`; the weights do not affect the choice
+    of pixels. With `count` batch, the valid pixels are those of the batch on this device. With
+    `count` image (the paper's words), S_i is chosen in every image i that has valid pixels, with
+    its own n_i, and S is the union of all S_i. Without valid pixels the loss is zero and has
     gradients.
 
     Args:
         logits: (N, K, H, W).
         labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
         weight: (K,) class weights; None gives all classes the same weight.
+        pixels: (N, H, W) weights of the pixels; None for equal weights.
         probability: Pixels whose true class is less probable than this are hard.
         fraction: Smallest share of the valid pixels that is kept.
         count: Whether the share is of the `batch` or of each `image`.
@@ -64,7 +69,7 @@ def ohem_cross_entropy(
         >>> ohem_cross_entropy(torch.zeros(1, 2, 4, 4), labels)
         tensor(0.6931)
     """
-    losses, weights = _valid(logits, labels, weight)
+    losses, weights = _valid(logits, labels, weight, pixels)
     sizes = [losses.numel()]
     if count == "image":
         sizes = (labels != IGNORE).flatten(1).sum(1).tolist()
@@ -81,12 +86,43 @@ def _hard(losses: Tensor, probability: float, fraction: float) -> Tensor:
     return hard
 
 
-def _valid(logits: Tensor, labels: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+def boundary_weights(labels: Tensor, extra: float, width: int) -> Tensor:
+    """Weights of pixels for a boundary-weighted cross entropy.
+
+        u_x = 1 + extra · [a pixel of another class lies within `width` rows and columns of x]
+
+    Ignored pixels are of no class, and nothing lies beyond the border of an image: neither makes a
+    boundary.
+
+    Args:
+        labels: (N, H, W) int64, 0..K-1 or 255 (ignored).
+        extra: What a pixel near a boundary weighs more than another one.
+        width: How near it is, in pixels of the square window's half side.
+
+    Returns:
+        (N, H, W) float32; 1 on ignored pixels.
+
+    Example:
+        >>> boundary_weights(torch.tensor([[[0, 0, 0, 1, 255, 2]]]), 2.0, 1)
+        tensor([[[1., 1., 3., 3., 1., 1.]]])
+    """
+    ids, valid = labels.float(), labels != IGNORE
+    extremes = torch.stack([ids.where(valid, -torch.inf), (-ids).where(valid, -torch.inf)], dim=1)
+    for kernel in ((1, 2 * width + 1), (2 * width + 1, 1)):
+        around = (kernel[0] // 2, kernel[1] // 2)
+        extremes = F.max_pool2d(extremes, kernel, stride=1, padding=around)  # pads with -inf
+    highest, lowest = extremes[:, 0], -extremes[:, 1]
+    return 1 + extra * (valid & (highest != lowest)).float()
+
+
+def _valid(
+    logits: Tensor, labels: Tensor, weight: Tensor | None, pixels: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Losses and weights of the valid pixels, both (valid,), in float32."""
     valid = labels != IGNORE
     losses = F.cross_entropy(logits.float(), labels, ignore_index=IGNORE, reduction="none")[valid]
     weights = torch.ones_like(losses) if weight is None else weight[labels[valid]]
-    return losses, weights
+    return losses, weights if pixels is None else weights * pixels[valid]
 
 
 def _mean(losses: Tensor, weights: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ IMAGES: list[tuple[str, Callable[[Path], object], str]] = [
     ("rgb", save(Image.new("RGB", (32, 24))), "64x48 pixels, but"),
     ("rgb", save(gray(7, np.uint16)), "more than 8 bits a channel"),
     ("rgb", dangling, "no such image"),
-    ("rgb", folder, "not a readable image"),
+    ("rgb", folder, "a folder, not an image"),
     ("rgb", bomb, "cut it into parts"),
     ("thermal", truncated, "not a readable image"),
     ("thermal", save(gray(3000, np.uint16)), "deeper than 8 bits; say how to scale them"),

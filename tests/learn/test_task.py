@@ -23,6 +23,7 @@ from samantic.data.loading import collate
 from samantic.learn.optimizer import configure_adamw, learning_rate_factor
 from samantic.learn.steps import StepSeed, is_due
 from samantic.learn.task import SegmentationTask
+from samantic.losses import boundary_weights
 from samantic.models import SARTM, Student, TwoStream, load_sam2
 from samantic.models.promptable import PromptableSAM
 from samantic.models.text import TextVectors
@@ -46,6 +47,49 @@ def test_loss_terms_and_weights(mfnet: Path, write_config: WriteConfig) -> None:
     auxiliary = task.cross_entropy(out.auxiliary, batch.labels)
     torch.testing.assert_close(total, mask + 0.5 * auxiliary)
     assert logged["train/auxiliary"] == pytest.approx(0.5 * auxiliary.item())
+
+
+@pytest.mark.parametrize("kind", ["plain", "ohem"])
+def test_pixels_near_a_boundary_weigh_more(
+    mfnet: Path, write_config: WriteConfig, kind: str
+) -> None:
+    """In both heads, and without changing a bit where they weigh nothing more."""
+    loss = {"cross_entropy": kind, "auxiliary": 0.5}
+    weighed = loss | {"boundary_weight": 2.0, "boundary_width": 2}
+    batch = collate([PairedFolder(mfnet, "mfnet", "train")[i] for i in range(2)])
+    batch.labels[:, :10] = 255
+    network = SARTM(load_sam2("random-micro"), 9)
+    out, totals = network(batch.rgb, batch.thermal), []
+    for options in (loss, loss | {"boundary_width": 7}, weighed):
+        task = SegmentationTask(network, read_config(write_config(mfnet, loss=options)))
+        task.log_dict = task.log = lambda *_: None  # type: ignore[assignment,method-assign]
+        task.photometric = lambda batch: batch  # type: ignore[assignment]
+        totals.append(task.training_step(batch, 0))
+        pixels = boundary_weights(batch.labels, 2.0, 2) if options is weighed else None
+        heads = [task.cross_entropy(x, batch.labels, None, pixels) for x in (out.logits, out[1])]
+        assert totals[-1] == heads[0] + 0.5 * heads[1]
+    assert totals[0] == totals[1] != totals[2]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("boundary-weight", "-1", "loss.boundary_weight is -1"),
+        ("boundary-weight", "nan", "loss.boundary_weight is nan"),
+        ("boundary-width", "0", "loss.boundary_width is 0"),
+        ("boundary-width", "1.5", "loss.boundary_width"),
+    ],
+)
+def test_weights_of_boundaries_that_mean_nothing_are_refused(
+    mfnet: Path,
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+    key: str,
+    value: str,
+    told: str,
+) -> None:
+    assert main(["train", str(write_config(mfnet)), f"--loss.{key}={value}"]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_teacher_teaches_nothing_beyond_the_image(mfnet: Path, write_config: WriteConfig) -> None:

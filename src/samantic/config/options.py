@@ -67,6 +67,8 @@ RANGES = {
     "loss.cross_modal": WEIGHT,
     "loss.teacher": WEIGHT,
     "loss.class_balance": SHARE,
+    "loss.boundary_weight": Range(0, 1000),
+    "loss.boundary_width": Range(1, 256),
     "loss.whole": WEIGHT,
     "loss.window": WEIGHT,
     "loss.boundary": WEIGHT,

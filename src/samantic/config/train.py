@@ -61,6 +61,11 @@ class LossConfig(Options, section="loss"):
         teacher: Weight of the distillation from train.teacher.
         class_balance: Weight of a class: its share of the training pixels to the power of minus
             this; 0 weights all classes equally, 1 balances them fully.
+        boundary_weight: Extra weight of pixels near a boundary between two classes of the labels in
+            the cross entropy: they weigh 1 plus this; 0 weighs all pixels alike. Ignored pixels and
+            the border of an image are no boundary.
+        boundary_width: How near that is: a pixel of another class lies within so many rows and
+            columns.
     """
 
     cross_entropy: Literal["ohem", "plain"] = "ohem"
@@ -72,6 +77,8 @@ class LossConfig(Options, section="loss"):
     cross_modal: float = 0.0
     teacher: float = 1.0
     class_balance: float = 0.0
+    boundary_weight: float = 0.0
+    boundary_width: int = 3
 
 
 @dataclass(frozen=True)

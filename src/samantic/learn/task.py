@@ -19,7 +19,13 @@ from samantic.data.loading import Batch
 from samantic.data.resize import labels_at, magnify, network_scale, resize_to
 from samantic.learn.class_terms import ClassTerms, ClassVectors
 from samantic.learn.optimizer import configure_adamw
-from samantic.losses import cross_entropy, ohem_cross_entropy, similarity, teacher_distillation
+from samantic.losses import (
+    boundary_weights,
+    cross_entropy,
+    ohem_cross_entropy,
+    similarity,
+    teacher_distillation,
+)
 from samantic.metrics import rank_correlation, scores
 from samantic.models import Network, Output
 from samantic.models.text import TextVectors
@@ -147,23 +153,26 @@ class SegmentationTask(ScoredTask):
         batch = self.photometric(batch)
         # modality dropout needs a network with another modality
         present = batch.present if len(self.network.modalities) > 1 else None
-        single = self.config.loss.cross_modal > 0
+        options, target = self.config.loss, (batch.labels, self.class_weights, self._near(batch))
+        single = options.cross_modal > 0
         out = self.network(**batch.images, present=present, single_modality=single)
-        terms = {"mask": self.cross_entropy(out.logits, batch.labels, self.class_weights)}
+        terms = {"mask": self.cross_entropy(out.logits, *target)}
         if out.auxiliary is not None:
-            weight = self.config.loss.auxiliary
-            terms["auxiliary"] = weight * self.cross_entropy(
-                out.auxiliary, batch.labels, self.class_weights
-            )
+            terms["auxiliary"] = options.auxiliary * self.cross_entropy(out.auxiliary, *target)
         terms |= self.distillation(out, batch.labels, batch.present, batch.inside)
         if self.teacher is not None:
-            terms["teacher"] = self.config.loss.teacher * self._from_teacher(
-                self.teacher, out, batch
-            )
+            terms["teacher"] = options.teacher * self._from_teacher(self.teacher, out, batch)
         total = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": term.detach() for name, term in terms.items()})
         self.log("train/loss", total.detach())
         return total
+
+    def _near(self, batch: Batch) -> Tensor | None:
+        """The pixels' weights in the cross entropy by their distance to a boundary."""
+        loss = self.config.loss
+        if not loss.boundary_weight:
+            return None
+        return boundary_weights(batch.labels, loss.boundary_weight, loss.boundary_width)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave the frozen teacher out of the checkpoint; a resumed run loads it again."""
