@@ -12,6 +12,7 @@ from samantic.calibrate.edges import Pyramid, without_mean
 from samantic.calibrate.geometry import Floats, apart, normalised
 from samantic.calibrate.search import COARSE, FINE, LEVELS, Level, coarse, refine
 from samantic.measure.tables import pair_count
+from samantic.progress import open_progress
 
 FEWEST = 8
 """Smallest number of pairs for an estimate: its two halves must agree."""
@@ -69,15 +70,19 @@ def estimate(rgb: Images, thermal: Images) -> Estimate:
     low = Pyramid([rgb[i] for i in chosen], [thermal[i] for i in chosen], COARSE)
     middle = len(chosen) // 2
     groups = [range(middle), range(middle, len(chosen))] if middle else [range(len(chosen))]
-    found = coarse(low, groups)
-    matrix, score = _climbed(rgb, thermal, [start for _, start in found[-1][:3]])
-    if count < FEWEST:
-        doubt = f"{pair_count(count)}; give {FEWEST} or more, of different scenes"
-        return Estimate(matrix, count, np.inf, np.inf, score, doubt)
-    halves = []
-    for part, own in zip((slice(count // 2), slice(count // 2, None)), found[:2], strict=True):
-        starts = [start for _, start in (*own[:2], found[-1][0])]
-        halves.append(_climbed(rgb[part], thermal[part], starts)[0])
+    with open_progress("estimate", "step", total=2 if count < FEWEST else 4) as bar:
+        found = coarse(low, groups)
+        bar.update()
+        matrix, score = _climbed(rgb, thermal, [start for _, start in found[-1][:3]])
+        bar.update()
+        if count < FEWEST:
+            doubt = f"{pair_count(count)}; give {FEWEST} or more, of different scenes"
+            return Estimate(matrix, count, np.inf, np.inf, score, doubt)
+        halves = []
+        for part, own in zip((slice(count // 2), slice(count // 2, None)), found[:2], strict=True):
+            starts = [start for _, start in (*own[:2], found[-1][0])]
+            halves.append(_climbed(rgb[part], thermal[part], starts)[0])
+            bar.update()
     distances = apart(halves[0], halves[1], heat, size)
     spread, far = (float(np.percentile(distances, share)) for share in (50, 90))
     return Estimate(matrix, count, spread, far, score, _doubt(spread, far, score, size[1] / 640))

@@ -23,6 +23,7 @@ from samantic.measure.cost import cost_of, told_miou
 from samantic.metrics import confusion_matrix, scores
 from samantic.predict.info import stored_info
 from samantic.predict.predictor import Predictor
+from samantic.progress import open_progress
 from samantic.run.split import Split
 from samantic.runtime.backends import METADATA
 from samantic.runtime.exported import ExportedModel
@@ -85,18 +86,22 @@ def export(predictor: Predictor, order: Order, out: Path) -> Proof:
     kind = thermal_type_of(predictor.camera.scaling, order.thermal_type)
     module = Exported(predictor, order.size, order.thermal_size, kind).eval()
     sampled = _sampled(predictor, order, kind)
-    model = to_onnx(module, order.batch, kind)
-    if order.format == "openvino":
-        model = to_openvino(model)
-    elif order.precision == "fp16":
-        model = half(model)
     made = _made(predictor, order, kind)
-    with _temporary(out) as temporary:
+    bar = open_progress("export", "step", total=2 + (order.precision == "int8"))
+    with bar, _temporary(out) as temporary:
+        model = to_onnx(module, order.batch, kind)
+        if order.format == "openvino":
+            model = to_openvino(model)
+        elif order.precision == "fp16":
+            model = half(model)
         _save(model, temporary, made)
+        bar.update()
         if order.precision == "int8":
             model = _of_8_bits(model, ExportedModel(temporary), sampled, order)
             _save(model, temporary, made)
+            bar.update()
         proof = prove(predictor, ExportedModel(temporary), sampled)
+        bar.update()
         refuse_unlike(proof, order.precision, order.most_drop)
     write_json(out.with_name(f"{out.name}.json"), made | {"proof": proof._asdict()})
     return proof

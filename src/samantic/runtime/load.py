@@ -33,11 +33,12 @@ def load(
     """Load a trained model for prediction.
 
     Args:
-        name_or_path: A run folder, a model folder, a hub id `owner/name` (`owner/name@revision`
-            pins a commit, tag or branch), or a file that `samantic export` has written (NAME.onnx,
-            NAME.xml). Such a file gives an `ExportedModel`, which answers `predict`,
-            `predict_batch` and `predict_each` without torch, on the CPU. It accepts only the
-            options `panorama`, `only` and `threshold`, since the others are part of the file.
+        name_or_path: `nano`, `nano-small` or `sartm-nano`, which come with the package, a run
+            folder, a model folder, a hub id `owner/name` (`owner/name@revision` pins a commit, tag
+            or branch), or a file that `samantic export` has written (NAME.onnx, NAME.xml). Such a
+            file gives an `ExportedModel`, which answers `predict`, `predict_batch` and
+            `predict_each` without torch, on the CPU. It accepts only the options `panorama`, `only`
+            and `threshold`, since the others are part of the file.
         device: `auto` (a GPU if there is one), `cpu`, `cuda`, `cuda:1`, `mps`, ..., or a number.
         thermal_scaling: 8-bit, frame, LOW,HIGH or (low, high), if thermal values have another unit
             than in training.
