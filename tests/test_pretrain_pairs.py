@@ -14,7 +14,7 @@ from samantic.cli import main
 from samantic.config import AugmentConfig, TrainConfig
 from samantic.data import PairedFolder
 from samantic.data.loading import Batch
-from samantic.learn.callbacks import read_history
+from samantic.learn.history import read_history
 from samantic.models import TwoStream
 from samantic.models.encoders.efficientnet import GRAY
 from samantic.predict.model_folder import load_model
