@@ -221,7 +221,7 @@ REFUSED = [
     (["nano", "--plot", "a.png"], "a.png: --plot writes SVG; give a name that ends in .svg"),
     (["nano", "--device", "cuda:9"], "device 'cuda:9': not there"),
     (["FILE", "--size", "64x64"], "takes images of 48x64, not 64x64; give --size 48x64"),
-    (["FILE", "--against", "FILE"], "called nano.onnx like another one"),
+    (["FILE", "--against", "FILE"], "another one is called nano.onnx too"),
     (["nano", "--rounds", "0"], "is not a whole number in 1"),
 ]
 

@@ -70,4 +70,4 @@ def test_unknown_says_why() -> None:
     rng = np.random.default_rng(0)
     noise = judged([(v, v) for v in rng.normal(0.3, 1, 16)])
     assert noise.doubt == "nano sees too little in 16 pairs"
-    assert str(judged([(1.0 + 0.1 * i, 1.0) for i in range(8)])) == "bright"
+    assert judged([(1.0 + 0.1 * i, 1.0) for i in range(8)]).doubt == ""
