@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from torch import Tensor
 
 from samantic.ablation.grid import Grid
 from samantic.ablation.results import collect, columns, markdown, to_csv
@@ -257,6 +260,8 @@ def test_table_of_results(config: Path, tmp_path: Path) -> None:
     reference = [(h / (h + 3) + 3 / 6) / 2 for h in (6, 8)]
     expected = 50 * (sum(difference) - sum(reference))
     assert lines[1][2].startswith(f"{expected:+.2f} (")
+    alone = [replace(one, matrices=cast(Tensor, one.matrices)[:, :1]) for one in results]
+    assert "(" not in columns(table, alone)[1][1][2], "one image has no interval"
     page = markdown(table, header, lines, ["A fact."])
     assert page.startswith("# Title\n\nA fact.\n\nA note.\n\n|  | mIoU |")
     rows_of_csv = list(csv.reader(to_csv(results).splitlines()))

@@ -155,7 +155,7 @@ def _difference(result: Result, reference: Result) -> str:
     if isnan(values[0]):
         return ""
     difference, low, high = (100 * value for value in values)
-    return f"{difference:+.2f} ({low:+.2f} to {high:+.2f})"
+    return f"{difference:+.2f}" + ("" if isnan(low) else f" ({low:+.2f} to {high:+.2f})")
 
 
 def _alignment(result: Result) -> str:
