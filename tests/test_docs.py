@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from PIL import Image
 from tools.reference import MODULES, page, public_names
 from tools.reference import main as write_reference
 
+from samantic.cli import main
 from samantic.scenes.write import split_indices, write_scenes
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +51,17 @@ def run_blocks(document: Path, folder: Path, less: dict[str, str] | None = None)
     return len(blocks)
 
 
+def run_commands(block: str) -> None:
+    """Run lines that only call samantic and write files, without a process for each."""
+    file = re.compile(r"^cat > (\S+) <<END\n(.*?)^END$", re.MULTILINE | re.DOTALL)
+    for name, text in file.findall(block):
+        Path(name).write_text(text)
+    for line in file.sub("", block).replace("\\\n", " ").splitlines():
+        program, *words = shlex.split(line) or [""]
+        assert program in ("", "samantic")
+        assert not program or main(words) == 0, line
+
+
 @pytest.mark.slow
 def test_quickstart(tmp_path: Path) -> None:
     less = {
@@ -76,7 +89,7 @@ def test_readme(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_recipes(tmp_path: Path) -> None:
+def test_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The programs follow one another, as the page says."""
     write_scenes(tmp_path / "mine", "pairs", split_indices(10), seed=0, size=(64, 96))
     for path in (tmp_path / "mine" / "labels").iterdir():
@@ -101,8 +114,10 @@ def test_recipes(tmp_path: Path) -> None:
     programs = "\n".join(block for kind, block in BLOCK.findall(text) if kind == "python")
     commands = "\n".join(block for kind, block in BLOCK.findall(text) if kind == "sh")
     once = tmp_path / "recipes.md"
-    once.write_text(f"```python\n{programs}```\n```sh\n{commands}```\n")
-    assert run_blocks(once, tmp_path) == 2
+    once.write_text(f"```python\n{programs}```\n")
+    assert run_blocks(once, tmp_path) == 1
+    monkeypatch.chdir(tmp_path)
+    run_commands(commands)
     assert (tmp_path / "coco.json").is_file()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         *("thermal-only", "rig", "times", "night", "larger", "sure", "check", "two")
