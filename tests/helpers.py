@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import runpy
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -71,13 +72,26 @@ def run_script(script: Path, *words: object) -> str:
 
     A process of its own would import PyTorch and Lightning anew, which takes seconds.
     """
-    told = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told):
+    status, out, told = end_of_script(script, *words)
+    assert not status, f"{script.name} ended with {status}: {told}"
+    return out
+
+
+def end_of_script(script: Path, *words: object) -> tuple[Any, str, str]:
+    """How such a script ends: its exit status, and what it printed and told as errors."""
+    out, told = io.StringIO(), io.StringIO()
+    status: Any = 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(told):
         patch.setattr(sys, "argv", [str(script), *map(str, words)])
         patch.syspath_prepend(script.parent)
         try:
             runpy.run_path(str(script), run_name="__main__")
         except SystemExit as ended:
-            if ended.code:
-                raise AssertionError(f"{script.name} ended with {ended.code}") from ended
-    return told.getvalue()
+            status = ended.code
+    return status, out.getvalue(), told.getvalue()
+
+
+def import_script(monkeypatch: pytest.MonkeyPatch, script: Path) -> Any:
+    """A script as a module, which finds the modules beside it until the test ends."""
+    monkeypatch.syspath_prepend(script.parent)
+    return import_module(script.stem)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["samantic.run.train", "samantic.run.distill", "samantic.cli"])
+from samantic.run.processes import training_processes
 
 
 def start(words: list[str], log: Path, before: Callable[[], object] | None = None) -> BaseProcess:
@@ -21,7 +19,7 @@ def start(words: list[str], log: Path, before: Callable[[], object] | None = Non
         log: File for what it prints.
         before: Called in the process first; a function of a module.
     """
-    process = _FORKS.Process(target=_run, args=(words, log, before))
+    process = training_processes().Process(target=_run, args=(words, log, before))
     process.start()
     return process
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import runpy
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers import run_script
+from tests.helpers import end_of_script, run_script
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -24,16 +20,12 @@ def run(name: str, *words: Path) -> str:
 
 def refused(name: str, *words: object) -> str:
     """The one line with which an example ends on bad input; no process of its own, for speed."""
-    out, told = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(told):
-        patch.setattr(sys, "argv", [name, *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-    assert ended.value.code == 2
-    assert told.getvalue().count("\n") == 1, told.getvalue()
-    assert told.getvalue().startswith(f"{name}: ")
-    assert not out.getvalue()
-    return told.getvalue()
+    status, out, told = end_of_script(EXAMPLES / name, *words)
+    assert status == 2
+    assert told.count("\n") == 1, told
+    assert told.startswith(f"{name}: ")
+    assert not out
+    return told
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from samantic.measure.evaluation import evaluate_predictor
 from samantic.metrics import scores
 from samantic.predict.model_folder import load_model
 from samantic.predict.predictor import Predictor
+from tests.helpers import import_script
 
-ROOT = Path(__file__).parents[1]
+SCRIPT = Path(__file__).parents[1] / "training" / "gap.py"
 
 
 @pytest.fixture
 def gap(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "training"))
-    return import_module("gap")
+    return import_script(monkeypatch, SCRIPT)
 
 
 def test_a_map_at_a_stride_holds_the_means_of_its_cells(gap: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,14 @@ from samantic.models import TwoStream
 from samantic.models.encoders.efficientnet import GRAY
 from samantic.predict.model_folder import load_model
 from samantic.scenes.write import write_scenes
+from tests.helpers import import_script
 
-ROOT = Path(__file__).parents[1]
+SCRIPT = Path(__file__).parents[1] / "training" / "pretrain_pairs.py"
 
 
 @pytest.fixture
 def pairs_script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "training"))
-    return import_module("pretrain_pairs")
+    return import_script(monkeypatch, SCRIPT)
 
 
 def test_squares_of_thermal_are_hidden(pairs_script: Any) -> None:
@@ -105,5 +104,5 @@ def test_pairs_without_labels_start_a_training(
     assert moved == {"thermal"}
     options = [f"--data.root={mfnet}", "--data.train=train", "--train.steps=1", "--data.workers=0"]
     options += [f"--out={tmp_path / 'run'}", "--augment.crop=[32,64]", f"--train.start={out}"]
-    assert main(["train", str(ROOT / "training" / "nano_labelled.yaml"), *options]) == 0
+    assert main(["train", str(SCRIPT.with_name("nano_labelled.yaml")), *options]) == 0
     assert "started from" in capsys.readouterr().out

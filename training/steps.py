@@ -1,4 +1,4 @@
-"""How many steps, and which learning rate, for N labelled frames: the table of docs/own-data.md.
+"""How many steps, and which learning rate, for N labelled frames: the table of docs/choosing.md.
 
     python training/steps.py --out steps
     python training/steps.py --out steps --table

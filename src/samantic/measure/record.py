@@ -83,6 +83,12 @@ def metrics_json(
     return found
 
 
+def paired_gain(matrices: Tensor, reference: Tensor) -> dict[str, Any]:
+    """What `paired_difference` says, as metrics.json holds it, but for `nulls`."""
+    difference, *interval = paired_difference(matrices, reference)
+    return {"difference": difference, "interval": interval}
+
+
 def nulls(value: Any) -> Any:
     """The value with None for each NaN, since JSON has no NaN; an interval with a NaN becomes None.
 
@@ -154,13 +160,12 @@ def _tta(evaluation: Evaluation, classes: tuple[str, ...]) -> dict[str, Any] | N
     if evaluation.tta is None:
         return None
     without = evaluation.without_tta()
-    gain, *bounds = paired_difference(evaluation.matrices, without)
     return {
         "kind": evaluation.tta,
         "views": len(TTA[evaluation.tta]),
         "times": evaluation.times,
         "without": measured(without, classes),
-        "difference": {"difference": gain, "interval": bounds},
+        "difference": paired_gain(evaluation.matrices, without),
     }
 
 

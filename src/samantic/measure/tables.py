@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from math import isnan
 from typing import Any
 
 from samantic.data.sensors import SENSORS, noun
@@ -112,8 +111,8 @@ def _aligned(rows: list[list[str]]) -> list[str]:
 
 
 def interval(bounds: Sequence[float] | None) -> str:
-    """Bounds in per cent; `UNKNOWN` if there are none, as of one image."""
-    if bounds is None or any(map(isnan, bounds)):
+    """Bounds in per cent."""
+    if bounds is None:
         return UNKNOWN
     low, high = (100 * value for value in bounds)
     return f"{low:.2f} to {high:.2f}"

@@ -5,8 +5,6 @@ One image does not show how much images differ, so it has no interval: both boun
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -36,7 +34,7 @@ def bootstrap(
         The 2.5th and 97.5th percentile over the resamples that have any of the classes; NaN if
         there are none, and for one image.
     """
-    return _interval(_resampled_miou(matrices, protocol, samples, seed), matrices.shape[-3])
+    return _interval(_resampled_miou(matrices, protocol, samples, seed))
 
 
 def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> Tensor:
@@ -50,10 +48,7 @@ def class_intervals(matrices: Tensor, *, samples: int = 1000, seed: int = 0) -> 
     Returns:
         (K, 2); NaN for a class that is absent from the split, and for one image.
     """
-    drawn = _resampled_iou(matrices, _draws(matrices, samples, seed))
-    if len(matrices) == 1:
-        drawn = torch.full_like(drawn, torch.nan)
-    return drawn.nanquantile(LEVEL, dim=0).T
+    return _resampled_iou(matrices, _draws(matrices, samples, seed)).nanquantile(LEVEL, dim=0).T
 
 
 def paired_difference(
@@ -83,7 +78,7 @@ def paired_difference(
     ]
     drawn = _resampled_miou(first, ALL_CLASSES, samples, seed)
     drawn = drawn - _resampled_miou(second, ALL_CLASSES, samples, seed)
-    return (whole[0] - whole[1], *_interval(drawn, first.shape[-3]))
+    return (whole[0] - whole[1], *_interval(drawn))
 
 
 def _resampled_miou(matrices: Tensor, protocol: Protocol, samples: int, seed: int) -> Tensor:
@@ -107,15 +102,17 @@ def _draws(matrices: Tensor, samples: int, seed: int) -> Tensor:
 
 
 def _resampled_iou(matrices: Tensor, draws: Tensor) -> Tensor:
-    """(samples, K) IoU on resamples of (n, K, K) matrices; NaN where a class is absent."""
+    """(samples, K) IoU on resamples of (n, K, K) matrices; NaN where a class is absent.
+
+    All are NaN for one image, whose resamples are all alike.
+    """
     classes = matrices.shape[-1]
     resampled = (draws @ matrices.double().flatten(1)).view(-1, classes, classes)
     hits, truth = resampled.diagonal(dim1=1, dim2=2), resampled.sum(2)
-    return torch.where(truth > 0, hits / (truth + resampled.sum(1) - hits), torch.nan)
+    known = truth > 0 if len(matrices) > 1 else torch.zeros_like(truth, dtype=torch.bool)
+    return torch.where(known, hits / (truth + resampled.sum(1) - hits), torch.nan)
 
 
-def _interval(values: Tensor, images: int) -> tuple[float, float]:
-    if images == 1:
-        return math.nan, math.nan
+def _interval(values: Tensor) -> tuple[float, float]:
     low, high = values.nanquantile(LEVEL).tolist()
     return low, high

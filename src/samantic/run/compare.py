@@ -12,7 +12,7 @@ from samantic.data.class_names import difference
 from samantic.errors import InputError
 from samantic.files import write_json
 from samantic.measure.gallery import Frame
-from samantic.measure.record import nulls
+from samantic.measure.record import nulls, paired_gain
 from samantic.measure.tables import (
     in_columns,
     interval,
@@ -21,7 +21,6 @@ from samantic.measure.tables import (
     robustness_table,
     scores_table,
 )
-from samantic.metrics import paired_difference
 from samantic.provenance import check_folder, write_inputs
 from samantic.report.pages import write_page
 from samantic.report.pictures import side_by_side
@@ -89,11 +88,7 @@ def compare(
 def _differences(matrices: dict[str, Tensor]) -> dict[str, Any]:
     """The difference of each model's mIoU to the first model's, and its interval, by name."""
     first, *others = matrices
-    gains = {}
-    for name in others:
-        gain, low, high = paired_difference(matrices[name], matrices[first])
-        gains[name] = nulls({"difference": gain, "interval": [low, high]})
-    return gains
+    return {name: nulls(paired_gain(matrices[name], matrices[first])) for name in others}
 
 
 def _named(models: Sequence[str | Path]) -> dict[str, Path]:

@@ -18,9 +18,9 @@ from samantic.distill.ensemble import Answer, Ensemble
 from samantic.learn.history import read_history
 from samantic.measure.evaluation import Evaluation
 from samantic.measure.gallery import Frame
-from samantic.measure.record import measured, nulls
+from samantic.measure.record import measured, nulls, paired_gain
 from samantic.measure.tables import UNKNOWN, in_columns, interval, percent, points
-from samantic.metrics import confusion_matrix, paired_difference
+from samantic.metrics import confusion_matrix
 from samantic.predict.info import ModelInfo
 from samantic.predict.predictor import Predictor, load
 from samantic.progress import progress
@@ -184,7 +184,7 @@ def _figures(matrices: dict[str, Tensor], confident: Tensor, info: ModelInfo) ->
     }
     content["differences"] = {
         reference: {
-            name: _gain(matrices[name], matrices[reference])
+            name: paired_gain(matrices[name], matrices[reference])
             for name in NAMES
             if name in matrices and name not in ("teacher", reference)
         }
@@ -192,11 +192,6 @@ def _figures(matrices: dict[str, Tensor], confident: Tensor, info: ModelInfo) ->
         if reference in matrices
     }
     return content
-
-
-def _gain(matrices: Tensor, reference: Tensor) -> dict[str, Any]:
-    difference, low, high = paired_difference(matrices, reference)
-    return {"difference": difference, "interval": [low, high]}
 
 
 def _section(content: dict[str, Any], panels: list[Panel]) -> Section:

@@ -6,7 +6,7 @@ import multiprocessing
 import sys
 from multiprocessing.context import ForkServerContext, SpawnContext
 
-IMPORTS = ("samantic.run.train", "samantic.run.distill")
+IMPORTS = ["samantic.run.train", "samantic.run.distill"]
 
 
 def training_processes() -> ForkServerContext | SpawnContext:
@@ -18,5 +18,5 @@ def training_processes() -> ForkServerContext | SpawnContext:
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*IMPORTS])
+    context.set_forkserver_preload(IMPORTS)
     return context
