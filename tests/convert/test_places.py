@@ -212,6 +212,35 @@ def test_thermal_images_are_found_by_time(
     assert "correct --thermal or --tolerance 0.008" in capsys.readouterr().err
 
 
+def test_recordings_in_folders_are_paired_by_time_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Equal names in two folders are two images, and a folder's date is no frame's time."""
+
+    def record(root: Path, starts: dict[str, float]) -> None:
+        for seed, (folder, start) in enumerate(starts.items()):
+            for place in range(2):
+                save_image(root / "images" / folder / f"{start + place:.1f}.jpg")
+                heat = root / "heat" / folder / f"{start + place + 0.1:.1f}.png"
+                heat.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("L", SIZE[::-1], 10 * seed + place).save(heat)
+                save_labels(root / "labels" / folder / f"{start + place:.1f}.png", seed)
+
+    def convert(root: Path) -> int:
+        words = ["--images", str(root / "images"), "--thermal", str(root / "heat"), *NAMES]
+        words += ["--tolerance", "100ms", "--out", str(root / "out")]
+        return main(["convert", str(root / "labels"), *words])
+
+    record(tmp_path / "own", {"20240131_120000": 100.0, "20240131_130000": 200.0})
+    assert convert(tmp_path / "own") == 0
+    found = sorted((tmp_path / "own" / "out" / "thermal").iterdir())
+    assert [Image.open(path).getpixel((0, 0)) for path in found] == [0, 1, 10, 11]
+    record(tmp_path / "same", {"a": 0.0, "b": 0.0})
+    assert convert(tmp_path / "same") == 2
+    assert "their images lie in the same time; convert the recordings" in capsys.readouterr().err
+    assert not (tmp_path / "same" / "out").exists()
+
+
 @pytest.mark.parametrize(("count", "sizes"), [(12, (7, 3, 2)), (60, (48, 6, 6))])
 def test_a_conversion_ends_with_a_training(
     count: int,

@@ -79,14 +79,16 @@ def test_the_tolerance_that_fits_is_the_least_that_pairs_all() -> None:
         assert len(partners_in_time(rgb, thermal, parse_tolerance(text))) == len(times)
         assert parse_tolerance(text) <= max(np.abs(apart).max() + 1.01e-3, 1e-3)
     own, exact = (
-        {f"{1706702400 + 0.5 * i + more:.3f}": Path(f"{i}.png") for i in range(20)}
+        {str(i): Path(f"{1706702400 + 0.5 * i + more:.3f}.png") for i in range(20)}
         for more in (0, 0.012)  # as floats some differ by more than 12 ms
     )
     assert fitting_tolerance(own, exact) == (20, "12ms")
     assert len(partners_in_time(own, exact, 0.012)) == 20
-    late = {f"{float(name) + 1000:.6f}": path for name, path in rgb.items()}
+    late = {name: Path(f"{float(name) + 1000:.6f}.png") for name in rgb}
     assert fitting_tolerance(rgb, late) is None
     assert fitting_tolerance(rgb, {"night": Path("night.png")}) is None
+    clock = {name: Path(f"{time:.1f}.png") for name, time in (("a", 0.0), ("b", 0.5))}
+    assert fitting_tolerance(clock, clock) == (2, "1ms")  # a clock that starts at 0
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path, PurePosixPath
 
 from samantic.convert.export import Picture, without_ending
 from samantic.data.folders import SUFFIXES
 from samantic.data.lists import count_names
-from samantic.data.timestamps import fitting_tolerance, partners_in_time
+from samantic.data.timestamps import fitting_tolerance, partners_in_time, seconds_of
 from samantic.errors import InputError
 from samantic.spelling import remedy
 from samantic.strings import normal
@@ -41,9 +41,9 @@ class ImageIndex:
                     parts = _parts(inner.as_posix())
                     self._found[parts[-1]].append((parts, path))
 
-    def by_stem(self) -> dict[str, Path]:
-        """The images by their names without ending."""
-        return {p.stem: p for known in self._found.values() for _, p in known}
+    def by_path(self) -> dict[str, Path]:
+        """All images by their paths."""
+        return {str(p): p for known in self._found.values() for _, p in known}
 
     def find(self, picture: Picture, option: str) -> Path | None:
         """The image of a picture; None if there is none.
@@ -100,12 +100,14 @@ def find_in_time(
         unpaired: Whether a picture without one is no error.
 
     Raises:
-        InputError: A name holds no time, or some pictures have no thermal image.
+        InputError: A name holds no time, some pictures have no thermal image, or the thermal images
+            of two folders lie in the same time.
     """
-    heat = index.by_stem()
+    heat = index.by_path()
     ours = {picture.name: Path(f"{picture.name}.png") for picture in pictures}
     if not heat:
         raise InputError(f"{index.folders[0]}: no images in this folder; correct --thermal")
+    _refuse_same_time(heat.values())
     partners = partners_in_time(ours, heat, tolerance)
     found = [heat[partners[p.name]] if p.name in partners else None for p in pictures]
     _refuse_missing(pictures, found, index, f"--thermal or --tolerance {tolerance:g}", unpaired)
@@ -125,8 +127,8 @@ def _refuse_missing(
         return
     cure = f"correct {option}, or leave these out by --allow-unpaired"
     if option == "--thermal" and len(missing) == len(found):
-        ours = {name: Path(name) for name in missing}
-        if (fitting := fitting_tolerance(ours, index.by_stem())) is not None:
+        ours = {name: Path(f"{name}.png") for name in missing}
+        if (fitting := fitting_tolerance(ours, index.by_path())) is not None:
             count, tolerance = fitting
             cure = (
                 f"the names hold times, and {count} of both lie at most {tolerance} apart: pair "
@@ -136,6 +138,21 @@ def _refuse_missing(
         f"{index.folders[0]}: {count_names(missing, 'has labels', 'have labels')}, but no "
         f"image there; {cure}"
     )
+
+
+def _refuse_same_time(images: Iterable[Path]) -> None:
+    """Refuse folders whose images lie in the same time; nothing says which of them is meant."""
+    times: defaultdict[Path, list[float]] = defaultdict(list)
+    for path in images:
+        if (seconds := seconds_of(path.stem)) is not None:
+            times[path.parent].append(seconds)
+    spans = sorted((min(found), max(found), folder) for folder, found in times.items())
+    for (_, last, folder), (first, _, other) in pairwise(spans):
+        if first <= last:
+            raise InputError(
+                f"{folder} and {other}: their images lie in the same time; convert the recordings "
+                "one by one, with one of these folders as --thermal"
+            )
 
 
 def _refuse_shared(pictures: Sequence[Picture], found: Sequence[Path | None], option: str) -> None:

@@ -85,7 +85,7 @@ def by_time(
 def partners_in_time(
     rgb: Mapping[str, Path], thermal: Mapping[str, Path], tolerance: float
 ) -> dict[str, str]:
-    """The thermal image's stem by the RGB image's, in the order of time; see `by_time`.
+    """The thermal image's name by the RGB image's, in the order of time; see `by_time`.
 
     Raises:
         InputError: A name holds no time, or nothing is near enough.
@@ -112,14 +112,17 @@ def fitting_tolerance(
     between two images of one camera.
 
     Args:
-        rgb: RGB images by stem.
-        thermal: Thermal images by stem.
+        rgb: RGB images by a name.
+        thermal: Thermal images by a name.
 
     Returns:
         How many pairs there are and the tolerance, such as 20ms; None where a name holds no time,
         or less than half of the images of a camera have a partner.
     """
-    times = [sorted(filter(None, map(seconds_of, images))) for images in (rgb, thermal)]
+    times = [
+        sorted(t for path in images.values() if (t := seconds_of(path.stem)) is not None)
+        for images in (rgb, thermal)
+    ]
     fewest = min(map(len, times))
     if not fewest or [len(part) for part in times] != [len(rgb), len(thermal)]:
         return None
@@ -141,12 +144,12 @@ def _meet(
 
 
 def _times(images: Mapping[str, Path]) -> list[tuple[float, str]]:
-    """The time and the stem of each image, sorted by time.
+    """The time and the name of each image, sorted by time.
 
     Raises:
         InputError: A name holds no time.
     """
-    found = [(seconds_of(name), name, path) for name, path in images.items()]
+    found = [(seconds_of(path.stem), name, path) for name, path in images.items()]
     for seconds, _, path in found:
         if seconds is None:
             raise InputError(
