@@ -75,3 +75,16 @@ def test_charts_are_marked() -> None:
     rows = history(falling, lambda t: min(0.5, 1.25 * t))
     assert all("plateau since step 400" in chart for chart in curves(rows))
     assert not any("since" in chart for chart in curves(history(falling, rising)))
+
+
+def test_equal_curves_are_drawn_once() -> None:
+    rows = history(falling, rising)
+    both = [
+        row | {key + "_mask": value for key, value in row.items() if "val" in key} for row in rows
+    ]
+    for chart, twice in zip(curves(rows), curves(both), strict=True):
+        assert twice.count("<path") == chart.count("<path")
+    differ = [
+        row | {"val/miou_auxiliary": row["val/miou"] / 2} for row in rows if "val/miou" in row
+    ]
+    assert curves(rows + differ)[1].count("<path") > curves(rows)[1].count("<path")

@@ -59,7 +59,8 @@ def image_pattern(text: str) -> Pattern:
     either camera.
 
     Raises:
-        InputError: A pattern of image files has no braces, or braces do not hold two words.
+        InputError: A pattern of image files has no braces, a brace has no partner, or braces do not
+            hold two words.
 
     Example:
         >>> image_pattern("*/{rgb,thermal}/*.png").name("drive1/thermal/0001.png")
@@ -95,11 +96,17 @@ def _expression(text: str, sensor: int) -> str:
                     f"--input: {token[0]}: braces hold the words of two cameras, as {{rgb,thermal}}"
                 )
             found += re.escape(words[sensor])
+    rest = TOKENS.sub("", text)
+    if "{" in rest or "}" in rest:
+        raise InputError(f"--input: {text}: a brace without its partner; write {{rgb,thermal}}")
     return found + re.escape(text[last:]) + ending
 
 
 def expanded(text: str) -> list[re.Pattern[str]]:
     """The regular expressions of a pattern of shards or manifests, where {000..099} is a range.
+
+    Raises:
+        InputError: Braces hold no range, or one of too many numbers.
 
     Example:
         >>> len(expanded("train-{000..099}.tar"))
@@ -113,5 +120,7 @@ def expanded(text: str) -> list[re.Pattern[str]]:
         before, after = text[: match.start()], text[match.end() :]
         numbers = (f"{number:0{len(low)}d}" for number in range(int(low), int(high) + 1))
         return [part for number in numbers for part in expanded(f"{before}{number}{after}")]
+    if "{" in text or "}" in text:
+        raise InputError(f"--input: {text}: braces hold a range of numbers, as {{000..099}}")
     stars = re.escape(text).replace(r"\*\*/", "(?:[^/]+/)*").replace(r"\*", "[^/]*")
     return [re.compile(stars)]

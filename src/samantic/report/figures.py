@@ -30,22 +30,29 @@ _BLUE, _ORANGE = "#4a86c5", "#d9822b"  # visible on a light and on a dark page
 def curves(history: list[dict[str, float]]) -> list[Markup]:
     """Training curves: the loss terms, and the validation mIoU of each head.
 
-    A line marks the start of a plateau, of overfitting or of divergence; see `trend_of`.
+    Of equal curves, such as a student's mIoU and that of its only head, one is drawn. A line marks
+    the start of a plateau, of overfitting or of divergence; see `trend_of`.
     """
     figures, trend = [], trend_of(history)
     for prefix, label in (("train/", "loss"), ("val/miou", "validation mIoU")):
-        keys = sorted({key for row in history for key in row if key.startswith(prefix)})
-        if keys:
-            figures.append(_curves(history, keys, label, trend))
+        keys = {key for row in history for key in row if key.startswith(prefix)}
+        courses: dict[tuple[tuple[float, float], ...], str] = {}
+        for key in sorted(keys, key=lambda key: (len(key), key)):
+            course = tuple((row["step"], row[key]) for row in history if key in row)
+            courses.setdefault(course, key.split("/")[1])
+        if courses:
+            figures.append(_curves({name: c for c, name in courses.items()}, label, trend))
     return figures
 
 
-def _curves(history: list[dict[str, float]], keys: list[str], label: str, trend: Trend) -> Markup:
+def _curves(
+    courses: dict[str, tuple[tuple[float, float], ...]], label: str, trend: Trend
+) -> Markup:
+    """A chart of curves; each has its points, (step, value), by its name."""
     figure = _figure(WIDTH, 3.0)
     axes = figure.subplots()
-    for key in keys:
-        points = [(row["step"], row[key]) for row in history if key in row]
-        axes.plot(*zip(*points, strict=True), label=key.split("/")[1], linewidth=1.2)
+    for name in sorted(courses):
+        axes.plot(*zip(*courses[name], strict=True), label=name, linewidth=1.2)
     marked = ""
     if trend.step is not None:
         axes.axvline(trend.step, color="gray", linestyle="--", linewidth=1.2, label=trend.kind)

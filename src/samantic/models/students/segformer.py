@@ -132,6 +132,6 @@ def _check_size(images: Tensor) -> None:
     height, width = images.shape[-2:]
     if min(height, width) < SMALLEST:
         raise SizeError(
-            f"a student reads images of at least {SMALLEST}x{SMALLEST} pixels, got "
-            f"{height}x{width}; enlarge them"
+            f"images must have at least {SMALLEST}x{SMALLEST} pixels, got {height}x{width}; "
+            "enlarge them"
         )
