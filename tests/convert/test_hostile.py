@@ -77,10 +77,10 @@ COCO: dict[str, tuple[Change, str]] = {
     "a name is missing": (drop("images", 0, "file_name"), "has no 'file_name'"),
     "category": (put("annotations", 0, "category_id", value=99), "category 99 is not in"),
     "image": (put("annotations", 0, "image_id", value=99), "an annotation of image 99"),
-    "two points": (put(*SEGMENT, value=[[1, 2, 3, 4]]), "no list of three or more x, y"),
+    "three numbers": (put(*SEGMENT, value=[[1, 2, 3]]), "no list of x, y"),
     "no number": (put(*SEGMENT, value=[[1, 2, 3, 4, 5, "x"]]), "no list of numbers"),
     "far": (put(*SEGMENT, value=[[0, 0, 1e12, 0, 0, 1e12]]), "far beyond the image"),
-    "nan": (put(*SEGMENT, value=[[0, 0, float("nan"), 0, 0, 9]]), "no list of three or more"),
+    "nan": (put(*SEGMENT, value=[[0, 0, float("nan"), 0, 0, 9]]), "no list of x, y"),
     "text": (put(*SEGMENT, value="x"), "annotation 1"),
     "runs": (put(*SEGMENT, value={"size": [48, 64], "counts": [1, 2]}), "run lengths of 3 pixels"),
     "below zero": (put(*SEGMENT, value={"size": [48, 64], "counts": [-1, 3073]}), "below zero"),
@@ -104,7 +104,7 @@ def test_coco(kind: str, tmp_path: Path, refused: Callable[..., str]) -> None:
 
 LABELME: dict[str, tuple[Change, str]] = {
     "too large": (put("imageHeight", value=10**7), "pixels are too many"),
-    "points": (put("shapes", 0, "points", value=[[1, 2], [3, 4]]), "a polygon of 2 points"),
+    "no points": (put("shapes", 0, "points", value=[]), "no pairs of numbers"),
     "infinite": (put("shapes", 0, "points", 0, value=[1e999, 2]), "no pairs of numbers"),
     "ragged": (put("shapes", 0, "points", 0, value=[1]), "no pairs of numbers"),
     "no label": (drop("shapes", 0, "label"), "has no 'label'"),

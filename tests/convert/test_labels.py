@@ -459,3 +459,31 @@ def test_keypoints_beside_instances(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert convert(tmp_path / "in", tmp_path / "out", "--classes", ",".join(NAMES)) == 0
     assert (labels(tmp_path / "out")["frame 1"] == painted(SCENES["frame 1"])).all()
     assert "1 files of keypoints, beside those of masks" in capsys.readouterr().out
+
+
+class Line(Shape):
+    """A polygon with a click too few."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        return np.zeros(SIZE, bool)
+
+    @property
+    def ring(self) -> list[tuple[int, int]]:
+        return [(self.left, self.base), (self.left + 9, self.base - 20)]
+
+
+@pytest.mark.parametrize("tool", ["coco", "labelme", "cvat", "label_studio", "supervisely"])
+def test_a_polygon_of_two_points_has_no_pixel(
+    tool: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is counted, and the others are drawn."""
+    shapes = [*exports.scene(3), Line(1, 10, 40, (1, 1, 1))]
+    kind = "polygons" if tool == "coco" else "polygon"
+    made = getattr(exports, tool)(tmp_path / "in", {"a": shapes}, kind)
+    assert main(["convert", str(made), "--out", str(tmp_path / "out")]) == 0
+    assert (
+        "objects without a pixel (a line, or outside of the picture): 1" in capsys.readouterr().out
+    )
+    drawn = np.asarray(Image.open(tmp_path / "out" / "labels" / "a.png"))
+    assert ((drawn > 0) == (painted(shapes) > 0)).all()

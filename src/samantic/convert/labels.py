@@ -44,6 +44,7 @@ class Converted:
         objects: Number of objects (or of pictures with pixels of a class), by label id and name in
             the export.
         pixels: (256,) number of pixels by label id.
+        empty: Number of objects without a pixel in their picture.
         lines: Notes for the user.
     """
 
@@ -56,6 +57,7 @@ class Converted:
     thermal: int = 0
     objects: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     pixels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    empty: int = 0
     lines: list[str] = field(default_factory=list)
 
 
@@ -134,6 +136,10 @@ def convert_labels(form: ModuleType, places: Places, request: Request) -> Conver
         done.images += images["rgb"] is not None
         done.thermal += images["thermal"] is not None
     done.lines += [f"{count} {what}" for what, count in (export.skipped + export.notes).items()]
+    if done.empty:
+        done.lines.append(
+            f"objects without a pixel (a line, or outside of the picture): {done.empty}"
+        )
     done.lines += _left_out(export.pictures, kept)
     splits = _write_lists([(names[i], export.pictures[i].split) for i in kept], places.out)
     _write_card(done, splits)
@@ -187,7 +193,7 @@ def _draw(
     labels = np.full(size, classes.rest, np.uint8)
     for patch in patches:
         label = classes.of(patch.label, picture.where)
-        patch.paint(labels, label)
+        done.empty += not patch.paint(labels, label)
         done.objects[label][patch.label] += 1
     done.pixels += np.bincount(labels.ravel(), minlength=256)
     return labels

@@ -40,21 +40,29 @@ class Patch(NamedTuple):
     top: int = 0
     left: int = 0
 
-    def paint(self, labels: NDArray[np.uint8], value: int) -> None:
-        """Set its pixels in (H, W) labels to a value; pixels outside the image are ignored."""
+    def paint(self, labels: NDArray[np.uint8], value: int) -> bool:
+        """Set its pixels in (H, W) labels to a value; pixels outside the image are ignored.
+
+        Returns:
+            Whether it has any pixel in the image.
+        """
         height, width = labels.shape
         rows = slice(max(self.top, 0), min(self.top + self.mask.shape[0], height))
         columns = slice(max(self.left, 0), min(self.left + self.mask.shape[1], width))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            part = self.mask[
-                rows.start - self.top : rows.stop - self.top,
-                columns.start - self.left : columns.stop - self.left,
-            ]
-            labels[rows, columns][part] = value
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            return False
+        part = self.mask[
+            rows.start - self.top : rows.stop - self.top,
+            columns.start - self.left : columns.stop - self.left,
+        ]
+        labels[rows, columns][part] = value
+        return bool(part.any())
 
 
 def polygon(label: str, points: Any, size: Size, holes: Iterable[Any] = ()) -> Patch:
     """The pixels inside a ring of points, without those inside its holes.
+
+    One or two points, a click too few, have no pixels inside.
 
     Args:
         label: Label of the object.
@@ -63,7 +71,7 @@ def polygon(label: str, points: Any, size: Size, holes: Iterable[Any] = ()) -> P
         holes: Rings of the holes.
 
     Raises:
-        ValueError: Points are no numbers, or fewer than three.
+        ValueError: There are no points, or they are no numbers.
     """
     ring = _ring(points)
     low = np.floor(ring.min(axis=0)).clip(0, None)
@@ -156,10 +164,7 @@ def _check_numbers(*values: float) -> None:
 
 
 def _ring(points: Any) -> NDArray[np.float64]:
-    ring = _numbers(points)
-    if len(ring) < 3:
-        raise ValueError(f"a polygon of {len(ring)} points")
-    return ring.clip(-1e7, 1e7)  # far outside any image
+    return _numbers(points).clip(-1e7, 1e7)  # far outside any image
 
 
 def _numbers(points: Any) -> NDArray[np.float64]:

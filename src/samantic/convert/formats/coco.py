@@ -161,13 +161,16 @@ def _polygons(label: str, parts: Any, size: Size) -> Patch:
         raise ValueError("a polygon that is no list of numbers") from None
     steps = 0.0
     for part in flat:
-        if part.ndim != 1 or part.size < 6 or part.size % 2 or not np.isfinite(part).all():
-            raise ValueError("a polygon that is no list of three or more x, y")
+        if part.ndim != 1 or not part.size or part.size % 2 or not np.isfinite(part).all():
+            raise ValueError("a polygon that is no list of x, y")
         ring = part.reshape(-1, 2)
         steps += np.abs(ring - np.roll(ring, 1, axis=0)).max(axis=1).sum() + np.abs(ring).max() / 99
     if steps > MOST_STEPS:
         raise ValueError("a polygon that reaches far beyond the image")
-    packed = coco.merge(coco.frPyObjects([part.tolist() for part in flat], *size))
+    areas = [part.tolist() for part in flat if part.size > 4]  # a point or a line has none
+    if not areas:
+        return Patch(label, np.zeros((0, 0), bool))
+    packed = coco.merge(coco.frPyObjects(areas, *size))
     left, top, width, height = coco.toBbox(packed).astype(int).tolist()
     mask: Mask = coco.decode(packed)[top : top + height, left : left + width] > 0
     return Patch(label, mask, top, left)
