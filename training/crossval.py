@@ -6,13 +6,14 @@ r"""Measure runs on the folds that they were not trained on, and compare recipes
 Every pattern is a recipe; {k} in it is the number of a fold of `folds.py`. Prints the mIoU over all
 frames of the folds, by day and by night, the IoU of each class, and the difference to the first
 recipe with its 95 % interval over frames. A run with `train.ema` may be followed by :raw: then its
-weights without the average are taken from last.ckpt. Several seeds are several patterns joined by
-+.
+weights without the average are taken from last.ckpt. A run of SARTM may be followed by the name of
+one of its heads, such as :mask, that predicts. Several seeds are several patterns joined by +.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -31,16 +32,19 @@ KEPT = "fold_matrices{}.pt"
 
 def measure(run: str, data: Path, fold: str) -> Tensor:
     """The confusion matrices (n, K, K) of a run on a fold's frames; computed once, then stored."""
-    folder, raw = Path(run.removesuffix(":raw")), run.endswith(":raw")
-    kept = folder / KEPT.format("_raw" if raw else "")
+    path, _, variant = run.partition(":")
+    folder = Path(path)
+    kept = folder / KEPT.format(f"_{variant}" if variant else "")
     if kept.exists():
         matrices: Tensor = torch.load(kept, weights_only=True)
         return matrices
     network, info = load_model(folder / "model")
-    if raw:
+    if variant == "raw":
         state = torch.load(folder / "last.ckpt", map_location="cpu", weights_only=True)
         names = [name for name in state["state_dict"] if name.startswith("network.")]
         network.load_state_dict({n.removeprefix("network."): state["state_dict"][n] for n in names})
+    elif variant:
+        info = replace(info, model=replace(info.model, prediction=variant))
     frames = PairedFolder(data, "mfnet", f"fold{fold}_val")
     predictor = Predictor(network, info, "cpu")
     matrices = evaluate_predictor(predictor, frames).matrices
