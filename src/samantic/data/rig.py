@@ -40,6 +40,15 @@ class Rig(NamedTuple):
         )
         return warped
 
+    def nearest(self, image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+        """Warp an image (h, w) for display into RGB's (H, W), without interpolation or scipy."""
+        places = self.places(image.shape, size)
+        column, row = (np.rint(place).clip(-1, 1 << 30).astype(np.int64) for place in places)
+        seen = (row >= 0) & (column >= 0) & (row < image.shape[0]) & (column < image.shape[1])
+        warped = np.zeros(size, np.uint8)
+        warped[seen] = image[row[seen], column[seen]]
+        return warped
+
     def places(
         self, thermal: tuple[int, ...], size: tuple[int, int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
