@@ -39,6 +39,7 @@ from samantic.predict.model_folder import (
     start_from,
     tensors_fingerprint,
 )
+from samantic.progress import tell
 from samantic.run.data import open_splits
 from samantic.run.describe import describe
 from samantic.run.domain import store_confidence
@@ -188,6 +189,13 @@ def _other_inputs(
 def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
     teacher = load_teacher(name_or_path)
     teacher.check_fits(pairs, f"train.teacher {name_or_path}")
+    learnt, here = (str(camera.scaling) for camera in (teacher.info.camera, pairs.camera))
+    both = set(teacher.network.modalities) & set(pairs.spec.modalities)
+    if "thermal" in both and learnt != here:
+        tell(
+            f"train.teacher {name_or_path}: learnt from thermal scaled as {learnt}, and sees it "
+            f"scaled as {here} here; unless both look alike, set data.thermal_scaling {learnt}"
+        )
     return teacher.requires_grad_(False)
 
 
