@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
 from samantic.config.data import DataConfig
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.catalog import dataset_spec
@@ -36,6 +39,7 @@ def open_splits(
                 missing[key] = error
     _refuse_missing(missing)
     tell(line for part in splits.values() for line in part.notes)
+    tell(_shared(splits))
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
@@ -43,6 +47,20 @@ def open_splits(
         part.camera = camera.changed(wanted, data.rig, data.thermal_inverted or None)
         check_split(part, CONFIGURED)
     return splits
+
+
+def _shared(splits: Mapping[str, PairedFolder]) -> Iterator[str]:
+    """A line on each two splits that have pairs in common."""
+    files = {key: {pair.rgb or pair.thermal for pair in part.files} for key, part in splits.items()}
+    for one, other in combinations(splits, 2):
+        both = [p for p in splits[other].files if (p.rgb or p.thermal) in files[one]]
+        if both:
+            what = f"pair, {both[0].name}" if len(both) == 1 else f"pairs, first {both[0].name}"
+            names = " and ".join(f"data.{key} ({splits[key].split})" for key in (one, other))
+            yield (
+                f"{splits[one].root}: {names} share {len(both)} {what}: figures on them say little "
+                "about new images"
+            )
 
 
 def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from samantic.learn.task import SegmentationTask
 from samantic.losses import similarity
 from samantic.models import Network
 from samantic.models.build import build
+from samantic.models.network import MODALITIES
 from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
@@ -125,6 +126,8 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
     network = build(
         info.model, info.adapt, len(info.classes), trained=options.start is not None
     ).train()
+    for line in _idle(config, pairs, network):
+        tell(line)
     teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
     if not dry:
         keep_inputs(out, data_inputs(splits) | _other_inputs(network, start, teacher, text), resume)
@@ -213,6 +216,24 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         view=config.augment.crop,
         projection=dataset.spec.projection or "perspective",
     )
+
+
+def _idle(config: Config, pairs: PairedFolder, network: Network) -> Iterator[str]:
+    """A line on each option that changes nothing in this run."""
+    model = config.model
+    if model.prediction not in network.heads:
+        yield (
+            f"model.prediction {model.prediction}: there is no auxiliary head (model.auxiliary "
+            f"{model.auxiliary}), so the mask head answers"
+        )
+    if config.loss.cross_modal and len(network.modalities) < len(MODALITIES):
+        yield f"loss.cross_modal: does nothing, since fusion {model.fusion} reads one camera"
+    cameras = config.data.thermal_inverted, config.data.rig, config.data.thermal_scaling != "8-bit"
+    if "thermal" not in pairs.spec.modalities and any(cameras):
+        yield (
+            f"{pairs.root}: has no thermal images, so data.thermal_scaling, data.thermal_inverted "
+            "and data.rig do nothing; give data.thermal if there are some"
+        )
 
 
 def _check_cameras(config: Config, pairs: PairedFolder) -> None:
