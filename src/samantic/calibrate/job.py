@@ -120,9 +120,9 @@ def rig_text(matrix: Floats, pairs: RigPairs | None = None) -> str:
     lines = "".join(f"  - [{row}]\n" for row in rows)
     said = "# a thermal pixel (x, y, 1) times this is an RGB pixel; as it was found\n"
     if pairs is not None:
-        images = pairs.thermal[0], pairs.rgb[0]
-        for key, image in zip(SIZES, images, strict=True):
-            lines += f"{key}: [{image.shape[1]}, {image.shape[0]}]\n"
+        shapes = pairs.thermal[0].shape, pairs.rgb[0].shape
+        for key, shape in zip(SIZES, shapes, strict=True):
+            lines += f"{key}: [{shape[1]}, {shape[0]}]\n"
     return f"{said}thermal_to_rgb:\n{lines}"
 
 
