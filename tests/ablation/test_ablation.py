@@ -290,7 +290,7 @@ def test_finished_cells_of_other_data_are_refused(
     mfnet: Path, write_config: WriteConfig, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
-    rows = (Row("a", {}, {}), Row("b", {"model.fusion": "late"}, {}))
+    rows = (Row("a", {}, {}), Row("b", {"data.thermal_scaling": "frame"}, {}))
     grid = Grid([Table("t", "", "", rows)], write_config(root), [], [0], tmp_path / "cells")
     finished_cells(grid)
     assert grid.run(1) == {}, "cells of an earlier version do not tell"
