@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from samantic.config.data import DataConfig
+from samantic.config.scaling import INVERTED
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import tell
@@ -23,7 +24,8 @@ def open_splits(
 
     Args:
         data: Options of the data.
-        camera: Camera to start from; options in `data` override it.
+        camera: Camera to start from; options in `data` override its scaling, its polarity, and its
+            rig if they name one.
         labelled: Whether the training pairs have labels.
 
     Raises:
@@ -43,8 +45,9 @@ def open_splits(
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
+    inverted = data.thermal_inverted or wanted.startswith(INVERTED)
     for part in splits.values():
-        part.camera = camera.changed(wanted, data.rig, data.thermal_inverted or None)
+        part.camera = camera.changed(wanted, data.rig, inverted)
         check_split(part, CONFIGURED)
     return splits
 
