@@ -262,6 +262,8 @@ def test_table_of_results(config: Path, tmp_path: Path) -> None:
     assert lines[1][2].startswith(f"{expected:+.2f} (")
     alone = [replace(one, matrices=cast(Tensor, one.matrices)[:, :1]) for one in results]
     assert "(" not in columns(table, alone)[1][1][2], "one image has no interval"
+    others = [results[0], replace(results[1], names=("x", "z"))]
+    assert columns(table, others)[1][1][2] == "other images", "a pair is two answers to one image"
     page = markdown(table, header, lines, ["A fact."])
     assert page.startswith("# Title\n\nA fact.\n\nA note.\n\n|  | mIoU |")
     rows_of_csv = list(csv.reader(to_csv(results).splitlines()))
@@ -288,7 +290,7 @@ def test_finished_cells_of_other_data_are_refused(
     mfnet: Path, write_config: WriteConfig, tmp_path: Path
 ) -> None:
     root = Path(shutil.copytree(mfnet, tmp_path / "data"))
-    rows = (Row("a", {}, {}), Row("b", {"model.fusion": "late"}, {}))
+    rows = (Row("a", {}, {}), Row("b", {"data.thermal_scaling": "frame"}, {}))
     grid = Grid([Table("t", "", "", rows)], write_config(root), [], [0], tmp_path / "cells")
     finished_cells(grid)
     assert grid.run(1) == {}, "cells of an earlier version do not tell"

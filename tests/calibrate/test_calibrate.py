@@ -79,6 +79,9 @@ def test_a_rig_is_found_and_its_file_is_taken(
     assert main([*check, "--thermal-scaling", "frame", "--rig", str(out / "rig.yaml")]) == 0
     told = json.loads((tmp_path / "c" / "check.json").read_text())
     assert told["splits"]["all"]["misalignment"]["median_px"] <= 1.5
+    values = yaml.safe_load((out / "rig.yaml").read_text())
+    assert values["thermal_size"] == [*THERMAL[::-1]]
+    assert values["rgb_size"] == [*RGB[::-1]]
     hand = (out / "rig.yaml").read_text().replace("as it was found", "corrected by hand")
     (out / "rig.yaml").write_text(hand)
     capsys.readouterr()
@@ -142,6 +145,29 @@ def test_a_calibration_of_another_tool(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["calibrate", "--from", str(path), "--distance", "6", *out]) == 0
     values = yaml.safe_load((tmp_path / "out" / "rig.yaml").read_text())
     assert np.allclose(values["thermal_to_rgb"], [[2, 0, 10], [0, 2, 0], [0, 0, 1]], atol=1e-9)
+    capsys.readouterr()
+    far = ["--from", str(tmp_path / "out" / "rig.yaml"), "--distance", "6"]
+    assert main(["calibrate", *far, "--out", str(tmp_path / "far")]) == 2
+    assert (
+        "rig.yaml holds a homography, which is exact for its own plane" in capsys.readouterr().err
+    )
+
+
+def test_a_calibration_of_images_that_were_resized(
+    drive: tuple[Path, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pairs of the rig are smaller than those of the camera matrices."""
+    (h, w), (tall, wide) = THERMAL, RGB
+    for by, status in ((1, 0), (2, 2)):
+        path = tmp_path / f"{by}.yaml"
+        path.write_text(
+            f"{{K_thermal: [300, 300, {by * w / 2}, {by * h / 2}], "
+            f"K_rgb: [600, 600, {by * wide / 2}, {by * tall / 2}], T: [0, 0, 0], "
+            "R: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]}"
+        )
+        assert main([*words(drive[0], tmp_path / f"o{by}"), "--from", str(path)]) == status
+    told = f"principal point of thermal is the middle of about {2 * w + 1}x{2 * h + 1} pixels, but"
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,14 @@ def test_inputs_give_names(tmp_path: Path) -> None:
             about.size = 3
             archive.addfile(about, BytesIO(b"abc"))
     assert names(shard) == ["s/1", "s/2"]
+    apart = tmp_path / "a.tar"
+    with tarfile.open(apart, "w") as archive:  # as of `tar cf a.tar *.rgb.png *.thermal.png`
+        for name in ("1.rgb.png", "2.rgb.png", "1.thermal.png", "1.json", "2.thermal.png"):
+            archive.addfile(tarfile.TarInfo(name))
+    found = open_source(str(apart))
+    rows = list(rows_of(found, found.parts[0]))
+    assert [row["name"] for row in rows] == ["a/1", "a/2", "a/1", "a/2"]
+    assert all("does not follow the other files of its pair" in row["error"] for row in rows[2:])
     whole = shard.read_bytes()
     shard.write_bytes(whole[:1500])
     found = open_source(str(shard))

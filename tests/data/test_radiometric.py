@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from samantic.cli import main
 from samantic.data import radiometric
@@ -51,6 +51,24 @@ def test_flir(
 def test_dji(counts: NDArray[np.uint16], tmp_path: Path, picture: tuple[int, int]) -> None:
     (tmp_path / "a.jpg").write_bytes(dji(counts, picture))
     assert np.array_equal(thermal_array(tmp_path / "a.jpg"), counts)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_counts_are_turned_like_the_picture(
+    counts: NDArray[np.uint16], tmp_path: Path, orientation: int
+) -> None:
+    """A camera that was held on its side: by path, and as Pillow opens the file."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for name, content in (("flir", flir(counts)), ("dji", dji(counts, counts.shape))):
+        segment = b"Exif\0\0" + exif.tobytes().removeprefix(b"Exif\0\0")
+        (path := tmp_path / f"{name}.jpg").write_bytes(with_segments(content, [(0xE1, segment)]))
+        picture = Image.fromarray(counts.astype(np.int32))
+        picture.getexif()[0x0112] = orientation
+        expected = np.asarray(ImageOps.exif_transpose(picture))
+        assert np.array_equal(thermal_array(path), expected)
+        with Image.open(path) as opened:
+            assert np.array_equal(thermal_array(opened), expected)
 
 
 def test_temperatures_by_the_camera_s_own_constants(

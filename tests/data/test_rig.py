@@ -21,6 +21,7 @@ from samantic.errors import InputError
 from samantic.scenes.write import write_scenes
 
 NAMES = [*"abcdefghi"]
+SIZED = {"thermal_size": [64, 48], "rgb_size": [128, 96]}
 
 
 def calibration(path: Path, matrix: object) -> str:
@@ -100,10 +101,45 @@ def test_unreadable_calibrations(tmp_path: Path) -> None:
         Camera(),
         Camera(Scaling("frame"), Rig(None)),
         Camera(Scaling("fixed", 268.15, 319.15), rig_from([[1, 0, 3], [0, 1, 2]], "x")),
+        Camera(Scaling(), rig_from({"thermal_to_rgb": [[1, 0, 3], [0, 1, 2]], **SIZED}, "x")),
     ],
 )
 def test_models_remember_their_camera(camera: Camera) -> None:
     assert stored_camera(json.loads(json.dumps(camera.stored()))) == camera
+
+
+@pytest.mark.parametrize(
+    ("values", "thermal", "told"),
+    [
+        (SIZED, (24, 32), "a.png: 32x24 pixels, but the calibration is of images of 64x48; give"),
+        (SIZED | {"rgb_size": [64, 48]}, (48, 64), "a.png: 128x96 pixels, but the calibration is"),
+        (
+            SIZED | {"rgb_size": [0, 48]},
+            (48, 64),
+            "rgb_size is [0, 48]; it must be width and height",
+        ),
+        ({"thermal_size": [64, 48]}, (48, 64), "rig.yaml: rgb_size is None; it must be width and"),
+        ({"thermal_to_rgb": [[1, 0, 500], [0, 1, 0]]}, (48, 64), "a.png: no pixel of it lies in"),
+    ],
+)
+def test_a_rig_of_other_images_is_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    values: dict[str, object],
+    thermal: tuple[int, int],
+    told: str,
+) -> None:
+    """A matrix in pixels says nothing of images of another size."""
+    rig = {"thermal_to_rgb": [[2, 0, 0], [0, 2, 0], [0, 0, 1]], **values}
+    (tmp_path / "rig.yaml").write_text(yaml.safe_dump(rig))
+    words = ["predict", "nano", "--rig", str(tmp_path / "rig.yaml"), "--out", str(tmp_path / "o")]
+    for kind, size in (("rgb", (96, 128, 3)), ("thermal", thermal)):
+        (tmp_path / kind).mkdir()
+        gray = np.random.default_rng(0).integers(0, 255, size, dtype=np.uint8)
+        Image.fromarray(gray).save(tmp_path / kind / "a.png")
+        words += [f"--{kind}", str(tmp_path / kind)]
+    assert main(words) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_a_rig_through_every_verb(

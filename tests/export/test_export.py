@@ -139,6 +139,23 @@ def test_cameras_that_are_not_aligned(tmp_path: Path) -> None:
     rgb, thermal = sized("uint8")[0], sized("uint8", size=(32, 40))[1]
     ours, theirs = (m.predict(rgb, thermal) for m in (model, ExportedModel(tmp_path / "m.onnx")))
     assert (ours.labels == theirs.labels).mean() >= 0.999
+    seen = ours.images["thermal"].astype(int)
+    assert np.abs(seen - theirs.images["thermal"]).mean() < 12
+    alone = ExportedModel(tmp_path / "m.onnx").predict(thermal=thermal)
+    assert alone.thermal is not None
+    assert alone.thermal.shape == alone.overlay().size[::-1] == alone.labels.shape == SIZE
+    np.testing.assert_array_equal(np.isnan(alone.thermal), np.isnan(ours.thermal))  # type: ignore[arg-type]
+
+
+def test_counts_are_not_cut_off_to_8_bits(tmp_path: Path) -> None:
+    """The low byte of a count says nothing; a file for gray levels refuses counts."""
+    model = student("thermal", "frame")
+    export(model, Order("onnx", size=SIZE, thermal_type="uint8"), tmp_path / "m.onnx")
+    file = ExportedModel(tmp_path / "m.onnx")
+    with pytest.raises(InputError, match=r"thermal: uint16 values, but m.onnx takes uint8; export"):
+        file.predict(thermal=sized("uint16")[1])
+    levels = sized("uint8")[1]
+    assert np.array_equal(file.predict(thermal=levels).labels, model.predict(None, levels).labels)
 
 
 @pytest.mark.parametrize("panorama", [False, True])

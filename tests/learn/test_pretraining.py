@@ -113,6 +113,9 @@ def test_things_are_instances_or_connected_regions(mfnet: Path, tmp_path: Path) 
     labels = np.array([[1, 1, 0, 2], [0, 0, 1, 2], [3, 255, 0, 2]], np.uint8)
     numbered = components(labels)
     assert numbered.tolist() == [[1, 1, 0, 2], [0, 0, 1, 2], [3, 0, 0, 2]]  # by 8 neighbours
+    dots = np.zeros((520, 520), np.uint8)
+    dots[::2, ::2] = 1
+    assert len(np.unique(components(dots))) == 1 + 260**2, "more than 16 bits can number"
     write_scenes(tmp_path, "mfnet", {"train": [0]}, seed=1, size=(48, 64))
     for path in (tmp_path / "instances").iterdir():
         path.unlink()

@@ -115,6 +115,17 @@ def test_a_teacher_teaches_nothing_beyond_the_image(mfnet: Path, write_config: W
     assert not student.grad.movedim(1, -1)[~batch.inside].any()
 
 
+def test_a_teacher_of_another_thermal_scaling_is_told(
+    mfnet: Path, write_config: WriteConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", str(write_config(mfnet)), "--train.teacher=nano", "--dry-run"]
+    assert main([*words, "--data.thermal-scaling", "0,200"]) == 0
+    told = "train.teacher nano: learnt from thermal scaled as 8-bit, and sees it scaled as 0,200"
+    assert told in capsys.readouterr().err
+    assert main(words) == 0
+    assert "train.teacher" not in capsys.readouterr().err
+
+
 def test_what_a_teacher_adds_to_the_loss(mfnet: Path, write_config: WriteConfig) -> None:
     """Of both heads, the auxiliary one by its weight, and of each pixel by the teacher's class."""
     config = read_config(write_config(mfnet))

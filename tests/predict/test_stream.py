@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import ndimage
 
@@ -100,9 +101,27 @@ def test_thermal_alone_stays_on_the_pixels_of_rgb(scenes: list[Scene]) -> None:
     pairs = [(scenes[0].rgb, small), (np.zeros_like(scenes[0].rgb), scenes[1].thermal[::2, ::2])]
     found = list(model.stream(pairs))
     assert [one.labels.shape for one in found] == [SIZE, SIZE]
-    warped = Rig(None).warp(pairs[1][1].astype(np.float32), SIZE)
-    expected = samantic.load("nano", device="cpu").predict(thermal=np.rint(warped).astype("u1"))
-    assert np.array_equal(found[1].labels, expected.labels)
+    warped = Rig(None).warp(pairs[1][1].astype(np.float32) / 255, SIZE)
+    expected = model.classify(None, torch.from_numpy(warped)[None, None]).labels[0, 0]
+    assert np.array_equal(found[1].labels, expected)
+
+
+@pytest.mark.parametrize("scaling", ["frame", "inverted:20000,25100"])
+def test_thermal_alone_is_scaled_before_it_is_warped(scenes: list[Scene], scaling: str) -> None:
+    """As in a pair: what thermal does not see is 0 after scaling, and no measured value."""
+    rig = [[1.0, 0.0, 20.0], [0.0, 1.0, 12.0], [0.0, 0.0, 1.0]]
+    model = samantic.load("nano", device="cpu", thermal_scaling=scaling, rig=rig)  # type: ignore[arg-type]
+    counts = (20000 + 20 * scenes[0].thermal.astype(np.uint16))[12:36, 20:44].copy()
+    pairs = [(scenes[0].rgb, counts), (np.zeros_like(scenes[0].rgb), counts + np.uint16(1))]
+    both, alone = model.stream(pairs)
+    assert alone.cameras == {"rgb": "black", "thermal": "ok"}
+    assert both.thermal is not None
+    assert alone.thermal is not None
+    assert np.array_equal(np.isnan(both.thermal), np.isnan(alone.thermal))
+    assert np.array_equal(both.images["thermal"], alone.images["thermal"])
+    heat = model.camera.see(pairs[1][1], scenes[0].rgb)
+    expected = model.classify(None, torch.from_numpy(heat)[None, None]).labels[0, 0]
+    assert np.array_equal(alone.labels, expected)
 
 
 def test_no_more_is_read_ahead_than_wanted(scenes: list[Scene]) -> None:

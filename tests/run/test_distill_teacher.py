@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,14 +17,46 @@ from safetensors.torch import load_file
 
 import samantic
 from samantic.cli import main
+from samantic.config.data import DataConfig
+from samantic.config.scaling import parse_scaling
 from samantic.data import CATALOG
+from samantic.data.camera import Camera
 from samantic.distill.task import DistillTask
 from samantic.distill.teacher import load_teacher
 from samantic.learn.history import read_history
 from samantic.models.students.segformer_parts import build_segformer
 from samantic.predict.info import read_info
+from samantic.run.data import open_splits
+from samantic.run.student import taken_over
+from tests.helpers import info_of
 
 WriteConfig = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("data", "scaling"),
+    [
+        ({}, "inverted:8-bit"),
+        ({"thermal_scaling": "frame", "thermal_inverted": True}, "inverted:frame"),
+        ({"thermal_scaling": "inverted:frame"}, "inverted:frame"),
+        ({"thermal_scaling": "frame"}, "frame"),
+    ],
+)
+def test_hot_is_bright_where_the_configuration_says_so(
+    mfnet: Path, capsys: pytest.CaptureFixture[str], data: dict[str, Any], scaling: str
+) -> None:
+    """The teacher's own files may have been black-hot."""
+    camera = Camera(parse_scaling("inverted:8-bit"))
+    given = DataConfig(
+        str(mfnet), **{"thermal_scaling": "teacher", "val": None, "test": None} | data
+    )
+    taken = taken_over(given, replace(info_of("paper"), camera=camera))
+    told = capsys.readouterr().err
+    assert ("hot is dark, and in these, by data.thermal_inverted false" in told) == (
+        scaling == "frame"
+    )
+    splits = open_splits(taken, camera=camera, labelled=False)
+    assert str(splits["train"].camera.scaling) == scaling
 
 
 def test_a_frozen_teacher_stays_and_a_joint_one_learns(

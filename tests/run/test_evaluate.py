@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import samantic
 from samantic.cli import main
@@ -115,6 +116,25 @@ def test_evaluation_does_not_overwrite_a_run(
     assert main([*words, "--out", str(trained)]) == 2
     assert "holds a run and its own metrics; give another --out" in capsys.readouterr().err
     assert (trained / "metrics.json").read_bytes() == before
+
+
+def test_models_that_skip_different_pairs_are_not_paired(
+    exported: Path, mfnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file takes images of one size; the difference of others' figures would say nothing."""
+    root = tmp_path / "data"
+    shutil.copytree(mfnet, root)
+    name = (root / "test.txt").read_text().split()[0]
+    for kind in ("images", "labels"):
+        with Image.open(root / kind / f"{name}.png") as image:
+            cut = image.crop((0, 0, 60, 40))
+        cut.save(root / kind / f"{name}.png")
+    data = ["--data", str(root), "--layout", "mfnet", "--split", "test", "--skip-bad"]
+    words = ["evaluate", "nano", str(exported), *data, "--out", str(tmp_path / "o")]
+    assert main(words) == 2
+    told = f"nano and nano.onnx: differences need the same pairs, but nano.onnx skips {name}: "
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "o" / "comparison.json").exists()
 
 
 def test_confusion_of_nothing(tmp_path: Path) -> None:

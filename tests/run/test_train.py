@@ -21,9 +21,11 @@ from samantic.learn.task import SegmentationTask
 from samantic.models import load_sam2
 from samantic.predict.model_folder import load_model
 from samantic.run.train import train
+from samantic.scenes.write import write_scenes
 from tests.helpers import cut_power
 
 WriteConfig = Callable[..., Path]
+NAMES = [*"abcdefghi"]
 
 
 def test_run_folder(trained: Path) -> None:
@@ -180,6 +182,57 @@ def test_variants_through_the_command(
     out = capsys.readouterr().out
     assert "M parameters" in out
     assert "guardrail" in out
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"model": {"auxiliary": "none", "prediction": "mean"}},
+            "model.prediction mean: there is no auxiliary head (model.auxiliary none), so the mask",
+        ),
+        (
+            {"model": {"fusion": "rgb"}, "loss": {"cross_modal": 0.5}},
+            "loss.cross_modal: does nothing, since fusion rgb reads one camera",
+        ),
+        (
+            {"data": {"val": "train[80%:]"}},
+            "data.train (train) and data.val (train[80%:]) share 1 pair, 00003_00005N: figures on",
+        ),
+        (
+            {"data": {"test": "val"}},
+            "data.val (val) and data.test (val) share 2 pairs, first 00003",
+        ),
+        (
+            {
+                "data": {
+                    "layout": "pairs",
+                    "rgb": "rgb",
+                    "rig": "resize",
+                    "classes": [*"abcdefghi"],
+                },
+                "model": {"fusion": "rgb"},
+            },
+            "has no thermal images, so data.thermal_scaling, data.thermal_inverted and data.rig do",
+        ),
+    ],
+    ids=["prediction", "cross_modal", "train and val", "val and test", "cameras"],
+)
+def test_what_a_run_ignores_is_told(
+    mfnet: Path,
+    tmp_path: Path,
+    write_config: WriteConfig,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+    told: str,
+) -> None:
+    root = mfnet
+    if "rgb" in changes.get("data", {}):
+        root = tmp_path / "pairs"
+        splits = {"train": [0], "val": [1], "test": [2]}
+        write_scenes(root, "pairs", splits, seed=3, size=(48, 64))
+    assert main(["train", str(write_config(root, **changes)), "--dry-run"]) == 0
+    assert told in capsys.readouterr().err
 
 
 def test_saved_model_of_a_checkpoint_base_is_small_and_complete(

@@ -19,6 +19,7 @@ from samantic.ablation.tables import Table
 from samantic.config.distill import DistillConfig
 from samantic.config.read import read_any_config, to_yaml
 from samantic.config.train import Config
+from samantic.data.camera import ALIGNED_8_BIT
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
 from samantic.distill.teacher import load_teacher
@@ -140,11 +141,12 @@ def _check_finished(cells: Sequence[Run]) -> None:
         if not (out / INPUTS).exists():  # written by an earlier version
             continue
         run = read_any_config(out / "config.yaml")  # it holds the teacher's classes
-        data = replace(run.data, thermal_scaling="8-bit")
-        key = digest(asdict(data))
+        teacher = run.teacher.model if isinstance(run, DistillConfig) else None
+        key = digest([asdict(run.data), teacher])
         if key not in known:
-            labelled = not isinstance(run, DistillConfig)
-            known[key] = data_inputs(open_splits(data, labelled=labelled))
+            camera = ALIGNED_8_BIT if teacher is None else load_teacher(teacher).info.camera
+            labelled = teacher is None
+            known[key] = data_inputs(open_splits(run.data, camera=camera, labelled=labelled))
         check_inputs(out, known[key] | _models(run, models))
 
 

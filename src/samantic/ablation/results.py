@@ -35,11 +35,13 @@ class Result:
         row: The row.
         metrics: Content of metrics.json by seed.
         matrices: (s, n, K, K) confusion matrices by seed and image; None if no cell finished.
+        names: Names of the n images.
     """
 
     row: Row
     metrics: dict[int, dict[str, Any]]
     matrices: Tensor | None
+    names: tuple[str, ...] = ()
 
     def figure(self, *keys: str) -> str:
         """Mean over the seeds in per cent, with the standard deviation if there are several."""
@@ -61,13 +63,15 @@ def collect(grid: Grid, table: Table) -> list[Result]:
     """Read the metrics of a table's rows; a cell without metrics is left out."""
     results = []
     for row in table.rows:
-        metrics, matrices = {}, []
+        metrics, matrices, names = {}, [], list[str]()
         for seed in grid.seeds:
             config = grid.cells[table.name, row.name, seed]
             if grid.finished(config):
                 metrics[seed] = read_json(Path(config.out) / "metrics.json")
-                matrices.append(read_confusion(Path(config.out) / "confusion.npz")[1])
-        results.append(Result(row, metrics, torch.stack(matrices) if matrices else None))
+                names, found = read_confusion(Path(config.out) / "confusion.npz")
+                matrices.append(found)
+        stacked = torch.stack(matrices) if matrices else None
+        results.append(Result(row, metrics, stacked, tuple(names)))
     return results
 
 
@@ -151,6 +155,8 @@ def to_csv(results: list[Result]) -> str:
 def _difference(result: Result, reference: Result) -> str:
     if result is reference or result.matrices is None or reference.matrices is None:
         return ""
+    if result.names != reference.names:
+        return "other images"
     values = paired_difference(result.matrices, reference.matrices)
     if isnan(values[0]):
         return ""

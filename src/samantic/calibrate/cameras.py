@@ -87,11 +87,14 @@ class Found(NamedTuple):
             file that holds a homography.
         parallax: Error in RGB pixels at distance 1 (unit of T), if the plane is far away (no
             distance was given); otherwise 0.
+        sizes: Heights and widths of thermal and RGB that the principal points suggest; None for a
+            file that holds a homography.
     """
 
     matrix: Floats
     residual: float = 0.0
     parallax: float = 0.0
+    sizes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
 
 def read_calibration(
@@ -159,7 +162,7 @@ def _planar(
     matrix = fitted(pixels[kept], target[kept], np.ones(int(kept.sum())))
     residual = np.linalg.norm(mapped(matrix, pixels[kept]) - target[kept], axis=1).max()
     off = float(np.linalg.norm(rgb.matrix[0, 0] * shift[:2])) if distance is None else 0.0
-    return Found(matrix, float(residual), off)
+    return Found(matrix, float(residual), off, (_size(thermal), _size(rgb)))
 
 
 def _parsed(path: Path) -> dict[Any, Any]:

@@ -20,6 +20,12 @@ RECORD = 512
 MOST = 2**30
 """Bytes of the largest file of a shard that is read."""
 
+APART = (
+    "does not follow the other files of its pair, whose labels are made without it; write the "
+    "shard anew in the order of names, and its labels to another --output"
+)
+"""What is wrong with a file of a pair that was left before."""
+
 SENSORS = {word: name for name in ("rgb", "thermal") for word in WORDS[name].split()}
 """The camera for a word in an ending such as `.rgb.png`."""
 
@@ -27,9 +33,10 @@ SENSORS = {word: name for name in ("rgb", "thermal") for word in WORDS[name].spl
 def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
     """The pairs of a shard: KEY.rgb.png and KEY.thermal.png, or other words and image endings.
 
-    The name of a pair is SHARD/KEY. A shard that is cut off, or is no tar file, gives an error row.
+    The name of a pair is SHARD/KEY. A shard that is cut off, or is no tar file, gives an error row,
+    and so does a pair whose files do not follow each other: only the first of them are predicted.
     """
-    shard = PurePosixPath(place.path).stem
+    shard, seen = PurePosixPath(place.path).stem, set[str]()
     key, refused, images, count = "", "", dict[str, bytes](), 0
     try:
         with (
@@ -45,7 +52,13 @@ def tar_rows(place: Place) -> Iterator[dict[str, Any]]:
                 if stem != key and images:
                     yield _row(shard, key, images)
                     images, count = {}, count + 1
+                if stem != key and stem in seen:
+                    error = f"{place.shown}: {member.name}: {APART}"
+                    yield {"name": f"{shard}/{stem}", "error": error}
+                    key = refused = stem
+                    continue
                 key = stem
+                seen.add(key)
                 if member.size > MOST:
                     error = f"{place.shown}: {member.name}: {member.size / 2**20:.0f} MiB; too much"
                     yield {"name": f"{shard}/{key}", "error": error}

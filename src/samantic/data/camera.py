@@ -76,6 +76,7 @@ class Camera(NamedTuple):
         """
         if rgb is None or not self.misplaces(raw, rgb):
             refuse_depth(raw, self.scaling, name)
+            self._check_rig(raw, rgb, name, rgb_name)
         elif not is_too_deep(raw, self.scaling):
             _refuse_size(raw, name, rgb, rgb_name)
         else:
@@ -107,27 +108,36 @@ class Camera(NamedTuple):
         if rgb is None:
             return thermal
         if self.rig is not None:
+            self._check_rig(thermal, rgb, name, rgb_name)
             return self.rig.warp(thermal, (rgb.shape[0], rgb.shape[1]))
         if thermal.shape != rgb.shape[:2]:
             _refuse_size(thermal, name, rgb, rgb_name)
         return thermal
 
+    def _check_rig(
+        self, thermal: NDArray[Any], rgb: NDArray[Any] | None, name: str, rgb_name: str
+    ) -> None:
+        """Refuse a pair that does not fit the rig; see `Rig.check`."""
+        if self.rig is not None and rgb is not None:
+            own, other = thermal.shape, rgb.shape
+            self.rig.check((own[0], own[1]), (other[0], other[1]), name, rgb_name)
+
     def stored(self) -> dict[str, Any]:
         """The entries of a model's config.json that `stored_camera` reads back."""
-        rig = None if self.rig is None else self.rig.matrix or RESIZE
+        rig = None if self.rig is None else self.rig.stored()
         return {"thermal_scaling": str(self.scaling), "rig": rig}
 
     def changed(
         self,
         scaling: str | tuple[float, float] | None,
-        rig: str | list[list[float]] | None,
+        rig: str | list[list[float]] | dict[str, Any] | None,
         inverted: bool | None = None,
     ) -> Camera:
         """A copy with another scaling or rig, where one is given.
 
         Args:
             scaling: `8-bit`, `frame` or `LOW,HIGH`.
-            rig: `resize`, a matrix, or a YAML file that holds a matrix.
+            rig: `resize`, a matrix, a YAML file that holds a matrix, or the content of one.
             inverted: Whether hot is dark in the files; None keeps the present value.
 
         Raises:

@@ -5,12 +5,13 @@ RGB becomes (H, W, 3) uint8; thermal becomes (H, W) in the sensor's own unit.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile
 
 from samantic.config.scaling import PLANCK
 from samantic.data.arrays import colours_of, plain_depth
@@ -89,7 +90,7 @@ def thermal_array(image: ImageLike, *, planck: bool = False) -> RawThermal:
     if planck:
         return _kelvin(image)
     if isinstance(image, str | Path | Image.Image):
-        if isinstance(image, str | Path) and (counts := _counts(Path(image))) is not None:
+        if (path := _file_of(image)) is not None and (counts := _counts(path)) is not None:
             return counts
         found = raster_of(image, "thermal")
         levels = found.levels()
@@ -114,14 +115,22 @@ def _kelvin(image: ImageLike) -> RawThermal:
     """
     if isinstance(image, np.ndarray) and image.dtype.kind == "f":
         return thermal_array(image)
-    found = _thermogram(Path(image)) if isinstance(image, str | Path) else None
+    path = _file_of(image)
+    found = None if path is None else _thermogram(path)
     if found is None or found.planck is None:
-        name = image if isinstance(image, str | Path) else "thermal"
+        name = "thermal" if path is None else path
         raise InputError(
             f"{name}: holds no constants of Planck's law, which {PLANCK} needs; give FLIR's "
             "radiometric files, or another scaling"
         )
-    return plain_depth(found.planck.kelvin(found.counts), str(image))
+    return plain_depth(found.planck.kelvin(found.counts), str(path))
+
+
+def _file_of(image: ImageLike) -> Path | None:
+    """The file of an image: its path, or the file that Pillow has just opened; else None."""
+    if isinstance(image, ImageFile.ImageFile):
+        return Path(os.fsdecode(image.filename)) if image.filename else None
+    return Path(image) if isinstance(image, str | Path) else None
 
 
 def _counts(path: Path) -> RawThermal | None:

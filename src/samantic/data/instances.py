@@ -40,7 +40,7 @@ class InstanceFolder(PairedFolder):
             if files.name not in self.instances:
                 raise InputError(f"{self.root / 'instances'}: {files.name} is missing; add its ids")
             source = self.instances[files.name]
-            ids = read_instances(source)
+            ids = read_instances(source).astype(np.int32)
         else:
             source = cast(Path, files.labels)
             ids = components(self.code.read(source))
@@ -70,9 +70,9 @@ def read_instances(path: Path) -> NDArray[np.uint16]:
     return found.samples.astype(np.uint16)
 
 
-def components(labels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+def components(labels: NDArray[np.uint8]) -> NDArray[np.int32]:
     """Number the connected regions (8 neighbours) of (H, W) class ids; 0 and 255 become 0."""
-    numbered = np.zeros(labels.shape, np.uint16)
+    numbered = np.zeros(labels.shape, np.int32)
     for label in np.setdiff1d(np.unique(labels), [0, IGNORE]):
         regions, _ = ndimage.label(labels == label, np.ones((3, 3)))
         numbered[regions > 0] = regions[regions > 0] + numbered.max()

@@ -4,7 +4,8 @@ A radiometric JPEG holds a coloured picture and the sensor's raw counts. FLIR st
 segments of the JPEG: a header, a list of records, and in one record the image, plain or as PNG. A
 SEQ holds FFF files one after the other; a CSQ holds FFF files whose images are JPEG-LS. DJI stores
 plain counts in its own segments. The offsets of the fields are those in ExifTool's documentation of
-the FLIR and DJI tags.
+the FLIR and DJI tags. Counts have the orientation of the stored picture, and are turned as its EXIF
+says, like every other image.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import io
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +33,18 @@ _HEADER, _RECORD = 64, 32
 _APP1, _APP3, _SCAN = 0xE1, 0xE3, 0xDA
 _RAW, _CAMERA = 1, 32
 _JPEG_LS = b"\xff\xd8\xff\xf7"
+_EXIF, _ORIENTATION, _SHORT = b"Exif\0\0", 0x0112, 3
+
+_TURNS: dict[int, Callable[[Counts], Counts]] = {
+    2: lambda counts: counts[:, ::-1],
+    3: lambda counts: counts[::-1, ::-1],
+    4: lambda counts: counts[::-1],
+    5: lambda counts: counts.T,
+    6: lambda counts: counts[::-1].T,
+    7: lambda counts: counts[::-1, ::-1].T,
+    8: lambda counts: counts.T[::-1],
+}
+"""How an image is turned upright, by EXIF's orientation."""
 
 
 class Planck(NamedTuple):
@@ -82,9 +96,28 @@ def thermograms(path: Path) -> list[Thermogram]:
     if start == _FFF:
         return list(_frames(data))
     flir, dji = _embedded(data)
-    if flir:
-        return [_frame(flir, 0)[0]]
-    return [Thermogram(dji, "DJI")] if dji is not None else []
+    if not flir and dji is None:
+        return []
+    found = Thermogram(dji, "DJI") if dji is not None and not flir else _frame(flir, 0)[0]
+    turn = _TURNS.get(_orientation(data))
+    return [found if turn is None else found._replace(counts=turn(found.counts).copy())]
+
+
+def _orientation(data: bytes) -> int:
+    """The orientation in the EXIF of a JPEG, a TIFF without an image; 1 (upright) without one."""
+    for marker, content in _segments(data):
+        exif = content.removeprefix(_EXIF)
+        order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+        if marker != _APP1 or order is None or len(exif) == len(content):
+            continue
+        with suppress(struct.error):  # cut off: a viewer shows the picture as it is stored
+            (start,) = struct.unpack_from(f"{order}I", exif, 4)
+            (count,) = struct.unpack_from(f"{order}H", exif, start)
+            for place in range(start + 2, start + 2 + 12 * count, 12):
+                tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, place)
+                if (tag, kind) == (_ORIENTATION, _SHORT):
+                    return int(value)
+    return 1
 
 
 def _embedded(data: bytes) -> tuple[bytes, Counts | None]:

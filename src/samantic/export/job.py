@@ -142,6 +142,9 @@ def _check(predictor: Predictor, order: Order) -> None:
         raise InputError("--max-drop: only for --precision int8 with --format openvino")
     if order.thermal_size is not None and predictor.camera.rig is None:
         raise InputError("--thermal-size: the cameras are aligned, so thermal has RGB's size")
+    if predictor.camera.rig is not None and len(predictor.network.modalities) > 1:
+        sizes = order.thermal_size or order.size, order.size
+        predictor.camera.rig.check(*sizes, "--thermal-size", "--size")
 
 
 def _sampled(predictor: Predictor, order: Order, kind: ThermalType) -> Sampled:

@@ -37,12 +37,15 @@ class PairPredictor(ABC):
         camera: How thermal images become the network's input.
         batch_size: Default number of pairs that go through the network together.
         selection: Which classes are wanted, and the smallest confidence of each.
+        canvas: Height and width of RGB in a stream. A rig warps thermal to it where RGB is missing.
+            None leaves thermal alone on its own pixels.
     """
 
     info: ModelInfo
     camera: Camera
     batch_size: int
     selection: Selection = Selection()
+    canvas: tuple[int, int] | None = None
 
     def __repr__(self) -> str:
         """What it is, in a line: a notebook shows it."""
@@ -260,10 +263,14 @@ class PairPredictor(ABC):
             if self.selection != Selection()
             else found.labels,
             raw=pair[1],
-            rig=self.camera.rig,
+            rig=self.camera.rig if self._warps(pair) else None,
             again=partial(self._probabilities, pair),
             seconds=seconds,
         )
+
+    def _warps(self, pair: RawPair) -> bool:
+        """Whether the labels of a pair lie on RGB's pixels, so that thermal is warped to them."""
+        return pair[0] is not None or self.canvas is not None
 
     def _probabilities(self, pair: RawPair) -> NDArray[np.float32]:
         """Probabilities (K, H, W) of a pair that was predicted before."""

@@ -43,7 +43,7 @@ class Prediction:
         kept: (K, H, W) float32, probabilities of all classes; None unless they were requested.
         images: uint8 image of each sensor that was given, warped to RGB's pixels, for overlays.
         raw: (h, w) thermal values as the camera gave them; None without thermal.
-        rig: How the thermal camera's pixels map to RGB's; None if they are aligned.
+        rig: How the thermal camera's pixels map to those of `labels`; None if they are the same.
         again: Runs the model on the same pair for the probabilities, if they were not kept.
         seconds: Time from images in memory to labels; for a batch, the pair's share.
         cameras: State of each camera, one of `predict.health.STATES`; empty if cameras are not
@@ -87,7 +87,7 @@ class Prediction:
         if self.raw is None:
             return None
         values = self.raw.astype(np.float32)
-        if self.rig is None or "rgb" not in self.images:
+        if self.rig is None:
             return values
         size = self.labels.shape[0], self.labels.shape[1]
         seen = self.rig.warp(np.ones_like(values), size) > 1 - 1e-5

@@ -90,14 +90,17 @@ class Predictor(Classifier, PairPredictor):
 
     @torch.inference_mode()
     def _images(self, pairs: list[RawPair]) -> tuple[Tensor | None, Tensor | None]:
-        """The network's input (N, C, H, W) for pairs of one size; thermal is warped to RGB."""
+        """The network's input (N, C, H, W) for pairs of one size; thermal is scaled, then warped.
+
+        Its place is the RGB image, or without one the `canvas`, if that is known.
+        """
         raw = (
             None if images[0] is None else torch.from_numpy(np.stack(images))
             for images in zip(*pairs, strict=True)
         )
         rgb, thermal = self.deployed.images(*raw)
-        if self.camera.rig is not None and rgb is not None and thermal is not None:
-            size = rgb.shape[-2], rgb.shape[-1]
+        size = self.canvas if rgb is None else (rgb.shape[-2], rgb.shape[-1])
+        if self.camera.rig is not None and size is not None and thermal is not None:
             warped = [self.camera.rig.warp(heat.numpy(), size) for heat in thermal[:, 0]]
             thermal = torch.from_numpy(np.stack(warped))[:, None]
         return rgb, thermal

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from samantic.data.camera import RawPair
-from samantic.data.thermal import RawThermal
 from samantic.errors import InputError
 from samantic.predict.health import WELL, Gate
 from samantic.predict.prediction import Prediction
@@ -57,6 +57,8 @@ def stream(
 ) -> Iterator[Prediction]:
     """Predict a stream in its order; see `PairPredictor.stream`.
 
+    Once RGB was seen, thermal without an RGB partner is placed on RGB's pixels too.
+
     Args:
         model: The model.
         shots: The cameras' images; a separate thread reads them.
@@ -70,19 +72,20 @@ def stream(
         InputError: A pair cannot be predicted although its cameras work.
     """
     asked: deque[_Asked] = deque()
+    model = copy.copy(model)
 
     def watched() -> Iterator[_Asked]:
         for shot in shots:
             yield _Asked(shot, {} if gate is None else gate.check(shot.pair, shot.known))
 
     def pairs() -> Iterator[RawPair | InputError]:
-        size: tuple[int, int] | None = None
         for one in reading:
             asked.append(one)
             pair = one.shot.pair if gate is None else gate.healthy(one.shot.pair, one.states)
-            size = size if one.shot.pair[0] is None else one.shot.pair[0].shape[:2]
+            if (colours := one.shot.pair[0]) is not None:
+                model.canvas = colours.shape[0], colours.shape[1]
             blind = pair[0] is None and pair[1] is None
-            yield InputError("no camera is well") if blind else _placed(model, pair, size)
+            yield InputError("no camera is well") if blind else pair
 
     reading = read_ahead(watched(), ahead)
     try:
@@ -105,18 +108,6 @@ def stream(
 def _well(states: Mapping[str, str]) -> bool:
     """Whether no camera is faulty; a camera that never gave an image is not faulty."""
     return all(state in (*WELL, "missing") for state in states.values())
-
-
-def _placed(model: PairPredictor, pair: RawPair, size: tuple[int, int] | None) -> RawPair:
-    """Warp thermal without an RGB partner to RGB's pixels, like the rest of the stream."""
-    rgb, thermal = pair
-    rig = model.camera.rig
-    if rgb is not None or thermal is None or rig is None or size is None:
-        return pair
-    warped = rig.warp(thermal.astype(np.float32), size)
-    if thermal.dtype.kind == "u":
-        warped = np.rint(warped)
-    return None, cast("RawThermal", warped.astype(thermal.dtype))
 
 
 def _unknown(model: PairPredictor, pair: RawPair, size: tuple[int, ...]) -> Prediction:

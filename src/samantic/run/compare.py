@@ -57,8 +57,8 @@ def compare(
             `differences`, the mIoU difference to the first model and its interval by model name.
 
     Raises:
-        InputError: A model or the data cannot be used, classes differ, two models have one name, or
-            `out` holds another comparison.
+        InputError: A model or the data cannot be used, classes differ, two models have one name,
+            `out` holds another comparison, or the models skip different pairs.
     """
     folders = _named(models)
     _check_classes(folders)
@@ -67,11 +67,12 @@ def compare(
     out = out or Path("runs", "evaluate", title)
     made = {"models": [str(f.resolve()) for f in folders.values()], **split.inputs()}
     check_folder(out, made, "a comparison", ("comparison.json", "metrics.json", "report.html"))
-    measured, matrices, frames = {}, {}, {}
+    measured, matrices, frames, names = {}, {}, {}, {}
     for name, folder in folders.items():
         metrics, evaluation = measure(folder, split, out / name, disturbances, skip_bad)
         measured[name], matrices[name] = metrics, evaluation.matrices
-        frames[name] = evaluation.frames
+        frames[name], names[name] = evaluation.frames, evaluation.names
+        _check_pairs(names, metrics["skipped"])
     first = next(iter(folders))
     comparison = {"models": measured, "differences": _differences(matrices)}
     write_inputs(out, made)
@@ -115,6 +116,22 @@ def _check_classes(folders: dict[str, Path]) -> None:
                 f"{first} and {name}: models of different classes ({problem}); compare models with "
                 "the same classes, or evaluate each by itself"
             )
+
+
+def _check_pairs(names: dict[str, list[str]], skipped: dict[str, str]) -> None:
+    """Refuse models that were measured on different pairs.
+
+    Args:
+        names: The pairs of each model, of the last one last.
+        skipped: The errors of the last one.
+    """
+    first, last = next(iter(names)), list(names)[-1]
+    if odd := sorted({*names[first]} ^ {*names[last]}):
+        who, why = (last, f": {skipped[odd[0]]}") if odd[0] in skipped else (first, "")
+        raise InputError(
+            f"{first} and {last}: differences need the same pairs, but {who} skips {odd[0]}{why}; "
+            "take it out of the split, or evaluate each model by itself"
+        )
 
 
 def _text(comparison: dict[str, Any]) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
 from samantic.config.data import DataConfig
+from samantic.config.scaling import INVERTED
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import tell
@@ -20,7 +24,8 @@ def open_splits(
 
     Args:
         data: Options of the data.
-        camera: Camera to start from; options in `data` override it.
+        camera: Camera to start from; options in `data` override its scaling, its polarity, and its
+            rig if they name one.
         labelled: Whether the training pairs have labels.
 
     Raises:
@@ -36,13 +41,29 @@ def open_splits(
                 missing[key] = error
     _refuse_missing(missing)
     tell(line for part in splits.values() for line in part.notes)
+    tell(_shared(splits))
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
+    inverted = data.thermal_inverted or wanted.startswith(INVERTED)
     for part in splits.values():
-        part.camera = camera.changed(wanted, data.rig, data.thermal_inverted or None)
+        part.camera = camera.changed(wanted, data.rig, inverted)
         check_split(part, CONFIGURED)
     return splits
+
+
+def _shared(splits: Mapping[str, PairedFolder]) -> Iterator[str]:
+    """A line on each two splits that have pairs in common."""
+    files = {key: {pair.rgb or pair.thermal for pair in part.files} for key, part in splits.items()}
+    for one, other in combinations(splits, 2):
+        both = [p for p in splits[other].files if (p.rgb or p.thermal) in files[one]]
+        if both:
+            what = f"pair, {both[0].name}" if len(both) == 1 else f"pairs, first {both[0].name}"
+            names = " and ".join(f"data.{key} ({splits[key].split})" for key in (one, other))
+            yield (
+                f"{splits[one].root}: {names} share {len(both)} {what}: figures on them say little "
+                "about new images"
+            )
 
 
 def _open_split(data: DataConfig, key: str, name: str, labelled: bool) -> PairedFolder:

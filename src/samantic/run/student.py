@@ -7,6 +7,7 @@ from dataclasses import replace
 from samantic.config.data import DataConfig
 from samantic.config.distill import DistillConfig
 from samantic.config.networks import AdaptConfig
+from samantic.config.scaling import INVERTED
 from samantic.data.cards.card import Projection
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.pairs import PairedFolder
@@ -15,6 +16,7 @@ from samantic.distill.windows import plan_windows
 from samantic.errors import InputError
 from samantic.models import Network
 from samantic.predict.info import ModelInfo
+from samantic.progress import tell
 from samantic.strings import code
 
 
@@ -23,7 +25,13 @@ def taken_over(data: DataConfig, teacher: ModelInfo) -> DataConfig:
     if data.classes is None and not CATALOG[data.layout].classes:
         data = replace(data, classes=list(teacher.classes))
     if data.thermal_scaling == "teacher":
-        data = replace(data, thermal_scaling=str(teacher.camera.scaling))
+        return replace(data, thermal_scaling=str(teacher.camera.scaling))
+    bright = not data.thermal_inverted and not data.thermal_scaling.startswith(INVERTED)
+    if teacher.camera.scaling.inverted and bright:
+        tell(
+            "the teacher learnt from thermal files in which hot is dark, and in these, by "
+            "data.thermal_inverted false, hot is bright; set it true if they are alike"
+        )
     return data
 
 

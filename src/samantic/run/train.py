@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from samantic.learn.task import SegmentationTask
 from samantic.losses import similarity
 from samantic.models import Network
 from samantic.models.build import build
+from samantic.models.network import MODALITIES
 from samantic.models.text import TextVectors, class_vectors
 from samantic.predict.info import ModelInfo
 from samantic.predict.model_folder import (
@@ -39,6 +40,7 @@ from samantic.predict.model_folder import (
     start_from,
     tensors_fingerprint,
 )
+from samantic.progress import tell
 from samantic.run.data import open_splits
 from samantic.run.describe import describe
 from samantic.run.domain import store_confidence
@@ -124,6 +126,8 @@ def prepare(config: Config, resume: bool, quiet: bool, dry: bool = False) -> Job
     network = build(
         info.model, info.adapt, len(info.classes), trained=options.start is not None
     ).train()
+    for line in _idle(config, pairs, network):
+        tell(line)
     teacher = None if options.teacher is None else _teacher(options.teacher, pairs)
     if not dry:
         keep_inputs(out, data_inputs(splits) | _other_inputs(network, start, teacher, text), resume)
@@ -188,6 +192,13 @@ def _other_inputs(
 def _teacher(name_or_path: str, pairs: PairedFolder) -> Teacher:
     teacher = load_teacher(name_or_path)
     teacher.check_fits(pairs, f"train.teacher {name_or_path}")
+    learnt, here = (str(camera.scaling) for camera in (teacher.info.camera, pairs.camera))
+    both = set(teacher.network.modalities) & set(pairs.spec.modalities)
+    if "thermal" in both and learnt != here:
+        tell(
+            f"train.teacher {name_or_path}: learnt from thermal scaled as {learnt}, and sees it "
+            f"scaled as {here} here; unless both look alike, set data.thermal_scaling {learnt}"
+        )
     return teacher.requires_grad_(False)
 
 
@@ -205,6 +216,24 @@ def _info(config: Config, dataset: PairedFolder, text: TextVectors | None) -> Mo
         view=config.augment.crop,
         projection=dataset.spec.projection or "perspective",
     )
+
+
+def _idle(config: Config, pairs: PairedFolder, network: Network) -> Iterator[str]:
+    """A line on each option that changes nothing in this run."""
+    model = config.model
+    if model.prediction not in network.heads:
+        yield (
+            f"model.prediction {model.prediction}: there is no auxiliary head (model.auxiliary "
+            f"{model.auxiliary}), so the mask head answers"
+        )
+    if config.loss.cross_modal and len(network.modalities) < len(MODALITIES):
+        yield f"loss.cross_modal: does nothing, since fusion {model.fusion} reads one camera"
+    cameras = config.data.thermal_inverted, config.data.rig, config.data.thermal_scaling != "8-bit"
+    if "thermal" not in pairs.spec.modalities and any(cameras):
+        yield (
+            f"{pairs.root}: has no thermal images, so data.thermal_scaling, data.thermal_inverted "
+            "and data.rig do nothing; give data.thermal if there are some"
+        )
 
 
 def _check_cameras(config: Config, pairs: PairedFolder) -> None:

@@ -126,7 +126,7 @@ class ExportedModel(PairPredictor):
             if name not in self.backend.inputs:
                 continue
             (_, height, width, *_), kind = self.backend.inputs[name]
-            if not np.can_cast(image.dtype, kind, "same_kind") or image.dtype.kind > kind.kind:
+            if not np.can_cast(image.dtype, kind, "safe") or image.dtype.kind > kind.kind:
                 raise InputError(
                     f"{name}: {image.dtype} values, but {self.path.name} takes {kind}; export it "
                     f"with --thermal-type {image.dtype}"
@@ -142,6 +142,10 @@ class ExportedModel(PairPredictor):
                     f"{name}: {wide}x{tall} pixels, but {self.path.name} takes {width}x{height} "
                     f"and cannot be asked in tiles; export it with --size {tall}x{wide}"
                 )
+
+    def _warps(self, pair: RawPair) -> bool:
+        """Whether the file warps thermal to RGB, also where RGB is missing: it reads both then."""
+        return "present" in self.backend.inputs
 
     def _tiled(self) -> bool:
         """Whether the answer for a tile equals that for the same place in a larger image.
@@ -207,6 +211,8 @@ class ExportedModel(PairPredictor):
     ) -> Prediction:
         rgb, thermal = pair
         heat = None if thermal is None else _gray(thermal, self.camera.scaling)
+        if heat is not None and self.camera.rig is not None and self._warps(pair):
+            heat = self.camera.rig.nearest(heat, (labels.shape[0], labels.shape[1]))
         images = {} if rgb is None else {"rgb": rgb}
         if heat is not None and heat.shape == labels.shape:
             images["thermal"] = heat

@@ -211,5 +211,7 @@ def _check(pair: RawPair, camera: Camera) -> None:
     if is_too_deep(raw, camera.scaling):
         line = f"thermal: {raw.dtype} values, but the model reads gray levels of 8 bits; send such,"
         raise InputError(f"{line} or start the server with --thermal-scaling")
+    if rgb is not None:
+        camera.check(raw, rgb, "thermal", "rgb")
     option = "--thermal-scaling of the server"
     refuse_unit([("thermal", raw)], camera.scaling, "thermal", option)

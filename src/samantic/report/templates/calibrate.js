@@ -80,7 +80,7 @@
     outline.setAttribute("points", corners.map((c) => toStage(c).join(",")).join(" "));
     const rows = matrix().map((row) => `  - [${row.map((v) => Number(v.toPrecision(12))).join(", ")}]`);
     const how = changed ? "corrected by hand" : "as it was found";
-    text.value = `# a thermal pixel (x, y, 1) times this is an RGB pixel; ${how}\nthermal_to_rgb:\n${rows.join("\n")}\n`;
+    text.value = `# a thermal pixel (x, y, 1) times this is an RGB pixel; ${how}\nthermal_to_rgb:\n${rows.join("\n")}\nthermal_size: [${w}, ${h}]\nrgb_size: [${width}, ${height}]\n`;
   }
 
   function tell(words) {
