@@ -135,7 +135,7 @@ def empty_split(root: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (three_channels, "3 channel(s), but this layout keeps thermal in a 4th"),
+        (three_channels, "3 channel(s), but 4 are needed, the 4th thermal"),
         (wrong_id, "label id 17, but there are 9 classes"),
         (no_label, "missing; add the partner"),
         (wrong_size, "32x24 pixels, but"),
