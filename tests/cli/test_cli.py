@@ -198,16 +198,6 @@ def test_unreachable_base(
     assert told.count("\n") == 1
 
 
-def test_unwritable_output_is_not_bad_input(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    done = run(
-        "synthesize", "--layout", "mfnet", "--out", tmp_path / "file", "--count", 3, "--seed", 0
-    )
-    assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith("samantic: ")
-    assert "Traceback" not in done.stderr
-
-
 def test_full_disk_leaves_no_half_file(tmp_path: Path) -> None:
     """A limit on file sizes, as a disk that is full: the label fits, the image does not."""
     words = "synthesize --layout mfnet --count 3 --seed 0 --size 96x128 --out"
