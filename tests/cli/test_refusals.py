@@ -239,6 +239,21 @@ def test_a_folder_where_a_file_is_written(
     assert "is no folder; give another file" in refused([*words, inside], capsys)
 
 
+def test_a_size_that_no_scene_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "a.onnx")
+    told = refused(
+        ["export", "nano-small", "--format", "onnx", "--size", "7x7", "--out", out], capsys
+    )
+    assert "at least 32 x 32 pixels, not 7 x 7; give a larger size" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", "no/data", "--layout", "pairs", "--split", "test"]
+    told = refused(["evaluate", "nano-small", *words], capsys)
+    assert told == "samantic: no/data: no such folder; correct the path of the data set\n"
+
+
 def test_a_number_below_zero_is_a_value() -> None:
     words = ["predict", "nano", "--thermal-scaling", "-20,60", "-5", "--tile", "-1", "--x=1", "-.5"]
     given = ["predict", "nano", "--thermal-scaling=-20,60", "-5", "--tile=-1", "--x=1", "-.5"]
