@@ -36,6 +36,14 @@ TEMPORARY = re.compile(r"\..+\.(\d+)(\.\w+)?")
 """Pattern of the temporary files of `replacing`, which contain the id of the writing process."""
 
 
+def why_not_into(folder: Path) -> str:
+    """Why no files can be written into a folder that exists or would be made; empty if they can."""
+    there = next((part for part in (folder, *folder.parents) if os.path.lexists(part)), Path())
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return "" if os.access(there, os.W_OK | os.X_OK) else f"{there} may not be written to"
+
+
 @contextmanager
 def replacing(path: Path, *, sync: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path`, on failure it vanishes.

@@ -63,6 +63,19 @@ def test_unrelated_images_are_seldom_believed() -> None:
     assert believed <= 3
 
 
+def test_a_name_listed_twice(own: Path) -> None:
+    """An error where a training would refuse it, a warning where it learns from it twice."""
+    for split, status in (("train", 0), ("val", 2), ("test", 2)):
+        listed = own / f"{split}.txt"
+        before = listed.read_text()
+        listed.write_text(before + before.splitlines()[0] + "\n")
+        found_status, found = run(own)
+        assert found_status == status
+        lines = found["errors" if status else "warnings"]
+        assert any(str(listed) in line and "is listed twice" in line for line in lines)
+        listed.write_text(before)
+
+
 @pytest.mark.parametrize("layout", get_args(Layout))
 def test_every_layout(tmp_path: Path, layout: Layout) -> None:
     splits = {"train": range(4), "val": range(4, 6), "test": range(6, 8)}

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 import samantic
-from samantic.cli import main
+from samantic.cli import joined, main
 from samantic.config.read import read_config
 from samantic.errors import InputError
 from samantic.files import read_json, read_yaml
@@ -183,6 +183,87 @@ def test_no_error_tells_what_a_file_holds(
         ["predict", str(model), "--rgb", str(path), "--out", str(tmp_path / "o")],
     ):
         assert "hunter2" not in refused(words, capsys).lower()
+
+
+PLACES = [
+    ["predict", "nano", "--rgb", "d"],
+    ["check", "--data", "d"],
+    ["calibrate", "--rgb", "d", "--thermal", "e"],
+    ["convert", "d"],
+    ["synthesize", "--layout", "pairs", "--count", "3", "--seed", "0"],
+    ["evaluate", "nano", "--data", "d", "--layout", "pairs", "--split", "all"],
+    ["ablate", "t.yaml", "--config", "c.yaml"],
+    ["demo"],
+]
+
+
+@pytest.mark.parametrize("words", PLACES, ids=lambda words: words[0])
+def test_a_file_where_a_folder_is_written(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "inside"):
+        told = refused([*words, "--out", str(out)], capsys)
+        assert f"argument --out: {tmp_path / 'file'} is no folder; give another folder" in told
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    told = refused([*words, "--out", str(tmp_path / "new")], capsys)
+    assert f"argument --out: {tmp_path} may not be written to; give another folder" in told
+
+
+def test_a_run_folder_that_is_a_file(
+    mfnet: Path, write_config: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    told = refused(["train", str(write_config(mfnet)), "--out", str(tmp_path / "file")], capsys)
+    assert told.endswith("file is no folder; give another --out\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["benchmark", "nano", "--out"],
+        ["benchmark", "nano", "--plot"],
+        ["export", "nano", "--format", "onnx", "--out"],
+    ],
+    ids=lambda words: f"{words[0]}{words[-1]}",
+)
+def test_a_folder_where_a_file_is_written(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert "is a folder; give another file" in refused([*words, str(tmp_path)], capsys)
+    inside = str(tmp_path / "file" / "a.json")
+    assert "is no folder; give another file" in refused([*words, inside], capsys)
+
+
+def test_a_size_that_no_scene_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "a.onnx")
+    told = refused(
+        ["export", "nano-small", "--format", "onnx", "--size", "7x7", "--out", out], capsys
+    )
+    assert "at least 32 x 32 pixels, not 7 x 7; give a larger size" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--data", "no/data", "--layout", "pairs", "--split", "test"]
+    told = refused(["evaluate", "nano-small", *words], capsys)
+    assert told == "samantic: no/data: no such folder; correct the path of the data set\n"
+
+
+def test_a_number_below_zero_is_a_value() -> None:
+    words = ["predict", "nano", "--thermal-scaling", "-20,60", "-5", "--tile", "-1", "--x=1", "-.5"]
+    given = ["predict", "nano", "--thermal-scaling=-20,60", "-5", "--tile=-1", "--x=1", "-.5"]
+    assert joined(words) == given
+
+
+def test_a_thermal_range_below_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["predict", "nano", "--thermal", str(tmp_path), "--out", str(tmp_path / "out")]
+    told = refused([*words, "--thermal-scaling", "-20,60"], capsys)
+    assert "no images in this folder" in told
 
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

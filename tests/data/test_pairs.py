@@ -165,7 +165,7 @@ def test_bad_files(own: Path, spoil: object, message: str) -> None:
 def test_three_channels_where_mfnet_has_four(copy: Path) -> None:
     path = copy / "images" / f"{first(copy)}.png"
     Image.new("RGB", (64, 48)).save(path)
-    with pytest.raises(InputError, match=r"3 channel\(s\), but this layout keeps thermal in a 4th"):
+    with pytest.raises(InputError, match=r"3 channel\(s\), but 4 are needed, the 4th thermal"):
         PairedFolder(copy, "mfnet", "train")[0]
 
 

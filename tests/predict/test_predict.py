@@ -167,7 +167,9 @@ def test_panoramas_are_not_mixed_with_other_images(
         (("--rgb", "{tmp}/empty"), "no images in this folder"),
         (("--rgb", "{own}/rgb", "--thermal", "{tmp}/heat"), "no partner"),
         (("--rgb", "{own}/rgb", "--thermal", "{own}/rgb"), "--rgb and --thermal are the same"),
-        (("--rgbt", "{own}/rgb"), "3 channel(s), but this layout keeps thermal in a 4th"),
+        (("--rgb", "{own}/rgb", "--thermal", "{tmp}/list.txt"), "list.txt: no image, but"),
+        (("--thermal", "{tmp}/list.txt", "--rgb", "{own}/rgb"), "a folder; give two folders"),
+        (("--rgbt", "{own}/rgb"), "3 channel(s), but 4 are needed, the 4th thermal"),
         (("--rgb", "{tmp}/heat/small.png", "--thermal", "{own}/thermal/{name}"), "70x50 pixels"),
     ],
 )
@@ -181,6 +183,7 @@ def test_bad_input(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "heat").mkdir()
+    (tmp_path / "list.txt").write_text("names")
     Image.new("L", (32, 24)).save(tmp_path / "heat" / "small.png")
     name = one_pair(own)[0].name
     filled = [word.format(own=own, tmp=tmp_path, name=name) for word in words]
@@ -189,6 +192,25 @@ def test_bad_input(
     assert message in error
     lines = [line for line in error.splitlines() if line.startswith("samantic: ")]
     assert len(lines) == (3 if words == ("--rgbt", "{own}/rgb") else 1)  # one a pair
+
+
+def test_predictions_are_not_written_among_images(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(own / "rgb", tmp_path / "drives" / "one")
+    for images, out in (("drives/one", "drives/one"), ("drives", "drives/labelled")):
+        assert predict(Path("nano"), tmp_path / out, "--rgb", tmp_path / images) == 2
+        assert "predictions would lie among the images of" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "drives").iterdir()] == ["one"]
+
+
+def test_an_image_that_is_too_small_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (40, 31)).save(tmp_path / "low.png")
+    assert predict(Path("nano"), tmp_path / "out", "--rgb", tmp_path / "low.png") == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"samantic: {tmp_path / 'low.png'}: the pair does not fit the model")
 
 
 def broken_models(trained: Path, tmp_path: Path, kind: str) -> Path:

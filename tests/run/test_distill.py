@@ -113,7 +113,10 @@ def test_teacher_and_ensemble_are_counted_image_by_image(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"masks": {"source": "none"}, "loss": {"targets": "soft"}},
+        {
+            "masks": {"source": "none"}, "loss": {"targets": "soft"},
+            "augment": {"crop": [32, 48]},
+        },
         {"masks": {"source": "instances", "damage": 2.0}, "window": 48},
         {
             "masks": {
@@ -125,8 +128,15 @@ def test_teacher_and_ensemble_are_counted_image_by_image(
     ],
     ids=["soft", "damaged", "sam", "thermal"],
 )  # fmt: skip
-def test_variants(write_distill: WriteConfig, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_variants(
+    write_distill: WriteConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    changes: dict[str, Any],
+) -> None:
     assert main(["distill", str(write_distill(**changes))]) == 0
+    crops = "crop" in changes.get("augment", {})
+    assert ("pairs, crops of 32x48" if crops else "pairs, whole images") in capsys.readouterr().out
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     teacher, ensemble = (metrics["distillation"][name]["miou"] for name in ("teacher", "ensemble"))
     without = changes.get("masks", {}).get("source") == "none"

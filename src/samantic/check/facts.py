@@ -152,10 +152,13 @@ def inspect_split(root: Path, spec: DatasetSpec, name: str, camera: Camera) -> S
     """Read every pair of a split.
 
     Raises:
-        InputError: The split itself is broken: no folder, no list, or a partner is missing.
+        InputError: The split itself is broken: no folder, no list, a partner is missing, or a pair
+            is listed twice where it is measured on.
     """
     labelled = _there(root, spec, name)
     data = PairedFolder(root, spec, name, camera=camera, labelled=labelled)
+    if name in ("val", "test"):
+        data.refuse_repeats()
     stride = max(1, -(-len(data) // ALIGNED))
     split = SplitFacts(name, notes=data.notes)
     try:

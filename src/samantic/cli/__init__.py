@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import re
 import signal
 import sys
 import threading
@@ -73,6 +74,7 @@ def main(words: list[str]) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return 2
+    words = joined(words)
     options, rest = parser.parse_known_args(words)
     options.overrides = rest
     try:
@@ -103,6 +105,22 @@ def main(words: list[str]) -> int:
     except Terminated as error:
         print(f"samantic: {printable(error)}", file=sys.stderr)
         return 128 + signal.SIGTERM
+
+
+def joined(words: list[str]) -> list[str]:
+    """Join a negative number to the option before it; argparse would take it for an option.
+
+    Example:
+        >>> joined(["--thermal-scaling", "-20,60"])
+        ['--thermal-scaling=-20,60']
+    """
+    found: list[str] = []
+    for word in words:
+        if re.match(r"-\.?\d", word) and found and re.fullmatch(r"--[^=]+", found[-1]):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from samantic.cli.configuration import config_keys
-from samantic.cli.options import place, whole
+from samantic.cli.options import folder, place, whole
 from samantic.config.options import SEED, SHOWN
 
 HELP = "train every row of ablation tables, and write the tables"
@@ -25,7 +25,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--jobs", type=whole(1, 64), default=1, help="runs at a time (default 1)")
     sub.add_argument(
-        "--out", type=place, default=Path("runs/ablate"), help="folder (default runs/ablate)"
+        "--out", type=folder, default=Path("runs/ablate"), help="folder (default runs/ablate)"
     )
     sub.set_defaults(keys=_keys)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from samantic.cli.options import MODEL, place, sides, whole
+from samantic.cli.options import MODEL, file, sides, whole
 
 HELP = "time models against each other and against the peak of this machine"
 
@@ -34,8 +34,8 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="precision of these models (default fp32); an exported file has its own",
     )
     _timing_options(sub)
-    sub.add_argument("--out", type=place, metavar="FILE", help="write all figures as JSON")
-    sub.add_argument("--plot", type=place, metavar="FILE", help="draw latency against mIoU as SVG")
+    sub.add_argument("--out", type=file, metavar="FILE", help="write all figures as JSON")
+    sub.add_argument("--plot", type=file, metavar="FILE", help="draw latency against mIoU as SVG")
 
 
 def _timing_options(sub: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from samantic.cli.options import place, positive, tolerance_option, unpaired_option, whole
+from samantic.cli.options import folder, place, positive, tolerance_option, unpaired_option, whole
 from samantic.errors import InputError
 
 HELP = "estimate how thermal pixels map to RGB pixels: the file for --rig, and a page to correct it"
@@ -45,7 +45,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     )
     unpaired_option(sub)
     sub.add_argument(
-        "--out", type=place, default=Path("runs", "calibrate"), help="folder to write to"
+        "--out", type=folder, default=Path("runs", "calibrate"), help="folder to write to"
     )
 
 

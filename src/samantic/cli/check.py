@@ -11,6 +11,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    folder,
     inverted_option,
     place,
     rig_option,
@@ -46,7 +47,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--strict", action="store_true", help="exit with status 1 if there are warnings"
     )
-    sub.add_argument("--out", type=place, help="folder to write to (default runs/check/NAME)")
+    sub.add_argument("--out", type=folder, help="folder to write to (default runs/check/NAME)")
 
 
 def run(options: argparse.Namespace) -> int:

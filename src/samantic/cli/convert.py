@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from samantic.cli.options import place, tolerance_option
+from samantic.cli.options import folder, place, tolerance_option
 from samantic.errors import InputError
 
 HELP = "convert a tool's labels, or a thermal camera's recordings, to a data set"
@@ -18,7 +18,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="labels as a tool exports them, or a SEQ, FFF or TIFF of several pages; a file or a "
         "folder, known by its content",
     )
-    sub.add_argument("--out", type=place, required=True, help="folder to write to")
+    sub.add_argument("--out", type=folder, required=True, help="folder to write to")
     sub.add_argument(
         "--images",
         type=place,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from samantic.cli.options import place, whole
+from samantic.cli.options import folder, whole
 from samantic.config.options import SEED
 
 HELP = "train, evaluate and predict on generated scenes, in minutes"
@@ -14,7 +14,7 @@ HELP = "train, evaluate and predict on generated scenes, in minutes"
 def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out",
-        type=place,
+        type=folder,
         default=Path("runs/demo"),
         help="folder to write to (default runs/demo)",
     )

@@ -11,6 +11,7 @@ from samantic.cli.options import (
     class_options,
     data_card,
     file_options,
+    folder,
     place,
     view_options,
     whole,
@@ -53,7 +54,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
         help="skip pairs that cannot be read, and list them",
     )
     sub.add_argument(
-        "--out", type=place, help="folder to write to (default runs/evaluate/NAME-DATA-SPLIT)"
+        "--out", type=folder, help="folder to write to (default runs/evaluate/NAME-DATA-SPLIT)"
     )
     class_options(sub)
     sub.add_argument(

@@ -12,6 +12,7 @@ from samantic.cli.options import (
     camera_options,
     class_options,
     data_card,
+    file,
     file_options,
     place,
     sides,
@@ -49,7 +50,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--batch", type=whole(1, 1024), metavar="N", help="pairs at a time (default: any number)"
     )
-    sub.add_argument("--out", type=place, help="file to write to (default NAME.onnx or NAME.xml)")
+    sub.add_argument("--out", type=file, help="file to write to (default NAME.onnx or NAME.xml)")
     _data_options(sub)
     class_options(sub)
     file_options(sub)

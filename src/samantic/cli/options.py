@@ -13,6 +13,7 @@ from samantic.config.data import MOST_TILE, TILE, Layout
 from samantic.config.networks import TestTime
 from samantic.config.options import SHOWN
 from samantic.errors import InputError
+from samantic.files import why_not_into
 
 if TYPE_CHECKING:
     from samantic.data.cards.card import DatasetSpec
@@ -235,6 +236,22 @@ def place(text: str) -> Path:
     if not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is no path; give one, or leave the option out")
     return Path(text)
+
+
+def folder(text: str) -> Path:
+    """Parse a folder to write to; it need not exist."""
+    path = place(text)
+    if why := why_not_into(path):
+        raise argparse.ArgumentTypeError(f"{why}; give another folder")
+    return path
+
+
+def file(text: str) -> Path:
+    """Parse a file to write to; it need not exist."""
+    path = place(text)
+    if why := f"{path} is a folder" if path.is_dir() else why_not_into(path.parent):
+        raise argparse.ArgumentTypeError(f"{why}; give another file")
+    return path
 
 
 def positive(text: str) -> float:

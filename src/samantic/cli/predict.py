@@ -12,6 +12,7 @@ from samantic.cli.options import (
     camera_choice,
     camera_options,
     class_choice,
+    folder,
     place,
     prediction_options,
     tolerance_option,
@@ -25,6 +26,7 @@ from samantic.cli.recording import (
     recording_options,
     run_recording,
 )
+from samantic.errors import InputError
 from samantic.strings import printable
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _image_options(sub: argparse.ArgumentParser) -> None:
 def _output_options(sub: argparse.ArgumentParser) -> None:
     """Options for the files that are written for each pair."""
     group = sub.add_argument_group("output")
-    group.add_argument("--out", type=place, required=True, help="folder to write to")
+    group.add_argument("--out", type=folder, required=True, help="folder to write to")
     group.add_argument(
         "--save",
         type=lambda text: text.split(","),
@@ -110,6 +112,7 @@ def run(options: argparse.Namespace) -> int:
     kinds = kinds_of(options.save, "--save")
     recording = recording_of(options)
     files = [] if recording else _files(options)
+    _check_apart(options)
     there = [bool(images or options.rgbt) for images in (options.rgb, options.thermal)]
     check_ground(options.ground, there[0], there[1], "--ground", "images")
     predictor = _load(options)
@@ -129,6 +132,27 @@ def run(options: argparse.Namespace) -> int:
     written = [WRITTEN[kind] for kind in WRITTEN if kind in kinds]
     print(f"{done}: {', '.join(written)} and report.html in {options.out}")
     return 1 if summary["failed"] else 0
+
+
+def _check_apart(options: argparse.Namespace) -> None:
+    """Refuse to write predictions where the next command would take them for images.
+
+    Raises:
+        InputError: `--out` is a folder of images, or lies in one whose subfolders hold the images.
+    """
+    from samantic.data.folders import is_image
+
+    out = options.out.resolve()
+    for images in (options.rgb, options.thermal, options.rgbt):
+        if images is None or not images.is_dir():
+            continue
+        top = images.resolve()
+        nested = top in out.parents and not any(is_image(path) for path in top.iterdir())
+        if out == top or nested:
+            raise InputError(
+                f"--out: {options.out}: predictions would lie among the images of {images}; give "
+                "a folder beside it"
+            )
 
 
 def _load(options: argparse.Namespace) -> PairPredictor:

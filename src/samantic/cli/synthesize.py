@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from samantic.cli.options import LAYOUTS, place, sides, whole
+from samantic.cli.options import LAYOUTS, folder, sides, whole
 from samantic.config.options import SEED
 from samantic.errors import InputError
 
@@ -15,7 +15,7 @@ def add_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--layout", choices=LAYOUTS, required=True, help="data set whose layout is written"
     )
-    sub.add_argument("--out", type=place, required=True, help="folder to write to")
+    sub.add_argument("--out", type=folder, required=True, help="folder to write to")
     sub.add_argument(
         "--count",
         type=whole(3, 100_000),

@@ -44,8 +44,8 @@ def read_rgbt(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     if found.kind == "colour" and found.opacity is not None and found.decoded == 4:
         return pixels, found.opacity
     raise InputError(
-        f"{path}: {found.channels} channel(s), but this layout keeps thermal in a 4th; "
-        "use the original files, or files of RGB and thermal by themselves (layout pairs)"
+        f"{path}: {found.channels} channel(s), but 4 are needed, the 4th thermal; "
+        "use the original files, or files of RGB and thermal by themselves"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from samantic.data.camera import Camera, RawPair
-from samantic.data.folders import stems, tell
+from samantic.data.folders import is_image, stems, tell
 from samantic.data.lists import count_names
 from samantic.data.pairing import partners
 from samantic.data.samples import Files, read_pair
@@ -58,6 +58,9 @@ def find_files(
         )
     if rgb is not None and thermal is not None and rgb.is_file() and thermal.is_file():
         return [Files(rgb.stem, {"rgb": rgb, "thermal": thermal})]
+    for one, other in ((rgb, thermal), (thermal, rgb)):
+        if one and other and one.is_file() and other.is_dir() and not is_image(one):
+            raise InputError(f"{one}: no image, but {other} is a folder; give two folders")
     colour, heat = (None if path is None else _images(path) for path in (rgb, thermal))
     if colour is not None and heat is not None and tolerance is not None:
         matched = by_time(colour, heat, tolerance)
@@ -235,7 +238,10 @@ def _save(
     """Write the files of a prediction."""
     pair, answer = answered
     if isinstance(answer, InputError):
-        return pair.name, answer
+        places = [str(path) for path in (pair.rgb, pair.thermal) if path is not None]
+        if any(place in str(answer) for place in places):
+            return pair.name, answer
+        return pair.name, InputError(f"{places[0]}: {answer}")
     save_prediction(answer, job.out, pair.name, mark_of(pair, job.made), job.kinds, job.look)
     confidence = float(answer.confidence.mean())
     return pair.name, frame_of(answer.labels, confidence, answer.classes)

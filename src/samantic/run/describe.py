@@ -15,7 +15,7 @@ def describe(
     network: Network, config: Config, splits: dict[str, PairedFolder], info: ModelInfo
 ) -> str:
     """Describe a training: the network and its parameters by part, the data, the resolution."""
-    size = f"crops of {config.augment.crop[0]}x{config.augment.crop[1]}"
+    size = size_of(config.augment.crop)
     lines = [describe_network(network, info), describe_data(splits, size)]
     if info.language is not None:
         without = [n for n, term in zip(info.classes, info.terms, strict=True) if term is None]
@@ -41,6 +41,11 @@ def describe_network(network: Network, info: ModelInfo) -> str:
         f"auxiliary {model.auxiliary}: {count(network) / 1e6:.3f} M parameters, "
         f"{count(network, True) / 1e6:.3f} M of them trained\n  {parts}"
     )
+
+
+def size_of(crop: tuple[int, int] | None) -> str:
+    """The size at which images are trained on, as a phrase."""
+    return "whole images" if crop is None else f"crops of {crop[0]}x{crop[1]}"
 
 
 def describe_data(splits: dict[str, PairedFolder], size: str) -> str:

@@ -38,7 +38,7 @@ from samantic.predict.model_folder import (
 )
 from samantic.provenance import digest
 from samantic.run.data import open_splits
-from samantic.run.describe import describe_data, describe_network
+from samantic.run.describe import describe_data, describe_network, size_of
 from samantic.run.domain import store_confidence
 from samantic.run.ensemble import compare_with_teacher, distillation_table, write_lessons
 from samantic.run.evaluate import evaluate
@@ -88,7 +88,7 @@ def distill(
         job = _prepare(config, resume, quiet)
         if not quiet:
             print(describe_network(job.student, job.info))
-            print(describe_data(job.splits, "whole images"))
+            print(describe_data(job.splits, size_of(config.augment.crop)))
         if not _fit(job, resume, line):
             return {}  # a distributed run continues in its first process only
         store_confidence(job.out, job.splits)

@@ -16,7 +16,8 @@ from typing import IO, Any
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from samantic.errors import InputError
-from samantic.files import is_alive, remove_leftovers
+from samantic.files import is_alive, remove_leftovers, why_not_into
+from samantic.spelling import option
 
 LOCK = ".lock"
 BEAT, STALE = 20.0, 120.0
@@ -31,11 +32,13 @@ def locked(out: Path) -> Iterator[None]:
     In a distributed training, the first process holds the lock for all.
 
     Raises:
-        InputError: Another training is running there.
+        InputError: Another training is running there, or nothing can be written there.
     """
     if getattr(rank_zero_only, "rank", 0):
         yield
         return
+    if why := why_not_into(out):
+        raise InputError(f"{why}; give another {option('out')}")
     new = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     path, ours = out / LOCK, _process()

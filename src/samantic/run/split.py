@@ -99,10 +99,12 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
         folders: Folders of models with the same classes.
 
     Raises:
-        InputError: The names are unknown, or do not match the models'.
+        InputError: There is no such folder, or the names are unknown or do not match the models'.
     """
     spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
     info = info_at(folders[0])
+    if not Path(split.root).is_dir():
+        raise InputError(f"{split.root}: no such folder; correct the path of the data set")
     if not spec.classes:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:

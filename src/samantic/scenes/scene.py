@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from samantic.errors import InputError
 from samantic.scenes.backdrop import CLUTTER, LAMP_HEIGHT, street_lamp
 from samantic.scenes.canvas import Viewpoint, draw_things
 from samantic.scenes.cars import car
@@ -78,11 +79,13 @@ def draw_scene(
 
 
 def check_scene(seed: int, index: int, size: tuple[int, int]) -> None:
-    """Raise ValueError if seed or index is negative or the size too small."""
+    """Raise InputError if seed or index is negative or the size too small."""
     if seed < 0 or index < 0:
-        raise ValueError(f"seed and index must be 0 or more, not {seed} and {index}")
+        raise InputError(f"seed and index must be 0 or more, not {seed} and {index}")
     if min(size) < 32:
-        raise ValueError(f"a scene needs at least 32 x 32 pixels, not {size[0]} x {size[1]}")
+        raise InputError(
+            f"a scene needs at least 32 x 32 pixels, not {size[0]} x {size[1]}; give a larger size"
+        )
 
 
 def _lay_out(rng: np.random.Generator, camera: Viewpoint, climate: Climate) -> Street:
