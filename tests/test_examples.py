@@ -100,7 +100,7 @@ def test_own_data_that_is_bad(recording: Path, tmp_path: Path, spoil: Any, messa
         (["02_predict.py", "nano"], "give three words"),
         (["02_predict.py", "nano", "HERE/none.png", "HERE/out"], "none.png: no such image"),
         (["02_predict.py", "HERE/run", "HERE/rgbt.png", "HERE/out"], "run: no such folder"),
-        (["02_predict.py", "nano", "HERE/rgb.png", "HERE/out"], "3 channel(s), but this layout"),
+        (["02_predict.py", "nano", "HERE/rgb.png", "HERE/out"], "3 channel(s), but 4 are needed"),
         (["03_own_data.py", "a"], "give two folders"),
         (["03_own_data.py", "HERE/none", "HERE/out"], "none: no such folder"),
         (["03_own_data.py", "HERE", "HERE"], "is there already; give a new folder"),

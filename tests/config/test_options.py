@@ -190,7 +190,10 @@ COMMANDS = [
             (["--count", "3", "--seed=-1"], "--seed: '-1' is not a whole number in 0..4294967295"),
             (["--count", "3", "--seed", "0", "--size", "99999x99999"], "--size: '99999' is not"),
             (["--count", "3", "--seed", "0", "--size", "0x0"], "--size: '0' is not a whole"),
-            (["--count", "3", "--seed", "0", "--size", "-4x4"], "expected one argument"),
+            (
+                ["--count", "3", "--seed", "0", "--size", "-4x4"],
+                "--size: '-4x4' is not HEIGHTxWIDTH",
+            ),
         ]
     ),
     (["demo", "--steps", "0"], "--steps: '0' is not a whole number in 1.."),
