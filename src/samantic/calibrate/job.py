@@ -56,7 +56,8 @@ def read(path: Path, first: str, distance: float | None, pairs: RigPairs | None)
     """A rig read from a calibration of another tool.
 
     Raises:
-        InputError: The file is no calibration, of images of another size, or has no distance.
+        InputError: The file is no calibration, or one of images of another size, or holds a
+            homography, which has no distance.
     """
     thermal = None if pairs is None else pairs.thermal[0].shape
     found: Found = read_calibration(path, first=first, distance=distance, thermal=thermal)

@@ -14,6 +14,7 @@ from samantic.config.classes import MOST_CLASSES
 from samantic.config.scaling import Scaling
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.card import DatasetSpec
+from samantic.data.folders import check_root
 from samantic.data.thermal import CLIPPED
 from samantic.errors import InputError
 from samantic.measure.tables import pair_count
@@ -73,8 +74,7 @@ def check(
     Raises:
         InputError: There is no such folder.
     """
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; correct the path of the data set")
+    check_root(root)
     numbered = not spec.classes
     if numbered:
         spec = replace(spec, classes=tuple(str(label) for label in range(MOST_CLASSES)))

@@ -9,7 +9,7 @@ from typing import Literal
 from samantic.config.classes import check_colours, check_names
 from samantic.config.matrix import check_matrix
 from samantic.config.options import Default, Options
-from samantic.config.scaling import parse_scaling
+from samantic.config.scaling import INVERTED, parse_scaling
 from samantic.errors import InputError
 
 Layout = Literal[
@@ -95,6 +95,11 @@ class DataConfig(Options, section="data"):
     panorama: bool | None = None
     eval_size: int | None = None
     workers: int = 2
+
+    @property
+    def hot_is_dark(self) -> bool:
+        """Whether thermal files are black-hot, by either of the two options that can say so."""
+        return self.thermal_inverted or self.thermal_scaling.startswith(INVERTED)
 
     def broken(self) -> Iterator[str]:
         if not self.root.strip():

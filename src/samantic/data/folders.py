@@ -90,6 +90,16 @@ def tell(lines: Iterable[str]) -> None:
         _LOG.warning(line)
 
 
+def check_root(root: Path) -> None:
+    """Refuse a data set that is not there.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; correct the path of the data set")
+
+
 def stems(folder: Path) -> Images:
     """The images of a folder by file stem, sorted; those of its subfolders if it has none.
 

@@ -17,6 +17,7 @@ from samantic.data.camera import ALIGNED_8_BIT, Camera, RawPair
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.class_names import difference
+from samantic.data.folders import check_root
 from samantic.data.labels import LabelCode, read_objects
 from samantic.data.lists import even_places
 from samantic.data.samples import Files, Sample, make_sample, read_pair
@@ -169,8 +170,7 @@ class PairedFolder(Dataset[Sample]):
         self.files = [self.files[place] for place in even_places(len(self.files), most)]
 
     def _files(self) -> list[Files]:
-        if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder; correct the path of the data set")
+        check_root(self.root)
         split = find_split(self.root, self.spec, self.split, self.labelled)
         self.notes, self._repeats = split.notes, split.repeats
         found = {kind: split.found.get(kind, {}) for kind in (*SENSORS, "labels")}

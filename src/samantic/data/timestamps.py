@@ -119,14 +119,11 @@ def fitting_tolerance(
         How many pairs there are and the tolerance, such as 20ms; None where a name holds no time,
         or less than half of the images of a camera have a partner.
     """
-    times = [
-        sorted(t for path in images.values() if (t := seconds_of(path.stem)) is not None)
-        for images in (rgb, thermal)
-    ]
+    times = [[seconds_of(path.stem) for path in images.values()] for images in (rgb, thermal)]
     fewest = min(map(len, times))
-    if not fewest or [len(part) for part in times] != [len(rgb), len(thermal)]:
+    if not fewest or any(None in part for part in times):
         return None
-    first, second = map(np.array, times)
+    first, second = (np.sort(np.array(part, np.float64)) for part in times)
     _, apart, mutual = _meet(first, second)
     gaps = [float(np.median(np.diff(part))) for part in (first, second) if len(part) > 1]
     near = apart[mutual & (apart <= max(gaps, default=1.0) / 2)]

@@ -221,6 +221,10 @@ def _predict_pairs(
     yield from progress(saved, "predict", noun(files[0].images), total=len(files))
 
 
+class _UnreadError(InputError):
+    """Images cannot be used; unlike a network's error, the line names the file."""
+
+
 def _read(camera: Camera, pair: Files) -> RawPair | InputError:
     """The images of a pair, or the error for which they cannot be used."""
     try:
@@ -228,7 +232,7 @@ def _read(camera: Camera, pair: Files) -> RawPair | InputError:
         if raw is not None:
             camera.check(raw, rgb, str(pair.thermal), str(pair.rgb))
     except InputError as error:
-        return error
+        return _UnreadError(str(error))
     return rgb, raw
 
 
@@ -237,11 +241,10 @@ def _save(
 ) -> tuple[str, Frame | InputError]:
     """Write the files of a prediction."""
     pair, answer = answered
+    if isinstance(answer, _UnreadError):
+        return pair.name, answer
     if isinstance(answer, InputError):
-        places = [str(path) for path in (pair.rgb, pair.thermal) if path is not None]
-        if any(place in str(answer) for place in places):
-            return pair.name, answer
-        return pair.name, InputError(f"{places[0]}: {answer}")
+        return pair.name, InputError(f"{pair.rgb or pair.thermal}: {answer}")
     save_prediction(answer, job.out, pair.name, mark_of(pair, job.made), job.kinds, job.look)
     confidence = float(answer.confidence.mean())
     return pair.name, frame_of(answer.labels, confidence, answer.classes)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from samantic.config.data import DataConfig
-from samantic.config.scaling import INVERTED
 from samantic.data.camera import ALIGNED_8_BIT, Camera
 from samantic.data.cards.catalog import dataset_spec
 from samantic.data.folders import tell
@@ -45,9 +44,8 @@ def open_splits(
     wanted = data.thermal_scaling
     if wanted == "dataset":
         wanted = str(splits["train"].estimate_scaling())
-    inverted = data.thermal_inverted or wanted.startswith(INVERTED)
     for part in splits.values():
-        part.camera = camera.changed(wanted, data.rig, inverted)
+        part.camera = camera.changed(wanted, data.rig, data.hot_is_dark)
         check_split(part, CONFIGURED)
     return splits
 

@@ -18,7 +18,7 @@ from samantic.data.camera import Camera
 from samantic.data.cards.card import DatasetSpec, named
 from samantic.data.cards.catalog import CATALOG, dataset_spec
 from samantic.data.class_names import class_table
-from samantic.data.folders import tell
+from samantic.data.folders import check_root, tell
 from samantic.data.pairs import PairedFolder
 from samantic.data.preflight import TYPED, check_split
 from samantic.data.samples import Sample
@@ -103,8 +103,7 @@ def settled(split: Split, folders: Sequence[Path]) -> Split:
     """
     spec = split.layout if isinstance(split.layout, DatasetSpec) else CATALOG[split.layout]
     info = info_at(folders[0])
-    if not Path(split.root).is_dir():
-        raise InputError(f"{split.root}: no such folder; correct the path of the data set")
+    check_root(Path(split.root))
     if not spec.classes:
         learnt = next(filter(None, (_learnt_from(folder, split.root) for folder in folders)), None)
         if learnt is None:

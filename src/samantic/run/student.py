@@ -7,7 +7,6 @@ from dataclasses import replace
 from samantic.config.data import DataConfig
 from samantic.config.distill import DistillConfig
 from samantic.config.networks import AdaptConfig
-from samantic.config.scaling import INVERTED
 from samantic.data.cards.card import Projection
 from samantic.data.cards.catalog import CATALOG
 from samantic.data.pairs import PairedFolder
@@ -26,8 +25,7 @@ def taken_over(data: DataConfig, teacher: ModelInfo) -> DataConfig:
         data = replace(data, classes=list(teacher.classes))
     if data.thermal_scaling == "teacher":
         return replace(data, thermal_scaling=str(teacher.camera.scaling))
-    bright = not data.thermal_inverted and not data.thermal_scaling.startswith(INVERTED)
-    if teacher.camera.scaling.inverted and bright:
+    if teacher.camera.scaling.inverted and not data.hot_is_dark:
         tell(
             "the teacher learnt from thermal files in which hot is dark, and in these, by "
             "data.thermal_inverted false, hot is bright; set it true if they are alike"
